@@ -1,0 +1,142 @@
+"""The batch: rows of one source in the order in which they were read, and where they came from.
+
+A batch is a Polars frame. Columns of the *envelope* begin with one `_` and are listed in
+`ENVELOPE`; every other column is a *field* of the record, typed string, int64, float64 or
+bool. A field whose own name begins with `_` is stored with one `_` more (`field_column`), so
+the two never meet. Labels are few and low in cardinality and live, as one canonical text, in
+`_stream` (`stream_text`, `stream_labels`).
+
+Nothing here reads or writes anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENVELOPE: Final[Mapping[str, pl.DataType]] = {
+    "_time": pl.Datetime("us", "UTC"),  # event time, for people and other engines
+    "_time_ns": pl.Int64(),  # the same, exact: order and Loki timestamps
+    "_observed_ns": pl.Int64(),  # when it was read or received
+    "_stream": pl.String(),  # canonical label set, see stream_text
+    "_line": pl.String(),  # what a person reads
+    "_level": pl.String(),  # trace, debug, info, warn, error, fatal or null
+    "_offset": pl.Int64(),  # byte offset of the line in its file; null if it came from no file
+    "_format": pl.String(),  # parser that made the fields; `json:msg` = `_line` is the member `msg`
+    "_error": pl.String(),  # why the line did not fit its format, else null
+    "_raw": pl.Binary(),  # the exact bytes, only when they are not valid UTF-8
+    "_part": pl.Int32(),  # number from 1 of a part of an over-long line, else null
+    "_part_last": pl.Boolean(),  # whether it is the last part; null for a whole line
+    "_more": pl.String(),  # JSON object of the fields that have no column of their own
+    "_date": pl.Date(),  # partition, from _time
+}
+"""The envelope: every column that is not a field, with its type."""
+
+LEVELS: Final = ("trace", "debug", "info", "warn", "error", "fatal")
+"""The values of `_level`, rising."""
+
+FIELD_TYPES: Final[Mapping[str, pl.DataType]] = {
+    "string": pl.String(),
+    "int": pl.Int64(),
+    "float": pl.Float64(),
+    "bool": pl.Boolean(),
+}
+"""The types of fields and their names, as they stand in suffixes of second columns."""
+
+READ_ORDER: Final = ("_time_ns", "_stream", "_observed_ns", "_offset")
+"""Columns that order lines in time and, at equal times, as they stand in their files."""
+
+_LABEL: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"')
+_NOT_NAME: Final = re.compile(r"[^A-Za-z0-9_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The name of a batch: who numbered it and which number; known to the table for ever.
+
+    A table that has committed `(agent, number)` holds every number of that agent up to it.
+    """
+
+    agent: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows on their way to the table.
+
+    `frame` has the columns of `ENVELOPE` that differ from null (at least `_time_ns`,
+    `_observed_ns`, `_stream`, `_line`) and any fields. `lines` and `bytes` count the input it
+    was made from, newlines included; they are what the accounting closes over.
+    """
+
+    frame: pl.DataFrame
+    source: str
+    lines: int
+    bytes: int
+    position: Position | None = None
+
+
+def stream_text(labels: Mapping[str, str]) -> str:
+    r"""Return the canonical text of a label set: sorted by name, values escaped, empty values left out.
+
+    >>> stream_text({"host": "a", "app": 'say "x"', "none": ""})
+    '{app="say \\"x\\"", host="a"}'
+    """
+    inner = ", ".join(
+        f"{name}={json.dumps(labels[name], ensure_ascii=False)}" for name in sorted(labels) if labels[name]
+    )
+    return "{" + inner + "}"
+
+
+@lru_cache(maxsize=65_536)
+def stream_labels(text: str) -> Mapping[str, str]:
+    """Return the label set of a canonical text; the result is shared, do not change it.
+
+    >>> dict(stream_labels('{app="web", host="a"}'))
+    {'app': 'web', 'host': 'a'}
+    """
+    return {name: json.loads(f'"{value}"') for name, value in _LABEL.findall(text)}
+
+
+@lru_cache(maxsize=65_536)
+def sanitize_name(name: str) -> str:
+    """Return a name as LogQL's parsers write it: other characters become `_`, a leading digit gets `_` in front.
+
+    >>> sanitize_name("http.status-code"), sanitize_name("2xx")
+    ('http_status_code', '_2xx')
+    """
+    clean = _NOT_NAME.sub("_", name.strip())
+    return "_" + clean if clean[:1].isdigit() else clean
+
+
+def field_column(name: str) -> str:
+    """Return the column of a field: its own name, with one `_` more if it begins with one."""
+    return "_" + name if name.startswith("_") else name
+
+
+def column_field(column: str) -> str:
+    """Return the field of a column; the inverse of `field_column`."""
+    return column[1:] if column.startswith("__") else column
+
+
+def is_field(column: str) -> bool:
+    """Tell whether a column is a field, not part of the envelope."""
+    return not column.startswith("_") or column.startswith("__")
+
+
+def complete(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with the whole envelope: missing columns null, `_time` and `_date` derived."""
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in ENVELOPE.items() if name not in frame.columns]
+    time = pl.from_epoch(pl.col("_time_ns") // 1_000, time_unit="us").dt.replace_time_zone("UTC")
+    frame = frame.with_columns(*missing).with_columns(_time=time).with_columns(_date=pl.col("_time").dt.date())
+    fields = [column for column in frame.columns if is_field(column)]
+    return frame.select(*(pl.col(name).cast(dtype) for name, dtype in ENVELOPE.items()), *fields)

@@ -1,0 +1,1 @@
+"""The configuration: load it, check it, describe it."""

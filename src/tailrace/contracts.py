@@ -1,0 +1,239 @@
+"""The seams: what stages promise each other. Every stage imports these, none imports another stage.
+
+=============  ============================  =============================================
+seam           implemented by                called by
+=============  ============================  =============================================
+`Source`       `sources.tail`                `agent`, in its reading thread
+`Parser`       one file each in `parse`      `parse.chain`, in the agent's reading thread
+`Sink`         `sinks.store`                 `agent` and `web.ingest`
+`Table`        `store`                       `query`, `web`, `cli`, in any thread
+`Engine`       `engines.polars`              `query`
+`Clock`        `clock`                       everything that waits or asks the time
+=============  ============================  =============================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from concurrent.futures import Future
+
+    import narwhals as nw
+    import polars as pl
+
+    from tailrace.batch import Batch
+
+    Frame = nw.LazyFrame[Any]  # any native frame that Narwhals knows: which one is the engine's business
+
+# --- sources --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How lines are to be read; lines of all files that share it are parsed as one frame."""
+
+    format: str = "auto"  # name of a parser, or `auto`
+    raw: Literal["auto", "keep"] = "auto"  # keep: `_line` is the exact text even of a structured record
+    timezone: str = "local"  # zone of time stamps that name none: `local`, `UTC` or an IANA name
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where blocks come from; one per followed file, shared by its blocks."""
+
+    key: str  # identity and generation of the file, unique in its source
+    labels: Mapping[str, str]  # stream labels, `host`, `source`, `filename`, `service_name` and more
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Bytes of one file from `offset` on. Ends with a newline, unless it is a part of an over-long line.
+
+    `part` is None for a block of whole lines; else the block is exactly one part, numbered from 1,
+    without a newline of its own except after the last. A last line that will never get its newline
+    (the file is finished) comes as a block of one whole line that does not end in a newline.
+    """
+
+    origin: Origin
+    offset: int
+    data: bytes
+    observed_ns: int
+    part: int | None = None
+    part_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The state of one followed thing, for status pages and `doctor`."""
+
+    path: str
+    offset: int
+    size: int
+    state: str  # following, idle, finished, unreadable
+    why: str = ""
+
+
+class Source(Protocol):
+    """Something that is read.
+
+    Must: hand out every byte once, in order per origin; survive anything that a file system does.
+    May: hand out blocks of many origins in one turn. Must not: hold more than one turn in memory,
+    move its durable position by itself, raise for one bad file.
+
+    One thread calls it. The position is the caller's: `mark` names everything handed out since the
+    previous `mark`, as JSON; the caller makes it durable together with the data, and gives all
+    marks, merged key by key (null forgets a key), to `restore` at the next start.
+    """
+
+    name: str
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Start from a position; called once, before the first `read`."""
+        ...
+
+    def read(self, budget_bytes: int, timeout_s: float) -> Sequence[Block]:
+        """Return the next blocks, at most about `budget_bytes`; wait for news up to `timeout_s`."""
+        ...
+
+    def mark(self) -> Mapping[str, object]:
+        """Return the changes of position since the last mark: key to state, null to forget it."""
+        ...
+
+    def backlog_bytes(self) -> int:
+        """Return the bytes known to wait in the files, unread."""
+        ...
+
+    def status(self) -> Sequence[Followed]:
+        """Return what is followed, and what is not and why."""
+        ...
+
+    def close(self) -> None:
+        """Release files and watches; nothing is read afterwards."""
+        ...
+
+
+# --- parse ----------------------------------------------------------------------------------------
+
+
+class Parser(Protocol):
+    """Makes fields from lines.
+
+    Comes in: a frame with `_line`, `_observed_ns` (and `_stream`, `_offset`, untouched), rows of many files. Goes out: the same
+    rows in the same order, with `_time_ns` (Int64, null where the line has no time), `_format`, and maybe
+    `_level`, `_error` and fields added, `_line` maybe replaced by the record's message. Must: be one set of
+    expressions over the frame, never a loop over lines; keep a row that does not fit, raw, with `_error`.
+    May: keep what it learned (field types, the year) between calls, per instance. Must not: raise for a line.
+    """
+
+    name: str
+
+    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+        """Return the rows with what could be read from them."""
+        ...
+
+
+# --- sinks ----------------------------------------------------------------------------------------
+
+
+class Sink(Protocol):
+    """Where batches become durable.
+
+    Must: complete the future after fsync, in the order of submission per agent; recognise a position that
+    it already holds and complete at once without storing twice; fail the future with `TransientError` when
+    a retry can help (disk full). May: group batches. Must not: change a batch, or acknowledge early.
+    """
+
+    def submit(self, batch: Batch) -> Future[None]:
+        """Take a batch; blocks while too many wait (back-pressure)."""
+        ...
+
+    def last_number(self, agent: str) -> int | None:
+        """Return the last number of an agent that is durable here, or None."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was taken, then stop."""
+        ...
+
+
+# --- store, engines -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A condition that a wanted row fulfils for sure; used to skip segments by their statistics."""
+
+    column: str
+    op: Literal["==", "<", "<=", ">", ">="]
+    value: str | int | float
+
+
+class Segments(Protocol):
+    """Some of the table's files, as pruned for one query.
+
+    `frame` has one row per file: `path` (as an engine opens it), `rows`, `bytes`, `min_time_ns`,
+    `max_time_ns`, `min_stream`, `max_stream`, `date`. `skipped` counts the files that pruning left out.
+    """
+
+    frame: pl.DataFrame
+    skipped: int
+
+    def streams(self) -> pl.DataFrame:
+        """Return `path`, `_stream`, `rows`, `line_bytes`, `min_time_ns`, `max_time_ns` per file and stream.
+
+        Cached per file, since files never change; the first call for a new file scans two columns of it.
+        """
+        ...
+
+    def only(self, paths: Sequence[str]) -> Segments:
+        """Return the segments among `paths`."""
+        ...
+
+
+class Snapshot(Protocol):
+    """The table at one version; never changes."""
+
+    version: int
+    columns: Mapping[str, pl.DataType]  # every column of the table, envelope first
+
+    def variants(self, field: str) -> Sequence[str]:
+        """Return the columns that hold a field: none, one, or one per type that it was seen with."""
+        ...
+
+    def segments(self, start_ns: int, end_ns: int, bounds: Sequence[Bound] = ()) -> Segments:
+        """Return the files that may hold rows with `start_ns <= _time_ns < end_ns` and all bounds."""
+        ...
+
+    def added_since(self, version: int) -> Segments:
+        """Return the files that brought new rows after an earlier version, oldest first; not compacted ones."""
+        ...
+
+
+class Table(Protocol):
+    """The table `logs`, for readers."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest version; costs a listing of the log, not a read of the table."""
+        ...
+
+
+class Engine(Protocol):
+    """What runs scans: one set of Narwhals expressions, here or on a cluster.
+
+    Must: give rows of all files as one lazy frame with exactly the columns asked for, null where a file
+    lacks one. May: reorder rows. Must not: load more than the expressions need.
+    """
+
+    name: str
+
+    def scan(self, segments: Segments, columns: Mapping[str, pl.DataType]) -> Frame:
+        """Return the rows of the segments, lazily."""
+        ...
+
+    def collect(self, frame: Frame) -> pl.DataFrame:
+        """Run the expressions and return the result."""
+        ...

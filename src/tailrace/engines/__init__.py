@@ -1,0 +1,1 @@
+"""What runs scans: Polars in the process."""

@@ -1,0 +1,102 @@
+"""Every bound of the program, with its unit and its reason, in one place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
+
+# --- tail -------------------------------------------------------------------------------------
+
+READ_BLOCK_BYTES: Final = 1 * MIB
+"""Largest read from one file in one turn: keeps a thousand busy files fair to each other."""
+
+READ_TURN_BYTES: Final = 32 * MIB
+"""Largest sum of one turn over all files; one turn is parsed as one frame (measured: larger is not faster)."""
+
+LINE_BYTES: Final = 1 * MIB
+"""A longer line is cut into linked parts of this size, so that memory stays bounded."""
+
+RESCAN_S: Final = 10.0
+"""Safety rescan of folders: events are hints, a scan is the truth."""
+
+OPEN_FILES: Final = 256
+"""File descriptors that tailing may hold; idle files are closed and found again by identity."""
+
+# --- parse ------------------------------------------------------------------------------------
+
+DETECT_LINES: Final = 64
+"""Lines from the head of a file that format detection looks at."""
+
+FIELD_COLUMNS: Final = 512
+"""Field columns of the table; further fields go to the JSON column `_more`."""
+
+FIELD_DEPTH: Final = 8
+"""Nesting levels of a record that are flattened; what is deeper stays JSON text."""
+
+FIELD_NAME_BYTES: Final = 200
+"""A longer field name goes to `_more`: it is data, not a name."""
+
+# --- commit -----------------------------------------------------------------------------------
+
+COMMIT_INTERVAL_S: Final = 1.0
+"""At most one commit per interval when little arrives."""
+
+COMMIT_ROWS: Final = 1_000_000
+"""A commit of this many rows does not wait for the interval (bounds memory while importing)."""
+
+COMMIT_BYTES: Final = 128 * MIB
+"""A commit of this many bytes of input does not wait for the interval."""
+
+COMMIT_QUEUE: Final = 2
+"""Batches that may wait for the committer; a full queue stops the readers (back-pressure)."""
+
+# --- store ------------------------------------------------------------------------------------
+
+SEGMENT_BYTES: Final = 128 * MIB
+"""Size at which a compacted segment is left alone."""
+
+ROW_GROUP_ROWS: Final = 131_072
+"""Rows of a Parquet row group: small enough to skip, large enough to compress."""
+
+STATS_COLUMNS: Final = 64
+"""Columns that get minimum, maximum and null count in the table's log."""
+
+RETENTION_DAYS: Final = 30
+"""Default age, by event time or arrival, whichever is later, after which segments go."""
+
+RETENTION_DISK_SHARE: Final = 0.8
+"""Default share of the disk that the table may fill before its oldest segments go."""
+
+# --- query ------------------------------------------------------------------------------------
+
+QUERY_BYTES: Final = 131_071
+"""Length of a query's text."""
+
+ENTRIES_LIMIT: Final = 5_000
+"""Entries that one request on the Loki API may ask for."""
+
+ENTRIES_DEFAULT: Final = 100
+"""Entries that a request gets when it does not say."""
+
+POINTS_LIMIT: Final = 11_000
+"""Points per series of a range query."""
+
+SERIES_LIMIT: Final = 500
+"""Series of one metric query's answer."""
+
+QUERY_TIMEOUT_S: Final = 60.0
+"""Time after which a query is given up."""
+
+# --- web --------------------------------------------------------------------------------------
+
+PUSH_BODY_BYTES: Final = 64 * MIB
+"""Largest push request, after decompression."""
+
+LIVE_TAILS: Final = 32
+"""Live tails that one process serves at once."""
+
+LIVE_ROWS: Final = 1_000
+"""Lines that one live tail sends per second; what is over is counted and said."""

@@ -1,0 +1,1 @@
+"""LogQL: from text to an answer."""

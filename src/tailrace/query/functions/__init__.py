@@ -1,0 +1,1 @@
+"""Range and vector aggregations, one file each."""

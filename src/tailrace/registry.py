@@ -1,0 +1,51 @@
+"""Where components are found: one explicit table of names, resolved when used, plus entry points.
+
+Nothing registers itself by being imported, and nothing heavy is imported before it is asked for.
+A package outside the project adds a component by an entry point in the group `tailrace.<kind>`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Final, Literal
+
+from tailrace.errors import ConfigError, Problem, did_you_mean
+
+Kind = Literal["source", "parser", "sink", "engine"]
+
+COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
+    "source": {"files": "tailrace.sources.tail:TailSource"},
+    "parser": {
+        "json": "tailrace.parse.json_lines:JsonLines",
+        "logfmt": "tailrace.parse.logfmt:Logfmt",
+        "access": "tailrace.parse.access:Access",
+        "syslog": "tailrace.parse.syslog:Syslog",
+        "cri": "tailrace.parse.cri:Cri",
+        "docker": "tailrace.parse.docker:Docker",
+        "timestamped": "tailrace.parse.timestamped:Timestamped",
+        "plain": "tailrace.parse.plain:Plain",
+    },
+    "sink": {"store": "tailrace.sinks.store:StoreSink"},
+    "engine": {"polars": "tailrace.engines.polars:PolarsEngine"},
+}
+"""Kind, name, and `module:attribute` of every component that Tailrace ships."""
+
+
+def names(kind: Kind) -> list[str]:
+    """Return the names of a kind, shipped ones first."""
+    return [*COMPONENTS[kind], *(point.name for point in entry_points(group=f"tailrace.{kind}"))]
+
+
+def find(kind: Kind, name: str) -> Any:  # a component class: its kind says which seam it fulfils
+    """Return the component class of that kind and name; an unknown name is a `ConfigError` that lists the known."""
+    place = COMPONENTS[kind].get(name)
+    if place is not None:
+        module, _, attribute = place.partition(":")
+        return getattr(import_module(module), attribute)
+    for point in entry_points(group=f"tailrace.{kind}"):
+        if point.name == name:
+            return point.load()
+    known = names(kind)
+    hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
+    raise ConfigError([Problem(f"{kind} {name!r}", f"there is no such {kind}", hint)])

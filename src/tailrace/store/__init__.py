@@ -1,0 +1,1 @@
+"""The Delta table logs: open, recover, commit, compact, retain, scan."""

@@ -1,0 +1,1 @@
+"""One HTTP port: the Loki API, ingest, the explorer."""

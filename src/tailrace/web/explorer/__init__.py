@@ -1,0 +1,1 @@
+"""The page: server-rendered, one small script, one stylesheet."""
