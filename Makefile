@@ -1,0 +1,47 @@
+# Everything is set up inside .venv of this folder; a second run of a target starts at once.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+LISTEN ?= 127.0.0.1:9080
+DATA ?= data
+
+.PHONY: help run test lint bench docs lock clean
+
+help: ## show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+run: $(VENV)/run.stamp ## follow the logs of this machine and serve the page (DATA=… LISTEN=… ARGS=…)
+	exec $(BIN)/tailrace up --data $(DATA) --listen $(LISTEN) $(ARGS)
+
+test: lint ## lint, types, layers, then every test
+	scripts/chromium
+	$(BIN)/coverage erase
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+lint: $(VENV)/dev.stamp ## ruff, mypy --strict, import layers
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp ## measure parse, commit, import, query, latency, memory (ARGS=--quick for a minute)
+	$(BIN)/python -m bench $(ARGS)
+
+docs: $(VENV)/dev.stamp ## write the generated reference pages
+	$(BIN)/python -m tailrace.config.describe docs/reference
+
+lock: $(VENV)/dev.stamp ## pin every dependency by name, version and hash
+	scripts/lock
+
+clean: ## remove what the targets made, not the data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
+
+$(VENV)/run.stamp: requirements.txt pyproject.toml scripts/setup
+	scripts/setup requirements.txt
+	touch $@
+
+$(VENV)/dev.stamp: requirements.txt requirements-dev.txt pyproject.toml scripts/setup
+	scripts/setup requirements-dev.txt
+	touch $(VENV)/run.stamp $@
