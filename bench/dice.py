@@ -1,7 +1,7 @@
 """Seeded chance as Polars expressions: the same rows on every machine, whatever the chunking.
 
-A value depends on the seed, its lane (the name of what is drawn) and its row number only: SplitMix64 of the three, which
-Polars computes on whole columns. Polars' own `hash` and `sample` promise no stability between versions.
+A value depends on the seed, its lane (the name of what is drawn) and its row number only: SplitMix64 of the three,
+which Polars computes on whole columns. Polars' own `hash` and `sample` promise no stability between versions.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Writes seeded logs: `python -m bench.generate json 2000000 out.jsonl --seed 1`.
 
 Three kinds: `json` (application logs, about 215 bytes a line), `access` (combined access logs, about 190) and `cri`
-(Kubernetes container lines around the JSON, about 255). Rows are made in chunks of whole columns; the same kind, seed and
-row number always give the same line, so a longer file begins with the shorter one.
+(Kubernetes container lines around the JSON, about 255). Rows are made in chunks of whole columns; the same kind, seed
+and row number always give the same line, so a longer file begins with the shorter one.
 """
 
 from __future__ import annotations
