@@ -28,15 +28,23 @@ class TailraceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake of a configuration: where (`$.sources[2].path`), what, and what to do."""
+    """One mistake of a configuration: where (`$.sources[2].path`, line and column from 1), what, and what to do."""
 
     where: str
     what: str
     hint: str = ""
+    line: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
-        """Render as one line: `where: what (hint)`."""
-        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+        """Render as one line: `line:column: where: what (hint)`."""
+        return self.one_line()
+
+    def one_line(self, file: str | None = None) -> str:
+        """Render as one line that starts as editors and terminals link it: `file:line:column: `."""
+        place = ":".join(str(part) for part in (file, self.line, self.column) if part is not None)
+        said = f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+        return f"{place}: {said}" if place else said
 
 
 class ConfigError(TailraceError):
@@ -45,9 +53,11 @@ class ConfigError(TailraceError):
     def __init__(self, problems: Sequence[Problem] | str, *, file: str | None = None) -> None:
         self.problems: tuple[Problem, ...] = (Problem("$", problems),) if isinstance(problems, str) else tuple(problems)
         self.file = file
-        head = f"{file}: " if file else ""
-        text = problems if isinstance(problems, str) else "\n".join(str(problem) for problem in self.problems)
-        super().__init__(head + text if len(self.problems) == 1 else f"{head}{len(self.problems)} problems\n{text}")
+        if isinstance(problems, str):
+            text = f"{file}: {problems}" if file else problems
+        else:
+            text = "\n".join(problem.one_line(file) for problem in self.problems)
+        super().__init__(text if len(self.problems) == 1 else f"{len(self.problems)} problems\n{text}")
 
 
 class QueryError(TailraceError):

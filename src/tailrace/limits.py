@@ -8,6 +8,14 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
 
+# --- config -----------------------------------------------------------------------------------
+
+CONFIG_BYTES: Final = 1 * MIB
+"""Length of a configuration file; a longer one was not meant."""
+
+CONFIG_NODES: Final = 100_000
+"""Values of a configuration with its anchors written out: a few lines of anchors can make billions."""
+
 # --- tail -------------------------------------------------------------------------------------
 
 READ_BLOCK_BYTES: Final = 1 * MIB
@@ -44,14 +52,20 @@ FIELD_NAME_BYTES: Final = 200
 COMMIT_INTERVAL_S: Final = 1.0
 """At most one commit per interval when little arrives."""
 
-COMMIT_ROWS: Final = 1_000_000
+COMMIT_ROWS: Final = 300_000
 """A commit of this many rows does not wait for the interval (bounds memory while importing)."""
 
-COMMIT_BYTES: Final = 128 * MIB
+COMMIT_BYTES: Final = 64 * MIB
 """A commit of this many bytes of input does not wait for the interval."""
 
-COMMIT_QUEUE: Final = 2
+COMMIT_QUEUE: Final = 1
 """Batches that may wait for the committer; a full queue stops the readers (back-pressure)."""
+
+TURN_QUEUE: Final = 1
+"""Parsed turns that may wait to be gathered into a batch, over all sources."""
+
+DRAIN_S: Final = 20.0
+"""Time that a stop waits for what was read to become durable; after that the position has it read again."""
 
 # --- store ------------------------------------------------------------------------------------
 
@@ -100,3 +114,15 @@ LIVE_TAILS: Final = 32
 
 LIVE_ROWS: Final = 1_000
 """Lines that one live tail sends per second; what is over is counted and said."""
+
+QUERIES_AT_ONCE: Final = 4
+"""Queries of the HTTP API that run at the same time; each uses all cores, more would only share them out."""
+
+QUERIES_WAITING: Final = 64
+"""Queries that may wait for their turn; the next one is answered 429."""
+
+PUSHES_AT_ONCE: Final = 4
+"""Push requests that are decoded at the same time: bounds their memory to this times `PUSH_BODY_BYTES`, expanded."""
+
+FORM_BYTES: Final = 1 * MIB
+"""Largest body of a query sent as a form."""
