@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ENVELOPE: Final[Mapping[str, pl.DataType]] = {
     "_time": pl.Datetime("us", "UTC"),  # event time, for people and other engines
@@ -140,3 +140,26 @@ def complete(frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(*missing).with_columns(_time=time).with_columns(_date=pl.col("_time").dt.date())
     fields = [column for column in frame.columns if is_field(column)]
     return frame.select(*(pl.col(name).cast(dtype) for name, dtype in ENVELOPE.items()), *fields)
+
+
+def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of all frames under each other; columns that a frame lacks are null there.
+
+    A field that differs in type becomes float64 if it is int64 and float64, else text: a plain
+    supertype would turn `true` into 1.
+    """
+    seen: dict[str, set[pl.DataType]] = {}
+    for frame in frames:
+        for name, dtype in frame.schema.items():
+            seen.setdefault(name, set()).add(dtype)
+    mixed = {name: _common(dtypes) for name, dtypes in seen.items() if len(dtypes) > 1}
+    if mixed:
+        frames = [f.with_columns(pl.col(n).cast(t) for n, t in mixed.items() if n in f.columns) for f in frames]
+    return pl.concat(frames, how="diagonal")
+
+
+def _common(dtypes: set[pl.DataType]) -> pl.DataType:
+    kinds = dtypes - {pl.Null()}
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return pl.Float64() if kinds == {pl.Int64(), pl.Float64()} else pl.String()

@@ -1,0 +1,284 @@
+"""The reading half, wired: sources are read and parsed, turns gathered into batches, batches made durable.
+
+One thread per source reads and parses (a *turn*); the calling thread gathers turns into a batch, makes
+its plan durable in the checkpoint, and hands it to the sink. So reading the next turn and writing
+the last batch use both cores, and a slow sink stops the readers through bounded queues.
+
+Exactly once: a batch is numbered and planned before it is sent; the table remembers the number with the rows.
+After a crash the checkpoint asks the sink for the last number it holds, takes the plans up to it as done, and
+everything else is read again from the position before.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tailrace import limits
+from tailrace.batch import Batch, stack
+from tailrace.clock import SystemClock
+from tailrace.parse.chain import Chain
+from tailrace.sinks.store import StoreSink
+from tailrace.sources.tail import TailSettings, TailSource
+from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.store.table import LogTable
+from tailrace.telemetry import Accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from tailrace.clock import Clock
+    from tailrace.config.model import Config
+    from tailrace.contracts import Sink, Source
+
+_EMPTY = pl.DataFrame()
+_SLICE_S = 0.05  # how long the gathering thread waits for a turn before it looks at the clock and the sink again
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one source handed out at once, parsed, with the position after it."""
+
+    source: str
+    frame: pl.DataFrame
+    lines: int
+    bytes: int
+    marks: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the agent is, in lines and bytes that are durable, and bytes known to wait."""
+
+    lines: int
+    bytes: int
+    backlog_bytes: int
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """Turns on their way into the next batch."""
+
+    turns: list[Turn] = field(default_factory=list)
+    marks: dict[str, dict[str, object]] = field(default_factory=dict)
+    lines: int = 0
+    bytes: int = 0
+
+    def add(self, turn: Turn) -> None:
+        self.marks.setdefault(turn.source, {}).update(turn.marks)
+        if turn.lines:
+            self.turns.append(turn)
+            self.lines += turn.lines
+            self.bytes += turn.bytes
+
+    def full(self) -> bool:
+        return self.lines >= limits.COMMIT_ROWS or self.bytes >= limits.COMMIT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A batch that is on its way: its number, what it settles, and the promise."""
+
+    number: int
+    shares: Mapping[str, tuple[int, int]]
+    done: Future[None]
+
+
+class Agent:
+    """Reads sources until it is told to stop or, when they are one-shot, until all are at their end."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        sink: Sink,
+        checkpoint: Checkpoint,
+        *,
+        accounts: Accounts,
+        clock: Clock,
+        interval_s: float = limits.COMMIT_INTERVAL_S,
+        restamp: bool = False,
+    ) -> None:
+        self._sources = sources
+        self._sink = sink
+        self._checkpoint = checkpoint
+        self._accounts = accounts
+        self._clock = clock
+        self._interval_s = interval_s
+        self._restamp = restamp
+        self._turns: queue.Queue[Turn | BaseException | None] = queue.Queue(maxsize=limits.TURN_QUEUE)
+        self._stopping = threading.Event()
+        self._sent: list[_Sent] = []
+        self._durable_lines = 0
+        self._durable_bytes = 0
+
+    def run(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """Read until `stop` is called or every source is done; raises what stopped a reader or the sink."""
+        self._checkpoint.recover(self._sink.last_number(self._checkpoint.agent))
+        for source in self._sources:
+            source.restore(self._checkpoint.state.get(source.name, {}))
+        readers = [threading.Thread(target=self._read, args=(s,), name=f"read-{s.name}") for s in self._sources]
+        for reader in readers:
+            reader.start()
+        try:
+            self._gather(len(readers), progress)
+        finally:
+            self._stopping.set()
+            self._unblock(readers)
+            for source in self._sources:
+                source.close()
+            self._checkpoint.close()
+
+    def stop(self) -> None:
+        """Stop reading; `run` returns when what was read is durable."""
+        self._stopping.set()
+
+    # --- one thread per source ------------------------------------------------------------------
+
+    def _read(self, source: Source) -> None:
+        chain = Chain()
+        try:
+            while not self._stopping.is_set():
+                turn = self._turn(source, chain)
+                if turn.lines or turn.marks:
+                    self._turns.put(turn)
+                elif getattr(source, "done", False):
+                    break
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the gathering thread
+            self._turns.put(error)
+        else:
+            self._turns.put(None)
+
+    def _turn(self, source: Source, chain: Chain) -> Turn:
+        blocks = source.read(limits.READ_TURN_BYTES, 0.5)
+        if not blocks:
+            return Turn(source.name, _EMPTY, 0, 0, source.mark())
+        parsed = chain.parse(blocks)
+        frame = parsed.frame
+        if self._restamp:
+            frame = frame.with_columns(_time_ns=pl.col("_observed_ns") + pl.int_range(pl.len()))
+        self._accounts.read(source.name, parsed.lines, parsed.bytes)
+        return Turn(source.name, frame, parsed.lines, parsed.bytes, source.mark())
+
+    # --- the gathering thread -------------------------------------------------------------------
+
+    def _gather(self, reading: int, progress: Callable[[Progress], None] | None) -> None:
+        gathering = _Gathering()
+        sent_s = float("-inf")
+        while reading or gathering.turns or self._sent:
+            turn = self._next()
+            if isinstance(turn, BaseException):
+                raise turn
+            if turn is None:
+                reading -= 1
+            elif turn is not _NOTHING:
+                gathering.add(turn)
+            now_s = self._clock.monotonic_s()
+            due = gathering.turns and (now_s - sent_s >= self._interval_s or not reading)
+            if due or gathering.full():
+                self._send(gathering)
+                gathering, sent_s = _Gathering(), now_s
+            self._settle(wait=not reading and not gathering.turns)
+            if progress is not None:
+                backlog = sum(source.backlog_bytes() for source in self._sources)
+                progress(Progress(self._durable_lines, self._durable_bytes, backlog))
+
+    def _next(self) -> Turn | BaseException | None:
+        try:
+            return self._turns.get(timeout=_SLICE_S)
+        except queue.Empty:
+            return _NOTHING
+
+    def _send(self, gathering: _Gathering) -> None:
+        position = self._checkpoint.plan(gathering.marks)
+        shares: dict[str, tuple[int, int]] = {}
+        for turn in gathering.turns:
+            lines, size = shares.get(turn.source, (0, 0))
+            shares[turn.source] = (lines + turn.lines, size + turn.bytes)
+        frame = stack([turn.frame for turn in gathering.turns])
+        source = gathering.turns[0].source
+        done = self._sink.submit(Batch(frame, source, gathering.lines, gathering.bytes, position))
+        self._sent.append(_Sent(position.number, shares, done))
+
+    def _settle(self, *, wait: bool) -> None:
+        while self._sent and (wait or self._sent[0].done.done()):
+            sent = self._sent[0]
+            sent.done.result(timeout=limits.DRAIN_S if self._stopping.is_set() else None)
+            self._checkpoint.settle(sent.number)
+            del self._sent[0]
+            for source, (lines, size) in sent.shares.items():
+                self._accounts.settle(source, "stored", lines, size)
+                self._durable_lines += lines
+                self._durable_bytes += size
+
+    def _unblock(self, readers: Sequence[threading.Thread]) -> None:
+        """Take what readers still want to hand over, so that they see the stop; it is read again next time."""
+        while any(reader.is_alive() for reader in readers):
+            self._next()
+
+
+_NOTHING = Turn("", _EMPTY, 0, 0, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an import brought into the table."""
+
+    lines: int
+    bytes: int
+    files: int
+    seconds: float
+
+
+def collect(
+    config: Config,
+    paths: Sequence[str],
+    *,
+    group: str = "collect",
+    now: bool = False,
+    watch: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Import files into the table, durably, and return; with `watch` go on until told to stop.
+
+    A group remembers what it has read: a second import of the same files brings only what is new. `now`
+    replaces every time stamp by the moment of reading.
+    """
+    clock, accounts = SystemClock(), Accounts()
+    start_s = clock.monotonic_s()
+    table = LogTable.open(config.data, create=True, settings=config.store)
+    checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group)
+    settings = TailSettings(name=group, paths=tuple(paths), follow=watch)
+    source = TailSource(settings, name=group, clock=clock, host=config.host)
+    sink = StoreSink(table, clock=clock, settings=config.store)
+    agent = Agent([source], sink, checkpoint, accounts=accounts, clock=clock, restamp=now)
+    try:
+        with stop_on_signals(agent.stop):
+            agent.run(progress)
+    finally:
+        sink.close()
+    account = accounts.of(group)
+    seconds = clock.monotonic_s() - start_s
+    return Summary(account.lines["stored"], account.bytes["stored"], len(source.status()), seconds)
+
+
+@contextmanager
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` at the first SIGTERM or SIGINT; a second one ends the process at once, which loses nothing."""
+
+    def on_signal(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

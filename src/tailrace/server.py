@@ -1,0 +1,89 @@
+"""The answering half, wired: one HTTP port over the table, and the table's upkeep in the background."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from tailrace.engines.polars import PolarsEngine
+from tailrace.errors import ConfigError, Problem
+from tailrace.store.maintain import Maintenance
+from tailrace.web.app import create_app
+from tailrace.web.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tailrace.clock import Clock
+    from tailrace.config.model import Config
+    from tailrace.contracts import Followed, Sink
+    from tailrace.store.table import LogTable
+    from tailrace.telemetry import Accounts
+
+_GRACE_S = 2  # how long open requests, live tails among them, may go on after a stop
+
+
+class Server:
+    """Serves the table until it is stopped; the socket is bound at construction, so a taken port fails early."""
+
+    def __init__(
+        self,
+        config: Config,
+        table: LogTable,
+        sink: Sink,
+        *,
+        accounts: Accounts,
+        clock: Clock,
+        followed: Callable[[], Sequence[Followed]] = tuple,
+    ) -> None:
+        self._socket = _bind(config.listen)
+        host, port = self._socket.getsockname()[:2]
+        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        services = Services(
+            table=table,
+            engine=PolarsEngine(),
+            sink=sink,
+            accounts=accounts,
+            clock=clock,
+            host=config.host,
+            followed=followed,
+            started_ns=clock.now_ns(),
+        )
+        self._maintenance = Maintenance(table, config.store, clock, accounts)
+        settings = uvicorn.Config(
+            create_app(services), log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_S
+        )
+        self._http = uvicorn.Server(settings)
+        self._thread = threading.Thread(target=self._http.run, args=([self._socket],), name="http", daemon=True)
+
+    def start(self) -> None:
+        """Answer requests and keep the table, both in the background."""
+        self._maintenance.start()
+        self._thread.start()
+        while not self._http.started and self._thread.is_alive():
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """Finish open requests and the upkeep's current step, then return."""
+        self._http.should_exit = True
+        self._thread.join(_GRACE_S + 3)
+        self._maintenance.stop()
+
+
+def _bind(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, int(port)))
+    except OSError as error:
+        sock.close()
+        hint = "is another tailrace running? choose another port with --listen"
+        raise ConfigError([Problem("$.listen", f"cannot listen on {listen}: {error.strerror}", hint)]) from error
+    return sock

@@ -1,0 +1,79 @@
+"""Both halves in one process: `tailrace up` follows files and serves the page.
+
+Comes in: a checked configuration. Goes out: a table that others can read while this runs, and a page. Refuses a
+data folder that another process writes as the same agent, and a port that is taken.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tailrace import __version__
+from tailrace.agent import Agent, stop_on_signals
+from tailrace.clock import SystemClock
+from tailrace.registry import find
+from tailrace.server import Server
+from tailrace.sinks.store import StoreSink
+from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.store.table import LogTable
+from tailrace.telemetry import Accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tailrace.config.model import Config
+    from tailrace.contracts import Followed, Source
+
+_SHOWN = 8  # followed paths that the start names one by one
+
+
+def run(config: Config, announce: Callable[[str], None]) -> None:
+    """Follow, store and serve until SIGTERM or SIGINT; returns when all that was read is durable."""
+    clock, accounts = SystemClock(), Accounts()
+    table = LogTable.open(config.data, create=True, settings=config.store)
+    checkpoint = Checkpoint.open(config.data / "agents" / config.agent, agent_name=config.agent)
+    sources: list[Source] = [
+        find("source", settings.type)(settings, name=settings.name, clock=clock, host=config.host)
+        for settings in config.sources
+    ]
+    sink = StoreSink(table, clock=clock, settings=config.store)
+
+    def followed() -> list[Followed]:
+        return [item for source in sources for item in source.status()]
+
+    server = Server(config, table, sink, accounts=accounts, clock=clock, followed=followed)
+    agent = Agent(sources, sink, checkpoint, accounts=accounts, clock=clock, interval_s=config.store.commit_interval_s)
+    announce(f"tailrace {__version__}, data in {config.data}")
+    for warning in checkpoint.warnings:
+        announce(f"warning: {warning}")
+    server.start()
+    announce(f"page: {server.address}")
+    teller = threading.Thread(target=_tell, args=(followed, announce), name="tell", daemon=True)
+    try:
+        with stop_on_signals(agent.stop):
+            teller.start()
+            agent.run()
+    finally:
+        server.stop()
+        sink.close()
+
+
+def _tell(followed: Callable[[], Sequence[Followed]], announce: Callable[[str], None]) -> None:
+    """Say once what is followed and why the rest is not; the first scan of the folders is done by then."""
+    threading.Event().wait(1.0)
+    for line in describe(followed()):
+        announce(line)
+
+
+def describe(items: Sequence[Followed]) -> list[str]:
+    """Return what is followed and why not the rest, in a few lines."""
+    refused = [item for item in items if item.why]
+    taken = [item.path for item in items if not item.why]
+    lines = [f"following {len(taken)} file{'s' * (len(taken) != 1)}" + (":" if taken else "")]
+    lines += [f"  {path}" for path in taken[:_SHOWN]]
+    if len(taken) > _SHOWN:
+        lines.append(f"  and {len(taken) - _SHOWN} more")
+    lines += [f"not followed: {count} × {why}" for why, count in Counter(item.why for item in refused).most_common()]
+    return lines
