@@ -75,5 +75,5 @@ def describe(items: Sequence[Followed]) -> list[str]:
     lines += [f"  {path}" for path in taken[:_SHOWN]]
     if len(taken) > _SHOWN:
         lines.append(f"  and {len(taken) - _SHOWN} more")
-    lines += [f"not followed: {count} × {why}" for why, count in Counter(item.why for item in refused).most_common()]
+    lines += [f"not followed: {count} {why}" for why, count in Counter(item.why for item in refused).most_common()]
     return lines
