@@ -1,0 +1,93 @@
+"""What grammar cannot see: whether a tree can be run.
+
+`check` raises the first mistake as a `QueryError` that points into the text: a selector that accepts
+every stream, a regex that the engine cannot run, parameters and groupings that a function does not take.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tailrace.query import functions, matchers
+from tailrace.query.cursor import Source
+from tailrace.query.syntax import Binary, LogQuery, Number, RangeAggregation, Vector, VectorAggregation
+
+if TYPE_CHECKING:
+    from tailrace.query.syntax import Grouping, Matcher, Query, Selector
+
+
+def check(query: Query, text: str) -> None:
+    """Raise the first mistake of a query that was parsed from `text`."""
+    _query(query, Source(text))
+
+
+def check_matchers(selector: Selector, text: str) -> None:
+    """Raise the first mistake in the matchers of a selector; one that accepts every stream is none here."""
+    for matcher in selector.matchers:
+        matchers.check_matcher(matcher, Source(text))
+
+
+def _query(query: Query, source: Source) -> None:
+    match query:
+        case LogQuery():
+            _log(query, source)
+        case RangeAggregation():
+            _range(query, source)
+        case VectorAggregation():
+            _vector(query, source)
+        case Binary():
+            _query(query.left, source)
+            _query(query.right, source)
+        case Number() | Vector():
+            pass
+
+
+def _log(query: LogQuery, source: Source) -> None:
+    for matcher in query.selector.matchers:
+        matchers.check_matcher(matcher, source)
+    if all(accepts_empty(matcher) for matcher in query.selector.matchers):
+        hint = 'for example {host=~".+"} reads all'
+        raise source.error("at least one matcher must refuse the empty value", query.selector.at, hint)
+    for stage in query.stages:
+        stage.check(source)
+
+
+def accepts_empty(matcher: Matcher) -> bool:
+    """Tell whether a stream without the label passes."""
+    if matcher.op in ("=", "!="):
+        return (matcher.value == "") == (matcher.op == "=")
+    # a valid pattern of the engine; Python reads the ones that differ (`\\pL`) as an error: they match some letter
+    try:
+        found = re.fullmatch(matcher.value, "") is not None
+    except re.error:
+        found = False
+    return found == (matcher.op == "=~")
+
+
+def _range(query: RangeAggregation, source: Source) -> None:
+    function = functions.RANGE[query.function]
+    if query.parameter is not None and not function.parameter:
+        raise source.error(f"`{query.function}` takes no parameter", query.at)
+    if query.grouping and not function.grouping:
+        raise _no_grouping(query.function, query.grouping, source)
+    _log(query.range.log, source)
+
+
+def _no_grouping(function: str, grouping: Grouping, source: Source) -> Exception:
+    hint = f"group a sum of it: sum {grouping} ({function}(…))"
+    return source.error(f"`{function}` cannot be grouped", grouping.at, hint)
+
+
+def _vector(query: VectorAggregation, source: Source) -> None:
+    function = functions.VECTOR[query.function]
+    if query.grouping and not function.grouping:
+        raise source.error(f"`{query.function}` cannot be grouped", query.grouping.at)
+    if query.parameter is not None and not function.parameter:
+        raise source.error(f"`{query.function}` takes no parameter", query.at)
+    if function.parameter and (query.parameter is None or query.parameter < 1 or query.parameter % 1):
+        hint = f"as in {query.function}(10, …)"
+        raise source.error(f"`{query.function}` needs {function.parameter}", query.at, hint)
+    if isinstance(query.operand, Number):
+        raise source.error(f"`{query.function}` takes series, not a number", query.operand.at)
+    _query(query.operand, source)

@@ -1,0 +1,346 @@
+"""Tokens to syntax tree: the grammar of LogQL by recursive descent.
+
+Comes in: the text of a query. Goes out: a tree of `syntax`, checked (`check`). Refuses, as a
+`QueryError` with position and hint, what is not LogQL, and says plainly what is LogQL but not in
+this version. Nothing is folded or simplified here.
+
+>>> str(parse('sum(rate({app="web"}|="err"[5m]))by(host)'))
+'sum by (host) (rate({app="web"} |= "err" [5m]))'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from tailrace.errors import did_you_mean
+from tailrace.query import check, functions, literals, matchers, stages
+from tailrace.query.cursor import RESERVED, Cursor
+from tailrace.query.stages import line_filter
+from tailrace.query.stages.label_filter import LabelFilter
+from tailrace.query.stages.line_filter import LineFilter
+from tailrace.query.syntax import (
+    COMPARISONS,
+    PRECEDENCE,
+    Binary,
+    BinaryOp,
+    Grouping,
+    LogQuery,
+    LogRange,
+    Matcher,
+    Metric,
+    Number,
+    Query,
+    RangeAggregation,
+    Selector,
+    Stage,
+    Vector,
+    VectorAggregation,
+)
+
+if TYPE_CHECKING:
+    from tailrace.errors import QueryError
+    from tailrace.query.lexer import Token
+
+_LINE_OPS: Final = (*line_filter.OPS, "|>", "!>")
+_SET_OPS: Final = ("and", "or", "unless")
+_COMPARING: Final = frozenset({"=", "==", "!=", "=~", "!~", ">", ">=", "<", "<="})
+_CHAIN: Final = 100
+"""Operators in one chain: far more than anyone writes, and no overflow of the stack afterwards."""
+
+
+def parse(text: str) -> Query:
+    """Return the tree of a query that can be run; raise `QueryError` for any other text."""
+    query = _Parser(text).query()
+    check.check(query, text)
+    return query
+
+
+def parse_selector(text: str) -> Selector:
+    """Return a lone stream selector, as label and series lists take it; `{}` is allowed there."""
+    parser = _Parser(text)
+    selector = parser.selector()
+    parser.end()
+    check.check_matchers(selector, text)
+    return selector
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._cursor = Cursor(text)
+
+    # --- whole queries --------------------------------------------------------------------------
+
+    def query(self) -> Query:
+        if self._cursor.token.kind == "end":
+            raise self._cursor.error("the query is empty", hint='select streams first, as in {host=~".+"}')
+        query = self._expression(0)
+        self.end()
+        return query
+
+    def end(self) -> None:
+        if self._cursor.token.kind == "end":
+            return
+        token = self._cursor.token
+        if token.text == "[":
+            raise self._cursor.error("a range stands inside a function", hint="for example rate({…} [5m])")
+        if token.word in ("by", "without"):
+            raise self._cursor.error(f"{token} groups an aggregation", hint="write it beside sum, avg, topk …")
+        raise self._cursor.error(f"unexpected {token}, the query should end here")
+
+    def _expression(self, lowest: int) -> Query:
+        """Read operands and the operators between them that bind at least as tightly as `lowest`."""
+        left, count = self._operand(), 0
+        while (op := self._operator(lowest)) is not None:
+            count += 1
+            if count > _CHAIN:
+                raise self._cursor.error(f"more than {_CHAIN} operators in a row", op)
+            binding = PRECEDENCE[op.text]
+            flag = self._cursor.accept_word("bool")
+            if flag and op.text not in COMPARISONS:
+                raise self._cursor.error("`bool` stands after a comparison", flag, "remove it")
+            self._refuse_matching()
+            with self._cursor.nested():
+                right = self._expression(binding + (op.text != "^"))
+            left = Binary(
+                cast("BinaryOp", op.text),  # a key of PRECEDENCE
+                self._metric(left),
+                self._metric(right),
+                returns_bool=flag is not None,
+                at=op.at,
+            )
+        return left
+
+    def _operator(self, lowest: int) -> Token | None:
+        token = self._cursor.token
+        if token.word in _SET_OPS:
+            raise self._cursor.error(f"the operator {token} is LogQL, but not in this version of Tailrace")
+        if token.kind != "op" or PRECEDENCE.get(token.text, -1) < lowest:
+            return None
+        return self._cursor.next()
+
+    def _refuse_matching(self) -> None:
+        if self._cursor.at_word("on", "ignoring"):
+            raise self._cursor.error(f"{self._cursor.token} is LogQL, but not in this version of Tailrace")
+
+    def _metric(self, query: Query) -> Metric:
+        if isinstance(query, LogQuery):
+            hint = "count its lines first, as in count_over_time({…} [5m])"
+            raise self._cursor.source.error("a log query cannot be an operand", query.at, hint)
+        return query
+
+    def _operand(self) -> Query:
+        cursor = self._cursor
+        if cursor.at_op("{"):
+            return self._log()
+        if cursor.at_op("("):
+            return self._parenthesised()
+        if cursor.token.kind == "number" or cursor.at_op("+", "-"):
+            return self._number()
+        if cursor.token.kind == "name" and cursor.token.word not in RESERVED:
+            return self._call()
+        hint = ""
+        if cursor.token.kind == "string":
+            hint = 'to search text, select streams first: {host=~".+"} |= ' + cursor.token.text
+        elif cursor.at_op(*_LINE_OPS, "|"):
+            hint = 'select streams first, as in {host=~".+"} |= "text"'
+        raise cursor.error(f"expected a stream selector, a function or a number, found {cursor.token}", hint=hint)
+
+    def _parenthesised(self) -> Query:
+        self._cursor.next()
+        with self._cursor.nested():
+            inner = self._expression(0)
+        self._cursor.expect_op(")", "the expression")
+        if isinstance(inner, LogQuery) and self._at_stage():
+            raise self._cursor.error("a stage stands inside the parentheses of its query", hint="move the `)`")
+        return inner
+
+    def _number(self) -> Number:
+        sign = self._cursor.accept_op("+", "-")
+        token = self._cursor.token
+        if token.kind != "number":
+            hint = "write 0 - x for the opposite of x" if sign and token.kind in ("name", "op") else ""
+            raise self._cursor.error(f"expected a number, found {token}", hint=hint)
+        self._cursor.next()
+        value = cast("float", token.value)
+        return Number(-value if sign and sign.text == "-" else value, (sign or token).at)
+
+    # --- log queries ----------------------------------------------------------------------------
+
+    def _log(self) -> LogQuery:
+        selector = self.selector()
+        return LogQuery(selector, self._stages(), selector.at)
+
+    def selector(self) -> Selector:
+        """Read `{…}`."""
+        at = self._cursor.expect_op("{", hint='streams are selected as in {host="web-1"}').at
+        found: list[Matcher] = []
+        self._cursor.listed(lambda: found.append(matchers.parse_matcher(self._cursor)), "}", "the matcher")
+        return Selector(tuple(found), at)
+
+    def _at_stage(self) -> bool:
+        return self._cursor.at_op("|", *_LINE_OPS)
+
+    def _stages(self) -> tuple[Stage, ...]:
+        found: list[Stage] = []
+        while self._at_stage():
+            found.append(self._stage())
+        return tuple(found)
+
+    def _stage(self) -> Stage:
+        cursor = self._cursor
+        if not cursor.accept_op("|"):
+            return LineFilter.parse(cursor)
+        token = cursor.token
+        if token.word in stages.STAGES:
+            return stages.STAGES[token.word].parse(cursor)
+        if token.word in stages.UNSUPPORTED:
+            raise cursor.error(f"the stage {token} is LogQL, but not in this version of Tailrace")
+        if cursor.at_op("(") or (token.kind == "name" and cursor.peek().text in _COMPARING):
+            return LabelFilter.parse(cursor)
+        raise self._unknown_stage(token)
+
+    def _unknown_stage(self, token: Token) -> QueryError:
+        known = ", ".join(stages.STAGES)
+        if token.kind != "name":
+            hint = 'a text search is |= "…"' if token.kind == "string" else f"stages: {known}"
+            return self._cursor.error(f"expected a stage or a label after `|`, found {token}", hint=hint)
+        close = did_you_mean(token.word, [*stages.STAGES, *stages.UNSUPPORTED])
+        what = f"{token} is neither a stage nor a test of a label"
+        return self._cursor.error(what, token, close or f'stages: {known}; a test looks like {token.text}="…"')
+
+    # --- metric queries -------------------------------------------------------------------------
+
+    def _call(self) -> Metric:
+        name = self._cursor.next()
+        if name.word == "vector" and self._cursor.at_op("("):
+            return self._vector(name)
+        if name.word in functions.RANGE:
+            return self._range_aggregation(name)
+        if name.word in functions.VECTOR:
+            return self._vector_aggregation(name)
+        if name.word in functions.UNSUPPORTED:
+            raise self._cursor.error(f"the function {name} is LogQL, but not in this version of Tailrace", name)
+        raise self._unknown_function(name)
+
+    def _unknown_function(self, name: Token) -> QueryError:
+        cursor = self._cursor
+        known = [*functions.RANGE, *functions.VECTOR, "vector"]
+        if cursor.at_op("(") or cursor.at_word("by", "without"):
+            close = did_you_mean(name.word, [*known, *functions.UNSUPPORTED])
+            return cursor.error(f"unknown function {name}", name, close or f"known: {', '.join(known)}")
+        if cursor.token.text in _COMPARING:
+            hint = f'streams are selected in braces: {{{name.text}="…"}}'
+            return cursor.error(f"unexpected label {name}", name, hint)
+        hint = did_you_mean(name.word, known) or f'to search text: {{host=~".+"}} |= "{name.text}"'
+        return cursor.error(f"expected a stream selector, a function or a number, found {name}", name, hint)
+
+    def _vector(self, name: Token) -> Vector:
+        self._cursor.expect_op("(", "`vector`")
+        token = self._cursor.token
+        if token.kind != "number":
+            raise self._cursor.error(f"expected an unsigned number in `vector()`, found {token}")
+        self._cursor.next()
+        self._cursor.expect_op(")", "the number")
+        return Vector(cast("float", token.value), name.at)
+
+    def _range_aggregation(self, name: Token) -> RangeAggregation:
+        cursor = self._cursor
+        cursor.expect_op("(", str(name), f"for example {name.word}({{…}} [5m])")
+        parameter = self._parameter()
+        with cursor.nested():
+            log_range = self._log_range(name.word)
+        cursor.expect_op(")", "the range")
+        return RangeAggregation(name.word, log_range, self._grouping(), parameter, name.at)
+
+    def _vector_aggregation(self, name: Token) -> VectorAggregation:
+        cursor = self._cursor
+        before = self._grouping()
+        hint = f"for example {name.word} by (level) (rate({{…}} [5m]))"
+        cursor.expect_op("(", "the grouping" if before else str(name), hint)
+        parameter = self._parameter()
+        with cursor.nested():
+            operand = self._expression(0)
+        cursor.expect_op(")", "the expression")
+        after = self._grouping()
+        if before and after:
+            raise cursor.source.error(f"{name} is grouped twice", after.at, "group before or after, not both")
+        if isinstance(operand, LogQuery):
+            hint = f"count its lines first, as in {name.word}(count_over_time({{…}} [5m]))"
+            raise cursor.source.error(f"{name} takes a metric query, not a log query", operand.at, hint)
+        return VectorAggregation(name.word, operand, before or after, parameter, name.at)
+
+    def _parameter(self) -> float | None:
+        """Read `number ,`, if that is ahead."""
+        cursor = self._cursor
+        if cursor.at_op("-", "+") and cursor.peek().kind == "number" and cursor.peek(2).text == ",":
+            raise cursor.error("a parameter has no sign")
+        if cursor.token.kind == "number" and cursor.peek().text == ",":
+            value = cast("float", cursor.next().value)
+            cursor.next()
+            return value
+        return None
+
+    def _grouping(self) -> Grouping | None:
+        word = self._cursor.accept_word("by", "without")
+        if word is None:
+            return None
+        self._cursor.expect_op("(", str(word), f"for example {word.word} (level)")
+        labels: list[str] = []
+        self._cursor.listed(lambda: labels.append(self._cursor.expect_name().text), ")", "the label")
+        return Grouping(tuple(labels), word.word == "without", word.at)
+
+    # --- ranges ---------------------------------------------------------------------------------
+
+    def _log_range(self, function: str) -> LogRange:
+        """Read `{…} [5m] | …`, `{…} | … [5m]`, `({…} | …) [5m]`, or one of them in parentheses."""
+        found = self._ranged(function)
+        if isinstance(found, LogRange):
+            return found
+        return LogRange(found, *self._window(function), found.at)
+
+    def _ranged(self, function: str) -> LogRange | LogQuery:
+        """Read a log query and its range, or the query alone if the range is still to come."""
+        cursor = self._cursor
+        if cursor.accept_op("("):
+            with cursor.nested():
+                inner = self._ranged(function)
+            cursor.expect_op(")", "the range" if isinstance(inner, LogRange) else "the log query")
+            if isinstance(inner, LogQuery) and cursor.at_op("["):
+                return LogRange(inner, *self._window(function), inner.at)
+            return inner
+        if not cursor.at_op("{"):
+            hint = f'for example {function}({{host="web-1"}} [5m])'
+            raise cursor.error(f"`{function}` takes a log query with a range, found {cursor.token}", hint=hint)
+        selector = self.selector()
+        window = self._window(function) if cursor.at_op("[") else None
+        log = LogQuery(selector, self._stages(), selector.at)
+        if window is None and cursor.at_op("["):
+            window = self._window(function)
+        return LogRange(log, *window, selector.at) if window else log
+
+    def _window(self, function: str) -> tuple[int, int]:
+        """Read `[5m]` and `offset 1h`."""
+        cursor = self._cursor
+        cursor.expect_op("[", "the log query", f"{function} needs a range, as in {function}({{…}} [5m])")
+        token = cursor.token
+        range_ns = literals.range_duration(token.text)
+        if range_ns is None:
+            hint = "whole numbers with falling units, each once, as in [1h30m]"
+            raise cursor.error(f"expected a range, found {token}", hint=hint)
+        if range_ns == 0:
+            raise cursor.error("a range must be longer than zero")
+        cursor.next()
+        cursor.expect_op("]", "the range")
+        return range_ns, self._offset()
+
+    def _offset(self) -> int:
+        cursor = self._cursor
+        if not cursor.accept_word("offset"):
+            return 0
+        sign = cursor.accept_op("-", "+")
+        token = cursor.token
+        if token.kind != "duration":
+            raise cursor.error(f"expected a duration after `offset`, found {token}", hint="for example offset 1h")
+        cursor.next()
+        ns = cast("int", token.value)
+        return -ns if sign and sign.text == "-" else ns

@@ -1,0 +1,50 @@
+r"""Regular expressions as LogQL uses them: RE2-like, run by Polars (the Rust crate `regex`).
+
+`anchored` gives the form that must match a whole value; `check` refuses a pattern that the engine
+cannot run, pointing into the query.
+
+>>> anchored("a|b")
+'^(?s:a|b)$'
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from tailrace.query.cursor import Source
+
+_REPORT: Final = re.compile(r"(?m)^    (?P<pattern>.*)\n(?P<caret> *)\^+.*\nerror: (?P<what>.*)$")
+_LOOK: Final = "LogQL's regexes have no look-ahead, look-behind or back-references"
+
+
+def anchored(pattern: str) -> str:
+    """Return the pattern as it must match a whole label value; `.` matches newline too."""
+    return f"^(?s:{pattern})$"
+
+
+@lru_cache(maxsize=1024)
+def problem(pattern: str) -> tuple[int, str] | None:
+    """Return where (a character index) and why a pattern cannot run, or None when it can."""
+    try:
+        pl.Series([""]).str.contains(pattern)
+    except pl.exceptions.ComputeError as error:
+        text = str(error)
+        report = _REPORT.search(text)
+        if report is None:  # a pattern of several lines, or one too large when compiled
+            return 0, "too large" if "size limit" in text else "not valid"
+        return len(report["caret"]) - 4, report["what"]
+    return None
+
+
+def check(pattern: str, at: int, source: Source) -> None:
+    """Refuse a pattern, written as the string literal at `at`, that the engine cannot run."""
+    found = problem(pattern)
+    if found:
+        index, what = found
+        hint = _LOOK if "look-around" in what or "backreference" in what else ""
+        raise source.error(f"invalid regular expression: {what}", source.inside(at, index), hint)

@@ -1,0 +1,26 @@
+"""The stages of a pipeline, one file each.
+
+To add one: write its file (the node fulfils `syntax.Stage`), name it in `STAGES`, and take its name
+from `UNSUPPORTED`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tailrace.query.stages.drop import Drop
+from tailrace.query.stages.json import Json
+from tailrace.query.stages.keep import Keep
+from tailrace.query.stages.line_format import LineFormat
+from tailrace.query.stages.logfmt import Logfmt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tailrace.query.syntax import Stage
+
+STAGES: Final[Mapping[str, type[Stage]]] = {stage.keyword: stage for stage in (Json, Logfmt, LineFormat, Keep, Drop)}
+"""Stages that begin with a keyword; `line_filter` and `label_filter` begin with an operator or a label."""
+
+UNSUPPORTED: Final = frozenset({"regexp", "pattern", "unpack", "label_format", "decolorize", "unwrap"})
+"""Stages of full LogQL that this version does not have."""

@@ -1,0 +1,159 @@
+"""`| level="error" and status >= 500`: keeps lines whose labels pass a test.
+
+A condition is a tree of `All` and `AnyOf` over tests: `Matcher` compares text, `Comparison` reads the
+label as a number, duration or byte count (rules: `query.literals`). `and`, `,` and a space mean the
+same and bind tighter than `or`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
+
+from tailrace.query import matchers
+from tailrace.query.literals import write_bytes, write_duration, write_number
+from tailrace.query.syntax import Matcher
+
+if TYPE_CHECKING:
+    from tailrace.query.cursor import Cursor, Source
+    from tailrace.query.lexer import Token
+
+Measure: TypeAlias = Literal["number", "duration", "bytes"]
+CompareOp: TypeAlias = Literal["==", "!=", ">", ">=", "<", "<="]
+
+_COMPARE: Final = ("=", "==", "!=", ">", ">=", "<", "<=")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A test of a label read as a quantity; `value` is a number, nanoseconds or bytes, as `measure` says."""
+
+    name: str
+    op: CompareOp
+    value: float
+    measure: Measure
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.op} {self._literal()}"
+
+    def _literal(self) -> str:
+        if self.measure == "number":
+            return write_number(self.value)
+        return write_duration(int(self.value)) if self.measure == "duration" else write_bytes(int(self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds; at least two parts, none of them an `All`."""
+
+    parts: tuple[Condition, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Some part holds; at least two parts, none of them an `AnyOf`."""
+
+    parts: tuple[Condition, ...]
+
+    def __str__(self) -> str:
+        return " or ".join(map(str, self.parts))
+
+
+Condition: TypeAlias = Matcher | Comparison | All | AnyOf
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFilter:
+    """Keeps lines that pass the condition."""
+
+    keyword: ClassVar[str] = ""
+    condition: Condition
+    at: int = field(default=0, compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> LabelFilter:
+        """Read the condition."""
+        at = cursor.token.at
+        return cls(_any(cursor), at)
+
+    def check(self, source: Source) -> None:
+        """Refuse a regex that cannot run."""
+        for test in tests(self.condition):
+            if isinstance(test, Matcher):
+                matchers.check_matcher(test, source)
+
+    def __str__(self) -> str:
+        return f"| {self.condition}"
+
+
+def tests(condition: Condition) -> list[Matcher | Comparison]:
+    """Return the tests of a condition, left to right."""
+    if isinstance(condition, All | AnyOf):
+        return [test for part in condition.parts for test in tests(part)]
+    return [condition]
+
+
+def _any(cursor: Cursor) -> Condition:
+    parts = [_all(cursor)]
+    while cursor.accept_word("or"):
+        parts.append(_all(cursor))
+    flat = [inner for part in parts for inner in (part.parts if isinstance(part, AnyOf) else (part,))]
+    return AnyOf(tuple(flat)) if len(flat) > 1 else flat[0]
+
+
+def _all(cursor: Cursor) -> Condition:
+    parts = [_atom(cursor)]
+    while _another(cursor):
+        parts.append(_atom(cursor))
+    flat = [inner for part in parts for inner in (part.parts if isinstance(part, All) else (part,))]
+    return All(tuple(flat)) if len(flat) > 1 else flat[0]
+
+
+def _another(cursor: Cursor) -> bool:
+    """Step over `and` or `,`; tell whether another atom follows, as it does after a bare space too."""
+    if cursor.accept_word("and") or cursor.accept_op(","):
+        return True
+    return cursor.at_op("(") or (cursor.token.kind == "name" and not cursor.at_word("or", "unless"))
+
+
+def _atom(cursor: Cursor) -> Condition:
+    if cursor.accept_op("("):
+        with cursor.nested():
+            condition = _any(cursor)
+        cursor.expect_op(")", "the condition")
+        return condition
+    value = cursor.peek(2)
+    if value.kind == "string":
+        return matchers.parse_matcher(cursor)
+    name = cursor.expect_name()
+    op = cursor.accept_op(*_COMPARE)
+    if op is None:
+        if cursor.at_op("=~", "!~"):
+            raise cursor.error(f"{cursor.token} needs a regular expression in quotes", cursor.peek())
+        hint = 'compare it, as in `level="error"` or `status >= 500`'
+        raise cursor.error(f"expected a comparison after {name}, found {cursor.token}", hint=hint)
+    return _comparison(cursor, name, op)
+
+
+def _comparison(cursor: Cursor, name: Token, op: Token) -> Comparison:
+    sign = cursor.accept_op("-", "+")
+    token = cursor.token
+    if token.word == "ip" and cursor.peek().text == "(":
+        raise cursor.error("`ip()` is LogQL, but not in this version of Tailrace")
+    if token.kind not in ("number", "duration", "bytes") or (sign and token.kind == "bytes"):
+        hint = f'put it in quotes: "{token.text}"' if token.kind == "name" else ""
+        raise cursor.error(f"expected a string, number, duration or byte count after {op}, found {token}", hint=hint)
+    cursor.next()
+    value = cast("float", token.value)  # a string was sorted out by its kind
+    compare = "==" if op.text == "=" else op.text
+    return Comparison(
+        name.text,
+        cast("CompareOp", compare),  # one of _COMPARE
+        -value if sign and sign.text == "-" else value,
+        token.kind,
+        name.at,
+    )

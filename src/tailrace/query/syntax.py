@@ -1,0 +1,201 @@
+"""The syntax tree of LogQL: values, frozen, equal when they say the same.
+
+A query is a `LogQuery` (gives lines) or a `Metric` (gives numbers). Places in the text (`at`, and `value_at`
+for string values, 0-based character indexes) take no part in equality. `str(node)` is canonical LogQL;
+parsing it gives an equal tree. Stages of a pipeline live one per file in `query.stages` and fulfil
+`Stage`; functions in `query.functions`, named here by their lower-case name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol, TypeAlias
+
+from tailrace.query.lexer import quote
+from tailrace.query.literals import write_duration, write_number
+
+if TYPE_CHECKING:
+    from tailrace.query.cursor import Cursor, Source
+
+MatchOp: TypeAlias = Literal["=", "!=", "=~", "!~"]
+BinaryOp: TypeAlias = Literal["+", "-", "*", "/", "%", "^", "==", "!=", ">", ">=", "<", "<="]
+
+COMPARISONS: Final = frozenset({"==", "!=", ">", ">=", "<", "<="})
+"""The operators that filter, or give 0 and 1 with `bool`."""
+
+PRECEDENCE: Final = {
+    **dict.fromkeys(("==", "!=", ">", ">=", "<", "<="), 1),
+    **dict.fromkeys(("+", "-"), 2),
+    **dict.fromkeys(("*", "/", "%"), 3),
+    "^": 4,
+}
+"""How tightly operators bind; all are left-associative but `^`."""
+
+
+class Stage(Protocol):
+    """One stage of a pipeline: a frozen value with positions out of equality.
+
+    Must: `str(stage)` is canonical LogQL from its `|` or line operator on. `parse` begins at the first
+    token after the `|` (the keyword), or at the line operator, and steps over the stage. `check` raises
+    the first `QueryError` that parsing could not see.
+    """
+
+    keyword: ClassVar[str]
+    """The word after `|`; empty for line filters and label filters, which have none."""
+
+    @property
+    def at(self) -> int:
+        """Where the stage stands in the text."""
+        ...
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> Stage:
+        """Read the stage, keyword included, and step over it."""
+        ...
+
+    def check(self, source: Source) -> None:
+        """Raise a `QueryError` for what is wrong beyond grammar."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A test of a label's text; regexes must match the whole value, an absent label compares as empty."""
+
+    name: str
+    op: MatchOp
+    value: str
+    at: int = field(default=0, compare=False, repr=False)
+    value_at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.op}{quote(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which streams are read: those that all matchers accept."""
+
+    matchers: tuple[Matcher, ...]
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return "{" + ", ".join(map(str, self.matchers)) + "}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Lines: a selector and the stages that they pass, in order."""
+
+    selector: Selector
+    stages: tuple[Stage, ...] = ()
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return " ".join(map(str, (self.selector, *self.stages)))
+
+
+@dataclass(frozen=True, slots=True)
+class LogRange:
+    """The lines of the last `range_ns` before each evaluation time, moved back by `offset_ns`."""
+
+    log: LogQuery
+    range_ns: int
+    offset_ns: int = 0
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        offset = f" offset {write_duration(self.offset_ns)}" if self.offset_ns else ""
+        return f"{self.log} [{write_duration(self.range_ns)}]{offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """`by (labels)`, or `without (labels)`; labels as written, an unordered set by meaning."""
+
+    labels: tuple[str, ...]
+    without: bool = False
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{'without' if self.without else 'by'} ({', '.join(self.labels)})"
+
+
+@dataclass(frozen=True, slots=True)
+class RangeAggregation:
+    """A function of `query.functions.RANGE` over a range of lines."""
+
+    function: str
+    range: LogRange
+    grouping: Grouping | None = None
+    parameter: float | None = None
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        parameter = "" if self.parameter is None else f"{write_number(self.parameter)}, "
+        return f"{self.function}({parameter}{self.range})" + (f" {self.grouping}" if self.grouping else "")
+
+
+@dataclass(frozen=True, slots=True)
+class VectorAggregation:
+    """A function of `query.functions.VECTOR` over the series of a metric, at each evaluation time."""
+
+    function: str
+    operand: Metric
+    grouping: Grouping | None = None
+    parameter: float | None = None
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        head = f"{self.function} {self.grouping} " if self.grouping else self.function
+        parameter = "" if self.parameter is None else f"{write_number(self.parameter)}, "
+        return f"{head}({parameter}{self.operand})"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Two operands and an operator; `returns_bool` is the word `bool` after a comparison."""
+
+    op: BinaryOp
+    left: Metric
+    right: Metric
+    returns_bool: bool = False
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        word = " bool" if self.returns_bool else ""
+        return f"{self._side(self.left, self.op == '^')} {self.op}{word} {self._side(self.right, self.op != '^')}"
+
+    def _side(self, operand: Metric, loose: bool) -> str:
+        """Write an operand, in parentheses if it binds less tightly, or as tightly on the side where that matters."""
+        if isinstance(operand, Binary):
+            gap = PRECEDENCE[operand.op] - PRECEDENCE[self.op]
+            if gap < 0 or (gap == 0 and loose):
+                return f"({operand})"
+        return str(operand)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number."""
+
+    value: float
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return write_number(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """`vector(n)`: one sample without labels at every step, from no storage."""
+
+    value: float
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"vector({write_number(self.value)})"
+
+
+Metric: TypeAlias = RangeAggregation | VectorAggregation | Binary | Number | Vector
+Query: TypeAlias = LogQuery | Metric
