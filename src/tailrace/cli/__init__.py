@@ -1,4 +1,8 @@
-"""The command line: one file per command. Only this folder exits."""
+"""The command line: one file per command. Only this folder exits.
+
+A command parses its flags, calls the part that does the work, and prints. Nothing heavy is imported before a command
+runs, so that `--help` and `version` answer at once.
+"""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ class _Reader:
             return None
         if self._nodes > CONFIG_NODES:
             if self._nodes == CONFIG_NODES + 1:
-                self._document.refuse((), place, f"more than {CONFIG_NODES:,} values", "anchors multiply what they hold")
+                self._document.refuse(
+                    (), place, f"more than {CONFIG_NODES:,} values", "anchors multiply what they hold"
+                )
             return None
         if node.tag != _PLAIN and node.tag not in _TAGS:
             self._document.refuse(trail, place, f"the tag {node.tag!r} is not supported", "remove the tag")
@@ -135,7 +137,9 @@ class _Reader:
             here = (*trail, key)
             if key in own:
                 first = self._document.keys[here][0]
-                self._document.refuse(here, place, f"the key {key!r} is given twice", f"the first one is on line {first}")
+                self._document.refuse(
+                    here, place, f"the key {key!r} is given twice", f"the first one is on line {first}"
+                )
                 continue
             self._document.keys[here] = place
             own[key] = self._value(value_node, here)
@@ -187,7 +191,11 @@ _PLAIN_WORDS: Final = (
     (r"duplicate anchor", "this anchor is defined twice", "give it another name"),
     (r"found another document", "the file holds more than one document", "remove the '---' in the middle"),
     (r"cannot start any token", "a value cannot start with this character", "quote the value"),
-    (r"unknown escape character", "this escape is unknown in double quotes", "use single quotes for regular expressions"),
+    (
+        r"unknown escape character",
+        "this escape is unknown in double quotes",
+        "use single quotes for regular expressions",
+    ),
     (r"sequence entries are not allowed", "a list cannot start here", "put the '-' on a line of its own"),
 )
 
@@ -197,7 +205,11 @@ def _syntax(error: yaml.YAMLError, text: str) -> tuple[Place | None, str, str]:
     if isinstance(error, yaml.reader.ReaderError):
         before = text[: error.position]
         place = before.count("\n") + 1, error.position - (before.rfind("\n") + 1) + 1
-        return place, "a control character is not allowed in YAML", "remove it, or write it as an escape in double quotes"
+        return (
+            place,
+            "a control character is not allowed in YAML",
+            "remove it, or write it as an escape in double quotes",
+        )
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return None, f"not valid YAML: {error}", ""
     mark = error.problem_mark

@@ -14,7 +14,9 @@ TABLE_LOG = Path("logs", "_delta_log")
 """What a data folder that holds a table has in it."""
 
 
-def data_folder(environ: Mapping[str, str] | None = None, here: Path | None = None, *, root: bool | None = None) -> Path:
+def data_folder(
+    environ: Mapping[str, str] | None = None, here: Path | None = None, *, root: bool | None = None
+) -> Path:
     """Return `./data` if it holds a table, else `/var/lib/tailrace` for root and `~/.local/share/tailrace` for others.
 
     `TAILRACE_DATA` goes before all of these, and `XDG_DATA_HOME` moves the last one.

@@ -1,0 +1,68 @@
+"""The command line's top: every command by name, and what happens when one fails."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from tailrace.cli import check, config, failures, output, version
+from tailrace.errors import TailraceError
+
+app = typer.Typer(
+    name="tailrace",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a bug keeps its plain traceback, for the report
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.line(version.text())
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Follow log files, keep them as typed columns, and search them with LogQL.
+
+    Start with `tailrace up`: it follows this machine's logs and prints the address of a page to search them.
+    """
+
+
+app.add_typer(check.app, name="check")
+app.add_typer(config.app, name="config")
+app.command()(version.version)
+
+
+def execute(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; failures of the four families are said without a traceback."""
+    try:
+        code = app(args=arguments, prog_name="tailrace", standalone_mode=False)
+    except TailraceError as error:
+        output.note(f"error: {error}")
+        return failures.exit_code(error)
+    except typer.TyperException as error:
+        if error.format_message():  # empty: the help was asked for by giving nothing, and is printed already
+            output.note(failures.usage_text(error))
+        return failures.USAGE
+    except typer.Abort:
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def run() -> NoReturn:
+    """Run what the process was started with, then exit."""
+    code = execute()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = output.PIPE_CLOSED
+    sys.exit(code)

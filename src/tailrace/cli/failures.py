@@ -1,0 +1,34 @@
+"""What a failure looks like to a person, and which exit code it has.
+
+0 is success. 1 is a finding or a failure outside (a problem found, a full disk, an unreachable server). 2 is a
+mistake in what was asked: usage, configuration, query. 130 is Ctrl-C. Anything that is not a `TailraceError` is a
+bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tailrace.errors import ConfigError, QueryError
+
+if TYPE_CHECKING:
+    import typer
+
+    from tailrace.errors import TailraceError
+
+FOUND: Final = 1
+USAGE: Final = 2
+
+
+def exit_code(error: TailraceError) -> int:
+    """Return the exit code of a failure."""
+    return USAGE if isinstance(error, ConfigError | QueryError) else FOUND
+
+
+def usage_text(error: typer.TyperException) -> str:
+    """Return a usage mistake with the command's usage line and where to read more."""
+    context = getattr(error, "ctx", None)
+    text = f"error: {error.format_message()}"
+    if context is None:
+        return text
+    return f"{text}\n{context.get_usage()}\nTry '{context.command_path} --help' for examples."

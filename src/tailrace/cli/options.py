@@ -1,0 +1,35 @@
+"""Flags that several commands share, with one wording."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Data folder [default: $TAILRACE_DATA, ./data if it holds a table, else the system's place]",
+        show_default=False,
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", envvar="TAILRACE_CONFIG", help="YAML file; see 'tailrace config show'."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help="Ask a running Tailrace instead of the folder, as http://127.0.0.1:9080"),
+]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="1h", help="From this long ago until now. [default: everything]")
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="T", help="Start: RFC 3339, Unix time, now-1h, or a duration before now."),
+]
+To = Annotated[str | None, typer.Option("--to", metavar="T", help="End, not included. [default: no end]")]

@@ -1,0 +1,108 @@
+"""What can be configured: the settings of every component, put together.
+
+Each component's model lives beside the component; this file only joins them. An empty file is a valid
+configuration: every key has a default that is safe.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path  # pydantic reads the annotations when the class is made
+from typing import Annotated, Any, Final
+
+from pydantic import Discriminator, Field, Tag, field_validator
+
+from tailrace.config.folders import data_folder, machine_name
+from tailrace.config.problems import Mistake
+from tailrace.settings import Settings
+from tailrace.sources.tail.settings import TailSettings
+from tailrace.store.settings import StoreSettings
+
+LISTEN: Final = "127.0.0.1:9080"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PORT_MAX: Final = 65_535
+
+
+def _source_type(value: Any) -> str:  # a mapping from a file, or settings already made
+    """Return the `type` of a source; a source that names none reads files."""
+    kind = value.get("type", "files") if isinstance(value, dict) else getattr(value, "type", "files")
+    return kind if isinstance(kind, str) else repr(kind)
+
+
+SourceSettings = Annotated[
+    Annotated[TailSettings, Tag("files")],
+    Discriminator(_source_type),
+]
+"""Settings of one source; `type` says which model reads the rest."""
+
+
+class Config(Settings):
+    """Everything that `tailrace up` reads from its file."""
+
+    data: Path = Field(default_factory=data_folder)
+    """Folder of the table and of what the agent remembers. A relative one starts where Tailrace is started."""
+
+    listen: str = LISTEN
+    """Address and port of the page and the API. Only loopback addresses, since there are no tokens and no TLS yet;
+    port 0 takes any free one."""
+
+    host: str = Field(default_factory=machine_name, min_length=1)
+    """Value of the label `host` on every line that is read here."""
+
+    agent: str = "local"
+    """Name under which this agent numbers its batches. Two agents that write to one table need two names; a changed
+    name reads every file again from its start."""
+
+    sources: tuple[SourceSettings, ...] = ()
+    """What to read. Without any, the usual logs of this machine."""
+
+    store: StoreSettings = StoreSettings()
+    """How the table is kept."""
+
+    @field_validator("data")
+    @classmethod
+    def _home(cls, value: Path) -> Path:
+        if "\0" in str(value) or str(value) == "":
+            raise Mistake("this is no path")
+        return value.expanduser()
+
+    @field_validator("listen")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        listen_address(value)
+        return value
+
+    @field_validator("agent")
+    @classmethod
+    def _folder_name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise Mistake(f"{value!r} is no agent's name", "use letters, digits, '.', '_' and '-'")
+        return value
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Return the host and port of an address to listen on; refuses one that other machines can reach.
+
+    >>> listen_address("127.0.0.1:9080"), listen_address("[::1]:0")
+    (('127.0.0.1', 9080), ('::1', 0))
+    """
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isascii() or not port.isdigit() or int(port) > _PORT_MAX:
+        raise Mistake(f"{text!r} is no address with a port", f"write for example {LISTEN}")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not _is_loopback(bare):
+        raise Mistake(
+            f"{bare or 'every address'!r} can be reached from other machines, and there are no tokens and no TLS yet",
+            f"listen on 127.0.0.1:{port} and put a proxy with authentication in front of it",
+        )
+    return bare, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

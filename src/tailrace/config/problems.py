@@ -1,0 +1,188 @@
+"""Turn what the models refuse into plain words: what was expected, what was found, and what to do.
+
+Comes in: the errors of pydantic and the document they are about. Goes out: one `Problem` per mistake, at its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
+
+from tailrace.config.trail import Trail, trail_text
+from tailrace.errors import Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic_core import ErrorDetails
+
+    from tailrace.config.document import Document
+
+_EXPECTED: Final[Mapping[str, str]] = {
+    "int": "a whole number",
+    "float": "a number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "bytes": "text",
+    "path": "a path",
+    "list": "a list",
+    "tuple": "a list",
+    "set": "a list",
+    "frozen_set": "a list",
+    "dict": "a mapping of keys to values",
+    "mapping": "a mapping of keys to values",
+    "model": "a mapping of keys to values",
+    "model_attributes": "a mapping of keys to values",
+    "time_delta": "a duration",
+    "date": "a date",
+    "datetime": "a date and time",
+}
+"""Plain words for the part of an error's type before `_type`, `_parsing`, `_from_float` and their like."""
+
+_LIMITS: Final[Mapping[str, tuple[str, str]]] = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+_WORD_CHARS: Final = 60  # of a wrong value that a message repeats
+
+
+class Mistake(ValueError):
+    """What a validator of ours raises when it also knows what to do."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(what)
+
+
+def explain(errors: Sequence[ErrorDetails], document: Document, model: type[BaseModel]) -> list[tuple[Trail, Problem]]:
+    """Return one problem per place that the models refuse, in the order of the file."""
+    by_trail: dict[Trail, list[ErrorDetails]] = {}
+    for error in errors:
+        by_trail.setdefault(_trail(error, document.value), []).append(error)
+    return [(trail, _problem(trail, group, document, model)) for trail, group in by_trail.items()]
+
+
+def _trail(error: ErrorDetails, value: object) -> Trail:
+    """Return the way to the value in the document: pydantic's, without its names of union members."""
+    trail: list[str | int] = []
+    last = len(error["loc"]) - 1
+    for index, step in enumerate(error["loc"]):
+        inside = isinstance(value, dict) and step in value
+        if inside or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
+            value = value[step]  # type: ignore[index]  # one of the two shapes that were just tested
+            trail.append(step)
+        elif error["type"] == "missing" and index == last:
+            trail.append(step)
+    return tuple(trail)
+
+
+def _problem(trail: Trail, errors: Sequence[ErrorDetails], document: Document, model: type[BaseModel]) -> Problem:
+    error = errors[0]
+    place = document.places.get(trail) or document.places.get(trail[:-1]) or (None, None)
+    if error["type"] == "extra_forbidden":
+        place = document.keys.get(trail, place)
+        what, hint = f"unknown key {str(trail[-1])!r}", _known_key(str(trail[-1]), _fields_at(model, error["loc"][:-1]))
+    elif error["type"] == "missing":
+        what, hint = "this key is required", ""
+    elif all(_kind(each) for each in errors):
+        words = dict.fromkeys(_kind(each) for each in errors)
+        what, hint = f"expected {' or '.join(words)}, got {found_text(error['input'])}", _quote_hint(error)
+    else:
+        what, hint = _one(error)
+    return Problem(trail_text(trail), what, hint, *place)
+
+
+def _kind(error: ErrorDetails) -> str:
+    """Return the plain name of the type that was expected, if the error is about a type."""
+    name = error["type"]
+    for ending in ("_type", "_parsing", "_from_float", "_parsing_size"):
+        if name.endswith(ending):
+            return _EXPECTED.get(name.removesuffix(ending), "")
+    return ""
+
+
+def _one(error: ErrorDetails) -> tuple[str, str]:
+    """Return what is wrong, and what to do, for an error that is not about a type."""
+    name, context, found = error["type"], error.get("ctx", {}), error["input"]
+    if name in _LIMITS:
+        word, key = _LIMITS[name]
+        return f"expected {word} {context[key]}, got {found_text(found)}", ""
+    if name in {"literal_error", "enum"}:
+        known = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        return f"expected {context['expected']}, got {found_text(found)}", did_you_mean(str(found), known)
+    if name == "union_tag_invalid":
+        known = str(context["expected_tags"]).replace("'", "").split(", ")
+        tag = str(context["tag"])
+        return f"there is no type {tag!r}", did_you_mean(tag, known) or f"known: {', '.join(known)}"
+    if name in {"value_error", "assertion_error"}:
+        cause = context.get("error")
+        return str(cause), getattr(cause, "hint", "")
+    if name == "string_pattern_mismatch":
+        return f"expected text like {context['pattern']}, got {found_text(found)}", ""
+    if name in {"too_short", "string_too_short"} and context.get("min_length") == 1:
+        return "this must not be empty", ""
+    return error["msg"][:1].lower() + error["msg"][1:], ""
+
+
+def _quote_hint(error: ErrorDetails) -> str:
+    name, found = error["type"], error["input"]
+    if name == "string_type" and isinstance(found, bool | int | float):
+        return "quote it"
+    if name in {"list_type", "tuple_type"} and isinstance(found, str):
+        return "write '- ' before each item"
+    return ""
+
+
+def found_text(value: object) -> str:
+    """Return a wrong value as a message repeats it.
+
+    >>> found_text("ten"), found_text(7), found_text(None), found_text([1]), found_text({})
+    ("'ten'", '7', 'nothing', 'a list', 'a mapping')
+    """
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= _WORD_CHARS else f"{text[:_WORD_CHARS]}…"
+
+
+def _known_key(key: str, known: Sequence[str]) -> str:
+    return did_you_mean(key, known) or (f"known keys: {', '.join(known)}" if known else "")
+
+
+def _fields_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
+    """Return the keys of the model that pydantic was in when it refused a key."""
+    models: list[type[BaseModel]] = [model]
+    for step in loc:
+        inner = [
+            found
+            for each in models
+            if step in each.model_fields
+            for found in models_in(each.model_fields[str(step)].annotation)
+        ]
+        if inner:
+            models = inner
+        elif isinstance(step, str):  # the name of a union's member
+            models = [each for each in models if _tag(each) == step] or models
+    return list(dict.fromkeys(name for each in models for name in each.model_fields))
+
+
+def _tag(model: type[BaseModel]) -> object:
+    kind = model.model_fields.get("type")
+    return kind.default if kind else model.__name__
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:  # an annotation is whatever typing allows
+    """Return the models that an annotation mentions, inside of lists, unions and `Annotated`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in models_in(part)]
