@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     import narwhals as nw
@@ -236,4 +236,8 @@ class Engine(Protocol):
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """Run the expressions and return the result."""
+        ...
+
+    def batches(self, frame: Frame) -> Iterator[pl.DataFrame]:
+        """Run the expressions and return the result in pieces of bounded size, in any order, none of them empty."""
         ...

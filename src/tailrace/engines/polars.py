@@ -1,0 +1,63 @@
+"""Run scans in this process: Polars over the segments' Parquet files.
+
+In: the segments of a snapshot and the columns that a query needs. Out: a lazy frame with exactly
+those columns, null where a file lacks one, and the results of expressions over it. Refuses
+nothing; a segment that vanished meanwhile raises `FileNotFoundError`, which the caller answers
+with a fresh snapshot. Keeps no state, so any number of threads may share one engine.
+
+The streaming engine reads 10 M rows in 20 to 150 ms on two cores where the in-memory one
+needs up to five times as long, and holds only the row groups it works on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+import narwhals as nw
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tailrace.contracts import Frame, Segments
+
+BATCH_ROWS: Final = 131_072
+"""Rows of one frame handed to `batches`: a row group, about 30 MB of JSON records."""
+
+
+class PolarsEngine:
+    """The engine of one machine."""
+
+    name = "polars"
+
+    def scan(self, segments: Segments, columns: Mapping[str, pl.DataType]) -> Frame:
+        """Return the rows of the segments, lazily, with exactly these columns."""
+        paths = segments.frame["path"].to_list()
+        if not paths:
+            return nw.from_native(pl.LazyFrame(schema=dict(columns)))
+        rows = pl.scan_parquet(
+            paths,
+            schema=dict(columns),
+            missing_columns="insert",
+            extra_columns="ignore",
+            hive_partitioning=False,  # the partition is derived from the rows; nothing asks for it
+            glob=False,
+        )
+        return nw.from_native(rows)
+
+    def collect(self, frame: Frame) -> pl.DataFrame:
+        """Run the expressions and return the result."""
+        return _lazy(frame).collect(engine="streaming")
+
+    def batches(self, frame: Frame) -> Iterator[pl.DataFrame]:
+        """Run the expressions and return the result piece by piece, in bounded memory."""
+        for batch in _lazy(frame).collect_batches(
+            chunk_size=BATCH_ROWS, maintain_order=False, lazy=True, engine="streaming"
+        ):
+            if batch.height:
+                yield batch
+
+
+def _lazy(frame: Frame) -> pl.LazyFrame:
+    """Return the native frame; only frames that came from this engine get here."""
+    return cast("pl.LazyFrame", frame.to_native())

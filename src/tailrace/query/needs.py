@@ -1,0 +1,31 @@
+"""What a part of a query reads: the reason why a scan need not load a whole row.
+
+Computed from the answer backwards through the stages (`Stage.needs`): what is never needed is never read,
+and a parser whose labels nobody reads does not run (so bad lines count, as LogQL says).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Labels and the line. `every` asks for all labels; `names` are asked for by name even then."""
+
+    every: bool = False
+    names: frozenset[str] = frozenset()
+    line: bool = False
+
+    @property
+    def labels(self) -> bool:
+        """Whether any label is read at all."""
+        return self.every or bool(self.names)
+
+    def wants(self, name: str) -> bool:
+        """Tell whether a label found on a line, or the name that it gets in a clash, is read."""
+        return self.every or name in self.names or name + "_extracted" in self.names
+
+    def plus(self, names: frozenset[str] = frozenset(), *, line: bool = False) -> Needs:
+        """Return what is needed if these are read too."""
+        return Needs(self.every, self.names | names, self.line or line)
