@@ -121,8 +121,11 @@ QUERIES_AT_ONCE: Final = 4
 QUERIES_WAITING: Final = 64
 """Queries that may wait for their turn; the next one is answered 429."""
 
-PUSHES_AT_ONCE: Final = 4
-"""Push requests that are decoded at the same time: bounds their memory to this times `PUSH_BODY_BYTES`, expanded."""
+PUSHES_AT_ONCE: Final = 2
+"""Push requests that are decoded at the same time: decoding is what takes memory, and it keeps a core busy."""
+
+PUSHES_WAITING: Final = 64
+"""Push requests between their first byte and their commit; the next is told to come back."""
 
 FORM_BYTES: Final = 1 * MIB
 """Largest body of a query sent as a form."""

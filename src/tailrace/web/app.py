@@ -1,0 +1,60 @@
+"""The HTTP application: one port serves the Loki API, our own API, the page, health and metrics.
+
+Nothing here listens: who starts the server decides on the address, and it is loopback unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tailrace import __version__
+from tailrace.errors import TailraceError
+from tailrace.web import ingest, loki_api, native_api, status
+from tailrace.web.explorer import views
+from tailrace.web.headers import SafeHeaders
+from tailrace.web.refusals import Refused, refuse
+from tailrace.web.services import Services
+from tailrace.web.work import Work
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application over the given parts."""
+    work = Work()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        work.close()
+
+    app = FastAPI(title="Tailrace", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    for family in (TailraceError, TimeoutError, Exception):
+        app.add_exception_handler(family, _failed)
+    app.add_exception_handler(HTTPException, _turned_down)
+    app.add_exception_handler(RequestValidationError, _turned_down)
+    app.add_middleware(SafeHeaders)
+    for router in (
+        status.routes(services),
+        ingest.routes(services),
+        loki_api.routes(services, work),
+        native_api.routes(services, work),
+        views.routes(services, work),
+    ):
+        app.include_router(router)
+    return app
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return refuse(request, error)
+
+
+async def _turned_down(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return refuse(request, Refused(error.status_code, str(error.detail), error.headers))
+    return refuse(request, Refused(400, str(error)))

@@ -1,0 +1,57 @@
+"""Parameters of a request: those of the address and of a form body, merged; unknown ones are left alone."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from tailrace import limits
+from tailrace.errors import QueryError
+from tailrace.web.refusals import Refused
+
+
+async def parameters(request: Request) -> QueryParams:
+    """Return the parameters of the address, then those of a form body; a name may occur often."""
+    pairs = list(request.query_params.multi_items())
+    if request.method != "POST":
+        return QueryParams(pairs)
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limits.FORM_BYTES:
+            raise Refused(413, f"the form is larger than {limits.FORM_BYTES} bytes")
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+        try:
+            pairs += parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1_000)
+        except ValueError as error:
+            raise QueryError(f"the form cannot be read: {error}") from None
+    return QueryParams(pairs)
+
+
+def integer(given: QueryParams, name: str, default: int) -> int:
+    """Return a whole number, or the default when it is missing or empty."""
+    text = given.get(name) or str(default)
+    try:
+        return int(text) if len(text) < 20 else int("")  # noqa: PLR2004  digits of 64 bits
+    except ValueError:
+        raise QueryError(f"{name}={text[:40]!r} is no whole number") from None
+
+
+def query_text(given: QueryParams) -> str:
+    """Return the query, which must be there and not be longer than `limits.QUERY_BYTES`."""
+    text = given.get("query", "")
+    if not text.strip():
+        raise QueryError("query is missing", hint='send query={service_name=~".+"}, for one')
+    if len(text.encode(errors="replace")) > limits.QUERY_BYTES:
+        raise QueryError(f"the query is longer than {limits.QUERY_BYTES} bytes")
+    return text
+
+
+def direction(given: QueryParams) -> str:
+    """Return `backward` or `forward`."""
+    text = (given.get("direction") or "backward").lower()
+    if text not in {"backward", "forward"}:
+        raise QueryError(f"direction={text[:40]!r} is not known", hint="backward or forward")
+    return text

@@ -1,0 +1,78 @@
+"""How a failure is answered: which status, and one line of text (Loki's paths) or JSON (our own paths).
+
+| failure | status |
+|---|---|
+| `QueryError`, `DataError` | 400 |
+| `Refused` | its own |
+| `TransientError`, `TableError` | 503 with `Retry-After`, so that senders keep what they have |
+| a query out of time | 504 |
+| anything else | 500: a bug; the server logs its traceback |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from tailrace.errors import DataError, QueryError, TailraceError, TransientError
+from tailrace.web.headers import HEADERS
+
+RETRY_AFTER_S: Final = 5
+"""What a sender is told to wait while the store cannot take its lines."""
+
+
+class Refused(TailraceError):
+    """A request is turned down with a status of its own."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        self.status = status
+        self.headers = dict(headers or {})
+        super().__init__(text)
+
+
+def refuse(request: Request, error: Exception) -> Response:
+    """Return the answer to a failed request; the shape follows the path."""
+    status, headers = _status(error)
+    text = _line(error)
+    headers |= HEADERS  # also where the answer leaves outside of the middleware
+    if request.url.path.startswith("/api/"):
+        return JSONResponse(as_json(error, text), status, headers)
+    return PlainTextResponse(text, status, headers)
+
+
+def as_json(error: Exception, text: str = "") -> dict[str, object]:
+    """Return a failure for programs: what, line, column, hint; places are null when the whole request is at fault."""
+    what, hint, place = text or _line(error), "", None
+    if isinstance(error, QueryError):
+        what, hint, place = error.what, error.hint, error.line_column
+    line, column = place or (None, None)
+    return {"error": {"what": what, "line": line, "column": column, "hint": hint}}
+
+
+def _status(error: Exception) -> tuple[int, dict[str, str]]:
+    match error:
+        case Refused():
+            return error.status, dict(error.headers)
+        case QueryError() | DataError():
+            return 400, {}
+        case TimeoutError():
+            return 504, {}
+        case TransientError() | TailraceError():
+            return 503, {"Retry-After": str(RETRY_AFTER_S)}
+        case _:
+            return 500, {}
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, QueryError):
+        text = error.one_line()
+    elif isinstance(error, TimeoutError):
+        text = str(error) or "the query took too long and was given up; ask for a shorter range or a narrower selector"
+    elif isinstance(error, TailraceError):
+        text = str(error)
+    else:
+        text = "internal error: the log of the process says more"
+    return " ".join(text.split())

@@ -1,0 +1,57 @@
+"""Health, own metrics and state: `/ready` for load balancers, `/metrics` for scrapers, `/status` for people's programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from tailrace import __version__
+from tailrace.clock import NS_PER_S
+from tailrace.web.services import Services
+from tailrace.web.times import iso
+
+
+def routes(services: Services) -> APIRouter:
+    """Return the endpoints."""
+    router = APIRouter()
+
+    @router.api_route("/ready", methods=["GET", "HEAD"])
+    def ready() -> Response:
+        """Tell whether requests are welcome."""
+        if services.ready():
+            return PlainTextResponse("ready")
+        return PlainTextResponse("starting", 503, {"Retry-After": "1"})
+
+    @router.get("/metrics")
+    def metrics(request: Request) -> Response:
+        """Own metrics, in the exposition format that the scraper asks for."""
+        body, kind = services.accounts.render(request.headers.get("accept", "text/plain"))
+        return Response(body, headers={"Content-Type": kind})
+
+    @router.get("/status")
+    def status() -> dict[str, Any]:  # JSON: nested, of several kinds
+        """What is followed, what became of it, and since when."""
+        snapshot = services.table.snapshot()
+        return {
+            "version": __version__,
+            "host": services.host,
+            "ready": services.ready(),
+            "started": iso(services.started_ns),
+            "uptime_s": round((services.clock.now_ns() - services.started_ns) / NS_PER_S, 3),
+            "table": {"version": snapshot.version, "columns": len(snapshot.columns)},
+            "followed": [
+                {"path": one.path, "offset": one.offset, "size": one.size, "state": one.state, "why": one.why}
+                for one in services.followed()
+            ],
+            "accounts": {name: _account(services, name) for name in services.accounts.sources()},
+        }
+
+    return router
+
+
+def _account(services: Services, source: str) -> dict[str, Any]:  # JSON: counts and one flag
+    account = services.accounts.of(source)
+    return {"lines": account.lines, "bytes": account.bytes, "closed": account.closed()}
