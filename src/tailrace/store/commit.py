@@ -1,0 +1,176 @@
+"""The grouped commit: several batches become one commit of the table, with all their positions.
+
+Comes in: batches, in the order in which they were taken. Goes out: segments that are on the disk, then
+one commit that names them and carries each agent's highest number as a Delta transaction. A
+position that the table already holds is left out. What happens at a failure:
+
+- before the commit: the written segments are removed and nothing has happened;
+- the library fails in a way that leaves open whether the commit is there: the log is asked;
+- a commit of somebody else came in between: no failure, look again and commit on top.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, Transaction
+
+from tailrace.errors import TransientError
+from tailrace.store import columns as cols
+from tailrace.store import log, segment
+from tailrace.store.failures import first_line
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from deltalake import DeltaTable
+    from deltalake.transaction import RemoveAction
+
+    from tailrace.batch import Batch
+    from tailrace.files import Files
+    from tailrace.store.segment import Segment
+
+NO_HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+"""Checkpoints and clean-up of the log are done by `maintain`, durably and not while a writer waits."""
+
+ATTEMPTS: Final = 20
+"""Commits of others that one commit lets pass before it gives up for this time."""
+
+
+def append(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files, level: int) -> list[Segment]:
+    """Commit the batches that the table does not hold yet; return the segments that hold them.
+
+    The commit is visible afterwards but not yet durable. `table` must not be used by another thread meanwhile.
+    """
+    segments: list[Segment] = []
+    written: list[Batch] = []
+    try:
+        for _ in range(ATTEMPTS):
+            table.update_incremental()
+            fresh, numbers = unknown(table, batches)
+            if fresh != written:
+                discard(segments, files)
+                segments = write_segments(root, table, fresh, files, level)
+                written = fresh
+            if not fresh:
+                return []
+            now_ns = time.time_ns()
+            actions = [one.action(now_ns, data_change=True) for one in segments]
+            if apply(root, table, actions, files, numbers):
+                return segments
+    except BaseException:
+        discard(segments, files)
+        raise
+    discard(segments, files)
+    raise TransientError(f"{root}: {ATTEMPTS} commits of other programs came in between")
+
+
+def unknown(table: DeltaTable, batches: Sequence[Batch]) -> tuple[list[Batch], dict[str, int]]:
+    """Return the batches that the table does not hold, and each agent's highest number among them."""
+    fresh: list[Batch] = []
+    numbers: dict[str, int] = {}
+    known: dict[str, int] = {}
+    for batch in batches:
+        position = batch.position
+        if position is not None:
+            if position.agent not in known:
+                held = table.transaction_version(position.agent)
+                known[position.agent] = -1 if held is None else held
+            if position.number <= known[position.agent]:
+                continue
+            known[position.agent] = numbers[position.agent] = position.number
+        fresh.append(batch)
+    return fresh, numbers
+
+
+def write_segments(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files, level: int) -> list[Segment]:
+    """Write the rows of the batches, one segment per date; columns that are new are added to the table first."""
+    columns = cols.Columns.of(table.schema())
+    frames: list[pl.DataFrame] = []
+    added: dict[str, tuple[str, pl.DataType]] = {}
+    for batch in batches:
+        if batch.frame.height:
+            frame, new = cols.align(batch.frame, columns)
+            columns = columns.with_new(new)
+            added |= new
+            frames.append(frame)
+    if added:
+        fields = cols.delta_fields(added)
+        files.run("add columns", lambda: table.alter.add_columns(fields, post_commithook_properties=NO_HOOKS))
+    if not frames:
+        return []
+    written: list[Segment] = []
+    try:
+        for date, rows in by_date(pl.concat(frames, how="diagonal")):
+            written.append(segment.write(root, date, rows, files, level=level))
+    except BaseException:
+        discard(written, files)
+        raise
+    return written
+
+
+def apply(
+    root: Path,
+    table: DeltaTable,
+    actions: Sequence[AddAction | RemoveAction],
+    files: Files,
+    numbers: Mapping[str, int],
+) -> bool:
+    """Commit actions on top of the table's state; return False if a commit of somebody else forbids it."""
+    before = table.version()
+    now_ms = time.time_ns() // 1_000_000
+    transactions = [Transaction(agent, number, now_ms) for agent, number in numbers.items()]
+    properties = CommitProperties({log.ACTIONS_KEY: len(actions) + len(transactions)}, app_transactions=transactions)
+
+    def write() -> None:
+        schema = table.schema()
+        table.create_write_transaction(
+            list(actions),
+            "append",
+            schema,
+            ["_date"],
+            commit_properties=properties,
+            post_commithook_properties=NO_HOOKS,
+        )
+
+    try:
+        files.run("commit", write)
+    except (OSError, DeltaError) as error:
+        if is_committed(root, before, {action.path for action in actions if isinstance(action, AddAction)}, numbers):
+            return True
+        if isinstance(error, CommitFailedError) and "oncurrent" in first_line(error):
+            return False
+        raise
+    return True
+
+
+def is_committed(root: Path, before: int, paths: set[str], numbers: Mapping[str, int]) -> bool:
+    """Tell whether a commit after a version holds these paths, or these numbers if there are no paths."""
+    for version in (number for number in log.versions(root) if number > before):
+        found = log.read(root, version)
+        if paths & found.paths if paths else numbers and numbers.items() <= found.transactions.items():
+            return True
+    return False
+
+
+def discard(segments: Sequence[Segment], files: Files) -> None:
+    """Remove segments that were not committed."""
+    for one in segments:
+        segment.discard(one.file, files)
+
+
+def by_date(frame: pl.DataFrame) -> list[tuple[dt.date, pl.DataFrame]]:
+    """Return the rows by their date, in their order, with `_time` made from `_time_ns`."""
+    time_us = pl.from_epoch(pl.col("_time_ns") // 1_000, time_unit="us").dt.replace_time_zone("UTC")
+    frame = frame.with_columns(_time=time_us)
+    frame = frame.select(segment.ordered_columns(frame)).with_columns(_date=pl.col("_time").dt.date())
+    first, last = frame["_date"].min(), frame["_date"].max()
+    if first == last:
+        return [(frame["_date"][0], frame)]
+    parts = frame.partition_by("_date", as_dict=True)
+    return [(key[0], part) for key, part in parts.items()]

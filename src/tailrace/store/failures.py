@@ -1,0 +1,56 @@
+"""What failures of the disk and of the Delta library mean, in the words of `errors`.
+
+The library raises `OSError` for some failures of the file system and its own errors with the
+system's text for others, so both are looked at.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundError
+from polars.exceptions import ComputeError
+
+from tailrace.errors import TableError, TailraceError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_DENIED_TEXT: Final = ("Permission denied", "Operation not permitted", "Read-only file system")
+
+
+@contextmanager
+def translated(root: Path, doing: str) -> Iterator[None]:
+    """Turn failures of the disk and of the library into `TableError` and `TransientError`."""
+    try:
+        yield
+    except TailraceError:
+        raise
+    except TableNotFoundError as error:
+        message = f"{root}: there is no table here; `tailrace up` or `tailrace collect` creates one"
+        raise TableError(message) from error
+    except DeltaProtocolError as error:
+        raise TableError(f"{root}: the table needs a newer program than this one: {first_line(error)}") from error
+    except (OSError, DeltaError, ComputeError) as error:
+        raise meaning(error, root, doing) from error
+
+
+def meaning(error: Exception, root: Path, doing: str) -> TailraceError:
+    """Return the error to raise for a failure while working on the table."""
+    text = first_line(error)
+    if getattr(error, "errno", None) in _DENIED or any(denied in text for denied in _DENIED_TEXT):
+        return TableError(f"{root}: {doing} is not permitted: {text}; give this user write permission to the folder")
+    if "reader version" in text or "reader feature" in text or "writer feature" in text or "Unsupported" in text:
+        return TableError(f"{root}: the table needs a newer program than this one: {text}")
+    if isinstance(error, OSError) or "os error" in text or isinstance(error, DeltaError):
+        return TransientError(f"{root}: {doing} failed: {text}")
+    return TableError(f"{root}: {doing} failed: {text}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return an error's text without the library's stack of frames."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,132 @@
+"""The table's log: one JSON file per commit, read here to see what each commit changed.
+
+Delta's own reader builds the whole state; this one reads single commits, which is what following
+new rows, refreshing a snapshot in a millisecond and recognising a torn commit need. A commit that
+Tailrace wrote says how many actions it holds (`tailrace.actions`), so one cut at the end of a line
+is recognised too. After a power cut `set_aside_torn` moves a torn newest commit out of the log.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tailrace.errors import TableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tailrace.files import Files
+
+LOG: Final = "_delta_log"
+TORN: Final = "_torn"
+ACTIONS_KEY: Final = "tailrace.actions"
+"""Key of the commit's information that counts the add, remove and txn actions."""
+
+_COMMIT: Final = re.compile(r"(\d{20})\.json")
+
+Action = dict[str, Any]  # the JSON of Delta's protocol
+
+
+class TornCommitError(TableError):
+    """A commit's file is empty, cut or garbage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one commit changed."""
+
+    version: int
+    adds: Sequence[Action]
+    removes: Sequence[str]
+    transactions: Mapping[str, int]
+    reshapes: bool  # it changes the schema, the configuration or the protocol
+
+    @property
+    def paths(self) -> set[str]:
+        """The paths of the files it added."""
+        return {add["path"] for add in self.adds}
+
+
+def commit_file(root: Path, version: int) -> Path:
+    """Return the file of a version's commit."""
+    return root / LOG / f"{version:020d}.json"
+
+
+def versions(root: Path) -> list[int]:
+    """Return the versions whose commits are there as files, rising."""
+    log = root / LOG
+    names = (_COMMIT.fullmatch(path.name) for path in log.iterdir()) if log.is_dir() else ()
+    return sorted(int(match[1]) for match in names if match)
+
+
+def read(root: Path, version: int) -> Commit:
+    """Read one commit; `FileNotFoundError` if there is none, `TornCommitError` if it is not whole."""
+    file = commit_file(root, version)
+    try:
+        actions = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+        kinds = [(kind, action[kind]) for action in actions for kind in action]
+        return _commit(version, kinds)
+    except (ValueError, KeyError, TypeError) as error:
+        raise TornCommitError(f"{file}: this commit is not whole: {error}") from error
+
+
+def _commit(version: int, kinds: Sequence[tuple[str, Action]]) -> Commit:
+    if not kinds:
+        raise ValueError("it is empty")
+    counted = [kind for kind, _ in kinds if kind in ("add", "remove", "txn")]
+    for kind, action in kinds:
+        if kind == "commitInfo" and action.get(ACTIONS_KEY, len(counted)) != len(counted):
+            raise ValueError(f"{len(counted)} actions of {action[ACTIONS_KEY]}")
+    return Commit(
+        version,
+        adds=[action for kind, action in kinds if kind == "add"],
+        removes=[action["path"] for kind, action in kinds if kind == "remove"],
+        transactions={action["appId"]: action["version"] for kind, action in kinds if kind == "txn"},
+        reshapes=any(kind in ("metaData", "protocol") for kind, _ in kinds),
+    )
+
+
+def newest_whole(root: Path) -> int | None:
+    """Return the newest version whose commit is whole, or None if there is no commit at all."""
+    found = versions(root)
+    for version in reversed(found):
+        try:
+            read(root, version)
+        except TornCommitError:
+            continue
+        return version
+    return None
+
+
+def set_aside_torn(root: Path, files: Files) -> list[Path]:
+    """Move torn commits from the end of the log to `_torn` and return them.
+
+    Only the end is looked at: a commit is made durable before the next one is, so a power cut tears the newest.
+    """
+    log = root / LOG
+    if not log.is_dir():
+        return []
+    moved = []
+    for version in reversed(versions(root)):
+        try:
+            read(root, version)
+            break
+        except TornCommitError:
+            moved.append(_set_aside(root, commit_file(root, version), files))
+    if moved:
+        files.fsync_dir(log)
+    return moved
+
+
+def _set_aside(root: Path, file: Path, files: Files) -> Path:
+    folder = root / TORN
+    files.makedirs(folder)
+    number = sum(1 for _ in folder.iterdir())
+    target = folder / f"{file.name}.{number}"
+    files.rename(file, target)
+    files.fsync_dir(folder)
+    return target

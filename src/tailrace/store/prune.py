@@ -1,0 +1,64 @@
+"""Which files can be skipped: only those whose statistics prove that no row of theirs is wanted.
+
+The frame of files has the statistics as columns `min.<column>`, `max.<column>` and
+`null_count.<column>`. A file without a statistic is kept. A bound on a field holds if it may hold
+in any of the field's columns. Pure: expressions only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tailrace.contracts import Bound
+
+
+def may_hold(frame: pl.DataFrame, bounds: Sequence[tuple[Bound, Mapping[str, pl.DataType]]]) -> pl.Expr:
+    """Return whether a file may hold a row that fulfils all bounds; each comes with the columns it is about."""
+    wanted = pl.lit(value=True)
+    for bound, columns in bounds:
+        if columns:
+            wanted &= pl.any_horizontal(_column_may(frame, bound, name, dtype) for name, dtype in columns.items())
+    return wanted
+
+
+def _column_may(frame: pl.DataFrame, bound: Bound, name: str, dtype: pl.DataType) -> pl.Expr:
+    has_value = pl.lit(value=True)
+    if f"null_count.{name}" in frame.columns:
+        has_value = (pl.col(f"null_count.{name}") < pl.col("rows")).fill_null(value=True)
+    value = _comparable(bound, dtype)
+    if value is None or f"min.{name}" not in frame.columns or f"max.{name}" not in frame.columns:
+        return has_value
+    low, high = pl.col(f"min.{name}"), pl.col(f"max.{name}")
+    holds = {
+        "==": (low <= value).fill_null(value=True) & (high >= value).fill_null(value=True),
+        "<": (low < value).fill_null(value=True),
+        "<=": (low <= value).fill_null(value=True),
+        ">": (high > value).fill_null(value=True),
+        ">=": (high >= value).fill_null(value=True),
+    }
+    return has_value & holds[bound.op]
+
+
+def _comparable(bound: Bound, dtype: pl.DataType) -> str | int | float | None:
+    """Return the bound's value as the column orders its values, or None if the orders differ.
+
+    A text equals an integer exactly when it is how the integer is written; they have no other order in common.
+    """
+    value = bound.value
+    if isinstance(value, str):
+        if dtype == pl.String():
+            return value
+        if (
+            dtype == pl.Int64()
+            and bound.op == "=="
+            and value.removeprefix("-").isdecimal()
+            and str(int(value)) == value
+        ):
+            return int(value)
+        return None
+    return value if dtype.is_numeric() else None

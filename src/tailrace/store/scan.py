@@ -1,0 +1,140 @@
+"""The readers' side: the table at one version, and the files of it that a query needs.
+
+`Snapshot` answers from memory: the frame of files with their statistics was read from the log
+by `LogTable.snapshot`. `Segments.streams` is the only call here that opens data files, and only the
+footer of each, once. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.batch import is_field
+from tailrace.contracts import Bound
+from tailrace.store import prune, segment, state
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tailrace.store.state import State
+
+STREAM_ROWS_CACHED: Final = 1_000_000
+"""Rows of streams kept over all files; about 100 MiB of short texts at the very most, since texts repeat."""
+
+
+class StreamCache:
+    """The streams of files, least recently used ones go first; a file never changes, so nothing goes stale."""
+
+    def __init__(self, rows: int = STREAM_ROWS_CACHED) -> None:
+        self._lock = Lock()
+        self._frames: OrderedDict[str, pl.DataFrame] = OrderedDict()
+        self._rows = 0
+        self._most = rows
+
+    def get(self, path: str) -> pl.DataFrame:
+        """Return the streams of a file, from the cache, its footer or, failing both, its rows."""
+        with self._lock:
+            frame = self._frames.get(path)
+            if frame is not None:
+                self._frames.move_to_end(path)
+                return frame
+        frame = read_streams(path)
+        self.put(path, frame)
+        return frame
+
+    def put(self, path: str, frame: pl.DataFrame) -> None:
+        """Remember the streams of a file."""
+        with self._lock:
+            if path in self._frames:
+                return
+            self._frames[path] = frame
+            self._rows += frame.height
+            while self._rows > self._most and len(self._frames) > 1:
+                self._rows -= self._frames.popitem(last=False)[1].height
+
+
+def read_streams(path: str) -> pl.DataFrame:
+    """Return the streams of a file: from its footer or, in a file of another writer, from its rows."""
+    text = pl.read_parquet_metadata(path).get(segment.STREAMS_KEY)
+    if text is not None:
+        return pl.read_json(io.StringIO(text), schema=segment.STREAMS_SCHEMA)
+    rows = pl.scan_parquet(path, hive_partitioning=False).select("_stream", "_line", "_time_ns")
+    return segment.streams(rows.collect(engine="streaming"))
+
+
+@dataclass(frozen=True, slots=True)
+class FileSegments:
+    """Files of the table, as pruned for one query."""
+
+    frame: pl.DataFrame
+    skipped: int
+    _cache: StreamCache = field(repr=False)
+
+    def streams(self) -> pl.DataFrame:
+        """Return `path`, `_stream`, `rows`, `line_bytes`, `min_time_ns`, `max_time_ns` per file and stream."""
+        schema = {"path": pl.String(), **segment.STREAMS_SCHEMA}
+        parts = [
+            self._cache.get(path).select(pl.lit(path).alias("path"), *segment.STREAMS_SCHEMA)
+            for path in self.frame["path"]
+        ]
+        return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+
+    def only(self, paths: Sequence[str]) -> FileSegments:
+        """Return the segments among `paths`."""
+        frame = self.frame.filter(pl.col("path").is_in(list(paths)))
+        return FileSegments(frame, self.skipped + self.frame.height - frame.height, self._cache)
+
+
+@dataclass(frozen=True, slots=True)
+class LogSnapshot:
+    """The table at one version; never changes."""
+
+    state: State = field(repr=False)
+    _cache: StreamCache = field(repr=False)
+    _root: Path = field(repr=False)
+
+    @property
+    def version(self) -> int:
+        """The version's number in the table's log."""
+        return self.state.version
+
+    @property
+    def files(self) -> pl.DataFrame:
+        """One row per file: `state.FILES_SCHEMA`, then the statistics."""
+        return self.state.files
+
+    @property
+    def columns(self) -> Mapping[str, pl.DataType]:
+        """Every column of the table with its type, envelope first."""
+        return self.state.columns.types
+
+    def variants(self, field: str) -> Sequence[str]:
+        """Return the columns that hold a field: none, one, or one per type that it was seen with."""
+        return self.state.columns.fields.get(field, ())
+
+    def segments(self, start_ns: int, end_ns: int, bounds: Sequence[Bound] = ()) -> FileSegments:
+        """Return the files that may hold rows with `start_ns <= _time_ns < end_ns` and all bounds."""
+        times = (Bound("_time_ns", ">=", start_ns), Bound("_time_ns", "<", end_ns))
+        resolved = [(bound, self._resolve(bound.column)) for bound in (*times, *bounds)]
+        kept = self.files.filter(prune.may_hold(self.files, resolved))
+        return self._segments(kept, self.files.height - kept.height)
+
+    def added_since(self, version: int) -> FileSegments:
+        """Return the files that brought new rows after an earlier version, oldest first; not compacted ones."""
+        return self._segments(state.added(self._root, version, self.state), 0)
+
+    def _segments(self, files: pl.DataFrame, skipped: int) -> FileSegments:
+        return FileSegments(files.select(*state.FILES_SCHEMA), skipped, self._cache)
+
+    def _resolve(self, column: str) -> dict[str, pl.DataType]:
+        if column in self.columns and not is_field(column):
+            return {column: self.columns[column]}
+        names = self.variants(column) or ((column,) if column in self.columns else ())
+        return {name: self.columns[name] for name in names}

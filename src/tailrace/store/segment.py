@@ -1,0 +1,170 @@
+"""One segment: a Parquet file of one day, with the statistics that let readers skip it.
+
+A segment is written under its final name, which nobody knows before the commit, and is on the
+disk before the commit names it. Its footer carries, as `tailrace.streams`, the rows, bytes of
+lines and times per stream, so that the streams of a file cost a footer and not a scan.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+from deltalake.transaction import AddAction
+
+from tailrace import limits
+from tailrace.batch import is_field
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+    from tailrace.files import Files
+
+STREAMS_KEY: Final = "tailrace.streams"
+"""Key of the footer's metadata that holds the streams of a segment."""
+
+STREAMS_IN_FOOTER: Final = 4_096
+"""A segment of more streams is scanned when they are asked for."""
+
+STATS_CHARACTERS: Final = 32
+"""Longer texts are cut in statistics: a lower one for the minimum, a higher one for the maximum."""
+
+UNBOUNDED: Final = frozenset(("_line", "_more", "_raw", "_time", "_part", "_part_last", "_date"))
+"""Envelope columns that are never compared, so they get no minimum and maximum."""
+
+STREAMS_SCHEMA: Final = {
+    "_stream": pl.String(),
+    "rows": pl.Int64(),
+    "line_bytes": pl.Int64(),
+    "min_time_ns": pl.Int64(),
+    "max_time_ns": pl.Int64(),
+}
+
+_HIGHEST: Final = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A written file, not yet committed."""
+
+    path: str  # relative to the table, as the log names it
+    file: Path
+    date: dt.date
+    rows: int
+    bytes: int
+    stats: str
+    streams: pl.DataFrame
+
+    def action(self, now_ns: int, *, data_change: bool) -> AddAction:
+        """Return the log's entry that adds this segment."""
+        partition = {"_date": self.date.isoformat()}
+        return AddAction(self.path, self.bytes, partition, now_ns // 1_000_000, data_change, self.stats)
+
+
+def write(root: Path, date: dt.date, frame: pl.DataFrame, files: Files, *, level: int) -> Segment:
+    """Write rows of one date durably as a segment; removes what it wrote when that fails."""
+    folder = root / f"_date={date.isoformat()}"
+    if not folder.exists():
+        files.makedirs(folder)
+        files.fsync_dir(root)
+    file = folder / f"{uuid.uuid4().hex}.parquet"
+    frame = frame.drop("_date", strict=False)
+    found = streams(frame)
+    metadata = {STREAMS_KEY: found.write_json()} if found.height <= STREAMS_IN_FOOTER else {}
+    try:
+        files.run("write segment", lambda: _write_parquet(frame, file, level, metadata))
+        files.fsync(file)
+        files.fsync_dir(folder)
+        size = file.stat().st_size
+    except BaseException:
+        discard(file, files)
+        raise
+    path = f"{folder.name}/{file.name}"
+    return Segment(path, file, date, frame.height, size, json.dumps(statistics(frame)), found)
+
+
+def discard(file: Path, files: Files) -> None:
+    """Remove a segment that was not committed; what cannot be removed is an orphan for `vacuum`."""
+    try:
+        files.unlink(file)
+    except OSError:
+        return
+
+
+def streams(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return rows, bytes of lines and times per stream."""
+    measures = (
+        pl.len().cast(pl.Int64).alias("rows"),
+        pl.col("_line").str.len_bytes().sum().cast(pl.Int64).alias("line_bytes"),
+        pl.col("_time_ns").min().alias("min_time_ns"),
+        pl.col("_time_ns").max().alias("max_time_ns"),
+    )
+    names = frame["_stream"]
+    if frame.height and names.null_count() == 0 and names.min() == names.max():  # a bulk import: no grouping needed
+        found = frame.select(pl.col("_stream").first(), *measures)
+    else:
+        found = frame.group_by("_stream").agg(*measures).sort("_stream")
+    return found.select(pl.col(name).cast(dtype) for name, dtype in STREAMS_SCHEMA.items())
+
+
+def statistics(frame: pl.DataFrame) -> dict[str, Any]:  # the JSON object that Delta's protocol describes
+    """Return row count, null counts, and minimum and maximum of the first columns that are compared."""
+    names = frame.columns[: limits.STATS_COLUMNS]
+    bounded = [name for name in names if name not in UNBOUNDED and frame.schema[name] in _BOUNDED]
+    row = frame.select(
+        *(pl.col(name).null_count().alias(f"nulls {name}") for name in names),
+        *(pl.col(name).min().alias(f"min {name}") for name in bounded),
+        *(pl.col(name).max().alias(f"max {name}") for name in bounded),
+        *(pl.col(name).is_nan().any().alias(f"nan {name}") for name in bounded if frame.schema[name] == pl.Float64()),
+    ).row(0, named=True)
+    lowest: dict[str, str | int | float] = {}
+    highest: dict[str, str | int | float] = {}
+    for name in bounded:
+        if row.get(f"nan {name}"):  # NaN has no place in an order, and none in JSON
+            continue
+        low, high = _lower(row[f"min {name}"]), _upper(row[f"max {name}"])
+        if low is not None:
+            lowest[name] = low
+        if high is not None:
+            highest[name] = high
+    nulls = {name: row[f"nulls {name}"] for name in names}
+    return {"numRecords": frame.height, "minValues": lowest, "maxValues": highest, "nullCount": nulls}
+
+
+_BOUNDED: Final = frozenset((pl.String(), pl.Int64(), pl.Float64()))
+
+
+def _lower(value: str | float | None) -> str | int | float | None:
+    if isinstance(value, str):
+        return value[:STATS_CHARACTERS]
+    return value if value is None or math.isfinite(value) else None
+
+
+def _upper(value: str | float | None) -> str | int | float | None:
+    if isinstance(value, str):
+        if len(value) <= STATS_CHARACTERS:
+            return value
+        head, next_one = value[:STATS_CHARACTERS], value[STATS_CHARACTERS]
+        return head + _HIGHEST if next_one < _HIGHEST else None
+    return value if value is None or math.isfinite(value) else None
+
+
+def _write_parquet(frame: pl.DataFrame, file: Path, level: int, metadata: dict[str, str]) -> None:
+    frame.write_parquet(
+        file,
+        compression="zstd",
+        compression_level=level,
+        statistics=True,
+        row_group_size=limits.ROW_GROUP_ROWS,
+        metadata=metadata or None,
+    )
+
+
+def ordered_columns(frame: pl.DataFrame) -> list[str]:
+    """Return the columns of a segment: envelope first, then fields by name, so that files compress alike."""
+    return sorted(frame.columns, key=lambda name: (is_field(name), name))
