@@ -179,8 +179,15 @@ class Segments(Protocol):
     `max_time_ns`, `min_stream`, `max_stream`, `date`. `skipped` counts the files that pruning left out.
     """
 
-    frame: pl.DataFrame
-    skipped: int
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row per file."""
+        ...
+
+    @property
+    def skipped(self) -> int:
+        """How many files pruning left out."""
+        ...
 
     def streams(self) -> pl.DataFrame:
         """Return `path`, `_stream`, `rows`, `line_bytes`, `min_time_ns`, `max_time_ns` per file and stream.
@@ -197,8 +204,15 @@ class Segments(Protocol):
 class Snapshot(Protocol):
     """The table at one version; never changes."""
 
-    version: int
-    columns: Mapping[str, pl.DataType]  # every column of the table, envelope first
+    @property
+    def version(self) -> int:
+        """The version's number; it rises with each commit."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, pl.DataType]:
+        """Every column of the table with its type, envelope first."""
+        ...
 
     def variants(self, field: str) -> Sequence[str]:
         """Return the columns that hold a field: none, one, or one per type that it was seen with."""
