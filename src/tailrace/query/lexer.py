@@ -85,7 +85,7 @@ def _token(text: str, at: int) -> Token:
     if match := _NAME.match(text, at):
         return Token("name", match[0], at)
     if text[at] in "\"`'":
-        return _string(text, at)
+        return string_at(text, at)
     if match := _QUANTITY.match(text, at):
         return _quantity(text, at, match[0])
     if match := _FLAG.match(text, at):
@@ -116,7 +116,8 @@ def _quantity(text: str, at: int, word: str) -> Token:
     raise QueryError(f"`{word}` is not a number, duration or byte count", query=text, position=at, hint=hint)
 
 
-def _string(text: str, at: int) -> Token:
+def string_at(text: str, at: int) -> Token:
+    """Read the string literal that begins at `at`."""
     if text[at] == "'":
         hint = 'strings stand in "…" or `…`'
         raise QueryError("single quotes do not make a string", query=text, position=at, hint=hint)

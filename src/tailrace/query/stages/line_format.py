@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from tailrace.errors import QueryError
 from tailrace.query.lexer import quote
+from tailrace.query.template import compile_template
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Cursor, Source
@@ -29,6 +31,11 @@ class LineFormat:
 
     def check(self, source: Source) -> None:
         """Refuse a template that does not compile."""
+        try:
+            compile_template(self.template)
+        except QueryError as error:
+            at = source.inside(self.value_at, error.position or 0)
+            raise source.error(error.what, at, error.hint) from None
 
     def __str__(self) -> str:
         return f"| line_format {quote(self.template)}"

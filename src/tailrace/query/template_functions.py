@@ -1,0 +1,464 @@
+r"""The functions of `line_format` templates: Go's own and Loki's, over strings, numbers and booleans.
+
+`FUNCTIONS` is the table; adding one is a line in it. A fault while rendering is a `TemplateError`; it
+marks the line, not the query.
+Lengths and cuts are in bytes, as upstream, and never leave half a character behind.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import math
+import operator
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import quote_plus, unquote_to_bytes
+
+import polars as pl
+
+from tailrace.errors import DataError
+from tailrace.query import literals
+from tailrace.query.lexer import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class TemplateError(DataError):
+    """A template failed on one line, as `div 1 0` does."""
+
+
+class Time(int):
+    """A point in time in Unix nanoseconds, told apart from plain integers."""
+
+    __slots__ = ()
+
+
+Value: TypeAlias = str | bool | int | float | Time | None
+
+LONGEST: Final = 1_048_576
+"""Bytes that `repeat`, `indent` and the aligning functions may make: the bound of a line."""
+
+
+# --- values -----------------------------------------------------------------------------------------
+
+
+def shown(value: Value) -> str:
+    """Write a value as Go's `%v` does."""
+    if value is None:
+        return "<no value>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Time):
+        return _go_time(value)
+    return _go_float(value) if isinstance(value, float) else str(value)
+
+
+def truth(value: Value) -> bool:
+    """Tell whether `if` takes a value for true: not empty, 0, false or nil."""
+    return isinstance(value, Time) or bool(value)
+
+
+def _go_float(value: float) -> str:
+    if not math.isfinite(value):
+        return literals.sample(value)
+    digits = repr(value)
+    power = Decimal(digits).adjusted() if value else 0
+    if -5 < power < 21:  # noqa: PLR2004 -- where Go's %v turns to exponents
+        return literals.sample(value)
+    mantissa, _, exponent = digits.partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent):+03d}"
+
+
+def _go_time(time: Time) -> str:
+    seconds, ns = divmod(int(time), 1_000_000_000)
+    text = str(pl.select(pl.from_epoch(pl.lit(seconds), "s").dt.strftime("%Y-%m-%d %H:%M:%S")).item())
+    fraction = f".{ns:09d}".rstrip("0") if ns else ""
+    return f"{text}{fraction} +0000 UTC"
+
+
+def _clip(data: bytes) -> str:
+    return data.decode("utf-8", "ignore")
+
+
+def _bounded(size: int) -> int:
+    if size > LONGEST:
+        raise TemplateError(f"a text of more than {LONGEST} bytes")
+    return size
+
+
+# --- text -------------------------------------------------------------------------------------------
+
+
+def _title(s: str) -> str:
+    return re.sub(r"(?<![\w'])\w", lambda found: found[0].upper(), s)
+
+
+def _trunc(n: int, s: str) -> str:
+    data = s.encode()
+    return _clip(data[n:] if n < 0 else data[:n])
+
+
+def _substr(start: int, end: int, s: str) -> str:
+    data = s.encode()
+    if start < 0:
+        return _clip(data[: max(end, 0)])
+    return _clip(data[start:] if end < 0 or end > len(data) else data[start:end])
+
+
+def _slice(s: str, *bounds: Value) -> str:
+    data, ends = s.encode(), [0, len(s.encode())]
+    for place, bound in enumerate(bounds):
+        if not isinstance(bound, int):
+            raise TemplateError("slice takes whole numbers")
+        ends[place] = bound
+    if len(bounds) > 2 or not 0 <= ends[0] <= ends[1] <= len(data):  # noqa: PLR2004 -- a start and an end
+        raise TemplateError("slice is out of range")
+    return _clip(data[ends[0] : ends[1]])
+
+
+def _align_left(n: int, s: str) -> str:
+    return s[: max(n, 0)].ljust(_bounded(n))
+
+
+def _align_right(n: int, s: str) -> str:
+    return s[max(len(s) - max(n, 0), 0) :].rjust(_bounded(n))
+
+
+def _indent(n: int, s: str) -> str:
+    pad = " " * _bounded(n)
+    _bounded(len(s) + n * (s.count("\n") + 1))
+    return pad + s.replace("\n", "\n" + pad)
+
+
+def _repeat(n: int, s: str) -> str:
+    if n < 0:
+        raise TemplateError("repeat takes no negative number")
+    _bounded(n * len(s))
+    return s * n
+
+
+def _regex_replace(regex: str, s: str, new: str) -> str:
+    return str(_regex(pl.Series([s]).str.replace_all, regex, new))
+
+
+def _regex_replace_literal(regex: str, s: str, new: str) -> str:
+    return str(_regex(pl.Series([s]).str.replace_all, regex, new.replace("$", "$$")))
+
+
+def _count(regex: str, s: str) -> int:
+    return int(str(_regex(pl.Series([s]).str.count_matches, regex)))
+
+
+def _regex(run: Callable[..., pl.Series], *arguments: str) -> object:
+    try:
+        return run(*arguments)[0]
+    except pl.exceptions.ComputeError:
+        raise TemplateError(f"invalid regular expression {arguments[0]!r}") from None
+
+
+def _url_decode(s: str) -> str:
+    if bad := re.search(r"%(?![0-9a-fA-F]{2})", s):
+        return f'invalid URL escape "{s[bad.start() : bad.start() + 3]}"'
+    return _clip(unquote_to_bytes(s.replace("+", " ")))
+
+
+def _base64_decode(s: str) -> str:
+    try:
+        return _clip(base64.b64decode(s + "=" * (-len(s) % 4), validate=True))
+    except binascii.Error as error:
+        return f"illegal base64 data: {error}"
+
+
+def _default(fallback: Value, value: Value) -> Value:
+    return value if truth(value) else fallback
+
+
+# --- numbers ----------------------------------------------------------------------------------------
+
+
+def _int(value: Value) -> int:
+    if isinstance(value, int):
+        return int(value)
+    number = _float(value)
+    return int(number) if math.isfinite(number) else 0
+
+
+def _float(value: Value) -> float:
+    if isinstance(value, str):
+        return literals.float_value(value) or 0.0
+    return float(value or 0)
+
+
+def _fold(convert: Callable[[Value], float], step: Callable[[float, float], float]) -> Callable[..., float]:
+    def folded(first: Value, *others: Value) -> float:
+        result = convert(first)
+        for other in others:
+            result = step(result, convert(other))
+        return result
+
+    return folded
+
+
+def _divide(a: float, b: float) -> float:
+    if not b:
+        if isinstance(a, float):
+            return math.nan if not a or math.isnan(a) else math.copysign(math.inf, a)
+        raise TemplateError("integer divide by zero")
+    return a / b if isinstance(a, float) else abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+
+
+def _mod(a: Value, b: Value) -> int:
+    left, right = _int(a), _int(b)
+    if not right:
+        raise TemplateError("integer divide by zero")
+    return abs(left) % abs(right) * (-1 if left < 0 else 1)
+
+
+def _round(value: Value, places: int, *half: Value) -> float:
+    number, on, scale = _float(value), _float(half[0]) if half else 0.5, 10.0**places
+    fraction, whole = math.modf(number * scale)
+    up = fraction >= on if number >= 0 else fraction <= -on
+    return (whole + (math.copysign(1, number) if up else 0)) / scale
+
+
+def _whole(rounding: Callable[[float], int], value: Value) -> float:
+    number = _float(value)
+    return float(rounding(number)) if math.isfinite(number) else number
+
+
+def _bytes(s: str) -> float:
+    size = literals.bytes_value(s)
+    if size is None:
+        raise TemplateError(f"{s!r} is not a byte count")
+    return float(size)
+
+
+def _duration(s: str) -> float:
+    ns = literals.duration_value(s)
+    if ns is None:
+        raise TemplateError(f"{s!r} is not a duration")
+    return ns / 1e9
+
+
+def _epoch(divisor: int) -> Callable[[Value], str]:
+    def epoch(t: Value) -> str:
+        if not isinstance(t, Time):
+            raise TemplateError("a time was expected")
+        return str(int(t) // divisor)
+
+    return epoch
+
+
+# --- comparison and printing ------------------------------------------------------------------------
+
+
+def _equal(first: Value, second: Value, *others: Value) -> bool:
+    return any(_comparable(first, other) and first == other for other in (second, *others))
+
+
+def _less(a: Value, b: Value) -> bool:
+    _comparable(a, b)
+    if isinstance(a, str) and isinstance(b, str):
+        return a < b
+    if isinstance(a, int | float) and isinstance(b, int | float) and not isinstance(a, bool):
+        return a < b
+    raise TemplateError("these values have no order")
+
+
+def _comparable(a: Value, b: Value) -> bool:
+    numbers = isinstance(a, int | float) and isinstance(b, int | float)
+    if a is not None and b is not None and not numbers and type(a) is not type(b):
+        raise TemplateError("incompatible types for comparison")
+    return True
+
+
+def _print(*values: Value) -> str:
+    text = ""
+    for place, value in enumerate(values):
+        apart = place and not isinstance(value, str) and not isinstance(values[place - 1], str)
+        text += (" " if apart else "") + shown(value)
+    return text
+
+
+_VERB: Final = re.compile(r"%([-+# 0]*)(\d*)(?:\.(\d*))?(.)", re.DOTALL)
+
+
+def _printf(layout: str, *values: Value) -> str:
+    waiting = list(values)
+
+    def one(found: re.Match[str]) -> str:
+        if found[4] == "%":
+            return "%"
+        if not waiting:
+            return f"%!{found[4]}(MISSING)"
+        value = waiting.pop(0)
+        text = _verb(found[4], value, found[1], found[3])
+        width = _bounded(int(found[2] or 0))
+        if "-" in found[1]:
+            return text.ljust(width)
+        return text.zfill(width) if "0" in found[1] and not isinstance(value, str) else text.rjust(width)
+
+    text = _VERB.sub(one, layout)
+    extra = ", ".join(f"{_kind(value)}={shown(value)}" for value in waiting)
+    return f"{text}%!(EXTRA {extra})" if waiting else text
+
+
+def _verb(verb: str, value: Value, flags: str, precision: str | None) -> str:
+    sign = "+" if "+" in flags and isinstance(value, int | float) and value >= 0 else ""
+    places = None if precision is None else _bounded(int(precision or 0))
+    if verb == "v" or (verb == "t" and isinstance(value, bool)):
+        return sign + shown(value)
+    if isinstance(value, str) and verb in "sqx":
+        cut = value[:places]
+        return {"s": cut, "q": go_quote(cut), "x": cut.encode().hex()}[verb]
+    if isinstance(value, int) and not isinstance(value, bool) and verb in "dxXobc":
+        return sign + format(value, verb)
+    if isinstance(value, float) and verb in "feEg":
+        shortest = verb == "g" and places is None
+        return sign + (shown(value) if shortest else format(value, f".{6 if places is None else places}{verb}"))
+    return f"%!{verb}({_kind(value)}={shown(value)})"
+
+
+def go_quote(value: str) -> str:
+    """Write a text in double quotes, as Go's `%q` does."""
+    text = quote(value)
+    return text if text[0] == '"' else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _kind(value: Value) -> str:
+    names = {str: "string", bool: "bool", int: "int", float: "float64", Time: "time.Time"}
+    return names.get(type(value), "<nil>")
+
+
+# --- the table --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function and what it takes, a letter per argument: `s` text, `i` a whole number, `v` any value.
+
+    A last letter with `?` may be missing, with `*` may come any number of times.
+    """
+
+    takes: str
+    call: Callable[..., Value]
+
+    def kind(self, place: int) -> str:
+        """Return the letter of an argument, or an empty text if there is no such argument."""
+        plain = self.takes.rstrip("?*")
+        return plain[place] if place < len(plain) else plain[-1:] if self.takes.endswith("*") else ""
+
+    @property
+    def least(self) -> int:
+        """The number of arguments that must be there."""
+        plain = self.takes.rstrip("?*")
+        return len(plain) - (plain != self.takes)
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    # text
+    "lower": Function("s", str.lower),
+    "upper": Function("s", str.upper),
+    "title": Function("s", _title),
+    "ToLower": Function("s", str.lower),
+    "ToUpper": Function("s", str.upper),
+    "trim": Function("s", str.strip),
+    "trimAll": Function("ss", lambda cut, s: s.strip(cut)),
+    "trimPrefix": Function("ss", lambda prefix, s: s.removeprefix(prefix)),
+    "trimSuffix": Function("ss", lambda suffix, s: s.removesuffix(suffix)),
+    "TrimSpace": Function("s", str.strip),
+    "Trim": Function("ss", str.strip),
+    "TrimLeft": Function("ss", str.lstrip),
+    "TrimRight": Function("ss", str.rstrip),
+    "TrimPrefix": Function("ss", str.removeprefix),
+    "TrimSuffix": Function("ss", str.removesuffix),
+    "replace": Function("sss", lambda old, new, s: s.replace(old, new)),
+    "Replace": Function("sssi", str.replace),
+    "trunc": Function("is", _trunc),
+    "substr": Function("iis", _substr),
+    "slice": Function("sv*", _slice),
+    "alignLeft": Function("is", _align_left),
+    "alignRight": Function("is", _align_right),
+    "indent": Function("is", _indent),
+    "nindent": Function("is", lambda n, s: "\n" + _indent(n, s)),
+    "repeat": Function("is", _repeat),
+    "contains": Function("ss", lambda part, s: part in s),
+    "hasPrefix": Function("ss", lambda prefix, s: s.startswith(prefix)),
+    "hasSuffix": Function("ss", lambda suffix, s: s.endswith(suffix)),
+    "len": Function("s", lambda s: len(s.encode())),
+    "count": Function("ss", _count),
+    "regexReplaceAll": Function("sss", _regex_replace),
+    "regexReplaceAllLiteral": Function("sss", _regex_replace_literal),
+    "urlencode": Function("s", quote_plus),
+    "urldecode": Function("s", _url_decode),
+    "urlquery": Function("v*", lambda *values: quote_plus(_print(*values))),
+    "html": Function("v*", lambda *values: html.escape(_print(*values)).replace("&quot;", "&#34;")),
+    "b64enc": Function("s", lambda s: base64.b64encode(s.encode()).decode()),
+    "b64dec": Function("s", _base64_decode),
+    "default": Function("vv", _default),
+    # numbers
+    "int": Function("v", _int),
+    "float64": Function("v", _float),
+    "add": Function("vv*", _fold(_int, operator.add)),
+    "sub": Function("vv", _fold(_int, operator.sub)),
+    "mul": Function("vv*", _fold(_int, operator.mul)),
+    "div": Function("vv", _fold(_int, _divide)),
+    "mod": Function("vv", _mod),
+    "max": Function("vv*", _fold(_int, max)),
+    "min": Function("vv*", _fold(_int, min)),
+    "addf": Function("vv*", _fold(_float, operator.add)),
+    "subf": Function("vv*", _fold(_float, operator.sub)),
+    "mulf": Function("vv*", _fold(_float, operator.mul)),
+    "divf": Function("vv*", _fold(_float, _divide)),
+    "maxf": Function("vv*", _fold(_float, max)),
+    "minf": Function("vv*", _fold(_float, min)),
+    "ceil": Function("v", lambda value: _whole(math.ceil, value)),
+    "floor": Function("v", lambda value: _whole(math.floor, value)),
+    "round": Function("viv?", _round),
+    "bytes": Function("s", _bytes),
+    "duration": Function("s", _duration),
+    "duration_seconds": Function("s", _duration),
+    "unixEpoch": Function("v", _epoch(1_000_000_000)),
+    "unixEpochMillis": Function("v", _epoch(1_000_000)),
+    "unixEpochNanos": Function("v", _epoch(1)),
+    # comparison and printing
+    "eq": Function("vvv*", _equal),
+    "ne": Function("vv", lambda a, b: not _equal(a, b)),
+    "lt": Function("vv", _less),
+    "le": Function("vv", lambda a, b: not _less(b, a)),
+    "gt": Function("vv", lambda a, b: _less(b, a)),
+    "ge": Function("vv", lambda a, b: not _less(a, b)),
+    "and": Function("vv*", lambda *values: next((value for value in values if not truth(value)), values[-1])),
+    "or": Function("vv*", lambda *values: next((value for value in values if truth(value)), values[-1])),
+    "not": Function("v", lambda value: not truth(value)),
+    "print": Function("v*", _print),
+    "println": Function("v*", lambda *values: " ".join(map(shown, values)) + "\n"),
+    "printf": Function("sv*", _printf),
+}
+"""Every function by name, arguments in the order of the template."""
+
+REGEXES: Final = frozenset({"count", "regexReplaceAll", "regexReplaceAllLiteral"})
+"""Functions whose first argument is a regular expression."""
+
+UNSUPPORTED: Final = frozenset(
+    [
+        "now",
+        "date",
+        "toDate",
+        "toDateInZone",
+        "unixToTime",
+        "fromJson",
+        "index",
+        "js",
+        "range",
+        "define",
+        "block",
+        "template",
+    ]
+)
+"""Words of full LogQL templates that this version does not have."""
