@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from tailrace.cli import check, config, failures, output, version
+from tailrace.cli import check, collect, config, doctor, failures, output, up, version
 from tailrace.errors import TailraceError
 
 app = typer.Typer(
@@ -36,8 +36,11 @@ def top(
     """
 
 
+app.command()(up.up)
+app.command()(collect.collect)
 app.add_typer(check.app, name="check")
 app.add_typer(config.app, name="config")
+app.command()(doctor.doctor)
 app.command()(version.version)
 
 

@@ -23,7 +23,7 @@ def check_config(
 
     Exit code 0: it can be used. 1: it has mistakes. 2: it cannot be read.
 
-    Examples:
+    For example:
 
         tailrace check config tailrace.yaml
 
@@ -84,7 +84,7 @@ def check_query(
 
     Exit code 0: it can be asked. 1: it has a mistake.
 
-    Examples:
+    For example:
 
         tailrace check query '{app="web"} |= "error" | json | status >= 500'
     """

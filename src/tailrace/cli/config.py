@@ -18,7 +18,7 @@ def show_config(
 ) -> None:
     """Print the effective configuration as YAML, each value with where it comes from.
 
-    Examples:
+    For example:
 
         tailrace config show
 
@@ -38,7 +38,7 @@ def show_config(
 def print_schema() -> None:
     """Print the JSON Schema of the configuration file, for editors.
 
-    Examples:
+    For example:
 
         tailrace config schema > tailrace.schema.json
     """

@@ -26,7 +26,7 @@ def parts() -> dict[str, str]:
 def version(json: options.Json = False) -> None:
     """Print the version of Tailrace and of the parts it is made of.
 
-    Examples:
+    For example:
 
         tailrace version
 

@@ -1,7 +1,7 @@
 """Describe the configuration from its models: a JSON Schema for editors, and the reference page.
 
-`python -m tailrace.config.describe FOLDER` writes `config.md` there; `make docs` does that, and a test holds the page to
-the models.
+`python -m tailrace.config.describe FOLDER` writes `config.md` there; `make docs` does that, and a test holds the page
+to the models.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _HEAD: Final = """\
 
 <!-- Made by `make docs` from the models in src/tailrace; change the docstrings there. -->
 
-One YAML file, named by `--config` or `TAILRACE_CONFIG`. Every key may be left out, and so may the file. `tailrace check config F`
-finds all mistakes of a file at once, `tailrace config show` prints what is in force and where it comes from,
-`tailrace config schema` prints a JSON Schema for editors.
+One YAML file, named by `--config` or `TAILRACE_CONFIG`. Every key may be left out, and so may the file.
+`tailrace check config F` finds all mistakes of a file at once, `tailrace config show` prints what is in force and
+where it comes from, `tailrace config schema` prints a JSON Schema for editors.
 
 Values may name environment variables: `${NAME}`, or `${NAME:-default}` where it may be unset or empty; `$$` is one
 dollar sign. A variable without quotes around it may become a number or `true`; in quotes it stays text. YAML is read

@@ -58,7 +58,7 @@ class _Loader(yaml.SafeLoader):
     def resolve(self, kind: type[yaml.Node], value: str | None, implicit: object) -> str:
         if kind is yaml.ScalarNode and isinstance(implicit, tuple) and implicit[0]:
             return _PLAIN
-        tag: str = super().resolve(kind, value, (False, False))
+        tag: str = super().resolve(kind, value, (False, False))  # type: ignore[no-untyped-call]  # of its stubs
         return tag
 
 
@@ -107,7 +107,11 @@ class _Reader:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, trail, place)
         self._above.add(id(node))
-        value = self._mapping(node, trail) if isinstance(node, yaml.MappingNode) else self._list(node, trail)
+        value: object = None
+        if isinstance(node, yaml.MappingNode):
+            value = self._mapping(node, trail)
+        elif isinstance(node, yaml.SequenceNode):
+            value = self._list(node, trail)
         self._above.discard(id(node))
         return value
 

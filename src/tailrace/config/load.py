@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -16,12 +15,14 @@ from pydantic import ValidationError
 from tailrace.config.document import Document, read_document
 from tailrace.config.model import Config
 from tailrace.config.problems import explain, found_text
-from tailrace.config.trail import Trail, trail_text
 from tailrace.errors import ConfigError, Problem
 from tailrace.limits import CONFIG_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
+
+    from tailrace.config.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,17 @@ def parse(text: str, environ: Mapping[str, str] | None = None, file: str | None 
 
 
 def _config(document: Document, flags: Mapping[str, object], file: str | None) -> Config:
-    problems = dict(document.problems)
+    unread = set(document.problems)
     value = {} if document.value is None else document.value
     if not isinstance(value, dict):
         document.refuse((), document.places.get(()), f"expected a mapping of keys to values, got {found_text(value)}")
         value = {}
+    joined = {**value, **flags}
     try:
-        config = Config.model_validate({**value, **flags})
+        config = Config.model_validate(joined)
     except ValidationError as error:
-        for trail, problem in explain(error.errors(), document, Config):
-            if trail not in problems:  # a value that could not be read is wrong once, not twice
+        for trail, problem in explain(error.errors(), joined, document, Config):
+            if trail not in unread:  # a value that could not be read is wrong once, not twice
                 document.problems.setdefault(trail, []).append(_of_flag(problem, trail, flags))
     if document.problems:
         found = [problem for group in document.problems.values() for problem in group]

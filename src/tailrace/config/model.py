@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from pathlib import Path  # pydantic reads the annotations when the class is made
-from typing import Annotated, Any, Final
+from pathlib import Path  # noqa: TC003  pydantic reads the annotations when the class is made
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from tailrace.config.folders import data_folder, machine_name
-from tailrace.config.problems import Mistake
+from tailrace.config.problems import Mistake, Mistakes
+from tailrace.config.usual import usual_logs
+from tailrace.errors import did_you_mean
+from tailrace.registry import names
 from tailrace.settings import Settings
 from tailrace.sources.tail.settings import TailSettings
 from tailrace.store.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LISTEN: Final = "127.0.0.1:9080"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -54,8 +61,8 @@ class Config(Settings):
     """Name under which this agent numbers its batches. Two agents that write to one table need two names; a changed
     name reads every file again from its start."""
 
-    sources: tuple[SourceSettings, ...] = ()
-    """What to read. Without any, the usual logs of this machine."""
+    sources: tuple[SourceSettings, ...] = Field(default_factory=usual_logs)
+    """What to read; an empty list reads nothing."""
 
     store: StoreSettings = StoreSettings()
     """How the table is kept."""
@@ -77,8 +84,39 @@ class Config(Settings):
     @classmethod
     def _folder_name(cls, value: str) -> str:
         if not _NAME.fullmatch(value):
-            raise Mistake(f"{value!r} is no agent's name", "use letters, digits, '.', '_' and '-'")
+            raise Mistake(f"{value!r} cannot name an agent", "use letters, digits, '.', '_' and '-'")
         return value
+
+    @field_validator("sources")
+    @classmethod
+    def _each_source(cls, value: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
+        mistakes = [mistake for index, source in enumerate(value) for mistake in _wrong(index, source, value[:index])]
+        if mistakes:
+            raise Mistakes(mistakes)
+        return value
+
+
+def _wrong(index: int, source: SourceSettings, before: tuple[SourceSettings, ...]) -> Iterator[Mistake]:
+    """Yield what is wrong with a source that its own model cannot see."""
+    taken = [number for number, other in enumerate(before) if other.name == source.name]
+    if taken:
+        what = f"the name {source.name!r} belongs to sources[{taken[0]}] already"
+        yield Mistake(what, "give each source a name of its own", (index, "name"))
+    formats = ["auto", *names("parser")]
+    if source.format not in formats:
+        hint = did_you_mean(source.format, formats) or f"known: {', '.join(formats)}"
+        yield Mistake(f"there is no format {source.format!r}", hint, (index, "format"))
+    if source.timezone != "local" and not _is_zone(source.timezone):
+        hint = "write 'local', 'UTC' or a name such as 'Europe/Berlin'"
+        yield Mistake(f"there is no time zone {source.timezone!r}", hint, (index, "timezone"))
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def listen_address(text: str) -> tuple[str, int]:

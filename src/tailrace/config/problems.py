@@ -5,6 +5,7 @@ Comes in: the errors of pydantic and the document they are about. Goes out: one 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
@@ -50,20 +51,48 @@ _LIMITS: Final[Mapping[str, tuple[str, str]]] = {
 _WORD_CHARS: Final = 60  # of a wrong value that a message repeats
 
 
-class Mistake(ValueError):
-    """What a validator of ours raises when it also knows what to do."""
+class Mistake(ValueError):  # noqa: N818  it is a person's, not ours
+    """What a validator of ours raises when it also knows what to do, or where below its value the mistake is."""
 
-    def __init__(self, what: str, hint: str = "") -> None:
+    def __init__(self, what: str, hint: str = "", below: Trail = ()) -> None:
         self.hint = hint
+        self.below = below
         super().__init__(what)
 
 
-def explain(errors: Sequence[ErrorDetails], document: Document, model: type[BaseModel]) -> list[tuple[Trail, Problem]]:
-    """Return one problem per place that the models refuse, in the order of the file."""
+class Mistakes(ValueError):  # noqa: N818  as above
+    """Several of them at once."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("; ".join(map(str, mistakes)))
+
+
+def explain(
+    errors: Sequence[ErrorDetails], value: object, document: Document, model: type[BaseModel]
+) -> list[tuple[Trail, Problem]]:
+    """Return the problems of a value that the models refuse, with the trail of each; `document` knows the places."""
     by_trail: dict[Trail, list[ErrorDetails]] = {}
+    found: list[tuple[Trail, Problem]] = []
     for error in errors:
-        by_trail.setdefault(_trail(error, document.value), []).append(error)
-    return [(trail, _problem(trail, group, document, model)) for trail, group in by_trail.items()]
+        trail = _trail(error, value)
+        cause = error.get("ctx", {}).get("error")
+        if isinstance(cause, Mistake | Mistakes):
+            for mistake in (cause,) if isinstance(cause, Mistake) else cause.mistakes:
+                below = (*trail, *mistake.below)
+                found.append((below, Problem(trail_text(below), str(mistake), mistake.hint, *_place(below, document))))
+        else:
+            by_trail.setdefault(trail, []).append(error)
+    found += [(trail, _problem(trail, group, document, model)) for trail, group in by_trail.items()]
+    return found
+
+
+def _place(trail: Trail, document: Document) -> tuple[int | None, int | None]:
+    """Return where a value stands, or else the nearest mapping or list around it."""
+    for length in range(len(trail), -1, -1):
+        if trail[:length] in document.places:
+            return document.places[trail[:length]]
+    return None, None
 
 
 def _trail(error: ErrorDetails, value: object) -> Trail:
@@ -82,7 +111,7 @@ def _trail(error: ErrorDetails, value: object) -> Trail:
 
 def _problem(trail: Trail, errors: Sequence[ErrorDetails], document: Document, model: type[BaseModel]) -> Problem:
     error = errors[0]
-    place = document.places.get(trail) or document.places.get(trail[:-1]) or (None, None)
+    place = _place(trail, document)
     if error["type"] == "extra_forbidden":
         place = document.keys.get(trail, place)
         what, hint = f"unknown key {str(trail[-1])!r}", _known_key(str(trail[-1]), _fields_at(model, error["loc"][:-1]))
@@ -107,25 +136,30 @@ def _kind(error: ErrorDetails) -> str:
 
 def _one(error: ErrorDetails) -> tuple[str, str]:
     """Return what is wrong, and what to do, for an error that is not about a type."""
-    name, context, found = error["type"], error.get("ctx", {}), error["input"]
+    name, context = error["type"], error.get("ctx", {})
+    what, hint = error["msg"][:1].lower() + error["msg"][1:], ""
+    got = f"got {found_text(error['input'])}"
     if name in _LIMITS:
         word, key = _LIMITS[name]
-        return f"expected {word} {context[key]}, got {found_text(found)}", ""
-    if name in {"literal_error", "enum"}:
-        known = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        return f"expected {context['expected']}, got {found_text(found)}", did_you_mean(str(found), known)
-    if name == "union_tag_invalid":
-        known = str(context["expected_tags"]).replace("'", "").split(", ")
-        tag = str(context["tag"])
-        return f"there is no type {tag!r}", did_you_mean(tag, known) or f"known: {', '.join(known)}"
-    if name in {"value_error", "assertion_error"}:
-        cause = context.get("error")
-        return str(cause), getattr(cause, "hint", "")
-    if name == "string_pattern_mismatch":
-        return f"expected text like {context['pattern']}, got {found_text(found)}", ""
-    if name in {"too_short", "string_too_short"} and context.get("min_length") == 1:
-        return "this must not be empty", ""
-    return error["msg"][:1].lower() + error["msg"][1:], ""
+        what = f"expected {word} {context[key]:,g}, {got}"
+    elif name in {"literal_error", "enum"}:
+        known = _listed(context["expected"])
+        what, hint = f"expected {context['expected']}, {got}", did_you_mean(str(error["input"]), known)
+    elif name == "union_tag_invalid":
+        known, tag = _listed(context["expected_tags"]), str(context["tag"])
+        what, hint = f"there is no type {tag!r}", did_you_mean(tag, known) or f"known: {', '.join(known)}"
+    elif name in {"value_error", "assertion_error"}:
+        what = str(context.get("error"))
+    elif name == "string_pattern_mismatch":
+        what = f"expected text like {context['pattern']}, {got}"
+    elif name in {"too_short", "string_too_short"} and context.get("min_length") == 1:
+        what = "this must not be empty"
+    return what, hint
+
+
+def _listed(words: object) -> list[str]:
+    """Return the words of pydantic's `'a', 'b' or 'c'`."""
+    return re.findall(r"'([^']*)'", str(words))
 
 
 def _quote_hint(error: ErrorDetails) -> str:

@@ -1,0 +1,77 @@
+"""`tailrace collect`: import files once, or follow them without a page."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tailrace.cli import options, output
+
+if TYPE_CHECKING:
+    from tailrace.agent import Progress
+
+
+def collect(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files, folders or globs to import.")],
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on following the files until Ctrl-C.")] = False,
+    now: Annotated[bool, typer.Option("--now", "-n", help="Give every line the time of the import.")] = False,
+    group: Annotated[
+        str, typer.Option("--group", metavar="NAME", help="Name of the import; each group remembers what it has read.")
+    ] = "collect",
+    data: options.Data = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Import log files into the table, durably, with a progress bar.
+
+    A second import of the same files brings only what is new. Another --group reads them again.
+
+    For example:
+
+        tailrace collect access.log.1 app.jsonl
+
+        tailrace collect /var/log --watch
+
+        tailrace collect old.log --now --group replay --data ./data
+    """
+    from tailrace.config.load import load
+
+    settings = load(config, {"data": data, "agent": group})
+    from tailrace.agent import collect as run
+
+    with _bar(shown=output.is_terminal() and not watch) as progress:
+        summary = run(settings, [str(path) for path in paths], group=group, now=now, watch=watch, progress=progress)
+    output.note(
+        f"imported {summary.lines:,} lines ({output.size(summary.bytes)}) from {summary.files:,} "
+        f"file{'s' * (summary.files != 1)} in {summary.seconds:.1f} s"
+    )
+
+
+@contextmanager
+def _bar(*, shown: bool) -> Iterator["Callable[[Progress], None] | None"]:
+    """Give what the import reports its progress to; a bar of bytes with lines per second, on a terminal only."""
+    if not shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("importing", total=None, rate="")
+
+        def show(progress: "Progress") -> None:
+            elapsed = bar.tasks[0].elapsed or 0
+            rate = f"{progress.lines / elapsed:,.0f} lines/s" if elapsed else ""
+            total = progress.bytes + progress.backlog_bytes
+            bar.update(task, completed=progress.bytes, total=total, rate=rate)
+
+        yield show

@@ -1,0 +1,48 @@
+"""`tailrace up`: follow logs, keep them, and serve the page, in one process."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tailrace.cli import options, output
+
+
+def up(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PATH…",
+            help="Files, folders or globs to follow. [default: this machine's usual logs]",
+            show_default=False,
+        ),
+    ] = None,
+    config: options.ConfigFile = None,
+    data: options.Data = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen", metavar="HOST:PORT", help="Address of the page and the API. [default: 127.0.0.1:9080]"
+        ),
+    ] = None,
+) -> None:
+    """Follow log files, store what they say, and serve a page to search it.
+
+    Without a path and without sources in the configuration it follows the usual logs of this machine. Stop it with
+    Ctrl-C or SIGTERM: what was read is then durable, and the next start goes on where this one stopped.
+
+    For example:
+
+        tailrace up
+
+        tailrace up /var/log/nginx /srv/app/logs
+
+        tailrace up --config tailrace.yaml --data /srv/tailrace --listen 127.0.0.1:9081
+    """
+    from tailrace.config.load import load
+
+    sources = [{"paths": [str(path) for path in paths]}] if paths else None
+    settings = load(config, {"data": data, "listen": listen, "sources": sources})
+    from tailrace.up import run
+
+    run(settings, announce=output.note)
