@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import statistics
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.inputs import generated, zstd_bytes
@@ -61,7 +62,7 @@ def measure(plan: Plan) -> list[Row]:
         data = OUT / f"import-{kind}"
         size = path.stat().st_size
         alone_s = _read_alone(path) if kind == "json" else None
-        ran = median(lambda path=path, data=data: collect(path, data), 3)
+        ran = median(partial(collect, path, data), 3)
         ratio = ran.seconds / alone_s if alone_s else None
         rate = plan.import_rows / ran.seconds
         rows.append(

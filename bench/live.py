@@ -13,7 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bench.measure import OUT, Plan, Row, cpu_seconds, status_mib, verdict
 
@@ -61,9 +61,10 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def ask(url: str, path: str, **parameters: object) -> dict:
+def ask(url: str, path: str, **parameters: object) -> dict[str, Any]:  # JSON
+    """Return `data` of an answer of the Loki API."""
     with urllib.request.urlopen(f"{url}{path}?{urllib.parse.urlencode(parameters)}", timeout=30) as response:
-        return json.load(response)["data"]
+        return dict(json.load(response)["data"])
 
 
 def latency(plan: Plan) -> list[Row]:
