@@ -1,0 +1,136 @@
+"""Answers in the shapes of Loki's HTTP API: streams, matrix, vector, scalar, and their statistics.
+
+Entry times are strings of nanoseconds, sample times numbers of seconds with at most three decimals,
+sample values strings. With *categorize*, entries are triples and streams carry stream labels only;
+without, entries are pairs and streams carry every label. A decoder that asked for one breaks on the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final  # Any: JSON of several shapes
+
+import polars as pl
+
+from tailrace.query.render.columns import present
+from tailrace.query.render.series import value_text
+from tailrace.query.result import META, PARSED, STREAM, Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tailrace.query.result import Series, Stats
+
+_LEVEL: Final = "detected_level"
+_PARTS: Final = ((META, "structuredMetadata"), (PARSED, "parsed"))
+
+
+def loki_response(answer: Lines | Series, *, categorize: bool = False) -> dict[str, Any]:
+    """Return the body of `query` and `query_range`."""
+    if isinstance(answer, Lines):
+        data = _streams(answer.frame, categorize)
+        entries = answer.frame.height
+    else:
+        data = {"resultType": answer.kind, "result": _samples(answer)}
+        entries = 0
+    data["stats"] = _stats(answer, entries)
+    body: dict[str, Any] = {"status": "success", "data": data}
+    if answer.warnings:
+        body["warnings"] = list(answer.warnings)
+    return body
+
+
+# --- lines ------------------------------------------------------------------------------------------
+
+
+def _streams(frame: pl.DataFrame, categorize: bool) -> dict[str, Any]:
+    frame = frame.with_row_index("row")
+    kinds = (STREAM,) if categorize else (STREAM, META, PARSED)
+    # a later kind has the last word on a name, as a parser that overwrites a label has
+    columns = {name: column for kind in kinds for name, column in present(frame, kind).items()}
+    thirds = _thirds(frame) if categorize else []
+    result: list[dict[str, Any]] = []
+    for labels, rows in _grouped(frame, columns):
+        times, lines = rows["_time_ns"].cast(pl.String).to_list(), rows["_line"].fill_null("").to_list()
+        values: list[list[Any]] = [list(entry) for entry in zip(times, lines, strict=True)]
+        if categorize:
+            for entry, row in zip(values, rows["row"], strict=True):
+                entry.append(thirds[row])
+        result.append({"stream": labels, "values": values})
+    result.sort(key=lambda stream: sorted(stream["stream"].items()))
+    flags = {"encodingFlags": ["categorize-labels"]} if categorize else {}
+    return {"resultType": "streams", **flags, "result": result}
+
+
+def _grouped(frame: pl.DataFrame, columns: Mapping[str, str]) -> list[tuple[dict[str, str], pl.DataFrame]]:
+    """Return each distinct label set with its rows, which keep their order."""
+    if frame.is_empty() or not columns:
+        return [({}, frame)] if frame.height else []
+    found = []
+    for key, rows in frame.group_by(list(columns.values()), maintain_order=True):
+        texts = zip(columns, key, strict=True)
+        found.append(({name: str(text) for name, text in texts if text is not None}, rows))
+    return found
+
+
+def _thirds(frame: pl.DataFrame) -> list[dict[str, dict[str, str]]]:
+    """Return the third element of every entry: its labels that are not the stream's; costs their number."""
+    thirds: list[dict[str, dict[str, str]]] = [{} for _ in range(frame.height)]
+    for prefix, part in _PARTS:
+        columns = present(frame, prefix)
+        if prefix == META and _LEVEL not in columns and "_level" in frame.columns:
+            columns[_LEVEL] = "_level"
+        for name in sorted(columns):
+            held = frame.select("row", text=columns[name]).drop_nulls()
+            for row, text in held.iter_rows():
+                thirds[row].setdefault(part, {})[name] = text
+    return thirds
+
+
+# --- samples ----------------------------------------------------------------------------------------
+
+
+def _samples(series: Series) -> list[Any]:
+    frame = series.frame.with_columns(value=value_text())
+    if series.kind == "scalar":
+        return [_seconds(frame["_time_ns"][0]), frame["value"][0]]
+    grouped: dict[int, list[list[Any]]] = {}
+    for index, time_ns, value in frame.select("series", "_time_ns", "value").iter_rows():
+        grouped.setdefault(index, []).append([_seconds(time_ns), value])
+    found = [(dict(labels), grouped[index]) for index, labels in enumerate(series.labels) if index in grouped]
+    if series.kind == "vector":
+        return [{"metric": labels, "value": points[0]} for labels, points in found]
+    return [{"metric": labels, "values": points} for labels, points in found]
+
+
+def _seconds(time_ns: int) -> int | float:
+    """Return seconds as a JSON number with at most three decimals.
+
+    >>> _seconds(1_700_000_000_000_000_000), _seconds(1_700_000_000_250_400_000)
+    (1700000000, 1700000000.25)
+    """
+    seconds, millis = divmod(time_ns // 1_000_000, 1_000)
+    return seconds + millis / 1_000 if millis else seconds
+
+
+# --- statistics -------------------------------------------------------------------------------------
+
+
+def _stats(answer: Lines | Series, entries: int) -> dict[str, Any]:
+    stats: Stats = answer.stats
+    seconds = stats.seconds or 1e-9
+    return {
+        "summary": {
+            "bytesProcessedPerSecond": int(stats.bytes / seconds),
+            "linesProcessedPerSecond": int(stats.rows / seconds),
+            "totalBytesProcessed": stats.bytes,
+            "totalLinesProcessed": stats.rows,
+            "execTime": stats.seconds,
+            "queueTime": 0.0,
+            "totalEntriesReturned": entries,
+        },
+        "tailrace": {
+            "complete": answer.complete,
+            "segmentsRead": stats.segments_read,
+            "segmentsSkipped": stats.segments_skipped,
+        },
+    }
