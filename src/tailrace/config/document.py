@@ -67,12 +67,13 @@ def read_document(text: str, environ: Mapping[str, str]) -> Document:
     document = Document()
     try:
         node = _Loader(text).get_single_node()
+        if node is not None:
+            _Reader(document, environ).read(node, ())
     except yaml.YAMLError as error:
         place, what, hint = _syntax(error, text)
         document.refuse((), place, what, hint)
-        return document
-    if node is not None:
-        _Reader(document, environ).read(node, ())
+    except RecursionError:
+        document.refuse((), None, "the values are nested too deeply", "no setting needs that")
     return document
 
 

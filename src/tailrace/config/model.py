@@ -67,11 +67,16 @@ class Config(Settings):
     store: StoreSettings = StoreSettings()
     """How the table is kept."""
 
+    @field_validator("data", mode="before")
+    @classmethod
+    def _is_path(cls, value: object) -> object:
+        if value == "" or "\0" in str(value):
+            raise Mistake("this is no path")
+        return value
+
     @field_validator("data")
     @classmethod
     def _home(cls, value: Path) -> Path:
-        if "\0" in str(value) or str(value) == "":
-            raise Mistake("this is no path")
         return value.expanduser()
 
     @field_validator("listen")

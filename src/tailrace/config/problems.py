@@ -141,7 +141,8 @@ def _one(error: ErrorDetails) -> tuple[str, str]:
     got = f"got {found_text(error['input'])}"
     if name in _LIMITS:
         word, key = _LIMITS[name]
-        what = f"expected {word} {context[key]:,g}, {got}"
+        limit = context[key]
+        what = f"expected {word} {int(limit) if limit == int(limit) else limit:,}, {got}"
     elif name in {"literal_error", "enum"}:
         known = _listed(context["expected"])
         what, hint = f"expected {context['expected']}, {got}", did_you_mean(str(error["input"]), known)
