@@ -1,0 +1,183 @@
+"""From blocks to one frame of records: lines, format, fields, time.
+
+Comes in: the blocks of one turn, maybe a thousand small ones of as many files. Goes out: `Parsed`, one frame with the columns of the
+envelope and the fields of all records, rows of each file in its order.
+
+The work per turn is per format, not per file: all lines become one frame, rows of one format and one `Reading` are
+parsed together. The format of a file is detected from its first lines and remembered; it is looked for again when
+the lines stop fitting. Container lines are taken out of their wrapping and joined first, then their content has
+a format of its own; they keep the runtime's time stamp, so a time in the content stays a field.
+
+A row without a time gets the time of its reading plus its number in the turn, so that it keeps its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace import registry
+from tailrace.batch import ENVELOPE
+from tailrace.limits import DETECT_LINES
+from tailrace.parse import detect
+from tailrace.parse.frame import lines_of, origins_of
+from tailrace.parse.join import Joiner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tailrace.contracts import Block, Origin, Parser, Reading
+
+_WRAPPERS: Final = ("cri", "docker")
+_CONTENT: Final = "content of "  # key of what is inside a container's lines, in front of the origin's
+_MISSES: Final = 8  # lines in a row (net of fitting ones) that make a format doubtful
+_REMEMBERED: Final = 65_536  # files whose format is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The records of one turn, and how many lines and bytes they were made from."""
+
+    frame: pl.DataFrame
+    lines: int
+    bytes: int
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is known of a file's format."""
+
+    format: str
+    seen: int = 0
+    misses: int = 0
+
+
+class Chain:
+    """Parses turns; remembers formats, shapes and open container records between them."""
+
+    def __init__(self) -> None:
+        self._parsers: dict[str, Parser] = {}
+        self._joiners: dict[str, Joiner] = {}
+        self._formats: dict[str, _Memory] = {}
+
+    def parse(self, blocks: Sequence[Block]) -> Parsed:
+        """Return the records of the blocks."""
+        blocks = [block for block in blocks if block.data]
+        size = sum(len(block.data) for block in blocks)
+        if not blocks:
+            return Parsed(pl.DataFrame(schema=_ALWAYS), 0, 0)
+        origins = origins_of(blocks)
+        lines = lines_of(blocks, origins).with_row_index("_row")
+        parts = lines.clear()
+        whole = lines
+        if "_part" in lines.columns:
+            parts = lines.filter(pl.col("_part").is_not_null())
+            whole = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last")
+        pieces = self._by_format(whole, origins, prefix="") if len(whole) else []
+        if len(parts):
+            pieces.append(parts)
+        frame = _together(pieces)
+        missing = [pl.lit(None, dtype).alias(name) for name, dtype in _ALWAYS.items() if name not in frame.columns]
+        observed = pl.col("_observed_ns") + pl.col("_row").cast(pl.Int64)
+        frame = frame.with_columns(missing).with_columns(_time_ns=pl.coalesce("_time_ns", observed))
+        return Parsed(frame.drop("_row", "_origin"), len(lines), size)
+
+    def _by_format(self, lines: pl.DataFrame, origins: Sequence[Origin], *, prefix: str) -> list[pl.DataFrame]:
+        """Return the parsed rows, one frame per format and reading."""
+        groups: dict[tuple[str, Reading], list[int]] = {}
+        for index, form in self._formats_of(lines, origins, prefix).items():
+            groups.setdefault((form, origins[index].reading), []).append(index)
+        pieces: list[pl.DataFrame] = []
+        for (form, reading), indexes in groups.items():
+            rows = lines if len(groups) == 1 else lines.filter(pl.col("_origin").is_in(indexes))
+            if form in _WRAPPERS and not prefix:
+                pieces += self._unwrap(form, rows, reading, origins)
+            else:
+                pieces.append(self._parser(form).parse(rows, reading))
+        return pieces
+
+    def _unwrap(self, form: str, rows: pl.DataFrame, reading: Reading, origins: Sequence[Origin]) -> list[pl.DataFrame]:
+        """Return container records, parsed by the format of their content."""
+        frame = self._parser(form).unwrap(rows, reading)
+        good = frame["_final"].is_not_null()
+        pieces: list[pl.DataFrame] = []
+        if not good.all():
+            pieces.append(frame.filter(~good).drop("_final"))
+            frame = frame.filter(good)
+        if not len(frame):
+            return pieces
+        frame = self._joiners.setdefault(form, Joiner()).join(frame.drop("_error"))
+        if "_part" in frame.columns:
+            linked = frame.filter(pl.col("_part").is_not_null())
+            pieces.append(linked)
+            frame = frame.filter(pl.col("_part").is_null()).drop("_part", "_part_last")
+        return pieces + (self._by_format(frame, origins, prefix=_CONTENT) if len(frame) else [])
+
+    def _parser(self, name: str) -> Parser:
+        parser = self._parsers.get(name)
+        if parser is None:
+            parser = self._parsers[name] = registry.find("parser", name)()
+        return parser
+
+    def _formats_of(self, lines: pl.DataFrame, origins: Sequence[Origin], prefix: str) -> dict[int, str]:
+        """Return the format of each origin (by index) that has lines."""
+        present = lines["_origin"].unique(maintain_order=True).to_list()
+        formats: dict[int, str] = {}
+        automatic: list[int] = []
+        for index in present:
+            declared = origins[index].reading.format
+            if declared == "auto" or (prefix and declared in _WRAPPERS):
+                automatic.append(index)
+            else:
+                formats[index] = declared
+        if automatic:
+            table = detect.count(lines.filter(pl.col("_origin").is_in(automatic)), "_origin", DETECT_LINES)
+            counts = {row.pop("_origin"): row for row in table.iter_rows(named=True)}
+            for index in automatic:
+                formats[index] = self._detected(prefix + origins[index].key, counts.get(index), wrapped=bool(prefix))
+        return formats
+
+    def _detected(self, key: str, counts: dict[str, int] | None, *, wrapped: bool) -> str:
+        """Return the format of a file, after looking at the first lines of its newest rows."""
+        memory = self._formats.get(key)
+        if counts is None:  # blank lines only
+            return memory.format if memory else "plain"
+        if wrapped:
+            counts = counts | dict.fromkeys(_WRAPPERS, 0)
+        if memory is None:
+            memory = self._formats[key] = _Memory(detect.choose(counts))
+            while len(self._formats) > _REMEMBERED:
+                del self._formats[next(iter(self._formats))]
+        elif memory.format in detect.TESTS:
+            fits = counts[memory.format]
+            memory.misses = max(0, memory.misses + counts["lines"] - 2 * fits)
+            if memory.misses >= _MISSES:
+                memory.format, memory.misses = detect.choose(counts), 0
+        elif memory.seen < DETECT_LINES or counts["lines"] >= _MISSES:
+            memory.format = detect.choose(counts)
+        memory.seen += counts["lines"]
+        return memory.format
+
+
+def _together(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the pieces as one frame in the order of `_row`; a column with two types becomes two."""
+    if len(pieces) == 1:
+        return pieces[0]
+    types: dict[str, pl.DataType] = {}
+    alike: list[pl.DataFrame] = []
+    for piece in pieces:
+        renames = {}
+        for name, dtype in piece.schema.items():
+            first = types.setdefault(name, dtype)
+            if first != dtype:
+                renames[name] = f"{name}__{_SUFFIXES[dtype]}"
+        alike.append(piece.rename(renames))
+    return pl.concat(alike, how="diagonal").sort("_row")
+
+
+_ALWAYS: Final = {
+    name: ENVELOPE[name] for name in ("_time_ns", "_observed_ns", "_stream", "_line", "_offset", "_format")
+}
+_SUFFIXES: Final = {pl.String(): "string", pl.Int64(): "int", pl.Float64(): "float", pl.Boolean(): "bool"}

@@ -1,0 +1,52 @@
+"""Tell the format of lines by looking at them.
+
+Comes in: some lines of several groups (files), as one frame. Goes out: for each group the number of lines that are not
+blank and how many of them each format fits. `choose` turns that into a name. The costs are one pass of a few patterns
+over at most `limits.DETECT_LINES` lines per group.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.parse import timestamp
+from tailrace.parse.access import PATTERN as ACCESS
+from tailrace.parse.cri import PATTERN as CRI
+from tailrace.parse.logfmt import LOOKS as LOGFMT
+from tailrace.parse.syslog import LOOKS as SYSLOG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHARE: Final = 0.5
+"""Share of the lines that a format must fit, at least."""
+
+_LINE: Final = pl.col("_line")
+_JSON: Final = _LINE.str.contains(r"^\s*\{.*\}\s*$")
+_DOCKER: Final = _JSON & _LINE.str.contains(r'"log":\s*"') & _LINE.str.contains(r'"stream":\s*"std(?:out|err)"')
+
+TESTS: Final[Mapping[str, pl.Expr]] = {
+    "docker": _DOCKER & _LINE.str.contains(r'"time":\s*"\d{4}-'),
+    "cri": _LINE.str.contains(CRI),
+    "json": _JSON,
+    "access": _LINE.str.contains(ACCESS),
+    "syslog": _LINE.str.contains(SYSLOG),
+    "timestamped": _LINE.str.contains(timestamp.LEADING),
+    "logfmt": _LINE.str.contains(LOGFMT),
+}
+"""What a line of each format looks like, the most particular first."""
+
+
+def count(lines: pl.DataFrame, group: str, head: int) -> pl.DataFrame:
+    """Return `lines` and one column per format for each value of `group`: how many of the first lines it fits."""
+    sample = lines.lazy().select(group, "_line").filter(_LINE.str.contains(r"\S")).group_by(group).head(head)
+    tests = [test.sum().alias(name) for name, test in TESTS.items()]
+    return sample.group_by(group).agg(pl.len().alias("lines"), *tests).collect()
+
+
+def choose(counts: Mapping[str, int]) -> str:
+    """Return the format that fits best: the most particular of those that fit half of the lines, else plain."""
+    need = max(1.0, counts["lines"] * SHARE)
+    return next((name for name in TESTS if counts[name] >= need), "plain")

@@ -1,0 +1,128 @@
+"""Blocks of bytes become one frame of lines.
+
+Comes in: blocks of many files, in order. Goes out: one row per line (or per part of an over-long line) with
+`_line`, `_offset`, `_observed_ns`, `_stream` and `_origin` (index into the origins of the turn), and, when a row needs
+them, `_raw`, `_part`, `_part_last`. A line ends at a newline only: NULs, lone carriage returns, form feeds and
+Unicode separators are content. One trailing carriage return is taken off.
+
+Cost: a pass over the bytes for UTF-8 lines; blocks with carriage returns or bytes that are not UTF-8 take a
+slower way, still without a Python object per line except for the bad lines themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.batch import stream_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tailrace.contracts import Block, Origin
+
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def origins_of(blocks: Sequence[Block]) -> list[Origin]:
+    """Return the distinct origins of blocks, in order of appearance."""
+    return list({block.origin.key: block.origin for block in blocks}.values())
+
+
+def lines_of(blocks: Sequence[Block], origins: Sequence[Origin]) -> pl.DataFrame:
+    """Return the lines of blocks as one frame, in the order of the blocks."""
+    data = b"".join(_closed(block) for block in blocks)
+    counts = [block.data.count(b"\n") + (not _is_closed(block)) if block.part is None else 1 for block in blocks]
+    frame, sizes = _split(data)
+    return frame.with_columns(_places(blocks, origins, counts, sizes))
+
+
+def _is_closed(block: Block) -> bool:
+    return block.data.endswith(b"\n")
+
+
+def _closed(block: Block) -> bytes:
+    """Return the block's bytes with a newline at the end; only a finished file's last line or a part has none."""
+    return block.data if _is_closed(block) else block.data + b"\n"
+
+
+def _split(data: bytes) -> tuple[pl.DataFrame, pl.Series]:
+    """Return `_line` (and `_raw` if some line is not UTF-8) and the size in bytes of each line without its newline."""
+    if b"\r" not in data:
+        try:
+            frame = pl.read_lines(data, name="_line")
+        except pl.exceptions.ComputeError:  # says only that something is not UTF-8
+            pass
+        else:
+            return frame, frame["_line"].str.len_bytes()
+    try:
+        text = _pieces(data.decode())
+    except UnicodeDecodeError:
+        return _split_lossy(data)
+    return _without_cr(text), text.str.len_bytes()
+
+
+def _split_lossy(data: bytes) -> tuple[pl.DataFrame, pl.Series]:
+    """Split bytes that are not UTF-8: `_line` shows them with U+FFFD, `_raw` has the bytes of the bad lines.
+
+    Latin-1 has one character per byte, so its lengths are the exact sizes; a newline is never part of a
+    broken sequence, so both ways to decode cut at the same places.
+    """
+    text = _pieces(data.decode(errors="replace"))
+    sizes = _pieces(data.decode("latin-1")).str.len_chars()
+    frame = _without_cr(text)
+    starts = (sizes + 1).cum_sum() - (sizes + 1)
+    suspects = text.str.contains(_REPLACEMENT, literal=True).arg_true()
+    rows: list[int] = []
+    raws: list[bytes] = []
+    for row, start, size in zip(suspects, starts[suspects], sizes[suspects], strict=True):
+        raw = data[start : start + size]
+        try:
+            raw.decode()
+        except UnicodeDecodeError:
+            rows.append(row)
+            raws.append(raw)
+    bad = pl.DataFrame({"row": pl.Series(rows, dtype=pl.UInt32), "_raw": pl.Series(raws, dtype=pl.Binary)})
+    index = pl.DataFrame({"row": pl.int_range(len(text), dtype=pl.UInt32, eager=True)})
+    column = index.join(bad, on="row", how="left", maintain_order="left")["_raw"]
+    return frame.with_columns(column), sizes
+
+
+def _pieces(text: str) -> pl.Series:
+    """Return the lines of a text that ends in a newline."""
+    return pl.Series("_line", [text[:-1]]).str.split("\n").explode()
+
+
+def _without_cr(text: pl.Series) -> pl.DataFrame:
+    return text.str.strip_suffix("\r").alias("_line").to_frame()
+
+
+def _places(
+    blocks: Sequence[Block], origins: Sequence[Origin], counts: Sequence[int], sizes: pl.Series
+) -> list[pl.Series]:
+    """Return the columns that say where each line comes from."""
+    number = {origin.key: index for index, origin in enumerate(origins)}
+    texts = [stream_text(origin.labels) for origin in origins]
+    indexes = [number[block.origin.key] for block in blocks]
+    table = pl.DataFrame(
+        {
+            "_stream": pl.Series([texts[index] for index in indexes], dtype=pl.String),
+            "_origin": pl.Series(indexes, dtype=pl.UInt32),
+            "_observed_ns": pl.Series([block.observed_ns for block in blocks], dtype=pl.Int64),
+            "first": pl.Series([block.offset for block in blocks], dtype=pl.Int64),
+            "_part": pl.Series([block.part for block in blocks], dtype=pl.Int32),
+            "_part_last": pl.Series(
+                [None if block.part is None else block.part_last for block in blocks], dtype=pl.Boolean
+            ),
+        }
+    )
+    rows = pl.DataFrame({"block": pl.int_range(len(blocks), dtype=pl.UInt32, eager=True), "lines": counts})
+    of_row = rows.select(pl.col("block").repeat_by("lines").explode()).to_series()
+    spread = table[of_row]
+    ends = (sizes.cast(pl.Int64) + 1).cum_sum()
+    starts = ends - (sizes.cast(pl.Int64) + 1)
+    block_starts = pl.Series([0, *[len(_closed(block)) for block in blocks[:-1]]], dtype=pl.Int64).cum_sum()
+    offset = spread["first"] + starts - block_starts[of_row]
+    columns = [spread["_stream"], spread["_origin"], spread["_observed_ns"], offset.alias("_offset")]
+    return columns if table["_part"].null_count() == len(table) else [*columns, spread["_part"], spread["_part_last"]]

@@ -1,0 +1,169 @@
+"""JSON lines: one object per line, flattened into typed fields.
+
+Comes in and goes out as `contracts.Parser` says. A nested key becomes `outer_inner`; arrays are JSON text; a null is
+absent; what has no column of its own goes to `_more`. `_line` becomes the message if there is a member for it,
+which is then not stored twice; the exact text stays with `raw: keep`. A line that is no object stays as it is, with
+`_error`.
+
+A time member written in UTC with `Z` (RFC 3339) is fully held by `_time_ns` and not stored again; any other way
+of writing it stays a field, since the text could not be rebuilt from the instant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.parse import level, timestamp
+from tailrace.parse.timestamp import no_time
+from tailrace.parse.json_decode import Decoder
+
+if TYPE_CHECKING:
+    from tailrace.contracts import Reading
+    from tailrace.parse.json_decode import Decoded
+    from tailrace.parse.json_tree import Leaf
+
+MESSAGES: Final = ("message", "msg", "log", "event", "text", "body")
+"""Members that may hold what a person reads, best first."""
+
+TIMES: Final = ("time", "timestamp", "ts", "@timestamp", "datetime", "date", "t", "asctime", "eventTime")
+"""Members that may hold the time of the event, best first."""
+
+LEVELS: Final = ("level", "lvl", "severity", "severity_text", "log_level", "loglevel", "levelname")
+"""Columns that may hold the level, best first."""
+
+ERROR: Final = "JSONParserErr"
+
+
+class JsonLines:
+    """Reads one JSON object per line; remembers the shapes that it has seen."""
+
+    name = "json"
+
+    def __init__(self) -> None:
+        self._decoder = Decoder()
+
+    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+        """Return the rows with fields, time, level and message."""
+        text = lines["_line"]
+        braces = lines.select(pl.col("_line").str.starts_with("{") & pl.col("_line").str.ends_with("}")).to_series()
+        if braces.all():
+            return self._objects(lines, reading)
+        stripped = text.str.strip_chars(" \t\r")
+        braces = stripped.str.starts_with("{") & stripped.str.ends_with("}")
+        good, bad = braces.arg_true(), (~braces).arg_true()
+        rest = lines[bad].with_columns(
+            pl.when(pl.col("_line").str.contains(r"\S")).then(pl.lit(ERROR)).alias("_error"), *no_time(lines)
+        )
+        if not len(good):
+            return rest
+        both = pl.concat([self._objects(lines[good], reading), rest], how="diagonal")
+        return both[pl.concat([good, bad]).arg_sort()]
+
+    def _objects(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+        decoded = self._decoder.decode(lines["_line"])
+        leaves = self._decoder.tree.leaves()
+        fields = {name: decoded.fields[name] for name in decoded.fields.columns}
+        given = "_time_ns" in lines.columns  # a container runtime's stamp: the member of the record stays a field
+        time_ns = lines["_time_ns"] if given else _take_time(fields, leaves, reading, len(lines))
+        levels = _levels(fields, len(lines))
+        line, form = lines["_line"], pl.Series(["json"]).new_from_index(0, len(lines))
+        if reading.raw == "auto":
+            line, form = _take_message(fields, leaves, line, form)
+        kept = [series for series in fields.values() if series.null_count() < len(series)]
+        frame = lines.with_columns(
+            line.alias("_line"), time_ns.alias("_time_ns"), form.alias("_format"), levels.alias("_level"), *kept
+        )
+        return _mark(frame, decoded)
+
+
+def _mark(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
+    """Add `_more` and `_error` where the decoder says so."""
+    if decoded.more is not None:
+        frame = frame.with_columns(decoded.more.alias("_more"))
+    if decoded.failed is not None and decoded.failed.any():
+        failed = pl.lit(decoded.failed)
+        frame = frame.with_columns(
+            pl.when(failed).then(pl.lit(ERROR)).alias("_error"), pl.when(~failed).then("_format").alias("_format")
+        )
+    return frame
+
+
+def _top(leaves: list[Leaf], names: tuple[str, ...]) -> list[Leaf]:
+    """Return the leaves at the top level that have one of the names, in the order of the names."""
+    by_key = {leaf.path[0]: leaf for leaf in leaves if len(leaf.path) == 1}
+    return [by_key[name] for name in names if name in by_key]
+
+
+def _take_message(
+    fields: dict[str, pl.Series], leaves: list[Leaf], line: pl.Series, form: pl.Series
+) -> tuple[pl.Series, pl.Series]:
+    """Return lines and formats with messages in place; a message leaves the fields."""
+    left = pl.Series([True]).new_from_index(0, len(line))
+    for leaf in _top(leaves, MESSAGES):
+        if leaf.kind != "string" or leaf.nested:
+            continue
+        value = fields[leaf.column]
+        name = pl.Series([f"json:{leaf.path[0]}"]).new_from_index(0, len(line))
+        if left.all() and value.null_count() == 0:
+            del fields[leaf.column]
+            return value, name
+        hit = left & value.is_not_null()
+        line, form = value.zip_with(hit, line), name.zip_with(hit, form)
+        fields[leaf.column] = _blank(value, hit)
+        left = left & ~hit
+    return line, form
+
+
+def _take_time(fields: dict[str, pl.Series], leaves: list[Leaf], reading: Reading, height: int) -> pl.Series:
+    """Return the times of the rows; a time that `_time_ns` holds completely leaves the fields."""
+    result: pl.Series | None = None
+    for leaf in _top(leaves, TIMES):
+        value = fields[leaf.column]
+        times = _times(value, reading)
+        if times is None:
+            continue
+        hit = times.is_not_null() if result is None else times.is_not_null() & result.is_null()
+        if value.dtype == pl.String:
+            exact = hit & value.str.contains(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,9})?Z$")
+            if exact.all():
+                del fields[leaf.column]
+            else:
+                fields[leaf.column] = _blank(value, exact)
+        result = times if result is None else times.zip_with(hit, result)
+        if result.null_count() == 0:
+            return result
+    if result is None:
+        return pl.Series([None], dtype=pl.Int64).new_from_index(0, height)
+    return result
+
+
+def _times(value: pl.Series, reading: Reading) -> pl.Series | None:
+    """Return the times that values mean, or None if their type is no time."""
+    if value.dtype == pl.String:
+        times = timestamp.iso(value, reading.timezone)
+        if times.null_count() == value.null_count():
+            return times
+        digits = timestamp.epoch_text(value)
+        return times.zip_with(times.is_not_null(), digits)
+    return timestamp.epoch_number(value) if value.dtype in (pl.Int64, pl.Float64) else None
+
+
+def _levels(fields: dict[str, pl.Series], height: int) -> pl.Series:
+    """Return the levels of the rows."""
+    result: pl.Series | None = None
+    for name in LEVELS:
+        if name in fields:
+            found = level.from_value(fields[name])
+            result = found if result is None else result.zip_with(result.is_not_null(), found)
+            if result.null_count() == 0:
+                break
+    if result is None:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, height)
+    return result
+
+
+def _blank(value: pl.Series, where: pl.Series) -> pl.Series:
+    """Return the values with nulls at some rows."""
+    return value.zip_with(~where.fill_null(value=False), value.clear(1))

@@ -1,0 +1,30 @@
+"""Plain text: no time of its own, a level if the text names one.
+
+Comes in and goes out as `contracts.Parser` says; every line fits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tailrace.parse import level
+from tailrace.parse.timestamp import no_time
+
+if TYPE_CHECKING:
+    from tailrace.contracts import Reading
+
+
+class Plain:
+    """Takes any line as it is."""
+
+    name = "plain"
+
+    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:  # noqa: ARG002  the seam
+        """Return the rows with their level."""
+        return lines.with_columns(
+            *no_time(lines),
+            pl.lit("plain").alias("_format"),
+            level.from_text(lines["_line"]).alias("_level"),
+        )

@@ -1,0 +1,259 @@
+"""Time stamps of the usual formats, to nanoseconds of Unix time.
+
+Comes in: a column of text (or numbers) and the zone of stamps that name none. Goes out: Int64, exact to
+the nanosecond, null where there is no such stamp or no such date. Refuses nothing: a wrong date is null.
+
+A `Shape` is one way to write a time: an anchored pattern whose groups are `base` (the date and time
+down to the second), maybe `frac` (digits of the fraction) and maybe `zone`; a format for `base`. Shapes without
+a year get the latest year that does not put them more than a day after the time of reading: logs
+are written before they are read, and clocks may differ by a zone.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+_DAY_NS: Final = 86_400 * 10**9
+_LEAP_YEARS: Final = 8  # the widest gap between two 29ths of February
+_FRACTION: Final = r"(?:[.,](?P<frac>\d{1,9})\d*)?"
+_ZONE: Final = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d\b))?"
+_CLOCK: Final = r"\d\d:\d\d:\d\d"
+_MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_DAY: Final = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One way to write a time at the start of a text."""
+
+    name: str
+    pattern: str  # anchored; groups base, frac, zone
+    format: str  # of the group `base`
+    yearless: bool = False
+
+
+SHAPES: Final = (
+    Shape("iso", rf"^\[?(?P<base>\d{{4}}-\d\d-\d\d[T ]{_CLOCK}){_FRACTION}{_ZONE}", "%Y-%m-%d %H:%M:%S"),
+    Shape("slash", rf"^\[?(?P<base>\d{{4}}/\d\d/\d\d {_CLOCK}){_FRACTION}{_ZONE}", "%Y/%m/%d %H:%M:%S"),
+    Shape("short_slash", rf"^\[?(?P<base>\d\d/\d\d/\d\d {_CLOCK}){_FRACTION}", "%y/%m/%d %H:%M:%S"),
+    Shape("compact", r"^(?P<base>\d{6} \d{6})\b", "%y%m%d %H%M%S"),
+    Shape("basic", rf"^(?P<base>\d{{8}}T\d{{6}}){_FRACTION}{_ZONE}", "%Y%m%dT%H%M%S"),
+    Shape("clf", rf"^\[?(?P<base>\d\d/{_MONTH}/\d{{4}}:{_CLOCK}){_FRACTION}{_ZONE}", "%d/%b/%Y:%H:%M:%S"),
+    Shape(
+        "ctime",
+        rf"^\[?(?:{_DAY} )(?P<base>{_MONTH} [ \d]\d {_CLOCK}){_FRACTION}(?P<year> \d{{4}})\b",
+        "%b %e %H:%M:%S %Y",
+    ),
+    Shape("rfc2822", rf"^(?:{_DAY}, )(?P<base>\d?\d {_MONTH} \d{{4}} {_CLOCK}){_ZONE}", "%d %b %Y %H:%M:%S"),
+    Shape("klog", rf"^[IWEFD](?P<base>\d{{4}} {_CLOCK})\.(?P<frac>\d{{6}})\b", "%Y %m%d %H:%M:%S", yearless=True),
+    Shape("syslog", rf"^(?P<base>{_MONTH} [ \d]\d {_CLOCK}){_FRACTION}\b", "%Y %b %e %H:%M:%S", yearless=True),
+)
+"""The shapes, commonest first."""
+
+_BY_NAME: Final = {shape.name: shape for shape in SHAPES}
+ISO: Final = _BY_NAME["iso"]
+CLF: Final = _BY_NAME["clf"]
+SYSLOG: Final = _BY_NAME["syslog"]
+
+_EPOCH: Final = r"^\[?(\d{9,10}(?:\.\d{1,9})?|\d{13}|\d{16}|\d{19})(?:[\]\s,;:|]|$)"
+LEADING: Final = (
+    "|".join(f"(?:{shape.pattern})" for shape in SHAPES)
+    .replace("?P<base>", "?:")
+    .replace("?P<frac>", "?:")
+    .replace("?P<zone>", "?:")
+    .replace("?P<year>", "?:")
+)
+"""One pattern that tells whether a text starts with any of the shapes."""
+
+
+def zone_name(timezone: str) -> str:
+    """Return the IANA name of a zone; `local` is the machine's."""
+    if timezone != "local":
+        return timezone
+    named = os.environ.get("TZ", "").removeprefix(":")
+    if not named:
+        target = str(Path("/etc/localtime").resolve())
+        named = target.partition("zoneinfo/")[2]
+    try:
+        return str(ZoneInfo(named)) if named else "UTC"
+    except (OSError, ValueError):
+        return "UTC"
+
+
+def leading(text: pl.Series, observed_ns: pl.Series, timezone: str) -> pl.Series:
+    """Return the times that stand at the start of texts, in any of the shapes.
+
+    Each shape is tried on the rows that are still without a time, so a uniform file costs one pattern.
+    """
+    frame = pl.DataFrame({"text": text, "observed": observed_ns})
+    found = pl.Series("ns", [None], dtype=pl.Int64).new_from_index(0, len(text))
+    open_rows = pl.int_range(len(text), eager=True)
+    for shape in SHAPES:
+        part = frame if len(open_rows) == len(frame) else frame[open_rows]
+        times = parse_shape(shape, part["text"], part["observed"], timezone)
+        if times.null_count() == len(times):
+            continue
+        hit = times.is_not_null()
+        found = times if len(open_rows) == len(frame) else found.scatter(open_rows.filter(hit), times.filter(hit))
+        open_rows = open_rows.filter(~hit)
+        if not len(open_rows):
+            return found
+    times = epoch_text(frame["text"][open_rows].str.extract(_EPOCH, 1))
+    hit = times.is_not_null()
+    return found.scatter(open_rows.filter(hit), times.filter(hit)) if hit.any() else found
+
+
+def parse_shape(shape: Shape, text: pl.Series, observed_ns: pl.Series, timezone: str) -> pl.Series:
+    """Return the times of texts that start with one shape, null for the others."""
+    groups = text.str.extract_groups(shape.pattern).struct.unnest()
+    if groups["base"].null_count() == len(groups):
+        return groups["base"].cast(pl.Int64)
+    base = groups["base"]
+    if "year" in groups.columns:
+        base = base + groups["year"]
+    if shape.name == "iso":
+        base = base.str.replace("T", " ", literal=True)
+    none = pl.Series([None], dtype=pl.String).new_from_index(0, len(base))
+    zone = groups["zone"] if "zone" in groups.columns else none
+    frac = groups["frac"] if "frac" in groups.columns else none
+    if shape.yearless:
+        seconds = _with_year(base, shape.format, observed_ns, timezone)
+    else:
+        seconds = _to_ns(base.str.to_datetime(shape.format, time_unit="ns", strict=False), zone, timezone)
+    return seconds + _fraction_ns(frac)
+
+
+def iso(text: pl.Series, timezone: str) -> pl.Series:
+    """Return the times of ISO 8601 / RFC 3339 texts that are nothing but a time.
+
+    The way of most JSON logs, all of one width and in UTC, costs no pattern: slices only.
+    """
+    width = text.str.len_bytes()
+    size = width.max()
+    if size is not None and width.min() == size and isinstance(size, int) and (size == 20 or 22 <= size <= 30):  # noqa: PLR2004
+        ends = text.str.slice(19)
+        if ends.str.ends_with("Z").all() and (size == 20 or ends.str.starts_with(".").all()):  # noqa: PLR2004
+            base = text.str.slice(0, 19)
+            seconds = base.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ns", strict=False).dt.epoch("ns")
+            if size == 20:  # noqa: PLR2004
+                return seconds
+            digits = size - 21
+            return seconds + text.str.slice(20, digits).str.to_integer(strict=False) * 10 ** (9 - digits)
+    whole = text.str.extract(r"^\s*(.*?\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)\s*$", 1)
+    return parse_shape(ISO, whole, text, timezone)
+
+
+def epoch_number(value: pl.Series) -> pl.Series:
+    """Return the times of numbers since 1970: seconds, ms, µs or ns by their size (1973 to 2286)."""
+    if value.dtype == pl.Float64:
+        # A double holds 2^53: seconds keep about a tenth of a microsecond, so round to µs and no finer.
+        scale = _scale(value)
+        whole = value.floor()
+        part = ((value - whole) * 1e6).round() * 1e3
+        ns = whole.cast(pl.Int64, strict=False) * scale
+        return ns + (part.cast(pl.Int64, strict=False) * scale // 10**9)
+    return value * _scale(value)
+
+
+def epoch_text(value: pl.Series) -> pl.Series:
+    """Return the times of digits since 1970, with up to nine digits of fraction behind seconds."""
+    groups = value.str.extract_groups(r"^(?P<whole>\d{9,19})(?:\.(?P<frac>\d{1,9}))?$").struct.unnest()
+    whole = groups["whole"].str.to_integer(strict=False)
+    return epoch_number(whole) + _fraction_ns(groups["frac"])
+
+
+def _scale(value: pl.Series) -> pl.Series:
+    """Return the nanoseconds of one unit of each number, null where it is no plausible time."""
+    frame = value.alias("v").to_frame()
+    v = pl.col("v")
+    return frame.select(
+        pl.when(v.is_between(10**8, 10**10, closed="left"))
+        .then(10**9)
+        .when(v.is_between(10**11, 10**13, closed="left"))
+        .then(10**6)
+        .when(v.is_between(10**14, 10**16, closed="left"))
+        .then(10**3)
+        .when(v.is_between(10**17, 9_200_000_000_000_000_000))
+        .then(1)
+        .cast(pl.Int64)
+    ).to_series()
+
+
+def _fraction_ns(digits: pl.Series) -> pl.Series:
+    """Return digits behind a point as nanoseconds; none are zero."""
+    if digits.null_count() == len(digits):
+        return pl.Series([0], dtype=pl.Int64).new_from_index(0, len(digits))
+    return digits.str.pad_end(9, "0").str.to_integer(strict=False).fill_null(0)
+
+
+def _to_ns(naive: pl.Series, zone: pl.Series, timezone: str) -> pl.Series:
+    """Return wall-clock times as Unix time: by their own offset, else in the given zone."""
+    wall = naive.dt.epoch("ns")
+    offset = _offset_ns(zone)
+    if offset.null_count() == 0:
+        return wall - offset
+    name = zone_name(timezone)
+    if name == "UTC":
+        return wall - offset.fill_null(0)
+    # An hour that comes twice is read as its first; an hour that a change of clocks leaves out is no time.
+    local = naive.dt.replace_time_zone(name, ambiguous="earliest", non_existent="null").dt.epoch("ns")
+    frame = pl.DataFrame({"wall": wall, "offset": offset, "local": local})
+    return frame.select(pl.coalesce(pl.col("wall") - pl.col("offset"), pl.col("local"))).to_series()
+
+
+def _offset_ns(zone: pl.Series) -> pl.Series:
+    """Return zone texts as nanoseconds east of UTC, null where there is none."""
+    if zone.null_count() == len(zone):
+        return zone.cast(pl.Int64)
+    if zone.null_count() == 0 and (zone == "Z").all():
+        return pl.Series([0], dtype=pl.Int64).new_from_index(0, len(zone))
+    frame = zone.alias("z").to_frame()
+    digits = pl.col("z").str.replace(":", "", literal=True)
+    hours = digits.str.slice(1, 2).str.to_integer(strict=False)
+    minutes = digits.str.slice(3, 2).str.to_integer(strict=False).fill_null(0)
+    sign = pl.when(digits.str.starts_with("-")).then(-1).otherwise(1)
+    utc = pl.col("z").is_in(["Z", "UTC", "GMT"])
+    return frame.select(
+        pl.when(utc).then(0).otherwise(sign * (hours * 60 + minutes) * 60 * 10**9).cast(pl.Int64)
+    ).to_series()
+
+
+def _with_year(base: pl.Series, form: str, observed_ns: pl.Series, timezone: str) -> pl.Series:
+    """Return times without a year in the latest year that leaves them at most a day after their reading."""
+    none = pl.Series([None], dtype=pl.String).new_from_index(0, len(base))
+    latest = observed_ns + _DAY_NS
+    year = latest.cast(pl.Datetime("ns")).dt.year()
+    result = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(base))
+    for back in range(_LEAP_YEARS + 1):
+        text = (year - back).cast(pl.String) + " " + base
+        times = _to_ns(text.str.to_datetime(form, time_unit="ns", strict=False), none, timezone)
+        frame = pl.DataFrame({"new": times, "old": result, "latest": latest})
+        fits = pl.when(pl.col("new") <= pl.col("latest")).then(pl.col("new"))
+        result = frame.select(pl.coalesce("old", fits)).to_series()
+        if (
+            (result.is_null() & base.is_not_null()).sum() == 0
+            or back > 1
+            and not base.str.contains("0229|Feb 29").any()
+        ):
+            break
+    return result
+
+
+def no_time(lines: pl.DataFrame) -> list[pl.Series]:
+    """Return the column `_time_ns` without times, or none if the lines have one: the stamp of a container runtime."""
+    if "_time_ns" in lines.columns:
+        return []
+    return [pl.Series("_time_ns", [None], dtype=pl.Int64).new_from_index(0, len(lines))]
+
+
+def leading_time(lines: pl.DataFrame, text: pl.Series, timezone: str) -> list[pl.Series]:
+    """Return the column `_time_ns` from the start of texts, or none if the lines have one already."""
+    if "_time_ns" in lines.columns:
+        return []
+    return [leading(text, lines["_observed_ns"], timezone).alias("_time_ns")]
