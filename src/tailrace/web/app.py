@@ -18,6 +18,7 @@ from tailrace import __version__
 from tailrace.errors import TailraceError
 from tailrace.web import ingest, loki_api, native_api, status
 from tailrace.web.explorer import views
+from tailrace.web.live import LiveTails
 from tailrace.web.headers import SafeHeaders
 from tailrace.web.refusals import Refused, refuse
 from tailrace.web.services import Services
@@ -26,7 +27,7 @@ from tailrace.web.work import Work
 
 def create_app(services: Services) -> FastAPI:
     """Return the application over the given parts."""
-    work = Work()
+    work, tails = Work(), LiveTails(services)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -43,8 +44,8 @@ def create_app(services: Services) -> FastAPI:
         status.routes(services),
         ingest.routes(services),
         loki_api.routes(services, work),
-        native_api.routes(services, work),
-        views.routes(services, work),
+        native_api.routes(services, work, tails),
+        views.routes(services, work, tails),
     ):
         app.include_router(router)
     return app

@@ -20,7 +20,8 @@ from tailrace.batch import stream_text
 from tailrace.errors import QueryError
 from tailrace.query import labels, parser
 from tailrace.query.render import loki_response
-from tailrace.query.run import Lines, Request, Series, run
+from tailrace.query.result import Lines, Series
+from tailrace.query.run import Request, run
 from tailrace.query.syntax import LogQuery
 from tailrace.web.parameters import direction, integer, parameters, query_text
 from tailrace.web.ranges import HOUR_NS, grid, step_ns, time_range

@@ -1,0 +1,91 @@
+"""The time range of a page: as asked, or one that shows a newcomer the newest lines; and times as people read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from tailrace.clock import NS_PER_S
+from tailrace.errors import QueryError
+from tailrace.web.explorer import found, texts
+from tailrace.web.times import iso, moment_ns
+
+if TYPE_CHECKING:
+    from tailrace.web.explorer.state import State
+    from tailrace.web.services import Services
+
+DEFAULT_FROM: Final = "now-1h"
+DEFAULT_TO: Final = "now"
+_HOUR_NS: Final = 3_600 * NS_PER_S
+_DAY_NS: Final = 24 * _HOUR_NS
+_MARGIN_NS: Final = 60 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range in time, with the texts that stand for it and why it was chosen."""
+
+    start_ns: int
+    end_ns: int
+    start: str
+    end: str
+    notice: str = ""
+    rows_exist: bool = True
+
+    def label(self) -> str:
+        """Return the range in words."""
+        names = dict(texts.RANGES)
+        if self.end == DEFAULT_TO and self.start in names:
+            return f"last {names[self.start]}"
+        return f"{day_text(self.start_ns)} {clock_text(self.start_ns)[:8]} to {self._end_text()} UTC"
+
+    def _end_text(self) -> str:
+        same_day = day_text(self.start_ns) == day_text(self.end_ns)
+        return ("" if same_day else day_text(self.end_ns) + " ") + clock_text(self.end_ns)[:8]
+
+
+def choose(services: Services, state: State, now_ns: int) -> Span:
+    """Return the range that the state names; without one, the last hour, widened to where the newest lines are."""
+    start, end = state.start or DEFAULT_FROM, state.end or DEFAULT_TO
+    span = Span(moment_ns(start, now_ns, "from"), moment_ns(end, now_ns, "to"), start, end)
+    if span.end_ns <= span.start_ns:
+        raise QueryError("the range ends before it starts", hint="swap from and to")
+    newest_ns = found.newest_ns(services)
+    if newest_ns is None:
+        return Span(span.start_ns, span.end_ns, start, end, texts.EMPTY_TABLE, rows_exist=False)
+    if state.start or state.end:
+        return span
+    if newest_ns >= now_ns:  # lines of the future: the newest of the past is what a newcomer looks for
+        past = found.ask(services, texts.EVERYTHING, found.FIRST_NS, now_ns, 1).frame["_time_ns"]
+        newest_ns = int(past[0]) if past.len() else newest_ns
+    return span if span.start_ns <= newest_ns < span.end_ns else _around(newest_ns, now_ns)
+
+
+def _around(newest_ns: int, now_ns: int) -> Span:
+    for text, name in texts.RANGES:
+        start_ns = moment_ns(text, now_ns, "from")
+        if now_ns - start_ns > _HOUR_NS and start_ns <= newest_ns < now_ns:
+            return Span(start_ns, now_ns, text, DEFAULT_TO, texts.WIDENED.format(range=f"the last {name}"))
+    end_ns = (newest_ns // _MARGIN_NS + 1) * _MARGIN_NS
+    start_ns = end_ns - _HOUR_NS
+    return Span(start_ns, end_ns, iso(start_ns), iso(end_ns), texts.WIDENED.format(range="an hour of another time"))
+
+
+def clock_text(ns: int) -> str:
+    """Return the time of day in UTC, to the millisecond."""
+    return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%H:%M:%S}.{ns % NS_PER_S // 1_000_000:03d}"
+
+
+def day_text(ns: int) -> str:
+    """Return the day in UTC."""
+    return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%d}"
+
+
+def ticks(start_ns: int, end_ns: int, count: int = 5) -> list[str]:
+    """Return texts for evenly spaced times of an axis, as fine as the range needs."""
+    span = end_ns - start_ns
+    layout = "%H:%M:%S" if span < _HOUR_NS // 6 else "%H:%M" if span <= 2 * _DAY_NS else "%b %d"
+    layout = "%b %d %H:%M" if _DAY_NS < span <= 4 * _DAY_NS else layout
+    marks = (start_ns + span * number // (count - 1) for number in range(count))
+    return [datetime.fromtimestamp(mark // NS_PER_S, UTC).strftime(layout) for mark in marks]

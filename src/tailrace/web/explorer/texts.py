@@ -1,0 +1,34 @@
+"""What the page says, in one place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVERYTHING: Final = '{service_name=~".+"}'
+"""The query of someone who has typed none yet: every stream has a service."""
+
+RANGES: Final = (
+    ("now-5m", "5 min"),
+    ("now-15m", "15 min"),
+    ("now-1h", "1 hour"),
+    ("now-6h", "6 hours"),
+    ("now-24h", "24 hours"),
+    ("now-7d", "7 days"),
+    ("now-30d", "30 days"),
+)
+"""Choices of range: the value of `from`, and its name."""
+
+NO_LEVEL: Final = "none"
+"""How a line without a level is called."""
+
+WIDENED: Final = "Nothing was logged in the last hour, so this shows {range}: the newest lines are there."
+EMPTY_TABLE: Final = "No lines are stored yet. They appear here within two seconds of being written."
+NOTHING: Final = "No line fits between {start} and {end}. {rows} rows were searched."
+NEAREST: Final = "The nearest line that fits is {where}, at {time}."
+NOWHERE: Final = "No line at any other time fits either."
+EARLIER: Final = "earlier"
+LATER: Final = "later"
+NO_MORE_NEWER: Final = "newest line of the range"
+NO_MORE_OLDER: Final = "oldest line of the range"
+SEARCH_INSTEAD: Final = "Search the lines for this text instead"
+COUNT_FAILED: Final = "The counts are missing: {why}"

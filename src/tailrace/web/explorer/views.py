@@ -1,0 +1,218 @@
+"""The page: `/` and `/explore`, its live lines, its clicks, and its two static files.
+
+A view reads the state from the address, asks for the parts side by side, and renders one template. Everything works
+without script; the script only saves the way to the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from mimetypes import guess_type
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from fastapi import APIRouter
+from jinja2 import Environment, FileSystemLoader
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tailrace import __version__
+from tailrace.errors import QueryError, TailraceError
+from tailrace.query import parser
+from tailrace.query.lexer import quote
+from tailrace.query.result import Lines, Series
+from tailrace.query.run import Request as Asked
+from tailrace.query.run import run
+from tailrace.query.syntax import LogQuery, Query
+from tailrace import limits
+from tailrace.web.explorer import chart, edit, found, histogram, texts
+from tailrace.web.explorer.marks import OPENED_CHARS, line_html
+from tailrace.web.explorer.spans import Span, choose, clock_text, day_text, ticks
+from tailrace.web.explorer.state import State, read_state
+from tailrace.web.live import LiveTails
+from tailrace.web.refusals import Refused
+from tailrace.web.services import Services
+from tailrace.web.times import iso
+from tailrace.web.work import Work
+
+T = TypeVar("T")
+_HERE: Final = Path(__file__).parent
+
+
+@dataclass(slots=True)
+class View:
+    """What the template shows; parts that do not apply stay empty, parts that failed are in `failed`."""
+
+    state: State
+    query: str
+    span: Span | None = None
+    error: QueryError | None = None
+    instead: str = ""
+    lines: found.LinePage | None = None
+    bars: list[histogram.Bar] = field(default_factory=list)
+    facets: list[found.Facet] = field(default_factory=list)
+    chart: chart.Chart | None = None
+    nearest: tuple[str, int] | None = None
+    needles: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
+    """Return the page and what belongs to it."""
+    router = APIRouter(include_in_schema=False)
+    files = _files()
+    pages = _templates(files)
+    body = pages.get_template("explore.html")
+    row = pages.get_template("rows.html")
+
+    @router.get("/")
+    @router.get("/explore")
+    async def explore(request: Request) -> Response:
+        state, error = _state(request)
+        view = View(state, state.q or texts.EVERYTHING, error=error)
+        if error is None:
+            await _fill(view, services, lambda part: work.run(request, part))
+        html = body.render(view=view, state=view.state, host=services.host, version=__version__)
+        return HTMLResponse(html, 400 if view.error else 200, {"Cache-Control": "no-store"})
+
+    @router.get("/explore/edit")
+    def edit_query(request: Request) -> Response:
+        """Turn a click on a value into the query that says it."""
+        state, given = read_state(request.query_params), request.query_params
+        query = state.q or texts.EVERYTHING
+        for name, keep in (("in", True), ("out", False)):
+            for clicked in given.getlist(name):
+                query = edit.edited(query, clicked, keep)
+        return RedirectResponse(state.change(q=query).url(), 303)
+
+    @router.get("/explore/live")
+    def live(request: Request) -> Response:
+        """Send new lines as they come, rendered as in the list."""
+        query = read_state(request.query_params).q or texts.EVERYTHING
+        needles = edit.needles(_log_query(query))
+
+        def render(lines: Lines) -> list[tuple[str, str]]:
+            rows = found.rows_of(lines.frame)[::-1]
+            return [("lines", row.render(rows=rows, needles=needles).strip())]
+
+        return tails.open(query, render)
+
+    @router.get("/static/{name}")
+    def static(name: str) -> Response:
+        """Serve one of the page's own files; its address changes with its content."""
+        if name not in files:
+            raise Refused(404, "there is no such file")
+        kind = guess_type(name)[0] or "application/octet-stream"
+        return Response(files[name], media_type=kind, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+    return router
+
+
+async def _fill(view: View, services: Services, start: Callable[[Callable[[], Any]], Any]) -> None:
+    """Ask for what the view shows. Any: the parts are of many kinds."""
+    try:
+        tree = parser.parse(view.query)
+        view.span = await start(lambda: choose(services, view.state, services.clock.now_ns()))
+        await _fill_parts(view, services, tree, view.span, start)
+    except QueryError as error:
+        view.error = error
+        view.instead = _instead(view.query)
+    except (TailraceError, TimeoutError) as error:
+        view.failed["lines"] = str(error) or "the query took too long"
+
+
+async def _fill_parts(
+    view: View, services: Services, tree: Query, span: Span, start: Callable[[Callable[[], Any]], Any]
+) -> None:
+    query, start_ns, end_ns = view.query, span.start_ns, span.end_ns
+    if not isinstance(tree, LogQuery):
+        view.chart = await start(lambda: _chart(services, query, start_ns, end_ns))
+        return
+    view.needles = edit.needles(tree)
+    state = view.state
+    page, bars, facets = await asyncio.gather(
+        start(lambda: found.page(services, query, start_ns, end_ns, state.limit, state.cursor)),
+        start(lambda: found.bars(services, tree, start_ns, end_ns)),
+        start(lambda: found.facets(services, tree, start_ns, end_ns)),
+        return_exceptions=True,
+    )
+    view.lines = _got(page)
+    view.bars = _part(view, "bars", bars, [])
+    view.facets = _part(view, "facets", facets, [])
+    if not view.lines.rows and state.cursor is None and span.rows_exist:
+        nearest = await asyncio.gather(
+            start(lambda: found.nearest(services, query, start_ns, end_ns)), return_exceptions=True
+        )
+        view.nearest = _part(view, "nearest", nearest[0], None)
+
+
+def _chart(services: Services, query: str, start_ns: int, end_ns: int) -> chart.Chart:
+    grid = histogram.grid(start_ns, end_ns)
+    asked = Asked(query, grid.start_ns, grid.end_ns, grid.step_ns, 0, "forward", limits.QUERY_TIMEOUT_S)
+    answer = run(asked, services.table, services.engine)
+    assert isinstance(answer, Series), "a metric query gives numbers"
+    return chart.chart(answer, grid.start_ns, grid.end_ns)
+
+
+def _got(part: T | BaseException) -> T:
+    if isinstance(part, BaseException):
+        raise part
+    return part
+
+
+def _part(view: View, name: str, part: T | BaseException, empty: T) -> T:
+    """Return a part, or note why it is missing; only failures made on purpose may be missing quietly."""
+    if isinstance(part, TailraceError | TimeoutError):
+        view.failed[name] = " ".join(str(part).split()) or "it took too long"
+        return empty
+    return _got(part)
+
+
+def _state(request: Request) -> tuple[State, QueryError | None]:
+    try:
+        return read_state(request.query_params), None
+    except QueryError as error:
+        return State(q=request.query_params.get("q", "")), error
+
+
+def _log_query(query: str) -> LogQuery:
+    tree = parser.parse(query)
+    if not isinstance(tree, LogQuery):
+        raise QueryError("a metric query has no lines to follow")
+    return tree
+
+
+def _instead(query: str) -> str:
+    """Return the query that searches for the words of a text that is no LogQL."""
+    if "{" in query or "(" in query:
+        return ""
+    return " ".join([texts.EVERYTHING, *(f"|= {quote(word)}" for word in query.split()[:8])])
+
+
+def _files() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (_HERE / "static").iterdir() if path.is_file()}
+
+
+def _templates(files: dict[str, bytes]) -> Environment:
+    pages = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    pages.globals.update(
+        asset=lambda name: f"/static/{name}?v={sha256(files[name]).hexdigest()[:12]}",
+        texts=texts,
+        click=edit.click,
+        line_html=line_html,
+        opened=OPENED_CHARS,
+        iso=iso,
+        clock=clock_text,
+        day=day_text,
+        ticks=ticks,
+        boxes=histogram.boxes,
+        totals=histogram.totals,
+        hist=histogram,
+        number=chart.number_text,
+    )
+    return pages

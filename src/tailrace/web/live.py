@@ -1,0 +1,86 @@
+"""Live tails: rows of new commits, pushed to a browser or a terminal as server-sent events.
+
+Each tail polls in a worker thread and sends at most `limits.LIVE_ROWS` a second; what is over is left out and
+counted in an event `dropped`, so a reader always knows. A silent tail sends a comment every 15 s. A tail ends
+when its client goes, or when the process drains. There are at most `limits.LIVE_TAILS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from starlette.responses import StreamingResponse
+
+from tailrace import limits
+from tailrace.errors import TailraceError
+from tailrace.query.follow import Follower
+from tailrace.query.result import Lines
+from tailrace.web.refusals import Refused, as_json
+from tailrace.web.services import Services
+
+POLL_S: Final = 0.25
+SILENCE_S: Final = 15.0
+
+Render = Callable[[Lines], list[tuple[str, str]]]
+"""Turns new lines into events: name and data."""
+
+
+class LiveTails:
+    """The tails that run now."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="live")
+        self._count = 0
+        services.accounts.gauge("tailrace_live_tails", "Live tails that run now.", lambda: [({}, self._count)])
+
+    def open(self, query: str, render: Render) -> StreamingResponse:
+        """Return the stream of a query's new lines; refuse a wrong query, or one tail too many, at once."""
+        if self._count >= limits.LIVE_TAILS:
+            raise Refused(503, f"{limits.LIVE_TAILS} live tails are running; close one", {"Retry-After": "5"})
+        follower = Follower(query, self._services.table, self._services.engine)
+        return StreamingResponse(
+            self._events(follower, render),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    async def _events(self, follower: Follower, render: Render) -> AsyncIterator[str]:
+        loop, quiet_s = asyncio.get_running_loop(), 0.0
+        self._count += 1
+        try:
+            yield ": following\n\n"
+            while self._services.ready():
+                text = await loop.run_in_executor(self._pool, self._turn, follower, render)
+                quiet_s = 0.0 if text else quiet_s + POLL_S
+                if quiet_s >= SILENCE_S:
+                    text, quiet_s = ": still here\n\n", 0.0
+                if text:
+                    yield text
+                await asyncio.sleep(POLL_S)
+        except TailraceError as error:
+            yield event("failed", json.dumps(as_json(error)))
+        finally:
+            self._count -= 1
+
+    def _turn(self, follower: Follower, render: Render) -> str:
+        lines = follower.poll()
+        if not lines.frame.height:
+            return ""
+        room = int(limits.LIVE_ROWS * POLL_S)
+        over = max(0, lines.frame.height - room)
+        kept = Lines(lines.frame.tail(room), lines.stats, lines.complete, lines.warnings)
+        texts = [event(name, data) for name, data in render(kept)]
+        if over:
+            texts.append(event("dropped", str(over)))
+        return "".join(texts)
+
+
+def event(name: str, data: str) -> str:
+    """Return one server-sent event; data of several lines are sent as such."""
+    body = "".join(f"data: {line}\n" for line in data.split("\n"))
+    return f"event: {name}\n{body}\n"

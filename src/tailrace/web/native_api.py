@@ -1,0 +1,105 @@
+"""Our own API: what the command line prints for a folder, over HTTP; and its live tail.
+
+`GET|POST /api/v1/logs/query` takes `query`, `start`, `end`, `since`, `limit` (0 = all), `direction`, `step` (none = one
+value per series, at `end`) and `output` (jsonl, text, raw, csv, parquet). `/api/v1/logs/tail` sends JSON lines as
+server-sent events, `/api/v1/explain` tells how a query would run. Failures are JSON: what, line, column, hint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.concurrency import iterate_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.requests import Request as HttpRequest
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from tailrace import limits
+from tailrace.errors import QueryError, did_you_mean
+from tailrace.query import parser, render
+from tailrace.query.explain import explain
+from tailrace.query.result import Lines, Series
+from tailrace.query.run import Request, run
+from tailrace.query.syntax import LogQuery
+from tailrace.web.live import LiveTails
+from tailrace.web.parameters import direction, integer, parameters, query_text
+from tailrace.web.ranges import time_range
+from tailrace.web.services import Services
+from tailrace.web.times import duration_ns
+from tailrace.web.work import Work
+
+_METHODS: Final = ["GET", "POST"]
+_OUTPUTS: Final[dict[str, tuple[str, Callable[[Lines | Series], Iterator[str]]]]] = {
+    "jsonl": ("application/x-ndjson", render.to_jsonl),
+    "text": ("text/plain; charset=utf-8", render.to_text),
+    "raw": ("text/plain; charset=utf-8", render.to_raw),
+    "csv": ("text/csv; charset=utf-8", render.to_csv),
+}
+
+
+def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
+    """Return the endpoints under `/api/v1`."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.api_route("/logs/query", methods=_METHODS)
+    async def query(request: HttpRequest) -> Response:
+        """Answer a query in the form that `output` names."""
+        given = await parameters(request)
+        output, asked = _output(given), _asked(given, services.clock.now_ns())
+        result = await work.run(request, lambda: run(asked, services.table, services.engine))
+        headers = {"X-Tailrace-Complete": str(result.complete).lower()}
+        if result.warnings:
+            headers["X-Tailrace-Warnings"] = _header_text("; ".join(result.warnings))
+        if output == "parquet":
+            file = await work.run(request, lambda: render.to_parquet(result))
+            return Response(file, headers=headers, media_type="application/vnd.apache.parquet")
+        kind, write = _OUTPUTS[output]
+        pieces = iterate_in_threadpool(write(result))
+        return StreamingResponse(pieces, headers=headers, media_type=kind)
+
+    @router.get("/logs/tail")
+    def tail(request: HttpRequest) -> Response:
+        """Send new lines as they come: events `lines` (JSON lines), `dropped` (a count), `failed`."""
+        return tails.open(query_text(request.query_params), _jsonl_event)
+
+    @router.api_route("/explain", methods=_METHODS)
+    async def explain_query(request: HttpRequest) -> Response:
+        """Tell how a query would run: the plan, and the segments that it reads and skips."""
+        given = await parameters(request)
+        asked = _asked(given, services.clock.now_ns())
+        return PlainTextResponse(await work.run(request, lambda: explain(asked, services.table, services.engine)))
+
+    return router
+
+
+def _asked(given: QueryParams, now_ns: int) -> Request:
+    text = query_text(given)
+    start_ns, end_ns = time_range(given, now_ns)
+    limit = integer(given, "limit", limits.ENTRIES_DEFAULT)
+    if limit < 0:
+        raise QueryError(f"limit={limit} is less than zero", hint="0 stands for all")
+    step = duration_ns(given["step"], "step") if given.get("step") else None
+    if step is not None and step <= 0:
+        raise QueryError("step must be more than zero")
+    if isinstance(parser.parse(text), LogQuery):
+        step = None
+    return Request(text, start_ns, end_ns, step, limit, direction(given), limits.QUERY_TIMEOUT_S)
+
+
+def _output(given: QueryParams) -> str:
+    output = given.get("output") or "jsonl"
+    known = [*_OUTPUTS, "parquet"]
+    if output not in known:
+        hint = did_you_mean(output, known) or f"known: {', '.join(known)}"
+        raise QueryError(f"output={output[:40]!r} is not known", hint=hint)
+    return output
+
+
+def _jsonl_event(lines: Lines) -> list[tuple[str, str]]:
+    return [("lines", "".join(render.to_jsonl(lines)).rstrip("\n"))]
+
+
+def _header_text(text: str) -> str:
+    return " ".join(text.encode("ascii", "replace").decode().split())[:1_000]
