@@ -168,7 +168,7 @@ def by_date(frame: pl.DataFrame) -> list[tuple[dt.date, pl.DataFrame]]:
     """Return the rows by their date, in their order, with `_time` made from `_time_ns`."""
     time_us = pl.from_epoch(pl.col("_time_ns") // 1_000, time_unit="us").dt.replace_time_zone("UTC")
     frame = frame.with_columns(_time=time_us)
-    frame = frame.select(segment.ordered_columns(frame)).with_columns(_date=pl.col("_time").dt.date())
+    frame = frame.select(segment.in_order(frame.columns)).with_columns(_date=pl.col("_time").dt.date())
     first, last = frame["_date"].min(), frame["_date"].max()
     if first == last:
         return [(frame["_date"][0], frame)]

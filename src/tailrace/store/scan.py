@@ -49,6 +49,11 @@ class StreamCache:
         self.put(path, frame)
         return frame
 
+    def of(self, paths: Sequence[str]) -> pl.DataFrame:
+        """Return the streams of some files, with the `path` of each."""
+        parts = [self.get(path).select(pl.lit(path).alias("path"), *segment.STREAMS_SCHEMA) for path in paths]
+        return pl.concat(parts) if parts else pl.DataFrame(schema={"path": pl.String(), **segment.STREAMS_SCHEMA})
+
     def put(self, path: str, frame: pl.DataFrame) -> None:
         """Remember the streams of a file."""
         with self._lock:
@@ -65,8 +70,7 @@ def read_streams(path: str) -> pl.DataFrame:
     text = pl.read_parquet_metadata(path).get(segment.STREAMS_KEY)
     if text is not None:
         return pl.read_json(io.StringIO(text), schema=segment.STREAMS_SCHEMA)
-    rows = pl.scan_parquet(path, hive_partitioning=False).select("_stream", "_line", "_time_ns")
-    return segment.streams(rows.collect(engine="streaming"))
+    return segment.streams_lazily(pl.scan_parquet(path, hive_partitioning=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,7 @@ class FileSegments:
 
     def streams(self) -> pl.DataFrame:
         """Return `path`, `_stream`, `rows`, `line_bytes`, `min_time_ns`, `max_time_ns` per file and stream."""
-        schema = {"path": pl.String(), **segment.STREAMS_SCHEMA}
-        parts = [
-            self._cache.get(path).select(pl.lit(path).alias("path"), *segment.STREAMS_SCHEMA)
-            for path in self.frame["path"]
-        ]
-        return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+        return self._cache.of(self.frame["path"].to_list())
 
     def only(self, paths: Sequence[str]) -> FileSegments:
         """Return the segments among `paths`."""

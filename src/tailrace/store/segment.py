@@ -11,7 +11,7 @@ import json
 import math
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 import polars as pl
 from deltalake.transaction import AddAction
@@ -21,6 +21,7 @@ from tailrace.batch import is_field
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tailrace.files import Files
@@ -45,6 +46,13 @@ STREAMS_SCHEMA: Final = {
     "max_time_ns": pl.Int64(),
 }
 
+_BOUNDED: Final = frozenset((pl.String(), pl.Int64(), pl.Float64()))
+_MEASURES: Final = (
+    pl.len().cast(pl.Int64).alias("rows"),
+    pl.col("_line").str.len_bytes().sum().cast(pl.Int64).alias("line_bytes"),
+    pl.col("_time_ns").min().alias("min_time_ns"),
+    pl.col("_time_ns").max().alias("max_time_ns"),
+)
 _HIGHEST: Final = "\U0010ffff"
 
 
@@ -68,24 +76,70 @@ class Segment:
 
 def write(root: Path, date: dt.date, frame: pl.DataFrame, files: Files, *, level: int) -> Segment:
     """Write rows of one date durably as a segment; removes what it wrote when that fails."""
+    frame = frame.drop("_date", strict=False)
+    found = streams(frame)
+
+    def rows(file: Path) -> pl.LazyFrame:
+        frame.write_parquet(file, metadata=_metadata(found), **_parquet(level))
+        return frame.lazy()
+
+    return _written(root, date, found, files, rows)
+
+
+def write_pieces(
+    root: Path, date: dt.date, frame: pl.LazyFrame, found: pl.DataFrame, files: Files, *, level: int
+) -> Segment:
+    """Write rows that come in pieces and whose streams are known, as `write` does, without ever holding them all."""
+
+    def rows(file: Path) -> pl.LazyFrame:
+        frame.sink_parquet(file, metadata=_metadata(found), engine="streaming", **_parquet(level))
+        return pl.scan_parquet(file, hive_partitioning=False)
+
+    return _written(root, date, found, files, rows)
+
+
+def _written(
+    root: Path, date: dt.date, found: pl.DataFrame, files: Files, rows: Callable[[Path], pl.LazyFrame]
+) -> Segment:
     folder = root / f"_date={date.isoformat()}"
     if not folder.exists():
         files.makedirs(folder)
         files.fsync_dir(root)
     file = folder / f"{uuid.uuid4().hex}.parquet"
-    frame = frame.drop("_date", strict=False)
-    found = streams(frame)
-    metadata = {STREAMS_KEY: found.write_json()} if found.height <= STREAMS_IN_FOOTER else {}
     try:
-        files.run("write segment", lambda: _write_parquet(frame, file, level, metadata))
+        stats = statistics(files.run("write segment", lambda: rows(file)))
         files.fsync(file)
         files.fsync_dir(folder)
         size = file.stat().st_size
     except BaseException:
         discard(file, files)
         raise
-    path = f"{folder.name}/{file.name}"
-    return Segment(path, file, date, frame.height, size, json.dumps(statistics(frame)), found)
+    return Segment(f"{folder.name}/{file.name}", file, date, stats["numRecords"], size, json.dumps(stats), found)
+
+
+def _metadata(found: pl.DataFrame) -> dict[str, str] | None:
+    return {STREAMS_KEY: found.write_json()} if found.height <= STREAMS_IN_FOOTER else None
+
+
+class _Parquet(TypedDict):
+    compression: Literal["zstd"]
+    compression_level: int
+    statistics: bool
+    row_group_size: int
+
+
+def _parquet(level: int) -> _Parquet:
+    return {
+        "compression": "zstd",
+        "compression_level": level,
+        "statistics": True,
+        "row_group_size": limits.ROW_GROUP_ROWS,
+    }
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return the columns of a segment in their order: envelope first, then fields by name."""
+    return sorted(names, key=lambda name: (is_field(name), name))
 
 
 def discard(file: Path, files: Files) -> None:
@@ -98,30 +152,36 @@ def discard(file: Path, files: Files) -> None:
 
 def streams(frame: pl.DataFrame) -> pl.DataFrame:
     """Return rows, bytes of lines and times per stream."""
-    measures = (
-        pl.len().cast(pl.Int64).alias("rows"),
-        pl.col("_line").str.len_bytes().sum().cast(pl.Int64).alias("line_bytes"),
-        pl.col("_time_ns").min().alias("min_time_ns"),
-        pl.col("_time_ns").max().alias("max_time_ns"),
-    )
     names = frame["_stream"]
     if frame.height and names.null_count() == 0 and names.min() == names.max():  # a bulk import: no grouping needed
-        found = frame.select(pl.col("_stream").first(), *measures)
-    else:
-        found = frame.group_by("_stream").agg(*measures).sort("_stream")
-    return found.select(pl.col(name).cast(dtype) for name, dtype in STREAMS_SCHEMA.items())
+        return frame.select(pl.col("_stream").first(), *_MEASURES)
+    return streams_lazily(frame.lazy())
 
 
-def statistics(frame: pl.DataFrame) -> dict[str, Any]:  # the JSON object that Delta's protocol describes
+def streams_lazily(frame: pl.LazyFrame) -> pl.DataFrame:
+    """Return the same of rows that need not fit into memory."""
+    return frame.group_by("_stream").agg(*_MEASURES).sort("_stream").collect(engine="streaming")
+
+
+def joined(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the streams of several files together."""
+    measures = pl.col("rows", "line_bytes").sum(), pl.col("min_time_ns").min(), pl.col("max_time_ns").max()
+    return found.group_by("_stream").agg(*measures).sort("_stream")
+
+
+def statistics(frame: pl.LazyFrame) -> dict[str, Any]:  # the JSON object that Delta's protocol describes
     """Return row count, null counts, and minimum and maximum of the first columns that are compared."""
-    names = frame.columns[: limits.STATS_COLUMNS]
-    bounded = [name for name in names if name not in UNBOUNDED and frame.schema[name] in _BOUNDED]
-    row = frame.select(
+    schema = frame.collect_schema()
+    names = schema.names()[: limits.STATS_COLUMNS]
+    bounded = [name for name in names if name not in UNBOUNDED and schema[name] in _BOUNDED]
+    measures = (
+        pl.len().alias("rows"),
         *(pl.col(name).null_count().alias(f"nulls {name}") for name in names),
         *(pl.col(name).min().alias(f"min {name}") for name in bounded),
         *(pl.col(name).max().alias(f"max {name}") for name in bounded),
-        *(pl.col(name).is_nan().any().alias(f"nan {name}") for name in bounded if frame.schema[name] == pl.Float64()),
-    ).row(0, named=True)
+        *(pl.col(name).is_nan().any().alias(f"nan {name}") for name in bounded if schema[name] == pl.Float64()),
+    )
+    row = frame.select(*measures).collect(engine="streaming").row(0, named=True)
     lowest: dict[str, str | int | float] = {}
     highest: dict[str, str | int | float] = {}
     for name in bounded:
@@ -133,10 +193,7 @@ def statistics(frame: pl.DataFrame) -> dict[str, Any]:  # the JSON object that D
         if high is not None:
             highest[name] = high
     nulls = {name: row[f"nulls {name}"] for name in names}
-    return {"numRecords": frame.height, "minValues": lowest, "maxValues": highest, "nullCount": nulls}
-
-
-_BOUNDED: Final = frozenset((pl.String(), pl.Int64(), pl.Float64()))
+    return {"numRecords": row["rows"], "minValues": lowest, "maxValues": highest, "nullCount": nulls}
 
 
 def _lower(value: str | float | None) -> str | int | float | None:
@@ -152,19 +209,3 @@ def _upper(value: str | float | None) -> str | int | float | None:
         head, next_one = value[:STATS_CHARACTERS], value[STATS_CHARACTERS]
         return head + _HIGHEST if next_one < _HIGHEST else None
     return value if value is None or math.isfinite(value) else None
-
-
-def _write_parquet(frame: pl.DataFrame, file: Path, level: int, metadata: dict[str, str]) -> None:
-    frame.write_parquet(
-        file,
-        compression="zstd",
-        compression_level=level,
-        statistics=True,
-        row_group_size=limits.ROW_GROUP_ROWS,
-        metadata=metadata or None,
-    )
-
-
-def ordered_columns(frame: pl.DataFrame) -> list[str]:
-    """Return the columns of a segment: envelope first, then fields by name, so that files compress alike."""
-    return sorted(frame.columns, key=lambda name: (is_field(name), name))

@@ -116,6 +116,7 @@ def frame_of(adds: Sequence[log.Action], root: Path, columns: Columns) -> pl.Dat
 _RAW_SCHEMA: Final = {
     "path": pl.String(),
     "size_bytes": pl.Int64(),
+    "modification_time": pl.Int64(),
     "num_records": pl.Int64(),
     "partition._date": pl.Date(),
 }
@@ -126,6 +127,7 @@ def _row(add: log.Action) -> dict[str, Any]:  # values of any statistic's type
     row: dict[str, Any] = {  # as above
         "path": add["path"],
         "size_bytes": add["size"],
+        "modification_time": add["modificationTime"],
         "num_records": stats.get("numRecords"),
         "partition._date": _date(add["partitionValues"].get("_date")),
     }
@@ -153,6 +155,7 @@ def _named(raw: pl.DataFrame, root: Path) -> pl.DataFrame:
         pl.col("min._stream").alias("min_stream"),
         pl.col("max._stream").alias("max_stream"),
         pl.col("partition._date").alias("date"),
+        (pl.col("modification_time") * 1_000_000).alias("modified_ns"),
         *statistics,
     )
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import polars as pl
+
     from tailrace.batch import Batch
 
 FORMAT: Final = 1
@@ -85,6 +87,10 @@ class LogTable:
             current = state.load(self.root) if current is None else state.advance(current, self.root)
             self._state = current
         return LogSnapshot(current, self._streams, self.root)
+
+    def streams_of(self, paths: Sequence[str]) -> pl.DataFrame:
+        """Return the streams of some files, as `contracts.Segments.streams` does."""
+        return self._streams.of(paths)
 
     # --- writers --------------------------------------------------------------------------------
 

@@ -1,0 +1,137 @@
+"""Compaction: many small segments of a date become few sorted ones.
+
+Segments are joined with others of about their size (a *tier*), so a row is rewritten a few times in its
+life and not once a minute. Segments of a date that has grown quiet are joined whatever their size.
+The rows are sorted by (`_stream`, `_time_ns`, `_observed_ns`, `_offset`), piece by piece: the ranges
+of streams and times that fill a piece are known beforehand, so memory is bounded whatever the size.
+The old files stay on disk for queries that read them, until `vacuum`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from deltalake.transaction import RemoveAction
+
+from tailrace import limits
+from tailrace.clock import NS_PER_S
+from tailrace.errors import TableError
+from tailrace.store import commit, pieces, segment
+from tailrace.store.failures import translated
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from tailrace.store.segment import Segment
+    from tailrace.store.table import LogTable
+
+TIER_FILES: Final = 8
+"""Segments of one tier that are joined; also the growth from tier to tier."""
+
+TIER_BYTES: Final = 16 * limits.KIB
+"""Size below which a segment is of the lowest tier."""
+
+QUIET_S: Final = 900.0
+"""Time without a new segment after which a date's segments are joined whatever their size."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompactReport:
+    """What a compaction did."""
+
+    merges: int
+    files_before: int
+    files_after: int
+    rows: int
+    bytes_before: int
+    bytes_after: int
+
+
+def compact(table: LogTable, *, now_ns: int | None = None, everything: bool = False) -> CompactReport:
+    """Join the segments that are due; with `everything`, all small ones of every date.
+
+    A merge whose inputs somebody else changed meanwhile is given up without a trace: the next call sees it anew.
+    """
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    files = table.snapshot().files
+    merged: list[tuple[pl.DataFrame, Segment]] = []
+    for group in plan(files, now_ns, table.settings.segment_bytes, everything=everything):
+        done = _merge(table, group)
+        if done is not None:
+            merged.append((group, done))
+    return CompactReport(
+        merges=len(merged),
+        files_before=sum(group.height for group, _ in merged),
+        files_after=len(merged),
+        rows=sum(done.rows for _, done in merged),
+        bytes_before=sum(int(group["bytes"].sum()) for group, _ in merged),
+        bytes_after=sum(done.bytes for _, done in merged),
+    )
+
+
+def plan(files: pl.DataFrame, now_ns: int, segment_bytes: int, *, everything: bool = False) -> list[pl.DataFrame]:
+    """Return the groups of files that are to be joined, each of one date and together no larger than a segment."""
+    small = files.filter(pl.col("bytes") < segment_bytes // 2, pl.col("rows") > 0).sort("min_time_ns", "path")
+    groups: list[pl.DataFrame] = []
+    for day in small.partition_by("date", maintain_order=True):
+        quiet = bool(day.select(pl.col("modified_ns").max() < now_ns - round(QUIET_S * NS_PER_S)).item())
+        if everything or quiet:
+            groups += [group for group in _filled(day, segment_bytes) if group.height > 1]
+            continue
+        tier = (pl.col("bytes") / TIER_BYTES).clip(lower_bound=1).log(TIER_FILES).floor()
+        for peers in day.with_columns(tier.alias("tier")).partition_by("tier", maintain_order=True):
+            if peers.height >= TIER_FILES:
+                groups += [group.drop("tier") for group in _filled(peers, segment_bytes) if group.height > 1]
+    return groups
+
+
+def _filled(files: pl.DataFrame, segment_bytes: int) -> list[pl.DataFrame]:
+    group = pl.col("bytes").cum_sum() // segment_bytes
+    return files.with_columns(group.alias("group")).partition_by("group", maintain_order=True, include_key=False)
+
+
+def _merge(table: LogTable, group: pl.DataFrame) -> Segment | None:
+    paths = group["path"].to_list()
+    with translated(table.root, "joining segments"):
+        merged = write_sorted(table, paths, group["date"][0])
+    if merged.rows != group["rows"].sum():
+        segment.discard(merged.file, table.files)
+        raise TableError(
+            f"{table.root}: joining {paths} gave {merged.rows} rows of {group['rows'].sum()}; nothing changed"
+        )
+    return merged if replace(table, group, [merged]) else None
+
+
+def replace(table: LogTable, old: pl.DataFrame, new: Sequence[Segment]) -> bool:
+    """Commit new segments in place of old files, durably; False if somebody else changed one of them meanwhile."""
+    now_ns = time.time_ns()
+    removes = [
+        RemoveAction(
+            path.removeprefix(f"{table.root}/"), False, now_ns // 1_000_000, size, {"_date": date and date.isoformat()}
+        )
+        for path, size, date in old.select("path", "bytes", "date").iter_rows()
+    ]
+    adds = [one.action(now_ns, data_change=False) for one in new]
+    try:
+        with table.writing("replacing segments") as delta:
+            delta.update_incremental()
+            there = old.join(table.snapshot().files, on="path", how="semi").height == old.height
+            done = there and commit.apply(table.root, delta, [*adds, *removes], table.files, {})
+    except BaseException:
+        commit.discard(new, table.files)
+        raise
+    if not done:
+        commit.discard(new, table.files)
+        return False
+    table.sync()
+    return True
+
+
+def write_sorted(table: LogTable, paths: Sequence[str], date: dt.date, keep: pl.Expr | None = None) -> Segment:
+    """Write the rows of some files of one date (that are to be kept) as one sorted segment."""
+    rows, found = pieces.sorted_rows(paths, table.streams_of(paths), keep)
+    return segment.write_pieces(table.root, date, rows, found, table.files, level=table.settings.compacted_zstd_level)

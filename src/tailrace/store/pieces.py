@@ -1,0 +1,95 @@
+"""Rows of some segments, sorted, in pieces of bounded size.
+
+The streams of each file are known (see `segment`), so the range of streams that fills a piece is
+known before a row is read; a stream that is larger than a piece is cut at times that are read first. Each
+piece is then read, sorted and handed on alone. Memory is about one piece, time about one scan per piece of
+those row groups that the range touches.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from tailrace.store.segment import in_order, joined, streams_lazily
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SORT: Final = ("_stream", "_time_ns", "_observed_ns", "_offset")
+
+PIECE_ROWS: Final = 262_144
+"""Rows that are sorted at once: two row groups, about 100 MiB of ordinary lines while they are sorted."""
+
+
+def sorted_rows(
+    paths: Sequence[str], found: pl.DataFrame, keep: pl.Expr | None = None, *, rows: int = PIECE_ROWS
+) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """Return the rows of some files, to be streamed in the order of `SORT`, and their streams.
+
+    `found` are the streams of each file; `keep` leaves out the rows that it does not hold for.
+    """
+    schema = _schema(paths)
+    scan = pl.scan_parquet(
+        list(paths), schema=schema, missing_columns="insert", extra_columns="ignore", hive_partitioning=False
+    )
+    if keep is not None:
+        scan = scan.filter(keep)
+        found = streams_lazily(scan)
+    order = [name for name in SORT if name in schema]
+
+    def source(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        for wanted in ranges(scan, found, rows):
+            piece = scan.filter(wanted).collect(engine="streaming").sort(order, maintain_order=True)
+            piece = piece if predicate is None else piece.filter(predicate)
+            piece = piece if with_columns is None else piece.select(with_columns)
+            yield piece if n_rows is None else piece.head(n_rows)
+
+    return register_io_source(source, schema=schema), joined(found)
+
+
+def _schema(paths: Sequence[str]) -> dict[str, pl.DataType]:
+    """Return the columns of some files together, envelope first."""
+    schema: dict[str, pl.DataType] = {}
+    for path in paths:
+        schema |= pl.read_parquet_schema(path)
+    return {name: schema[name] for name in in_order(schema)}
+
+
+def ranges(scan: pl.LazyFrame, found: pl.DataFrame, rows: int) -> Iterator[pl.Expr]:
+    """Yield conditions that take each row once, in rising order of stream and time, about `rows` rows each."""
+    stream = pl.col("_stream")
+    if found["_stream"].null_count():
+        yield stream.is_null()
+    known = found.drop_nulls("_stream").group_by("_stream").agg(pl.col("rows").sum()).sort("_stream")
+    first: str | None = None
+    last, taken = "", 0
+    for name, count in known.iter_rows():
+        if first is not None and taken + count > rows:
+            yield stream.is_between(pl.lit(first), pl.lit(last))
+            first, taken = None, 0
+        if count > rows:
+            yield from _cut(scan, name, rows)
+            continue
+        first, last, taken = first if first is not None else name, name, taken + count
+    if first is not None:
+        yield stream.is_between(pl.lit(first), pl.lit(last))
+
+
+def _cut(scan: pl.LazyFrame, name: str, rows: int) -> Iterator[pl.Expr]:
+    """Yield the conditions of one large stream, cut at times."""
+    of_stream = pl.col("_stream") == name
+    times = scan.filter(of_stream).select("_time_ns").collect(engine="streaming")["_time_ns"].sort()
+    cuts = [times[at] for at in range(rows, len(times), rows)]
+    starts = [None, *dict.fromkeys(cuts)]
+    for start, end in zip(starts, [*starts[1:], None], strict=True):
+        wanted = of_stream
+        if start is not None:
+            wanted &= pl.col("_time_ns") >= start
+        if end is not None:
+            wanted &= pl.col("_time_ns") < end
+        yield wanted
