@@ -1,0 +1,202 @@
+"""The agent's durable memory: how far each source is, and which batches are on their way.
+
+Comes in: `plan`, what a batch will have read when it is committed; `settle`, that it is. Goes
+out: the numbers of batches, and the state that every source continues from. A plan is on the disk
+before its batch is sent; after a crash `recover` compares the plans with the last number that the
+table holds: those up to it are done, the others never happened and are read again.
+
+The log is append-only (`records`), is rewritten as a whole when it has grown, and belongs to one
+process at a time. A log that cannot be read never stops the start: its good prefix counts, the
+file is set aside as `.broken-<n>`, and `warnings` says so. Not thread-safe.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from tailrace.batch import Position
+from tailrace.errors import ConfigError, Problem, TransientError
+from tailrace.files import Files
+from tailrace.sources.tail import records
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMAT: Final = "tailrace-checkpoint"
+VERSION: Final = 1
+LOG_BYTES: Final = 4 << 20
+"""The log is rewritten when it is larger than this and than four times its newest snapshot."""
+
+Marks = dict[str, dict[str, object]]
+
+
+class Checkpoint:
+    """The memory of one agent in one folder; made by `open`."""
+
+    def __init__(self, folder: Path, agent_name: str, files: Files, lock: int) -> None:
+        self.warnings: list[str] = []
+        self.agent = f"{agent_name}-{uuid.uuid4().hex}"
+        self.state: Marks = {}
+        self.next_number = 0
+        self._path = folder / "checkpoint.log"
+        self._files = files
+        self._lock = lock
+        self._open: dict[int, Marks] = {}  # plans that are not settled, oldest first
+        self._settled: list[int] = []  # since the last record
+        self._log_bytes = 0
+        self._snapshot_bytes = 0
+        self._load()
+        self._rewrite()
+
+    @classmethod
+    def open(cls, folder: Path, *, agent_name: str, files: Files | None = None) -> Checkpoint:
+        """Open the checkpoint of an agent, creating it if needed; `ConfigError` if another process has it."""
+        files = files or Files()
+        files.makedirs(folder)
+        lock = _lock(folder / "lock", agent_name)
+        try:
+            return cls(folder, agent_name, files, lock)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    def plan(self, marks: Mapping[str, Mapping[str, object]]) -> Position:
+        """Number a batch and make durable what it will have read; more than one plan may be open."""
+        if not self._log_bytes:
+            self._rewrite()  # the last write failed half-way: nothing may follow its rest
+        number = self.next_number
+        plan = {source: dict(changes) for source, changes in marks.items()}
+        self._append({"plan": number, "marks": plan, "settled": self._settled})
+        self._settled = []
+        self._open[number] = plan
+        self.next_number = number + 1
+        if self._log_bytes > max(LOG_BYTES, 4 * self._snapshot_bytes):
+            self._rewrite()
+        return Position(self.agent, number)
+
+    def settle(self, number: int) -> None:
+        """Take the batch of a plan as committed; durable with the next plan, `recover` or `close`."""
+        merge(self.state, self._open.pop(number))
+        self._settled.append(number)
+
+    def recover(self, last_number: int | None) -> None:
+        """Settle the plans up to the table's last number and drop the others for good; before the first plan."""
+        for number in sorted(self._open):
+            if last_number is not None and number <= last_number:
+                self.settle(number)
+        self._open.clear()
+        # A dropped number is never used again: its batch may still be on its way somewhere.
+        self.next_number = max(self.next_number, -1 if last_number is None else last_number + 1)
+        self._rewrite()
+
+    def close(self) -> None:
+        """Write what was settled and give the folder free; nothing is planned afterwards."""
+        if self._lock >= 0:
+            try:
+                if self._settled:
+                    self._rewrite()
+            finally:
+                os.close(self._lock)
+                self._lock = -1
+
+    # --- the log --------------------------------------------------------------------------------
+
+    def _append(self, record: Mapping[str, object]) -> None:
+        data = records.encode(record)
+        before, self._log_bytes = self._log_bytes, 0
+        try:
+            self._files.append(self._path, data)
+            self._files.fsync(self._path)
+        except OSError as error:
+            raise TransientError(f"{self._path}: cannot be written: {error.strerror or error}") from error
+        self._log_bytes = before + len(data)
+
+    def _rewrite(self) -> None:
+        head = {"format": FORMAT, "version": VERSION, "agent": self.agent}
+        snapshot = {"state": self.state, "next": self.next_number, "open": sorted(self._open.items())}
+        data = records.encode(head) + records.encode(snapshot)
+        self._log_bytes = 0
+        try:
+            self._files.save(self._path, data)
+        except OSError as error:
+            raise TransientError(f"{self._path}: cannot be written: {error.strerror or error}") from error
+        self._settled = []
+        self._log_bytes = self._snapshot_bytes = len(data)
+
+    def _load(self) -> None:
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        decoded = records.decode(data)
+        why = self._replay(decoded.records)
+        if not why and decoded.good_bytes < len(data):
+            rest = len(data) - decoded.good_bytes
+            if decoded.torn:
+                self.warnings.append(f"{self._path}: the last {rest} bytes were never finished and are left out")
+            else:
+                why = f"{rest} bytes after byte {decoded.good_bytes} cannot be read"
+        if why:
+            aside = self._set_aside()
+            self.warnings.append(f"{self._path}: {why}; set aside as {aside.name}, going on from what is whole")
+
+    def _replay(self, found: tuple[records.Record, ...]) -> str:
+        """Take over the records; returns why they cannot be used, or an empty text."""
+        if not found or found[0].get("format") != FORMAT:
+            return "this is not a checkpoint"
+        if found[0].get("version") != VERSION:
+            return f"its format has version {found[0].get('version')!r}, this program reads {VERSION}"
+        self.agent = str(found[0]["agent"])
+        for record in found[1:]:
+            self._apply(record)
+        return ""
+
+    def _apply(self, record: records.Record) -> None:
+        fields = cast("dict[str, Any]", record)  # written by `_append` and `_rewrite`, proven by its checksum
+        if "state" in fields:
+            self.state = fields["state"]
+            self.next_number = fields["next"]
+            self._open = {number: marks for number, marks in fields["open"]}
+            return
+        for number in fields["settled"]:
+            merge(self.state, self._open.pop(number))
+        self._open[fields["plan"]] = fields["marks"]
+        self.next_number = fields["plan"] + 1
+
+    def _set_aside(self) -> Path:
+        number = 1
+        while (aside := self._path.with_name(f"{self._path.name}.broken-{number}")).exists():
+            number += 1
+        self._files.link(self._path, aside)  # the name itself is replaced at once by the new log
+        return aside
+
+
+def merge(state: Marks, changes: Mapping[str, Mapping[str, object]]) -> None:
+    """Merge marks into a state, key by key; None forgets a key."""
+    for source, marks in changes.items():
+        known = state.setdefault(source, {})
+        for key, value in marks.items():
+            if value is None:
+                known.pop(key, None)
+            else:
+                known[key] = value
+
+
+def _lock(path: Path, agent_name: str) -> int:
+    """Return a locked descriptor that names this process; `ConfigError` if another one holds it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(handle, 64, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(handle)
+        what = f"agent {agent_name!r} is already running as process {holder}"
+        hint = "stop it, or give this one another name or data folder"
+        raise ConfigError([Problem(str(path.parent), what, hint)]) from error
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle
