@@ -1,0 +1,197 @@
+"""Read the next bytes of one file, after proof that they follow those before.
+
+Holds the open descriptors, at most `limits.OPEN_FILES`: the least recently used file gives its own
+back first, but a file whose bytes can only be reached by its descriptor (it has no name any more)
+keeps it. A file without a descriptor is opened by its path and must be the same file by its
+numbers. Refuses nothing silently: every end of a reading has an `Outcome`.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from tailrace import limits
+from tailrace.contracts import Block
+from tailrace.sources.tail import filestat, lines, sniff
+from tailrace.sources.tail.identity import HEAD_BYTES, Verdict, head_of, judge, marker_span
+
+if TYPE_CHECKING:
+    from tailrace.sources.tail.filestat import FileStat
+    from tailrace.sources.tail.tracked import Tracked
+
+_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_NUL: Final = b"\x00"
+_HOLE_BYTES: Final = 64  # a longer run of NULs where a line begins is a hole, not data
+
+
+class Outcome(enum.Enum):
+    """How a reading ended."""
+
+    MORE = "there is more to read"
+    END = "everything is read, or only an unfinished line is left"
+    CHANGED = "the content before the offset is not what it was"
+    ABSENT = "the path has no file, or another one"
+    TROUBLE = "it cannot be read at the moment"
+    REFUSED = "it is not text"
+
+
+@dataclass(slots=True)
+class Reading:
+    """Blocks in order, and how it ended; `grown` if the file was larger than before."""
+
+    outcome: Outcome
+    blocks: list[Block] = field(default_factory=list)
+    grown: bool = False
+
+
+class Reader:
+    """The open files of one source."""
+
+    def __init__(self, max_line_bytes: int, open_files: int = limits.OPEN_FILES) -> None:
+        self.nul_bytes_skipped = 0
+        self._max_line = max_line_bytes
+        self._limit = open_files
+        self._open: OrderedDict[str, Tracked] = OrderedDict()  # least recently used first
+
+    def read(self, file: Tracked, size: int, now_ns: int, *, final: bool) -> Reading:
+        """Read about `size` bytes on from the offset; with `final` an unfinished last line is handed out too."""
+        problem = self.open(file)
+        if problem is not None:
+            return Reading(problem)
+        try:
+            return self._read(file, size, now_ns, final=final)
+        except OSError as error:
+            file.trouble = error.strerror or str(error)
+            self.close(file)
+            return Reading(Outcome.TROUBLE)
+
+    def open(self, file: Tracked) -> Outcome | None:
+        """Make sure that the file is open; returns what stands against it."""
+        if file.handle >= 0:
+            self._open.move_to_end(file.key)
+            return None
+        try:
+            handle = self._handle(file.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return Outcome.ABSENT
+        except OSError as error:
+            file.trouble = error.strerror or str(error)
+            return Outcome.TROUBLE
+        found = filestat.look(handle)
+        if not found.regular or not file.id.same(filestat.file_id(handle, found)):
+            os.close(handle)
+            return Outcome.ABSENT
+        file.handle, file.trouble = handle, ""
+        self._open[file.key] = file
+        self._shrink(self._limit)
+        return None
+
+    def close(self, file: Tracked) -> None:
+        """Give the descriptor of a file back, if it has one."""
+        if file.handle >= 0:
+            del self._open[file.key]
+            os.close(file.handle)
+            file.handle = -1
+
+    def close_idle(self, grown_before_s: float) -> list[Tracked]:
+        """Close files that are read and have not grown since; returns those that have no name any more."""
+        idle = [f for f in self._open.values() if f.grown_s < grown_before_s and (f.waiting_bytes == 0 or f.finished)]
+        for file in idle:
+            self.close(file)
+        return [file for file in idle if file.unlinked_ns is not None]
+
+    def open_files(self) -> int:
+        """Return the number of descriptors held."""
+        return len(self._open)
+
+    def nameless(self) -> list[Tracked]:
+        """Return the open files whose name is no longer their own; no event tells about them."""
+        return [file for file in self._open.values() if file.away]
+
+    def close_all(self) -> None:
+        """Give back every descriptor."""
+        for file in list(self._open.values()):
+            self.close(file)
+
+    # --- one file -------------------------------------------------------------------------------
+
+    def _read(self, file: Tracked, size: int, now_ns: int, *, final: bool) -> Reading:
+        found = filestat.look(file.handle)
+        grown = found.size > file.size or (found.size > 0 and not file.text)
+        wanted = max(0, min(max(size, self._max_line + 8), found.size - file.offset))
+        data = os.pread(file.handle, wanted, file.offset) if wanted else b""
+        # The proof is read after the data: content that was replaced before the data was read shows in it.
+        start = os.pread(file.handle, HEAD_BYTES, 0)
+        at, length = marker_span(file.offset)
+        marker = os.pread(file.handle, length, at) if length else b""
+        verdict = judge(
+            same_file=True,
+            head_fits=file.head.fits(start),
+            marker_fits=file.marker_fits(marker),
+            size=found.size,
+            offset=file.offset,
+        )
+        if verdict is not Verdict.CONTINUE:
+            return Reading(Outcome.CHANGED)
+        _seen(file, found)
+        if len(start) > file.head.length:
+            file.head = head_of(start)
+        if start and not file.text:
+            file.text = True
+            file.refused = "" if file.generation else sniff.refuse_head(start)
+            if file.refused:
+                return Reading(Outcome.REFUSED)
+        data = self._past_hole(file, data)
+        blocks = self._hand_out(file, data, now_ns, final=final and file.offset + len(data) >= found.size)
+        unread = found.size - file.offset
+        more = unread > 0 and (bool(blocks) or len(data) == 0 or unread > len(data))
+        return Reading(Outcome.MORE if more else Outcome.END, blocks, grown)
+
+    def _hand_out(self, file: Tracked, data: bytes, now_ns: int, *, final: bool) -> list[Block]:
+        made = lines.cut(data, parts=file.parts, max_line=self._max_line, final=final)
+        blocks: list[Block] = []
+        for span in made.spans:
+            piece = data if span.end - span.start == len(data) else data[span.start : span.end]
+            blocks.append(Block(file.origin, file.offset + span.start, piece, now_ns, span.part, span.last))
+        if made.used:
+            for block in blocks:
+                file.advance(block.data, made.parts)
+        return blocks
+
+    def _past_hole(self, file: Tracked, data: bytes) -> bytes:
+        """Skip the NULs that a writer leaves who goes on at its old place after the file was cut short."""
+        if not file.generation or file.parts or not data.startswith(_NUL * _HOLE_BYTES):
+            return data
+        rest = data.lstrip(_NUL)
+        skipped = len(data) - len(rest)
+        file.advance(data[:skipped], 0)
+        self.nul_bytes_skipped += skipped
+        return rest
+
+    # --- descriptors ----------------------------------------------------------------------------
+
+    def _handle(self, path: str) -> int:
+        try:
+            return os.open(path, _FLAGS)
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE} or not self._open:
+                raise
+        self._shrink(len(self._open) // 2)
+        return os.open(path, _FLAGS)
+
+    def _shrink(self, limit: int) -> None:
+        surplus = len(self._open) - limit
+        if surplus > 0:
+            for file in [f for f in self._open.values() if f.unlinked_ns is None][:surplus]:
+                self.close(file)
+
+
+def _seen(file: Tracked, found: FileStat) -> None:
+    file.size, file.ctime_ns, file.mtime_ns = found.size, found.ctime_ns, found.mtime_ns
+    if not found.links and file.unlinked_ns is None:
+        file.unlinked_ns = found.ctime_ns

@@ -1,0 +1,82 @@
+"""What became of a file that is no longer found where it was, and in which order its stream goes on.
+
+Writers rename a log and begin a new one, copy it and cut it short, delete it, or turn a link
+elsewhere. Each gives a *chain*: files that carry one stream, oldest first. Functions of what was seen only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tailrace.sources.tail.identity import FileId
+
+_SUFFIX: Final = re.compile(r"[.\-_](\d\S*|old|bak|prev|save)")
+_NUMBERED: Final = re.compile(r"[.\-_]\d\S*")
+
+
+def suffixed(live: str, other: str) -> bool:
+    """Tell whether `other` has the name of `live` with a number or date behind it, as `app.log.1`.
+
+    Folders are not compared: rotation may move files to another one.
+    """
+    base, name = os.path.basename(live), os.path.basename(other)
+    return name.startswith(base) and _SUFFIX.fullmatch(name[len(base) :]) is not None
+
+
+def related(live: str, other: str) -> bool:
+    """Tell whether rotation of `live` may have made `other`, as `app.log.1`, `app-20260101.log`, `old/app.log`."""
+    base, name = os.path.basename(live), os.path.basename(other)
+    if name == base:
+        return os.path.dirname(live) != os.path.dirname(other)
+    stem, extension = os.path.splitext(base)
+    inner = name[len(stem) : len(name) - len(extension)]
+    numbered = bool(extension) and name.startswith(stem) and name.endswith(extension) and _NUMBERED.fullmatch(inner)
+    return suffixed(live, other) or bool(numbered)
+
+
+def live_names(path: str) -> list[str]:
+    """Return the paths in the same folder whose rotation may have made `path`, longest first."""
+    folder, name = os.path.split(path)
+    extension = os.path.splitext(name)[1]
+    cuts = [at for at, character in enumerate(name) if at and character in ".-_"]
+    bases = [base for at in reversed(cuts) for base in (name[:at], name[:at] + extension)]
+    return [live for base in dict.fromkeys(bases) if related(live := os.path.join(folder, base), path)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A file in the folder of a stream that nobody follows yet."""
+
+    path: str
+    id: FileId
+
+
+def missed(stream: str, newest: FileId, siblings: Iterable[Sibling]) -> list[Sibling]:
+    """Return the files of a stream that came and were rotated away unseen, oldest first.
+
+    They have a rotated name and were born after `newest`, the file of the stream that was followed last and has
+    been rotated away itself. Without births nothing can be told.
+    """
+    if not newest.born_ns:
+        return []
+    later = [s for s in siblings if s.id.born_ns > newest.born_ns and suffixed(stream, s.path)]
+    return sorted(later, key=lambda sibling: sibling.id.born_ns)
+
+
+def copied_from(*, same_numbers: bool, born_ns: int, mtime_ns: int, unlinked_ns: int | None, shrunk: bool) -> bool:
+    """Tell whether a new file can hold the rest of a known one that is gone or was cut short.
+
+    A copy is made while the original is there. So it was born before the original was unlinked
+    (`unlinked_ns`, None if unknown), or its content is older than itself, as `mv` between file systems leaves it,
+    or only the device's number changed. A file that was simply made anew with the same first lines is none
+    of these, and is read from 0.
+    """
+    if shrunk or same_numbers:
+        return True
+    return (unlinked_ns is not None and 0 < born_ns < unlinked_ns) or 0 < mtime_ns < born_ns

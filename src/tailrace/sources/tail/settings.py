@@ -1,0 +1,54 @@
+"""The settings of a source of files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tailrace import limits
+from tailrace.contracts import Reading
+from tailrace.settings import Settings
+
+
+class TailSettings(Settings):
+    """Follow files: read what is in them, then what is added, through rotation and restarts."""
+
+    type: Literal["files"] = "files"
+    """The kind of source."""
+
+    name: Annotated[str, Field(min_length=1)] = "files"
+    """Name of this source: the label `source` of its lines, and the key of its position. Unique in a configuration."""
+
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Files, folders (with everything below them) and patterns: `*`, `?` and `[a-z]` match within a name,
+    `**` matches any number of folders. Names that begin with a dot are only followed when written out."""
+
+    exclude: tuple[str, ...] = ()
+    """Patterns of paths to leave out; a pattern without a slash is compared with the file's name."""
+
+    format: str = "auto"
+    """Format of the lines: `auto` decides per file from its first lines; or the name of a parser."""
+
+    raw: Literal["auto", "keep"] = "auto"
+    """`keep` stores the exact text of structured records; `auto` stores their message, beside the fields."""
+
+    timezone: str = "local"
+    """Zone of time stamps that name none: `local`, `UTC` or a name such as `Europe/Berlin`."""
+
+    read_from: Literal["start", "end"] = "start"
+    """Where to begin in files that are older than the first start of this agent. Younger files are always read
+    from their start."""
+
+    labels: dict[str, str] = {}
+    """Further labels of every line; they replace the ones of the same name that are derived from the path."""
+
+    max_line_bytes: Annotated[int, Field(ge=1024, le=64 * limits.MIB)] = limits.LINE_BYTES
+    """A longer line is cut into linked parts of this size."""
+
+    follow: bool = True
+    """Wait for more at the end of a file; `false` reads every file once to its end."""
+
+    def reading(self) -> Reading:
+        """Return how the lines are to be parsed."""
+        return Reading(self.format, self.raw, self.timezone)

@@ -1,0 +1,58 @@
+"""Is this text? Decided once per file, by its name and first bytes; what is not text is not followed."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+_MAGIC: Final = (
+    (b"\x1f\x8b", "compressed (gzip)"),
+    (b"\x28\xb5\x2f\xfd", "compressed (zstd)"),
+    (b"BZh", "compressed (bzip2)"),
+    (b"\xfd7zXZ\x00", "compressed (xz)"),
+    (b"\x04\x22\x4d\x18", "compressed (lz4)"),
+    (b"PK\x03\x04", "compressed (zip)"),
+    (b"LPKSHHRH", "a systemd journal, which is read by its own source"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"\x7fELF", "a program"),
+    (b"PAR1", "a Parquet file"),
+    (b"\xff\xfe", "text in UTF-16"),
+    (b"\xfe\xff", "text in UTF-16"),
+)
+_NAMES: Final = {
+    "wtmp": "login records, not text",
+    "btmp": "login records, not text",
+    "utmp": "login records, not text",
+    "lastlog": "login records, not text",
+    "faillog": "login records, not text",
+    "tallylog": "login records, not text",
+}
+_ENDS: Final = {
+    ".gz": "compressed (gzip)",
+    ".zst": "compressed (zstd)",
+    ".bz2": "compressed (bzip2)",
+    ".xz": "compressed (xz)",
+    ".lz4": "compressed (lz4)",
+    ".zip": "compressed (zip)",
+    ".journal": "a systemd journal, which is read by its own source",
+    ".swp": "an editor's swap file",
+}
+
+
+def refuse_name(path: str) -> str:
+    """Return why a file of that name is not followed, or an empty text."""
+    name = os.path.basename(path)
+    stem = name.split(".", 1)[0].split("-", 1)[0]
+    return (
+        _NAMES.get(stem)
+        if stem in _NAMES and stem == name.rstrip("0123456789.-")
+        else _ENDS.get(os.path.splitext(name)[1], "")
+    )
+
+
+def refuse_head(start: bytes) -> str:
+    """Return why a file that begins with `start` is not followed, or an empty text."""
+    for magic, why in _MAGIC:
+        if start.startswith(magic):
+            return why
+    return "binary (NUL bytes)" if b"\x00" in start else ""

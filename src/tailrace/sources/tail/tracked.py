@@ -1,0 +1,110 @@
+"""One file that is followed: which file it is, how far it is read, and its form in the checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from tailrace.sources.tail.identity import FileId, Head, digest, marker_span
+
+if TYPE_CHECKING:
+    from tailrace.contracts import Origin
+
+AWAY_QUIET_S = 2.0
+"""A file that was rotated away is finished when it has not grown for this long."""
+
+
+@dataclass(slots=True, eq=False)
+class Tracked:
+    """State of one file; `key` names it for ever, `name` is its stream, `path` is where it is now."""
+
+    key: str
+    name: str
+    path: str
+    id: FileId
+    generation: int
+    order: int  # place in its stream: files with a smaller one come first
+    origin: Origin
+    head: Head = field(default_factory=Head)
+    offset: int = 0
+    parts: int = 0  # parts of the line at the offset that are out already
+    marker: str = ""  # hash of the bytes before the offset
+    before: bytes | None = b""  # those bytes; None while only their hash is known
+    size: int = 0  # when it was seen last
+    ctime_ns: int = 0
+    mtime_ns: int = 0
+    real: str = ""  # its path without links, if that is another one
+    handle: int = -1
+    text: bool = False  # its head was looked at
+    refused: str = ""  # why it is not read
+    trouble: str = ""  # why it cannot be read at the moment
+    away: bool = False  # its name is no longer its own: rotated, deleted or gone
+    finished: bool = False  # away and read to its end
+    unlinked_ns: int | None = None  # when its last name was removed, if that was seen
+    gone_ns: int = 0  # when it was found nowhere
+    grown_s: float = 0.0  # when it was last seen growing or changing its name
+    original: str = ""  # path of the file that it seems to be a copy of; not read until that is clear
+
+    @property
+    def waiting_bytes(self) -> int:
+        """The bytes that are known and not handed out."""
+        return 0 if self.refused or (self.gone_ns and self.handle < 0) else max(0, self.size - self.offset)
+
+    def marker_fits(self, found: bytes) -> bool:
+        """Tell whether `found`, read from `marker_span(offset)`, are the bytes that were there; remembers them."""
+        if self.before is None:
+            if digest(found) != self.marker:
+                return False
+            self.before = found
+        return found == self.before
+
+    def advance(self, data: bytes, parts: int) -> None:
+        """Move the offset over `data`."""
+        length = marker_span(self.offset + len(data))[1]
+        before = data[-length:] if len(data) >= length else (self.before or b"") + data
+        self.before = before[-length:]
+        self.offset += len(data)
+        self.parts = parts
+
+    def state(self) -> dict[str, object]:
+        """Return what the checkpoint keeps."""
+        state: dict[str, object] = {
+            "path": self.path,
+            "name": self.name,
+            "dev": self.id.dev,
+            "ino": self.id.ino,
+            "born": self.id.born_ns,
+            "generation": self.generation,
+            "order": self.order,
+            "head_len": self.head.length,
+            "head": self.head.hash,
+            "offset": self.offset,
+            "marker": self.marker if self.before is None else digest(self.before),
+            "size": self.size,
+        }
+        optional = {"part": self.parts, "away": self.away, "finished": self.finished, "gone": self.gone_ns}
+        return state | {name: value for name, value in optional.items() if value}
+
+    @classmethod
+    def of(cls, key: str, state: object, origin: Origin) -> Tracked:
+        """Return a file as `state` tells; raises `KeyError`, `TypeError` or `ValueError` if it does not."""
+        fields = cast("dict[str, Any]", state)  # JSON of our own making; a foreign one fails in the next lines
+        return cls(
+            key=key,
+            name=str(fields["name"]),
+            path=str(fields["path"]),
+            id=FileId(int(fields["dev"]), int(fields["ino"]), int(fields["born"])),
+            generation=int(fields["generation"]),
+            order=int(fields["order"]),
+            origin=origin,
+            head=Head(int(fields["head_len"]), str(fields["head"])),
+            offset=int(fields["offset"]),
+            parts=int(fields.get("part", 0)),
+            marker=str(fields["marker"]),
+            before=None if fields["marker"] else b"",
+            size=int(fields["size"]),
+            text=int(fields["offset"]) > 0,
+            away=bool(fields.get("away", False)),
+            finished=bool(fields.get("finished", False)),
+            gone_ns=int(fields.get("gone", 0)),
+        )
