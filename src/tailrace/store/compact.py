@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from deltalake.transaction import RemoveAction
 
 from tailrace import limits
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TableError
-from tailrace.store import commit, pieces, segment
+from tailrace.store import pieces, segment
 from tailrace.store.failures import translated
+from tailrace.store.replace import replace
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tailrace.store.segment import Segment
     from tailrace.store.table import LogTable
@@ -51,15 +51,24 @@ class CompactReport:
     bytes_after: int
 
 
-def compact(table: LogTable, *, now_ns: int | None = None, everything: bool = False) -> CompactReport:
+def compact(
+    table: LogTable,
+    *,
+    now_ns: int | None = None,
+    everything: bool = False,
+    stopping: Callable[[], bool] = bool,
+) -> CompactReport:
     """Join the segments that are due; with `everything`, all small ones of every date.
 
+    It stops between two merges when `stopping` says so.
     A merge whose inputs somebody else changed meanwhile is given up without a trace: the next call sees it anew.
     """
     now_ns = time.time_ns() if now_ns is None else now_ns
     files = table.snapshot().files
     merged: list[tuple[pl.DataFrame, Segment]] = []
     for group in plan(files, now_ns, table.settings.segment_bytes, everything=everything):
+        if stopping():
+            break
         done = _merge(table, group)
         if done is not None:
             merged.append((group, done))
@@ -104,31 +113,6 @@ def _merge(table: LogTable, group: pl.DataFrame) -> Segment | None:
             f"{table.root}: joining {paths} gave {merged.rows} rows of {group['rows'].sum()}; nothing changed"
         )
     return merged if replace(table, group, [merged]) else None
-
-
-def replace(table: LogTable, old: pl.DataFrame, new: Sequence[Segment]) -> bool:
-    """Commit new segments in place of old files, durably; False if somebody else changed one of them meanwhile."""
-    now_ns = time.time_ns()
-    removes = [
-        RemoveAction(
-            path.removeprefix(f"{table.root}/"), False, now_ns // 1_000_000, size, {"_date": date and date.isoformat()}
-        )
-        for path, size, date in old.select("path", "bytes", "date").iter_rows()
-    ]
-    adds = [one.action(now_ns, data_change=False) for one in new]
-    try:
-        with table.writing("replacing segments") as delta:
-            delta.update_incremental()
-            there = old.join(table.snapshot().files, on="path", how="semi").height == old.height
-            done = there and commit.apply(table.root, delta, [*adds, *removes], table.files, {})
-    except BaseException:
-        commit.discard(new, table.files)
-        raise
-    if not done:
-        commit.discard(new, table.files)
-        return False
-    table.sync()
-    return True
 
 
 def write_sorted(table: LogTable, paths: Sequence[str], date: dt.date, keep: pl.Expr | None = None) -> Segment:

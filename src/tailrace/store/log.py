@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tailrace.errors import TableError
+from tailrace.store import footer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from tailrace.files import Files
 
 LOG: Final = "_delta_log"
+LAST_CHECKPOINT: Final = "_last_checkpoint"
 TORN: Final = "_torn"
 ACTIONS_KEY: Final = "tailrace.actions"
 """Key of the commit's information that counts the add, remove and txn actions."""
 
 _COMMIT: Final = re.compile(r"(\d{20})\.json")
+_CHECKPOINT: Final = re.compile(r"(\d{20})\.checkpoint(\..*)?\.parquet")
 
 Action = dict[str, Any]  # the JSON of Delta's protocol
 
@@ -41,7 +44,7 @@ class Commit:
 
     version: int
     adds: Sequence[Action]
-    removes: Sequence[str]
+    removes: Mapping[str, int]  # path to the time of its removal in milliseconds
     transactions: Mapping[str, int]
     reshapes: bool  # it changes the schema, the configuration or the protocol
 
@@ -84,7 +87,7 @@ def _commit(version: int, kinds: Sequence[tuple[str, Action]]) -> Commit:
     return Commit(
         version,
         adds=[action for kind, action in kinds if kind == "add"],
-        removes=[action["path"] for kind, action in kinds if kind == "remove"],
+        removes={action["path"]: action.get("deletionTimestamp") or 0 for kind, action in kinds if kind == "remove"},
         transactions={action["appId"]: action["version"] for kind, action in kinds if kind == "txn"},
         reshapes=any(kind in ("metaData", "protocol") for kind, _ in kinds),
     )
@@ -102,24 +105,61 @@ def newest_whole(root: Path) -> int | None:
     return None
 
 
+def checkpoints(root: Path) -> dict[int, list[Path]]:
+    """Return the files of each checkpoint, by version."""
+    found: dict[int, list[Path]] = {}
+    log = root / LOG
+    for path in log.iterdir() if log.is_dir() else ():
+        match = _CHECKPOINT.fullmatch(path.name)
+        if match:
+            found.setdefault(int(match[1]), []).append(path)
+    return found
+
+
 def set_aside_torn(root: Path, files: Files) -> list[Path]:
-    """Move torn commits from the end of the log to `_torn` and return them.
+    """Move torn commits from the end of the log, and torn checkpoints, to `_torn` and return them.
 
     Only the end is looked at: a commit is made durable before the next one is, so a power cut tears the newest.
+    Checkpoints can go because commits are removed only behind one that is durable.
     """
-    log = root / LOG
-    if not log.is_dir():
-        return []
-    moved = []
+    torn = [*_torn_commits(root), *_torn_checkpoints(root)]
+    moved = [_set_aside(root, file, files) for file in torn]
+    if moved:
+        files.fsync_dir(root / LOG)
+    return moved
+
+
+def _torn_commits(root: Path) -> list[Path]:
+    torn: list[Path] = []
     for version in reversed(versions(root)):
         try:
             read(root, version)
-            break
         except TornCommitError:
-            moved.append(_set_aside(root, commit_file(root, version), files))
-    if moved:
-        files.fsync_dir(log)
-    return moved
+            torn.append(commit_file(root, version))
+        else:
+            break
+    return torn
+
+
+def _torn_checkpoints(root: Path) -> list[Path]:
+    torn = [path for paths in checkpoints(root).values() for path in paths if not _is_whole(path)]
+    pointer = root / LOG / LAST_CHECKPOINT
+    if pointer.exists():
+        try:
+            version = json.loads(pointer.read_bytes())["version"]
+        except (ValueError, KeyError, TypeError):
+            version = None
+        if version is None or any(path.name.startswith(f"{version:020d}") for path in torn):
+            torn.append(pointer)
+    return torn
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        footer.rows(checkpoint)
+    except (ValueError, IndexError, KeyError):
+        return False
+    return True
 
 
 def _set_aside(root: Path, file: Path, files: Files) -> Path:

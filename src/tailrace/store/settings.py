@@ -18,7 +18,7 @@ class RetentionSettings(Settings):
     """Size of the table in bytes; null sets no limit."""
 
     disk_share: float | None = Field(default=limits.RETENTION_DISK_SHARE, gt=0, le=1)
-    """Share of the disk in use above which the oldest segments go; null sets no limit."""
+    """Share of the disk, as far as others leave it, that the table may fill; null sets no limit."""
 
 
 class StoreSettings(Settings):
@@ -36,10 +36,10 @@ class StoreSettings(Settings):
     zstd_level: int = Field(default=3, ge=1, le=19)
     """Compression of freshly committed segments: low, because somebody waits for it."""
 
-    compacted_zstd_level: int = Field(default=9, ge=1, le=19)
-    """Compression of compacted segments: higher, because they stay."""
+    compacted_zstd_level: int = Field(default=3, ge=1, le=19)
+    """Compression of compacted segments."""
 
-    grace_s: float = Field(default=3_600.0, ge=0)
+    grace_s: float = Field(default=600.0, ge=0)
     """How long a removed file stays on disk for queries that still read it."""
 
     maintain_interval_s: float = Field(default=60.0, gt=0)

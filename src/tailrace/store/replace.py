@@ -1,0 +1,51 @@
+"""The commit that puts segments in the place of others, or of nothing: compaction, retention and deletion end here."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from deltalake.transaction import RemoveAction
+
+from tailrace.store import commit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from tailrace.store.segment import Segment
+    from tailrace.store.table import LogTable
+
+
+def replace(table: LogTable, old: pl.DataFrame, new: Sequence[Segment], *, data_change: bool = False) -> bool:
+    """Commit new segments in place of old files, durably; False if somebody else changed one of them meanwhile.
+
+    `data_change` says that rows go; without it the same rows stand in other files, and followers look past it. The new
+    segments are removed if they are not committed.
+    """
+    now_ns = time.time_ns()
+    removes = [
+        RemoveAction(
+            path.removeprefix(f"{table.root}/"),
+            data_change,
+            now_ns // 1_000_000,
+            size,
+            {"_date": date and date.isoformat()},
+        )
+        for path, size, date in old.select("path", "bytes", "date").iter_rows()
+    ]
+    adds = [one.action(now_ns, data_change=data_change) for one in new]
+    try:
+        with table.writing("replacing segments") as delta:
+            delta.update_incremental()
+            there = old.join(table.snapshot().files, on="path", how="semi").height == old.height
+            done = there and commit.apply(table.root, delta, [*adds, *removes], table.files, {})
+    except BaseException:
+        commit.discard(new, table.files)
+        raise
+    if not done:
+        commit.discard(new, table.files)
+        return False
+    table.sync()
+    return True
