@@ -97,6 +97,10 @@ class QueryError(TailraceError):
         return f"{self.one_line()}\n  {text}\n  {' ' * (place[1] - 1)}^"
 
 
+class QueryTimeout(QueryError):
+    """A query took longer than it may; the same query over less may be answered."""
+
+
 class DataError(TailraceError):
     """A record, block or file cannot be taken as it is; it goes to the reject lane."""
 

@@ -101,6 +101,12 @@ POINTS_LIMIT: Final = 11_000
 SERIES_LIMIT: Final = 500
 """Series of one metric query's answer."""
 
+LABEL_SETS: Final = 100_000
+"""Label sets that a metric query may hold before they are aggregated: bounds its memory."""
+
+SCAN_BYTES: Final = 2 * GIB
+"""Segments read between two looks at the clock; a query over more runs in several scans."""
+
 QUERY_TIMEOUT_S: Final = 60.0
 """Time after which a query is given up."""
 

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 LEVEL: Final = "detected_level"
 """The label as which `_level` is read."""
 
-MESSAGES: Final = frozenset({"message", "msg", "log", "event"})
-"""Members of JSON records that may be the line; other names are so only when the table has no such column."""
-
 _EXTRACTED: Final = "_extracted"
 
 
@@ -61,10 +58,6 @@ class Fields:
         """Tell whether the field may lie in `_more`."""
         return self.crowded or name not in self.columns
 
-    def maybe_line(self, name: str) -> bool:
-        """Tell whether the field may be the line of a JSON record."""
-        return name in MESSAGES or name not in self.columns
-
 
 @dataclass(frozen=True, slots=True)
 class Loader:
@@ -73,6 +66,7 @@ class Loader:
     fields: Fields
     streams: pl.DataFrame  # `_stream` and its labels, see stream_table
     needs: Needs
+    formats: frozenset[str | None]
     kept: tuple[str, ...] = ()  # envelope columns that stay in the rows
     _names: list[str] = field(init=False, default_factory=list)
 
@@ -139,7 +133,7 @@ class Loader:
         return clash or not (self.needs.every or name + _EXTRACTED in self.needs.names)
 
     def _reads_line(self, name: str) -> bool:
-        return name in self.needs.names and self.fields.maybe_line(name) and not self._always_stream(name)
+        return name in self.needs.names and f"json:{name}" in self.formats and not self._always_stream(name)
 
     def _value(self, name: str) -> pl.Expr:
         parts = [values.text(pl.col(column), dtype) for column, dtype in self.fields.typed(name).items()]

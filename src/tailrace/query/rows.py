@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ERROR: Final = "__error__"
 DETAILS: Final = "__error_details__"
+ERRORS: Final = frozenset({ERROR, DETAILS})
 SOURCES: Final = (STREAM, META, PARSED)
 _FOUND: Final = "found."
 _GONE: Final = "gone."
@@ -49,8 +50,9 @@ class Rows:
         return Rows(self.frame.filter(condition))
 
     def with_line(self, line: pl.Expr | pl.Series) -> Rows:
-        """Return the rows with another line."""
-        return Rows(self.frame.with_columns(line.alias("_line")))
+        """Return the rows with another line, of which the store knows nothing."""
+        known = ["_format"] if "_format" in self.frame.columns else []
+        return Rows(self.frame.with_columns(line.alias("_line")).drop(known))
 
     def with_error(self, failed: pl.Expr, kind: str, details: pl.Expr | str) -> Rows:
         """Mark lines that failed in a stage; an earlier error stays."""

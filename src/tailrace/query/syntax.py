@@ -16,6 +16,9 @@ from tailrace.query.literals import write_duration, write_number
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Cursor, Source
+    from tailrace.query.needs import Needs
+    from tailrace.query.pushdown import Scan
+    from tailrace.query.rows import Rows
 
 MatchOp: TypeAlias = Literal["=", "!=", "=~", "!~"]
 BinaryOp: TypeAlias = Literal["+", "-", "*", "/", "%", "^", "==", "!=", ">", ">=", "<", "<="]
@@ -55,6 +58,21 @@ class Stage(Protocol):
 
     def check(self, source: Source) -> None:
         """Raise a `QueryError` for what is wrong beyond grammar."""
+        ...
+
+    def needs(self, after: Needs) -> Needs:
+        """Return what must be known of a line before the stage, given what is needed after it."""
+        ...
+
+    def push(self, scan: Scan, after: Needs) -> bool:
+        """Let the scan do the stage, or a part of it, and tell it what the stage changes.
+
+        True: the scan does all of it (or there is nothing to do for its rows), the stage does not run on rows.
+        """
+        ...
+
+    def apply(self, rows: Rows, after: Needs) -> Rows:
+        """Run the stage on rows; labels that `after` does not want need not be made."""
         ...
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from tailrace.query.matching import matches
 from tailrace.query.stages.picks import Pick, check_picks, parse_picks
+from tailrace.query.syntax import Matcher
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Cursor, Source
+    from tailrace.query.needs import Needs
+    from tailrace.query.pushdown import Scan
+    from tailrace.query.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,24 @@ class Drop:
     def check(self, source: Source) -> None:
         """Refuse a regex that cannot run."""
         check_picks(self.picks, source)
+
+    def needs(self, after: Needs) -> Needs:
+        """Read the labels whose removal depends on their value."""
+        return after.plus(frozenset(pick.name for pick in self.picks if isinstance(pick, Matcher)))
+
+    def push(self, scan: Scan, after: Needs) -> bool:
+        """Leave it to the rows, unless no label is wanted."""
+        scan.labels_changed |= after.labels
+        return not after.labels
+
+    def apply(self, rows: Rows, after: Needs) -> Rows:  # noqa: ARG002 - the stage makes no labels
+        """Remove the labels."""
+        for pick in self.picks:
+            if isinstance(pick, Matcher):
+                rows = rows.without(pick.name, matches(pick, rows.label(pick.name)))
+            else:
+                rows = rows.without(pick)
+        return rows
 
     def __str__(self) -> str:
         return f"| drop {', '.join(map(str, self.picks))}"

@@ -10,12 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
 
+import polars as pl
+
 from tailrace.query import matchers
 from tailrace.query.literals import write_bytes, write_duration, write_number
+from tailrace.query.rows import Rows
 from tailrace.query.syntax import Matcher
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Cursor, Source
+    from tailrace.query.needs import Needs
+    from tailrace.query.pushdown import Scan
     from tailrace.query.lexer import Token
 
 Measure: TypeAlias = Literal["number", "duration", "bytes"]
@@ -85,6 +90,24 @@ class LabelFilter:
         for test in tests(self.condition):
             if isinstance(test, Matcher):
                 matchers.check_matcher(test, source)
+
+    def needs(self, after: Needs) -> Needs:
+        """Read the tested labels."""
+        return after.plus(frozenset(test.name for test in tests(self.condition)))
+
+    def push(self, scan: Scan, after: Needs) -> bool:  # noqa: ARG002 - lines are dropped for whoever comes after
+        """Test typed columns where they decide, or bound what is read."""
+        return scan.where_labels(self.condition)
+
+    def apply(self, rows: Rows, after: Needs) -> Rows:  # noqa: ARG002 - the stage makes no labels
+        """Keep the rows that pass, and mark those that could not be converted."""
+        from tailrace.query.conditions import judge  # it reads this module's tree
+
+        verdict = judge(self.condition, rows)
+        marked = Rows(rows.frame.with_columns(_passes=verdict.passes, _failed=verdict.failed)).where(pl.col("_passes"))
+        if marked.frame["_failed"].any():
+            marked = marked.with_error(pl.col("_failed"), "LabelFilterErr", f"a label of `{self.condition}` does not convert")
+        return Rows(marked.frame.drop("_passes", "_failed"))
 
     def __str__(self) -> str:
         return f"| {self.condition}"

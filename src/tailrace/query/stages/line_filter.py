@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
+
+import narwhals as nw
 
 from tailrace.query import regexes
 from tailrace.query.lexer import quote
+from tailrace.query.rows import Rows
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Cursor, Source
+    from tailrace.query.needs import Needs
+    from tailrace.query.pushdown import Scan
 
 LineOp: TypeAlias = Literal["|=", "!=", "|~", "!~"]
 
@@ -50,6 +57,26 @@ class LineFilter:
         if self.op in ("|~", "!~"):
             for needle in self.needles:
                 regexes.check(needle.text, needle.at, source)
+
+    def needs(self, after: Needs) -> Needs:
+        """Read the line."""
+        return after.plus(line=True)
+
+    def push(self, scan: Scan, after: Needs) -> bool:  # noqa: ARG002 - lines are dropped for whoever comes after
+        """Search the stored line, unless an earlier stage changed it."""
+        return scan.where_line(self._condition(), str(self))
+
+    def apply(self, rows: Rows, after: Needs) -> Rows:  # noqa: ARG002 - the stage makes no labels
+        """Keep the rows whose line passes."""
+        kept = nw.from_native(rows.frame).filter(self._condition())
+        return Rows(kept.to_native())
+
+    def _condition(self) -> nw.Expr:
+        literal = self.op in ("|=", "!=")
+        line = nw.col("_line")
+        found = [line.str.contains(needle.text, literal=literal) for needle in self.needles]
+        anywhere = reduce(operator.or_, found)
+        return anywhere if self.op in ("|=", "|~") else ~anywhere
 
     def __str__(self) -> str:
         return f"{self.op} {' or '.join(quote(needle.text) for needle in self.needles)}"

@@ -1,0 +1,141 @@
+"""Answer a log query: the newest or oldest lines that pass, without reading more than that takes.
+
+The walk goes through time from one end. A narrow scan over times alone finds where the next few hundred lines begin
+that the scan's conditions let pass; then just those are read with all their columns and go through the stages that are
+left. If too few remain, the next stretch is longer. Segments are visited in order of time and left out as soon as
+the limit is full and none of theirs can come before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import polars as pl
+
+from tailrace.batch import READ_ORDER
+from tailrace.query.needs import Needs
+from tailrace.query.plan import plan
+from tailrace.query.reads import Span
+from tailrace.query.result import LINES_SCHEMA, META, PARSED, STREAM, Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tailrace.contracts import Snapshot
+    from tailrace.query.plan import Branch, Plan
+    from tailrace.query.reads import Reading
+    from tailrace.query.syntax import LogQuery
+
+Direction = Literal["backward", "forward"]
+
+EVERYTHING: Final = Needs(every=True, line=True)
+"""What an answer of lines shows: the line and every label."""
+
+KEPT: Final = (*READ_ORDER, "_level", "_line")
+FIRST_GUESS: Final = 4
+"""Lines looked at per line asked for, in the first stretch, when stages are left that may drop some."""
+
+LARGEST_STRETCH: Final = 250_000
+"""Lines of the longest stretch: what is read at once into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which lines are asked for."""
+
+    start_ns: int
+    end_ns: int
+    limit: int  # 0 = all
+    direction: Direction
+
+
+def lines(query: LogQuery, window: Window, snapshot: Snapshot, reading: Reading) -> Lines:
+    """Answer a log query."""
+    found = plan(query, EVERYTHING, window.start_ns, window.end_ns, snapshot, reading.engine)
+    whole = Span(window.start_ns, window.end_ns)
+    frames = list(_all(found, whole, reading)) if not window.limit else _limited(found, window, reading)
+    return Lines(in_order(stacked(frames), window), reading.stats)
+
+
+def stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return frames of lines under each other; labels that a frame lacks are absent there."""
+    empty = pl.DataFrame(schema={"_stream": pl.String, "_observed_ns": pl.Int64, **LINES_SCHEMA})
+    return pl.concat([empty, *frames], how="diagonal")
+
+
+def in_order(frame: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """Return the first lines in answer order, with the columns that an answer has."""
+    backward = window.direction == "backward"
+    frame = frame.sort(READ_ORDER, descending=backward, nulls_last=backward, maintain_order=True)
+    if window.limit:
+        frame = frame.head(window.limit)
+    labels = sorted(
+        (name for name in frame.columns if name.startswith((STREAM, META, PARSED))),
+        key=lambda name: ((STREAM, META, PARSED).index(name.partition(".")[0] + "."), name),
+    )
+    held = [name for name in labels if frame[name].null_count() < frame.height]
+    return frame.select(*LINES_SCHEMA, *held)
+
+
+def _all(found: Plan, span: Span, reading: Reading) -> Iterator[pl.DataFrame]:
+    for branch in found.branches:
+        yield from read(branch, span, reading)
+
+
+def read(branch: Branch, span: Span, reading: Reading) -> Iterator[pl.DataFrame]:
+    """Read and run the lines of a range of time, piece by piece."""
+    loader = branch.loader(KEPT)
+    for scan in reading.scans(branch, branch.segments, span, loader.columns()):
+        for batch in reading.engine.batches(scan):
+            reading.check()
+            rows = branch.run(loader.rows(batch))
+            if rows.frame.height:
+                yield rows.frame
+
+
+def _limited(found: Plan, window: Window, reading: Reading) -> list[pl.DataFrame]:
+    frames: list[pl.DataFrame] = []
+    for branch in found.branches:
+        frames.extend(_walk(branch, window, reading))
+    return frames
+
+
+def _walk(branch: Branch, window: Window, reading: Reading) -> Iterator[pl.DataFrame]:
+    """Read stretch after stretch until the limit is full."""
+    left, rest = window.limit, Span(window.start_ns, window.end_ns)
+    size = min(window.limit * (FIRST_GUESS if branch.stages else 1), LARGEST_STRETCH)
+    backward = window.direction == "backward"
+    while left > 0 and rest.start_ns < rest.end_ns:
+        edge = _edge(branch, rest, size, window.direction, reading)
+        if edge is None:  # fewer lines than that: the rest is one stretch
+            yield from read(branch, rest, reading)
+            return
+        stretch = Span(edge, rest.end_ns) if backward else Span(rest.start_ns, edge + 1)
+        for frame in read(branch, stretch, reading):
+            left -= frame.height
+            yield frame
+        rest = Span(rest.start_ns, edge) if backward else Span(edge + 1, rest.end_ns)
+        size = min(size * 8, LARGEST_STRETCH)
+
+
+def _edge(branch: Branch, span: Span, size: int, direction: Direction, reading: Reading) -> int | None:
+    """Return the time of the `size`-th line from the near end of `span`, or None when there are fewer."""
+    backward = direction == "backward"
+    near = "max_time_ns" if backward else "min_time_ns"
+    order = branch.segments.frame.sort(near, descending=backward)
+    times = pl.Series([], dtype=pl.Int64)
+    group = 1
+    while order.height:
+        if len(times) == size:  # full: a segment that begins behind the edge cannot change it
+            edge = times[-1]
+            order = order.filter(pl.col(near) > edge if backward else pl.col(near) < edge)
+            if not order.height:
+                break
+            span = Span(edge, span.end_ns) if backward else Span(span.start_ns, edge + 1)
+        here = branch.segments.only(order["path"][:group].to_list())
+        order, group = order[group:], group * 2
+        for scan in reading.scans(branch, here, span, {"_time_ns": pl.Int64()}):
+            first = reading.engine.collect(scan.top_k(size, by="_time_ns", reverse=not backward))["_time_ns"]
+            times = pl.concat([times, first]).sort(descending=backward).head(size)
+    return int(times[-1]) if len(times) == size else None

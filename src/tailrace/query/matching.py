@@ -1,0 +1,30 @@
+"""Matchers run: where a label's text, absent as empty, fulfils `=`, `!=`, `=~` or `!~`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import polars as pl
+
+from tailrace.query import regexes
+from tailrace.query.syntax import Matcher
+
+
+def matches(matcher: Matcher, label: pl.Expr) -> pl.Expr:
+    """Return where a label, null when absent, fulfils a matcher."""
+    text = label.fill_null("")
+    if matcher.op in ("=", "!="):
+        found = text == matcher.value
+    else:
+        found = text.str.contains(regexes.anchored(matcher.value))
+    return found if matcher.op in ("=", "=~") else ~found
+
+
+@lru_cache(maxsize=4096)
+def accepts(matcher: Matcher, text: str) -> bool:
+    """Tell whether one text fulfils a matcher.
+
+    >>> accepts(Matcher("a", "!~", "x.*"), "")
+    True
+    """
+    return bool(pl.select(matches(matcher, pl.lit(text))).item())

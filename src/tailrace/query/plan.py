@@ -1,0 +1,135 @@
+"""From a log query and a time range to scans: which segments, which columns, which conditions, what is left.
+
+In: the query, what its answer needs of a line, and a snapshot. Out: a `Plan` with one `Branch` per way in which
+lines must be read: usually one; two when some lines were taken apart at ingest and others wait for the query's
+parser. Reads nothing of the table but stream names, statistics and formats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tailrace.query.formats import formats
+from tailrace.query.load import Fields, Loader
+from tailrace.query.parsed import Parsing
+from tailrace.query.pushdown import Scan
+from tailrace.query.streams import select
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
+
+    from tailrace.contracts import Engine, Segments, Snapshot
+    from tailrace.query.needs import Needs
+    from tailrace.query.rows import Rows
+    from tailrace.query.syntax import LogQuery, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Lines that are read in one way: by scans, and the stages that the scans could not do."""
+
+    segments: Segments
+    held: pl.DataFrame  # the streams that match, per segment, see Segments.streams
+    foreign: pl.DataFrame  # the others
+    scan: Scan
+    stages: tuple[tuple[Stage, Needs], ...]  # with what is needed after each
+    needs: Needs  # of the rows that the scans give
+
+    def loader(self, kept: Sequence[str] = ()) -> Loader:
+        """Return what makes rows of this branch's scans; `kept` are envelope columns to keep."""
+        formats = [] if "_format" in kept or not any(isinstance(s, Parsing) for s, _ in self.stages) else ["_format"]
+        return Loader(self.scan.fields, self.scan.streams, self.needs, self.scan.formats, (*kept, *formats))
+
+    def run(self, rows: Rows) -> Rows:
+        """Run the stages that are left."""
+        for stage, after in self.stages:
+            if rows.frame.is_empty():
+                break
+            rows = stage.apply(rows, after)
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a log query is answered over one range of time."""
+
+    query: LogQuery
+    start_ns: int
+    end_ns: int
+    segments: Segments  # that may hold lines of this time, before streams are looked at
+    branches: tuple[Branch, ...]
+
+
+def plan(query: LogQuery, needs: Needs, start_ns: int, end_ns: int, snapshot: Snapshot, engine: Engine) -> Plan:
+    """Plan a log query over `start_ns <= time < end_ns`."""
+    segments = snapshot.segments(start_ns, end_ns)
+    return plan_segments(query, needs, start_ns, end_ns, snapshot, engine, segments)
+
+
+def plan_segments(
+    query: LogQuery,
+    needs: Needs,
+    start_ns: int,
+    end_ns: int,
+    snapshot: Snapshot,
+    engine: Engine,
+    segments: Segments,
+) -> Plan:
+    """Plan a log query over these segments only."""
+    held = segments.streams()
+    streams = select(held["_stream"].unique().to_list(), query.selector)
+    matching = _holding(segments, held, streams)
+    afters = _afters(query.stages, needs)
+    first = query.stages[0].needs(afters[0]) if query.stages else needs
+    by_path = formats(matching, engine) if first.names else {}
+    branches = []
+    for kinds in _kinds(query.stages, by_path):
+        scan = Scan(Fields.of(snapshot), streams, kinds)
+        left = [stage for stage, after in zip(query.stages, afters, strict=True) if not stage.push(scan, after)]
+        after_left = _afters(left, needs)
+        here = matching
+        if scan.bounds:
+            unpruned = set(snapshot.segments(start_ns, end_ns, scan.bounds).frame["path"])
+            here = here.only([path for path in here.frame["path"] if path in unpruned])
+        if by_path and len(kinds) < len(frozenset().union(*by_path.values())):
+            here = here.only([path for path in here.frame["path"] if by_path[path] & kinds])
+            scan.only_formats()
+        branches.append(
+            Branch(
+                segments=_holding(here, held, scan.streams),
+                held=held.join(scan.streams.select("_stream"), on="_stream", how="semi"),
+                foreign=held.join(scan.streams.select("_stream"), on="_stream", how="anti"),
+                scan=scan,
+                stages=tuple(zip(left, after_left, strict=True)),
+                needs=left[0].needs(after_left[0]) if left else needs,
+            )
+        )
+    return Plan(query, start_ns, end_ns, segments, tuple(b for b in branches if b.segments.frame.height))
+
+
+def _holding(segments: Segments, held: pl.DataFrame, streams: pl.DataFrame) -> Segments:
+    """Return the segments that hold any of the streams."""
+    paths = held.join(streams.select("_stream"), on="_stream", how="semi")["path"].unique().to_list()
+    return segments.only(paths)
+
+
+def _afters(stages: Sequence[Stage], needs: Needs) -> list[Needs]:
+    """Return what is needed after each stage."""
+    afters = []
+    for stage in reversed(stages):
+        afters.append(needs)
+        needs = stage.needs(needs)
+    return afters[::-1]
+
+
+def _kinds(stages: Sequence[Stage], by_path: Mapping[str, frozenset[str | None]]) -> list[frozenset[str | None]]:
+    """Split the formats of lines into groups that every parser of the pipeline treats alike."""
+    found: frozenset[str | None] = frozenset().union(*by_path.values())
+    groups: dict[tuple[bool, ...], set[str | None]] = {}
+    for name in found:
+        alike = tuple(stage.skips(name) for stage in stages if isinstance(stage, Parsing))
+        groups.setdefault(alike, set()).add(name)
+    return [frozenset(group) for _, group in sorted(groups.items())] or [frozenset()]

@@ -1,0 +1,244 @@
+"""What a scan can do of a pipeline: predicates on typed columns, as Narwhals expressions.
+
+`Scan` is what stages write to while a query is planned (`Stage.push`). Before the scan runs, rows have no
+text labels; a test on `status` becomes one on the int64 column `status`. A predicate is *exact* when it
+keeps just the lines that the stage would keep, without errors to set; else it keeps at least those and the
+stage runs again on the rows that come back.
+
+A column that a segment lacks reads as null, and an absent label compares as empty: so nothing here
+may assume that a column exists, and a bound (which skips segments) is only set for tests that no null passes.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+
+import narwhals as nw
+import polars as pl
+
+from tailrace.contracts import Bound
+from tailrace.query import regexes, values
+from tailrace.query.conditions import judge
+from tailrace.query.matching import accepts
+from tailrace.query.result import STREAM
+from tailrace.query.rows import Rows
+from tailrace.query.stages.label_filter import All, AnyOf, Comparison
+from tailrace.query.syntax import Matcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tailrace.query.load import Fields
+    from tailrace.query.parsed import Parsing
+    from tailrace.query.stages.label_filter import Condition
+
+Op: TypeAlias = Literal["==", "<", "<=", ">", ">="]
+
+_COMPARE: Final[Mapping[str, Callable[[nw.Expr, float], nw.Expr]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+_WORDS: Final = re.compile(r"[A-Za-z0-9_ /-]+(\|[A-Za-z0-9_ /-]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A condition on columns; `expression` None keeps everything."""
+
+    expression: nw.Expr | None
+    exact: bool
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a scan knows and does; stages add to it in order."""
+
+    fields: Fields
+    streams: pl.DataFrame  # the streams that match so far, with their labels
+    formats: frozenset[str | None]  # of the rows, see batch.ENVELOPE
+    conditions: list[nw.Expr] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    columns: dict[str, pl.DataType] = field(default_factory=dict)  # that the conditions read
+    bounds: list[Bound] = field(default_factory=list)
+    line_changed: bool = False
+    labels_changed: bool = False
+
+    def where_line(self, condition: nw.Expr, words: str) -> bool:
+        """Filter by the line as it is stored; tell whether that is still what stages see."""
+        if self.line_changed:
+            return False
+        self.conditions.append(condition)
+        self.words.append(words)
+        self.columns["_line"] = pl.String()
+        return True
+
+    def already_parsed(self, stage: Parsing) -> bool:
+        """Tell whether a parser finds nothing to do, since the store has the fields; else its labels are to come."""
+        done = all(stage.skips(name) for name in self.formats) and not self.line_changed
+        self.labels_changed |= not done
+        return done
+
+    def only_formats(self) -> None:
+        """Read the lines of these formats only."""
+        named = [name for name in self.formats if name is not None]
+        found = nw.col("_format").is_in(named).fill_null(value=False)
+        self.conditions.append(found | nw.col("_format").is_null() if None in self.formats else found)
+        self.words.append(f"format: {', '.join(sorted(named)) or 'as pushed'}")
+        self.columns["_format"] = pl.String()
+
+    def where_labels(self, condition: Condition) -> bool:
+        """Filter by labels; tell whether the scan does all of it."""
+        if self.labels_changed:
+            return False
+        parts = condition.parts if isinstance(condition, All) else (condition,)
+        return all([self._conjunct(part) for part in parts])
+
+    def _conjunct(self, part: Condition) -> bool:
+        if isinstance(part, Matcher | Comparison) and self._in_all_streams(part.name):
+            verdict = judge(part, Rows(self.streams))
+            judged = self.streams.select(passes=verdict.passes, failed=verdict.failed)
+            self.streams = self.streams.filter(judged["passes"])
+            self.words.append(f"{part} (by stream)")
+            return not judged["failed"].any()
+        predicate = self._predicate(part)
+        if predicate.expression is not None:
+            self.conditions.append(predicate.expression)
+            self.words.append(str(part) if predicate.exact else f"{part} (widened)")
+            self._bound(part)
+        return predicate.exact
+
+    def _predicate(self, condition: Condition) -> Predicate:
+        if isinstance(condition, All | AnyOf):
+            parts = [self._predicate(part) for part in condition.parts]
+            exact = all(part.exact for part in parts)
+            kept = [part.expression for part in parts if part.expression is not None]
+            if isinstance(condition, AnyOf):
+                # without a bound on one side the whole keeps everything; an error on a side keeps it inexact
+                return Predicate(reduce(operator.or_, kept) if len(kept) == len(parts) else None, exact)
+            return Predicate(reduce(operator.and_, kept) if kept else None, exact)
+        if condition.name.startswith("__error") or STREAM + condition.name in self.streams.columns:
+            return Predicate(None, exact=False)
+        if condition.name.endswith("_extracted") or condition.name == "detected_level":
+            return self._level(condition)
+        return self._compare(condition) if isinstance(condition, Comparison) else self._match(condition)
+
+    def _in_all_streams(self, name: str) -> bool:
+        column = STREAM + name
+        return column in self.streams.columns and not self.streams[column].null_count()
+
+    def _level(self, test: Matcher | Comparison) -> Predicate:
+        """`detected_level` is the column `_level`; other names that are made, not stored, are left to the rows."""
+        if test.name != "detected_level" or not isinstance(test, Matcher) or "detected_level" in self.fields.columns:
+            return Predicate(None, exact=False)
+        self.columns["_level"] = pl.String()
+        return Predicate(_text_test(test, {"_level": pl.String()}), exact=True)
+
+    def _compare(self, test: Comparison) -> Predicate:
+        typed = self.fields.typed(test.name)
+        if self._hidden(test.name):
+            return self._somewhere(test.name, typed)
+        if not typed:
+            return Predicate(nw.lit(value=False), exact=True)
+        self.columns.update(typed)
+        tests = []
+        exact = True
+        for column, dtype in typed.items():
+            if dtype.is_numeric() and test.measure == "number":
+                value = int(test.value) if float(test.value).is_integer() else test.value
+                tests.append(_COMPARE[test.op](nw.col(column), value).fill_null(value=False))
+            else:  # text that may not convert: the line stays, with an error
+                tests.append(~nw.col(column).is_null())
+                exact = False
+        return Predicate(reduce(operator.or_, tests), exact)
+
+    def _match(self, test: Matcher) -> Predicate:
+        typed = self.fields.typed(test.name)
+        if self._hidden(test.name):
+            return Predicate(None, exact=False) if accepts(test, "") else self._somewhere(test.name, typed)
+        expression = _text_test(test, typed)
+        if expression is not None:
+            self.columns.update(typed)
+        return Predicate(expression, exact=expression is not None)
+
+    def _hidden(self, name: str) -> bool:
+        """Tell whether a field may lie in the line or in `_more`, where no typed test reaches it."""
+        return self.fields.maybe_more(name) or f"json:{name}" in self.formats
+
+    def _somewhere(self, name: str, typed: Mapping[str, pl.DataType]) -> Predicate:
+        """Return where a field may be present at all."""
+        places = [~nw.col(column).is_null() for column in typed]
+        self.columns.update(typed)
+        if self.fields.maybe_more(name):
+            places.append(~nw.col("_more").is_null())
+            self.columns["_more"] = pl.String()
+        if f"json:{name}" in self.formats:
+            places.append((nw.col("_format") == f"json:{name}").fill_null(value=False))
+            self.columns["_format"] = pl.String()
+        return Predicate(reduce(operator.or_, places), exact=False)
+
+    def _bound(self, test: Condition) -> None:
+        """Let the table skip segments, where one typed column holds the field and the test wants a value in it."""
+        if not isinstance(test, Matcher | Comparison) or self._hidden(test.name):
+            return
+        typed = self.fields.typed(test.name)
+        if len(typed) != 1:
+            return
+        column, dtype = next(iter(typed.items()))
+        if isinstance(test, Comparison) and test.op != "!=" and dtype.is_numeric() and test.measure == "number":
+            self.bounds.append(Bound(column, cast("Op", test.op), test.value))  # `!=` was sorted out
+        elif isinstance(test, Matcher) and test.op == "=" and test.value and dtype == pl.String():
+            self.bounds.append(Bound(column, "==", test.value))
+
+
+def _text_test(test: Matcher, typed: Mapping[str, pl.DataType]) -> nw.Expr | None:
+    """Return where a field, held by one column per type, fulfils a matcher; None when columns cannot tell."""
+    positive = Matcher(test.name, "=" if test.op in ("=", "!=") else "=~", test.value)
+    found: list[nw.Expr] = []
+    for column, dtype in typed.items():
+        part = _column_test(positive, nw.col(column), dtype)
+        if part is None:
+            return None
+        found.append(part.fill_null(value=False))
+    if accepts(positive, ""):
+        absent = [nw.col(column).is_null() for column in typed]
+        found.append(reduce(operator.and_, absent) if absent else nw.lit(value=True))
+    whole = reduce(operator.or_, found) if found else nw.lit(value=False)
+    return whole if test.op == positive.op else ~whole
+
+
+def _column_test(test: Matcher, column: nw.Expr, dtype: pl.DataType) -> nw.Expr | None:
+    """Return where one column's value, as text, fulfils `=` or `=~`."""
+    if dtype == pl.Boolean():
+        hits = [value for value in (True, False) if accepts(test, str(value).lower())]
+        return column.is_in(hits) if hits else nw.lit(value=False)
+    if test.op == "=":
+        if dtype == pl.String():
+            return column == test.value
+        value = _canonical(test.value, dtype)
+        return nw.lit(value=False) if value is None else column == value
+    if dtype == pl.String():
+        if _WORDS.fullmatch(test.value):
+            return column.is_in(test.value.split("|"))
+        return column.str.contains(regexes.anchored(test.value))
+    if dtype.is_integer():
+        return column.cast(nw.String).str.contains(regexes.anchored(test.value))
+    return None  # floats: how they are written is the rows' business
+
+
+def _canonical(text: str, dtype: pl.DataType) -> int | float | None:
+    """Return the number that is written just like this, if there is one."""
+    try:
+        value: int | float = int(text) if dtype.is_integer() else float(text)
+    except ValueError:
+        return None
+    if isinstance(value, int):
+        return value if str(value) == text and -(2**63) <= value < 2**63 else None
+    return value if values.float_text(value) == text else None

@@ -1,0 +1,109 @@
+"""The scans of a branch: segments that need the same conditions are read together.
+
+A segment that lies wholly inside the range of time needs no test of time, and one whose streams all match
+needs no test of streams: what is not tested is not read from disk.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING
+
+import narwhals as nw
+import polars as pl
+
+from tailrace.errors import QueryTimeout
+from tailrace.limits import SCAN_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tailrace.contracts import Engine, Frame, Segments
+    from tailrace.query.plan import Branch
+    from tailrace.query.result import Stats
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of time, `start_ns <= t < end_ns`."""
+
+    start_ns: int
+    end_ns: int
+
+
+class Reading:
+    """One query's reading: engine, what it costs, and how long it may take."""
+
+    def __init__(self, engine: Engine, stats: Stats, timeout_s: float) -> None:
+        self.engine = engine
+        self.stats = stats
+        self._timeout_s = timeout_s
+        self._until_s = time.monotonic() + timeout_s
+        self._counted: set[str] = set()
+
+    def check(self) -> None:
+        """Give up when the time is over."""
+        if time.monotonic() > self._until_s:
+            raise QueryTimeout(f"the query took longer than {self._timeout_s:g} s", hint="ask for less time or streams")
+
+    def scans(
+        self, branch: Branch, segments: Segments, span: Span, columns: Mapping[str, pl.DataType]
+    ) -> Iterator[Frame]:
+        """Return the wanted columns of the lines of `span` in some of the branch's segments, as a few lazy frames."""
+        for paths, timed, streamed in _alike(branch, segments, span):
+            part = segments.only(paths)
+            for few in _few(part):
+                self.check()
+                self.count(few)
+                yield self._scan(branch, few, columns, span if timed else None, streamed=streamed)
+
+    def count(self, segments: Segments) -> None:
+        """Count segments as read, once per query."""
+        fresh = segments.frame.filter(~pl.col("path").is_in(list(self._counted)))
+        self._counted.update(fresh["path"])
+        self.stats.rows += int(fresh["rows"].sum())
+        self.stats.bytes += int(fresh["bytes"].sum())
+        self.stats.segments_read += fresh.height
+
+    def _scan(
+        self, branch: Branch, segments: Segments, columns: Mapping[str, pl.DataType], span: Span | None, *, streamed: bool
+    ) -> Frame:
+        needed = dict(columns) | branch.scan.columns
+        conditions = list(branch.scan.conditions)
+        if span is not None:
+            needed["_time_ns"] = pl.Int64()
+            conditions.append((nw.col("_time_ns") >= span.start_ns) & (nw.col("_time_ns") < span.end_ns))
+        if streamed:
+            needed["_stream"] = pl.String()
+            conditions.append(nw.col("_stream").is_in(branch.scan.streams["_stream"].to_list()))
+        frame = self.engine.scan(segments, needed)
+        if conditions:
+            frame = frame.filter(reduce(and_, conditions))
+        return frame.select(*columns) if set(columns) != set(needed) else frame
+
+
+def _alike(branch: Branch, segments: Segments, span: Span) -> Iterator[tuple[Sequence[str], bool, bool]]:
+    """Group paths by whether time and streams must be tested."""
+    mixed = set(branch.foreign["path"])
+    groups = segments.frame.select(
+        "path",
+        timed=(pl.col("min_time_ns") < span.start_ns) | (pl.col("max_time_ns") >= span.end_ns),
+        streamed=pl.col("path").is_in(list(mixed)),
+        outside=(pl.col("max_time_ns") < span.start_ns) | (pl.col("min_time_ns") >= span.end_ns),
+    ).filter(~pl.col("outside"))
+    for (timed, streamed), group in groups.group_by("timed", "streamed", maintain_order=True):
+        yield group["path"].to_list(), bool(timed), bool(streamed)
+
+
+def _few(segments: Segments) -> Iterator[Segments]:
+    """Cut segments into pieces of at most about `SCAN_BYTES`."""
+    frame = segments.frame
+    if int(frame["bytes"].sum()) <= SCAN_BYTES:
+        yield segments
+        return
+    numbers = frame["bytes"].cum_sum() // SCAN_BYTES
+    for piece in frame.with_columns(_piece=numbers).partition_by("_piece"):
+        yield segments.only(piece["path"].to_list())

@@ -1,0 +1,46 @@
+"""Lines by a template that is more than text and labels: rendered once per distinct set of what it reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tailrace.query.rows import Rows
+from tailrace.query.template_functions import TemplateError
+
+if TYPE_CHECKING:
+    from tailrace.query.template import Template
+
+
+def render_lines(rows: Rows, template: Template) -> Rows:
+    """Replace each line; where a function of the template fails, the line stays and carries the error."""
+    names = sorted(template.labels)
+    reads = rows.frame.select(
+        *(rows.label(name).alias(f"label.{name}") for name in names),
+        *(["_line"] if template.reads_line else []),
+        *(["_time_ns"] if template.reads_time else []),
+    )
+    if not reads.width:  # nothing of the row is read: one text for all
+        reads = rows.frame.select(pl.repeat(0, pl.len()).alias("\0all"))
+    distinct = reads.unique()
+    lines: list[str | None] = []
+    failures: list[str | None] = []
+    for row in distinct.iter_rows(named=True):
+        labels = {name: value for name in names if (value := row[f"label.{name}"]) is not None}
+        try:
+            lines.append(template.render(labels, row.get("_line") or "", row.get("_time_ns") or 0))
+            failures.append(None)
+        except TemplateError as error:
+            lines.append(None)
+            failures.append(str(error))
+    table = distinct.with_columns(
+        pl.Series("\0text", lines, dtype=pl.String), pl.Series("\0why", failures, dtype=pl.String)
+    )
+    spread = reads.join(table, on=reads.columns, how="left", nulls_equal=True, maintain_order="left")
+    frame = rows.frame.with_columns(_new=spread["\0text"], _why=spread["\0why"])
+    line = pl.coalesce("_new", "_line") if "_line" in frame.columns else pl.col("_new")
+    done = Rows(frame).with_line(line)
+    if any(failures):
+        done = done.with_error(pl.col("_why").is_not_null(), "TemplateFormatErr", pl.col("_why"))
+    return Rows(done.frame.drop("_new", "_why"))

