@@ -33,6 +33,14 @@ _OP: Final = re.compile(r"\|[=~>]|![=~>]|=~|==|>=|<=|[{}()\[\],=|<>+\-*/%^]")
 _QUOTED: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _RAW: Final = re.compile(r"`[^`]*`")
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([abfnrtv\\\"]))")
+_HINTS: Final = {
+    "$": "a dashboard variable must be replaced by a value first",
+    ".": "label names have letters, digits and `_`; other characters are stored as `_`",
+    **dict.fromkeys("“”„", 'strings stand in straight quotes: "…"'),
+    "&": "use `and`, `or`",
+    ":": "LogQL has no sub-queries",
+    "@": "LogQL has no `@` modifier",
+}
 _SHORT: Final = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, '"': 34}
 
 
@@ -92,17 +100,7 @@ def _token(text: str, at: int) -> Token:
         return Token("flag", match[0], at)
     if match := _OP.match(text, at):
         return Token("op", match[0], at)
-    raise QueryError(f"unexpected character {text[at]!r}", query=text, position=at, hint=_character_hint(text, at))
-
-
-def _character_hint(text: str, at: int) -> str:
-    if text[at] == "$":
-        return "a dashboard variable must be replaced by a value first"
-    if text[at] == ".":
-        return "label names have letters, digits and `_`; other characters are stored as `_`"
-    if text[at] in "“”„":
-        return 'strings stand in straight quotes: "…"'
-    return "use `and`, `or`" if text[at] == "&" else ""
+    raise QueryError(f"unexpected character {text[at]!r}", query=text, position=at, hint=_HINTS.get(text[at], ""))
 
 
 def _quantity(text: str, at: int, word: str) -> Token:

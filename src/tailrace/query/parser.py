@@ -85,6 +85,8 @@ class _Parser:
             raise self._cursor.error("a range stands inside a function", hint="for example rate({…} [5m])")
         if token.word in ("by", "without"):
             raise self._cursor.error(f"{token} groups an aggregation", hint="write it beside sum, avg, topk …")
+        if token.word == "offset":
+            raise self._cursor.error(f"{token} stands behind the range", hint="write [5m] offset 1h")
         raise self._cursor.error(f"unexpected {token}, the query should end here")
 
     def _expression(self, lowest: int) -> Query:
@@ -95,6 +97,9 @@ class _Parser:
             if count > _CHAIN:
                 raise self._cursor.error(f"more than {_CHAIN} operators in a row", op)
             binding = PRECEDENCE[op.text]
+            if isinstance(left, LogQuery) and self._cursor.token.kind == "string":
+                hint = f"write |= {self._cursor.token.text}"
+                raise self._cursor.error(f"{op} does not search lines", op, hint)
             flag = self._cursor.accept_word("bool")
             if flag and op.text not in COMPARISONS:
                 raise self._cursor.error("`bool` stands after a comparison", flag, "remove it")
@@ -260,7 +265,8 @@ class _Parser:
         parameter = self._parameter()
         with cursor.nested():
             operand = self._expression(0)
-        cursor.expect_op(")", "the expression")
+        hint = "a range stands inside a function like rate" if cursor.at_op("[") else ""
+        cursor.expect_op(")", "the expression", hint)
         after = self._grouping()
         if before and after:
             raise cursor.source.error(f"{name} is grouped twice", after.at, "group before or after, not both")

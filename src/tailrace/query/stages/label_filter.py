@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Measure: TypeAlias = Literal["number", "duration", "bytes"]
 CompareOp: TypeAlias = Literal["==", "!=", ">", ">=", "<", "<="]
 
+_ORDER: Final = (">", ">=", "<", "<=")
 _COMPARE: Final = ("=", "==", "!=", ">", ">=", "<", "<=")
 
 
@@ -106,7 +107,9 @@ class LabelFilter:
         verdict = judge(self.condition, rows)
         marked = Rows(rows.frame.with_columns(_passes=verdict.passes, _failed=verdict.failed)).where(pl.col("_passes"))
         if marked.frame["_failed"].any():
-            marked = marked.with_error(pl.col("_failed"), "LabelFilterErr", f"a label of `{self.condition}` does not convert")
+            marked = marked.with_error(
+                pl.col("_failed"), "LabelFilterErr", f"a label of `{self.condition}` does not convert"
+            )
         return Rows(marked.frame.drop("_passes", "_failed"))
 
     def __str__(self) -> str:
@@ -149,17 +152,20 @@ def _atom(cursor: Cursor) -> Condition:
             condition = _any(cursor)
         cursor.expect_op(")", "the condition")
         return condition
-    value = cursor.peek(2)
+    op, value = cursor.peek(), cursor.peek(2)
+    if value.kind == "string" and op.text in _ORDER:
+        hint = "write it without quotes"
+        raise cursor.error(f"text has no order: {op} needs a number, duration or byte count", op, hint)
     if value.kind == "string":
         return matchers.parse_matcher(cursor)
     name = cursor.expect_name()
-    op = cursor.accept_op(*_COMPARE)
-    if op is None:
+    accepted = cursor.accept_op(*_COMPARE)
+    if accepted is None:
         if cursor.at_op("=~", "!~"):
             raise cursor.error(f"{cursor.token} needs a regular expression in quotes", cursor.peek())
         hint = 'compare it, as in `level="error"` or `status >= 500`'
         raise cursor.error(f"expected a comparison after {name}, found {cursor.token}", hint=hint)
-    return _comparison(cursor, name, op)
+    return _comparison(cursor, name, accepted)
 
 
 def _comparison(cursor: Cursor, name: Token, op: Token) -> Comparison:
@@ -169,6 +175,7 @@ def _comparison(cursor: Cursor, name: Token, op: Token) -> Comparison:
         raise cursor.error("`ip()` is LogQL, but not in this version of Tailrace")
     if token.kind not in ("number", "duration", "bytes") or (sign and token.kind == "bytes"):
         hint = f'put it in quotes: "{token.text}"' if token.kind == "name" else ""
+        hint = "a byte count has no sign" if token.kind == "bytes" else hint
         raise cursor.error(f"expected a string, number, duration or byte count after {op}, found {token}", hint=hint)
     cursor.next()
     value = cast("float", token.value)  # a string was sorted out by its kind

@@ -46,7 +46,8 @@ class LineFilter:
         """Read the operator and its needles."""
         op = cursor.next()
         if op.text in _PATTERNS:
-            raise cursor.error(f"the pattern filter {op} is LogQL, but not in this version of Tailrace", op, "use `|~`")
+            hint = "use `|~`" if op.text == "|>" else "use `!~`"
+            raise cursor.error(f"the pattern filter {op} is LogQL, but not in this version of Tailrace", op, hint)
         needles = [_needle(cursor, str(op))]
         while cursor.accept_word("or"):
             needles.append(_needle(cursor, "`or`"))
