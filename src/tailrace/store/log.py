@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import polars as pl
+
 from tailrace.errors import TableError
 from tailrace.store import footer
 
@@ -114,6 +116,20 @@ def checkpoints(root: Path) -> dict[int, list[Path]]:
         if match:
             found.setdefault(int(match[1]), []).append(path)
     return found
+
+
+def transactions(root: Path) -> dict[str, int]:
+    """Return the last number of every agent: from the newest checkpoint and the commits after it."""
+    found = checkpoints(root)
+    newest = max(found, default=-1)
+    numbers: dict[str, int] = {}
+    for path in found.get(newest, ()):
+        rows = pl.read_parquet(path, columns=["txn"])["txn"].drop_nulls()
+        numbers |= {row["appId"]: row["version"] for row in rows.to_list() if row["appId"] is not None}
+    for version in versions(root):
+        if version > newest:
+            numbers |= read(root, version).transactions
+    return numbers
 
 
 def set_aside_torn(root: Path, files: Files) -> list[Path]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def replace(table: LogTable, old: pl.DataFrame, new: Sequence[Segment], *, data_change: bool = False) -> bool:
     """Commit new segments in place of old files, durably; False if somebody else changed one of them meanwhile.
 
-    `data_change` says that rows go; without it the same rows stand in other files, and followers look past it. The new
-    segments are removed if they are not committed.
+    `data_change` says that rows go. What is added is never new rows, so followers look past it. The new segments are
+    removed if they are not committed.
     """
     now_ns = time.time_ns()
     removes = [
@@ -35,7 +35,7 @@ def replace(table: LogTable, old: pl.DataFrame, new: Sequence[Segment], *, data_
         )
         for path, size, date in old.select("path", "bytes", "date").iter_rows()
     ]
-    adds = [one.action(now_ns, data_change=data_change) for one in new]
+    adds = [one.action(now_ns, data_change=False) for one in new]
     try:
         with table.writing("replacing segments") as delta:
             delta.update_incremental()

@@ -1,0 +1,86 @@
+"""What the table holds: rows, bytes and files, per date and per column, and how far each agent is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tailrace.store import footer, log
+from tailrace.store.failures import translated
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from tailrace.store.table import LogTable
+
+
+@dataclass(frozen=True, slots=True)
+class DateInfo:
+    """One date of the table."""
+
+    date: dt.date
+    files: int
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """One column of the table; bytes are compressed ones, over all files."""
+
+    name: str
+    type: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """The table at one version."""
+
+    path: Path
+    version: int
+    files: int
+    rows: int
+    bytes: int
+    log_bytes: int
+    streams: int
+    min_time_ns: int | None
+    max_time_ns: int | None
+    dates: tuple[DateInfo, ...]
+    columns: tuple[ColumnInfo, ...]
+    positions: Mapping[str, int]
+
+
+def info(table: LogTable) -> TableInfo:
+    """Return what the table holds; reads the footer of every file."""
+    snapshot = table.snapshot()
+    files = snapshot.files
+    sizes: Counter[str] = Counter()
+    with translated(table.root, "reading the segments"):
+        for path in files["path"]:
+            for name, size in footer.columns(Path(path)).items():
+                sizes[name] += size.compressed_bytes
+        streams = table.streams_of(files["path"].to_list())["_stream"].n_unique()
+        log_bytes = sum(path.stat().st_size for path in (table.root / log.LOG).iterdir())
+        positions = log.transactions(table.root)
+    sums = pl.len(), pl.col("rows").sum(), pl.col("bytes").sum()
+    times = files.select(pl.col("min_time_ns").min(), pl.col("max_time_ns").max()).row(0)
+    return TableInfo(
+        path=table.root,
+        version=snapshot.version,
+        files=files.height,
+        rows=int(files["rows"].sum()),
+        bytes=int(files["bytes"].sum()),
+        log_bytes=log_bytes,
+        streams=streams,
+        min_time_ns=times[0],
+        max_time_ns=times[1],
+        dates=tuple(DateInfo(*row) for row in files.group_by("date").agg(*sums).sort("date").iter_rows()),
+        columns=tuple(ColumnInfo(name, str(dtype), sizes[name]) for name, dtype in snapshot.columns.items()),
+        positions=positions,
+    )
