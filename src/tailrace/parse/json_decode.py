@@ -49,6 +49,8 @@ class Decoder:
         exact = rows.clear()
         if not self.tree.root.keys:
             self._learn(text)
+        if not self.tree.root.keys:
+            return self._assemble(text, rows.clear(), pl.DataFrame(), rows.clear(), rows)
         part, checked = text, False  # part: the texts at `rows`
         for _ in range(_ROUNDS):
             decoded = _read(part, self.tree.root)
@@ -64,7 +66,7 @@ class Decoder:
                 part = text[rows]
             checked = True
         every = pl.int_range(len(text), dtype=pl.UInt32, eager=True)
-        return self._assemble(text, rows.clear(), pl.DataFrame(), every.clear(), every)
+        return self._assemble(text, every.clear(), pl.DataFrame(), every.clear(), every)
 
     def _learn(self, text: pl.Series) -> bool:
         """Teach the tree with some of the texts, the first and a spread over the rest; tell whether it changed."""
@@ -169,12 +171,14 @@ def _suspects(text: pl.Series, decoded: pl.DataFrame, node: Node) -> pl.Series:
     short = frame["keys"] != frame["found"]
     if short.any():
         rows = short.arg_true()
-        missing = frame[rows].select(pl.col("keys") - _nulls(line, escapes=escapes) != pl.col("found")).to_series()
+        part = frame[rows].with_columns(inner_nulls=_inner_nulls(decoded[rows].get_columns(), node))
+        absent = _nulls(line, escapes=escapes) - pl.col("inner_nulls")
+        missing = part.select(pl.col("keys") - absent != pl.col("found")).to_series()
         short = short.scatter(rows, missing)
     if traps:
         short = short | frame.select(pl.any_horizontal(traps)).to_series()
     for doubt in doubts:
-        short = short | frame.select(doubt & _quoted(line) if doubt.name == "inner" else doubt).to_series()
+        short = short | (frame.select(doubt & _ambiguous(line)).to_series() if doubt.name == "inner" else doubt)
     return short
 
 
@@ -198,7 +202,7 @@ def _came_out(columns: list[pl.Series], node: Node) -> tuple[pl.Series, list[pl.
             )
             nested = series.str.contains(r"^\s*[\[{]")
             counts.append((inner * nested).cast(pl.Int64).fill_null(0))
-            doubts.append((nested & (inner > 0)).fill_null(value=False).alias("inner"))
+            doubts.append(nested.fill_null(value=False).alias("inner"))
         else:
             doubts += _doubts(series, child)
     total = pl.select(pl.lit(full, pl.Int64)).to_series().new_from_index(0, len(columns[0]))
@@ -216,9 +220,26 @@ def _doubts(series: pl.Series, leaf: Leaf) -> list[pl.Series]:
     return []
 
 
-def _quoted(line: pl.Expr) -> pl.Expr:
-    r"""Tell whether a text has an escaped quote: then JSON text of an array and a string that looks like it differ."""
-    return line.str.contains('\\"', literal=True)
+def _inner_nulls(columns: list[pl.Series], node: Node) -> pl.Series:
+    """Return how many members are null inside the JSON text of arrays; they came out with the text."""
+    total = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(columns[0]))
+    for series, child in zip(columns, node.keys.values(), strict=True):
+        if isinstance(child, Node):
+            total = total + _inner_nulls(series.struct.unnest().get_columns(), child)
+        elif child.nested:
+            nested = series.str.contains(r"^\s*[\[{]")
+            nulls = series.to_frame("text").select(_nulls(pl.col("text"), escapes=True)).to_series()
+            total = total + (nulls * nested).fill_null(0)
+    return total
+
+
+def _ambiguous(line: pl.Expr) -> pl.Expr:
+    r"""Tell whether JSON text of an array may not be trusted.
+
+    With an escaped quote in the line it may be a string that only looks like an array; control characters
+    (escaped in the line) come out of the reader unescaped.
+    """
+    return line.str.contains(r'\\(?:"|[bf]|u00[01])')
 
 
 def _nulls(line: pl.Expr, *, escapes: bool) -> pl.Expr:

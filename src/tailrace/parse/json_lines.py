@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.parse import level, timestamp
-from tailrace.parse.timestamp import no_time
 from tailrace.parse.json_decode import Decoder
 
 if TYPE_CHECKING:
@@ -53,9 +52,9 @@ class JsonLines:
         stripped = text.str.strip_chars(" \t\r")
         braces = stripped.str.starts_with("{") & stripped.str.ends_with("}")
         good, bad = braces.arg_true(), (~braces).arg_true()
-        rest = lines[bad].with_columns(
-            pl.when(pl.col("_line").str.contains(r"\S")).then(pl.lit(ERROR)).alias("_error"), *no_time(lines)
-        )
+        rest = lines[bad]
+        error = pl.when(pl.col("_line").str.contains(r"\S")).then(pl.lit(ERROR))
+        rest = rest.with_columns(error.alias("_error"), *timestamp.no_time(rest))
         if not len(good):
             return rest
         both = pl.concat([self._objects(lines[good], reading), rest], how="diagonal")
