@@ -7,7 +7,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from tailrace.cli import check, collect, config, doctor, failures, output, up, version
+from tailrace.cli import (
+    check,
+    collect,
+    config,
+    doctor,
+    explain,
+    failures,
+    output,
+    query,
+    table,
+    tail,
+    up,
+    version,
+)
 from tailrace.errors import TailraceError
 
 app = typer.Typer(
@@ -38,6 +51,10 @@ def top(
 
 app.command()(up.up)
 app.command()(collect.collect)
+app.command()(query.query)
+app.command()(tail.tail)
+app.command()(explain.explain)
+app.add_typer(table.app, name="table")
 app.add_typer(check.app, name="check")
 app.add_typer(config.app, name="config")
 app.command()(doctor.doctor)
@@ -49,7 +66,7 @@ def execute(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=arguments, prog_name="tailrace", standalone_mode=False)
     except TailraceError as error:
-        output.note(f"error: {error}")
+        output.note(failures.text(error))
         return failures.exit_code(error)
     except typer.TyperException as error:
         if error.format_message():  # empty: the help was asked for by giving nothing, and is printed already

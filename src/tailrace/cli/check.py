@@ -60,19 +60,13 @@ def _as_dict(error: ConfigError, number: int) -> dict[str, object]:
 
 def missing_paths(config: "Config") -> list[str]:
     """Return a warning for every path of a source that matches nothing at this moment."""
-    from glob import has_magic
+    from tailrace.cli.paths import missing
 
-    warnings = []
-    for index, source in enumerate(config.sources):
-        for number, path in enumerate(source.paths):
-            fixed = Path(path).expanduser()
-            while has_magic(str(fixed)):
-                fixed = fixed.parent
-            if not fixed.exists():
-                warnings.append(
-                    f"$.sources[{index}].paths[{number}]: {fixed} does not exist; it is read when it appears"
-                )
-    return warnings
+    return [
+        f"$.sources[{index}].paths: {path} does not exist; it is read when it appears"
+        for index, source in enumerate(config.sources)
+        for path in missing(source.paths)
+    ]
 
 
 @app.command("query")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tailrace.cli import options, output
+from tailrace.errors import DataError
 
 if TYPE_CHECKING:
     from tailrace.agent import Progress
@@ -35,13 +36,17 @@ def collect(
 
         tailrace collect old.log --now --group replay --data ./data
     """
+    from tailrace.cli.paths import absolute, missing
     from tailrace.config.load import load
 
     settings = load(config, {"data": data, "agent": group})
+    wanted = absolute(paths)
+    if not watch and (absent := missing(wanted)):
+        raise DataError(f"{', '.join(absent)}: there is no such file or folder (nothing was imported)")
     from tailrace.agent import collect as run
 
     with _bar(shown=output.is_terminal() and not watch) as progress:
-        summary = run(settings, [str(path) for path in paths], group=group, now=now, watch=watch, progress=progress)
+        summary = run(settings, wanted, group=group, now=now, watch=watch, progress=progress)
     output.note(
         f"imported {summary.lines:,} lines ({output.size(summary.bytes)}) from {summary.files:,} "
         f"file{'s' * (summary.files != 1)} in {summary.seconds:.1f} s"

@@ -25,10 +25,15 @@ def exit_code(error: TailraceError) -> int:
     return USAGE if isinstance(error, ConfigError | QueryError) else FOUND
 
 
+def text(error: TailraceError) -> str:
+    """Return what a person reads: what, where, what to do; a query's mistake with its line and a caret."""
+    return str(error) if isinstance(error, QueryError) and error.line_column else f"error: {error}"
+
+
 def usage_text(error: typer.TyperException) -> str:
     """Return a usage mistake with the command's usage line and where to read more."""
     context = getattr(error, "ctx", None)
-    text = f"error: {error.format_message()}"
+    said = f"error: {error.format_message()}"
     if context is None:
-        return text
-    return f"{text}\n{context.get_usage()}\nTry '{context.command_path} --help' for examples."
+        return said
+    return f"{said}\n{context.get_usage()}\nTry '{context.command_path} --help' for examples."

@@ -1,16 +1,20 @@
 """Flags that several commands share, with one wording."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from tailrace.errors import ConfigError
+
+Direction = Literal["backward", "forward"]
 
 Data = Annotated[
     Path | None,
     typer.Option(
         "--data",
         metavar="DIR",
-        help="Data folder [default: $TAILRACE_DATA, ./data if it holds a table, else the system's place]",
+        help="Data folder (default: $TAILRACE_DATA, ./data if it holds a table, else the system's place)",
         show_default=False,
     ),
 ]
@@ -26,10 +30,16 @@ Url = Annotated[
     typer.Option("--url", metavar="URL", help="Ask a running Tailrace instead of the folder, as http://127.0.0.1:9080"),
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="1h", help="From this long ago until now. [default: everything]")
+    str | None, typer.Option("--since", metavar="1h", help="From this long ago until now. (default: everything)")
 ]
 From = Annotated[
     str | None,
     typer.Option("--from", metavar="T", help="Start: RFC 3339, Unix time, now-1h, or a duration before now."),
 ]
-To = Annotated[str | None, typer.Option("--to", metavar="T", help="End, not included. [default: no end]")]
+To = Annotated[str | None, typer.Option("--to", metavar="T", help="End, not included. (default: no end)")]
+
+
+def exclusive(data: Path | None, url: str | None) -> None:
+    """Refuse a folder and a server at once."""
+    if data is not None and url is not None:
+        raise ConfigError("--data and --url name two tables (give one of them)")

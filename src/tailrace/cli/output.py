@@ -65,6 +65,11 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
+def coloured() -> bool:
+    """Tell whether answers may have colours: on a terminal, unless the user wants none (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 def size(count: float) -> str:
     """Return a number of bytes as people read it.
 

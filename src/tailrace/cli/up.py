@@ -13,7 +13,7 @@ def up(
         list[Path] | None,
         typer.Argument(
             metavar="PATH…",
-            help="Files, folders or globs to follow. [default: this machine's usual logs]",
+            help="Files, folders or globs to follow. (default: this machine's usual logs)",
             show_default=False,
         ),
     ] = None,
@@ -22,7 +22,7 @@ def up(
     listen: Annotated[
         str | None,
         typer.Option(
-            "--listen", metavar="HOST:PORT", help="Address of the page and the API. [default: 127.0.0.1:9080]"
+            "--listen", metavar="HOST:PORT", help="Address of the page and the API. (default: 127.0.0.1:9080)"
         ),
     ] = None,
 ) -> None:
@@ -39,10 +39,14 @@ def up(
 
         tailrace up --config tailrace.yaml --data /srv/tailrace --listen 127.0.0.1:9081
     """
+    from tailrace.cli.paths import absolute, missing
     from tailrace.config.load import load
 
-    sources = [{"paths": [str(path) for path in paths]}] if paths else None
+    sources = [{"paths": absolute(paths)}] if paths else None
     settings = load(config, {"data": data, "listen": listen, "sources": sources})
+    if paths:
+        for path in missing(settings.sources[0].paths):
+            output.note(f"warning: {path} does not exist; it is followed when it appears")
     from tailrace.up import run
 
     run(settings, announce=output.note)

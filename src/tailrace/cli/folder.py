@@ -1,0 +1,50 @@
+"""Ask the table in a folder; no server is needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from tailrace.errors import TableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tailrace.query.result import Lines, Series
+    from tailrace.store.settings import StoreSettings
+    from tailrace.store.table import LogTable
+
+Output = Literal["text", "jsonl", "raw", "csv", "parquet"]
+TailOutput = Literal["text", "jsonl", "raw"]
+
+
+def open_table(data: Path | None, settings: StoreSettings | None = None) -> LogTable:
+    """Open the table of a data folder; None is the folder that `data_folder` decides on."""
+    from tailrace.config.folders import TABLE_LOG, data_folder
+    from tailrace.store.table import LogTable
+
+    folder = data_folder() if data is None else data.expanduser()
+    if not (folder / TABLE_LOG).is_dir():
+        hint = "name the folder with --data, or fill it with 'tailrace up' or 'tailrace collect'"
+        raise TableError(f"there is no table in {folder} ({hint})")
+    return LogTable.open(folder, settings=settings)
+
+
+def rendered(answer: Lines | Series, output: Output, *, colour: bool = False) -> Iterator[bytes]:
+    """Yield the answer in the format, in large pieces."""
+    from tailrace.query import render
+
+    if output == "parquet":
+        yield render.to_parquet(answer)
+        return
+    match output:
+        case "text":
+            pieces = render.to_text(answer, colour=colour)
+        case "jsonl":
+            pieces = render.to_jsonl(answer)
+        case "raw":
+            pieces = render.to_raw(answer)
+        case "csv":
+            pieces = render.to_csv(answer)
+    for piece in pieces:
+        yield piece.encode("utf-8", "surrogateescape")

@@ -1,0 +1,75 @@
+"""Ask a running Tailrace over HTTP; what it answers is passed on as it comes."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+
+from tailrace.errors import ConfigError, QueryError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+QUERY = "/api/v1/logs/query"
+TAIL = "/api/v1/logs/tail"
+EXPLAIN = "/api/v1/explain"
+_CONNECT_S = 10.0
+
+
+def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+    r"""Yield the name and the data of each server-sent event.
+
+    >>> list(events(iter(["event: dropped", "data: 3", "", ": comment", "data: a", "data: b", ""])))
+    [('dropped', '3'), ('message', 'a\nb')]
+    """
+    name, data = "message", list[str]()
+    for line in lines:
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if not line:
+            if data:
+                yield name, "\n".join(data)
+            name, data = "message", []
+        elif field == "event":
+            name = value
+        elif field == "data":
+            data.append(value)
+
+
+@contextmanager
+def answer(url: str, path: str, parameters: Mapping[str, str]) -> Iterator[httpx.Response]:
+    """Open an answer, to be read as it comes; what the server refuses is raised as the family it belongs to."""
+    timeout = httpx.Timeout(_CONNECT_S, read=None)
+    try:
+        with httpx.stream("GET", url.rstrip("/") + path, params=dict(parameters), timeout=timeout) as response:
+            if response.status_code != httpx.codes.OK:
+                raise _refusal(response, parameters.get("query", ""))
+            yield response
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise ConfigError(f"--url: {url!r} is no address (write for example http://127.0.0.1:9080)") from None
+    except httpx.HTTPError as error:
+        raise TransientError(f"{url}: {error or type(error).__name__} (is Tailrace running there?)") from None
+
+
+def _refusal(response: httpx.Response, query: str) -> QueryError | TransientError:
+    """Return what the server said: a mistake in the question, or a failure over there."""
+    text = response.read().decode(errors="replace").strip()
+    try:
+        said = json.loads(text)["error"]
+        what, line, column, hint = (said[key] for key in ("what", "line", "column", "hint"))
+    except (ValueError, KeyError, TypeError):
+        return TransientError(
+            f"{response.url.copy_with(query=None)}: HTTP {response.status_code} {text[:500]}".rstrip()
+        )
+    if response.status_code != httpx.codes.BAD_REQUEST:
+        return TransientError(f"{response.url.host}: {what}")
+    position = None if line is None else _position(query, line, column)
+    return QueryError(what, query=query, position=position, hint=hint or "")
+
+
+def _position(query: str, line: int, column: int) -> int:
+    before = query.split("\n")[: line - 1]
+    return sum(len(each) + 1 for each in before) + column - 1
