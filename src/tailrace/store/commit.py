@@ -107,7 +107,7 @@ def write_segments(root: Path, table: DeltaTable, batches: Sequence[Batch], file
     written: list[Segment] = []
     try:
         for date, rows in by_date(pl.concat(frames, how="diagonal")):
-            written.append(segment.write(root, date, rows, files, level=level))
+            written.append(segment.write(root, date, rows, files, level=level, columns=columns.types))
     except BaseException:
         discard(written, files)
         raise

@@ -118,4 +118,5 @@ def _merge(table: LogTable, group: pl.DataFrame) -> Segment | None:
 def write_sorted(table: LogTable, paths: Sequence[str], date: dt.date, keep: pl.Expr | None = None) -> Segment:
     """Write the rows of some files of one date (that are to be kept) as one sorted segment."""
     rows, found = pieces.sorted_rows(paths, table.streams_of(paths), keep)
-    return segment.write_pieces(table.root, date, rows, found, table.files, level=table.settings.compacted_zstd_level)
+    level, columns = table.settings.compacted_zstd_level, table.snapshot().columns
+    return segment.write_pieces(table.root, date, rows, found, table.files, level=level, columns=columns)

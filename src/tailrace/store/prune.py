@@ -2,7 +2,7 @@
 
 The frame of files has the statistics as columns `min.<column>`, `max.<column>` and
 `null_count.<column>`. A file without a statistic is kept. A bound on a field holds if it may hold
-in any of the field's columns. Pure: expressions only.
+in any of the field's columns, or in `_more`, where fields without a column are. Pure: expressions only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
+
+from tailrace.batch import is_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,14 +24,22 @@ def may_hold(frame: pl.DataFrame, bounds: Sequence[tuple[Bound, Mapping[str, pl.
     wanted = pl.lit(value=True)
     for bound, columns in bounds:
         if columns:
-            wanted &= pl.any_horizontal(_column_may(frame, bound, name, dtype) for name, dtype in columns.items())
+            places = [_column_may(frame, bound, name, dtype) for name, dtype in columns.items()]
+            if any(map(is_field, columns)):
+                places.append(_has_value(frame, "_more"))
+            wanted &= pl.any_horizontal(places)
     return wanted
 
 
+def _has_value(frame: pl.DataFrame, name: str) -> pl.Expr:
+    """Return whether a column may have a value at all in a file."""
+    if f"null_count.{name}" not in frame.columns:
+        return pl.lit(value=True)
+    return (pl.col(f"null_count.{name}") < pl.col("rows")).fill_null(value=True)
+
+
 def _column_may(frame: pl.DataFrame, bound: Bound, name: str, dtype: pl.DataType) -> pl.Expr:
-    has_value = pl.lit(value=True)
-    if f"null_count.{name}" in frame.columns:
-        has_value = (pl.col(f"null_count.{name}") < pl.col("rows")).fill_null(value=True)
+    has_value = _has_value(frame, name)
     value = _comparable(bound, dtype)
     if value is None or f"min.{name}" not in frame.columns or f"max.{name}" not in frame.columns:
         return has_value

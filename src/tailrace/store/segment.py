@@ -32,8 +32,11 @@ STREAMS_KEY: Final = "tailrace.streams"
 STREAMS_IN_FOOTER: Final = 4_096
 """A segment of more streams is scanned when they are asked for."""
 
-STATS_CHARACTERS: Final = 32
+STATS_CHARACTERS: Final = 64
 """Longer texts are cut in statistics: a lower one for the minimum, a higher one for the maximum."""
+
+STREAM_CHARACTERS: Final = 512
+"""The same for `_stream`, whose texts differ late."""
 
 UNBOUNDED: Final = frozenset(("_line", "_more", "_raw", "_time", "_part", "_part_last", "_date"))
 """Envelope columns that are never compared, so they get no minimum and maximum."""
@@ -74,8 +77,13 @@ class Segment:
         return AddAction(self.path, self.bytes, partition, now_ns // 1_000_000, data_change, self.stats)
 
 
-def write(root: Path, date: dt.date, frame: pl.DataFrame, files: Files, *, level: int) -> Segment:
-    """Write rows of one date durably as a segment; removes what it wrote when that fails."""
+def write(
+    root: Path, date: dt.date, frame: pl.DataFrame, files: Files, *, level: int, columns: Iterable[str] = ()
+) -> Segment:
+    """Write rows of one date durably as a segment; removes what it wrote when that fails.
+
+    `columns` are those of the table: the statistics say that the absent ones are null.
+    """
     frame = frame.drop("_date", strict=False)
     found = streams(frame)
 
@@ -83,11 +91,18 @@ def write(root: Path, date: dt.date, frame: pl.DataFrame, files: Files, *, level
         frame.write_parquet(file, metadata=_metadata(found), **_parquet(level))
         return frame.lazy()
 
-    return _written(root, date, found, files, rows)
+    return _written(root, date, found, files, rows, columns)
 
 
 def write_pieces(
-    root: Path, date: dt.date, frame: pl.LazyFrame, found: pl.DataFrame, files: Files, *, level: int
+    root: Path,
+    date: dt.date,
+    frame: pl.LazyFrame,
+    found: pl.DataFrame,
+    files: Files,
+    *,
+    level: int,
+    columns: Iterable[str] = (),
 ) -> Segment:
     """Write rows that come in pieces and whose streams are known, as `write` does, without ever holding them all."""
 
@@ -95,11 +110,16 @@ def write_pieces(
         frame.sink_parquet(file, metadata=_metadata(found), engine="streaming", **_parquet(level))
         return pl.scan_parquet(file, hive_partitioning=False)
 
-    return _written(root, date, found, files, rows)
+    return _written(root, date, found, files, rows, columns)
 
 
 def _written(
-    root: Path, date: dt.date, found: pl.DataFrame, files: Files, rows: Callable[[Path], pl.LazyFrame]
+    root: Path,
+    date: dt.date,
+    found: pl.DataFrame,
+    files: Files,
+    rows: Callable[[Path], pl.LazyFrame],
+    columns: Iterable[str],
 ) -> Segment:
     folder = root / f"_date={date.isoformat()}"
     if not folder.exists():
@@ -108,13 +128,25 @@ def _written(
     file = folder / f"{uuid.uuid4().hex}.parquet"
     try:
         stats = statistics(files.run("write segment", lambda: rows(file)))
+        _add_absent(stats, columns)
         files.fsync(file)
         files.fsync_dir(folder)
         size = file.stat().st_size
     except BaseException:
         discard(file, files)
         raise
-    return Segment(f"{folder.name}/{file.name}", file, date, stats["numRecords"], size, json.dumps(stats), found)
+    return Segment(f"{folder.name}/{file.name}", file, date, stats["numRecords"], size, _json(stats), found)
+
+
+def _json(stats: dict[str, Any]) -> str:  # as `statistics`
+    """Return the text for the log; in UTF-8, since the library misreads a character written as two surrogates."""
+    return json.dumps(stats, ensure_ascii=False)
+
+
+def _add_absent(stats: dict[str, Any], columns: Iterable[str]) -> None:  # as `statistics`
+    nulls = stats["nullCount"]
+    absent = [name for name in columns if name not in nulls and name != "_date"]
+    nulls.update(dict.fromkeys(absent[: max(0, limits.STATS_COLUMNS - len(nulls))], stats["numRecords"]))
 
 
 def _metadata(found: pl.DataFrame) -> dict[str, str] | None:
@@ -187,7 +219,8 @@ def statistics(frame: pl.LazyFrame) -> dict[str, Any]:  # the JSON object that D
     for name in bounded:
         if row.get(f"nan {name}"):  # NaN has no place in an order, and none in JSON
             continue
-        low, high = _lower(row[f"min {name}"]), _upper(row[f"max {name}"])
+        most = STREAM_CHARACTERS if name == "_stream" else STATS_CHARACTERS
+        low, high = _lower(row[f"min {name}"], most), _upper(row[f"max {name}"], most)
         if low is not None:
             lowest[name] = low
         if high is not None:
@@ -196,16 +229,15 @@ def statistics(frame: pl.LazyFrame) -> dict[str, Any]:  # the JSON object that D
     return {"numRecords": row["rows"], "minValues": lowest, "maxValues": highest, "nullCount": nulls}
 
 
-def _lower(value: str | float | None) -> str | int | float | None:
+def _lower(value: str | float | None, most: int) -> str | int | float | None:
     if isinstance(value, str):
-        return value[:STATS_CHARACTERS]
+        return value[:most]
     return value if value is None or math.isfinite(value) else None
 
 
-def _upper(value: str | float | None) -> str | int | float | None:
+def _upper(value: str | float | None, most: int) -> str | int | float | None:
     if isinstance(value, str):
-        if len(value) <= STATS_CHARACTERS:
+        if len(value) <= most:
             return value
-        head, next_one = value[:STATS_CHARACTERS], value[STATS_CHARACTERS]
-        return head + _HIGHEST if next_one < _HIGHEST else None
+        return value[:most] + _HIGHEST if value[most] < _HIGHEST else None
     return value if value is None or math.isfinite(value) else None
