@@ -118,7 +118,7 @@ class Loader:
         if self.needs.every:
             frame = _with_more(frame, self._names)
         kept = [name for name in self.kept if name in frame.columns]
-        line = ["_line"] if self.needs.line and "_line" not in kept else []
+        line = ["_line"] if self.needs.line and "_line" in frame.columns and "_line" not in kept else []
         return Rows(frame.select(*kept, *line, *(c for c in frame.columns if c.startswith((STREAM, META)))))
 
     def _stream_names(self) -> list[str]:

@@ -7,8 +7,10 @@ parser. Reads nothing of the table but stream names, statistics and formats.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import polars as pl
 
 from tailrace.query.formats import formats
 from tailrace.query.load import Fields, Loader
@@ -18,8 +20,6 @@ from tailrace.query.streams import select
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import polars as pl
 
     from tailrace.contracts import Engine, Segments, Snapshot
     from tailrace.query.needs import Needs
@@ -42,6 +42,10 @@ class Branch:
         """Return what makes rows of this branch's scans; `kept` are envelope columns to keep."""
         formats = [] if "_format" in kept or not any(isinstance(s, Parsing) for s, _ in self.stages) else ["_format"]
         return Loader(self.scan.fields, self.scan.streams, self.needs, self.scan.formats, (*kept, *formats))
+
+    def reading(self, rest: pl.DataFrame, known: pl.DataFrame) -> Branch:
+        """Return the branch without what is `known` already: segments that hold some of both need a test of streams."""
+        return replace(self, held=rest, foreign=pl.concat([self.foreign, known.select(self.foreign.columns)]))
 
     def run(self, rows: Rows) -> Rows:
         """Run the stages that are left."""

@@ -71,6 +71,10 @@ class Scan:
     line_changed: bool = False
     labels_changed: bool = False
 
+    def certain(self, names: frozenset[str]) -> bool:
+        """Tell whether these labels are columns or streams for sure, so that lines can be grouped in the scan."""
+        return not any(self._hidden(name) and not self._in_all_streams(name) for name in names if name != "detected_level")
+
     def where_line(self, condition: nw.Expr, words: str) -> bool:
         """Filter by the line as it is stored; tell whether that is still what stages see."""
         if self.line_changed:

@@ -78,11 +78,11 @@ class Reading:
             conditions.append((nw.col("_time_ns") >= span.start_ns) & (nw.col("_time_ns") < span.end_ns))
         if streamed:
             needed["_stream"] = pl.String()
-            conditions.append(nw.col("_stream").is_in(branch.scan.streams["_stream"].to_list()))
+            conditions.append(_of_streams(branch.held, segments))
         frame = self.engine.scan(segments, needed)
         if conditions:
             frame = frame.filter(reduce(and_, conditions))
-        return frame.select(*columns) if set(columns) != set(needed) else frame
+        return frame.select(*columns) if columns and set(columns) != set(needed) else frame
 
 
 def _alike(branch: Branch, segments: Segments, span: Span) -> Iterator[tuple[Sequence[str], bool, bool]]:
@@ -96,6 +96,11 @@ def _alike(branch: Branch, segments: Segments, span: Span) -> Iterator[tuple[Seq
     ).filter(~pl.col("outside"))
     for (timed, streamed), group in groups.group_by("timed", "streamed", maintain_order=True):
         yield group["path"].to_list(), bool(timed), bool(streamed)
+
+
+def _of_streams(held: pl.DataFrame, segments: Segments) -> nw.Expr:
+    here = held.filter(pl.col("path").is_in(segments.frame["path"].to_list()))
+    return nw.col("_stream").is_in(here["_stream"].unique().to_list())
 
 
 def _few(segments: Segments) -> Iterator[Segments]:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal
 
 from tailrace.errors import QueryError, TransientError
 from tailrace.limits import ENTRIES_DEFAULT, QUERY_TIMEOUT_S
+from tailrace.query.grid import Grid, aligned, instant
 from tailrace.query.lines import Window, lines
 from tailrace.query.parser import parse
 from tailrace.query.reads import Reading
 from tailrace.query.result import Lines, Series, Stats
+from tailrace.query.series import series
 from tailrace.query.syntax import LogQuery
 
 if TYPE_CHECKING:
@@ -51,15 +53,20 @@ def run(request: Request, table: Table, engine: Engine) -> Lines | Series:
     for _ in range(ATTEMPTS):
         began = time.perf_counter()
         reading = Reading(engine, Stats(), request.timeout_s)
-        snapshot = table.snapshot()
         try:
             if isinstance(query, LogQuery):
                 window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
-                answer: Lines | Series = lines(query, window, snapshot, reading)
+                answer: Lines | Series = lines(query, window, table.snapshot(), reading)
             else:
-                raise QueryError("x")
+                answer = series(query, _grid(request), table.snapshot, reading, ranged=request.step_ns is not None)
         except FileNotFoundError:
             continue
         answer.stats.seconds = time.perf_counter() - began
         return answer
     raise TransientError("segments of the table vanish faster than they can be read; try again")
+
+
+def _grid(request: Request) -> Grid:
+    if request.step_ns is None:
+        return instant(request.end_ns)
+    return aligned(request.start_ns, request.end_ns, request.step_ns)

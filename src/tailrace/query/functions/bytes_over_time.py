@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import polars as pl
+
 if TYPE_CHECKING:
-    from tailrace.query.functions.contract import Input
+    from tailrace.query.functions.contract import Input, Measure
 
 
 class BytesOverTime:
@@ -15,3 +17,9 @@ class BytesOverTime:
     inputs: ClassVar[frozenset[Input]] = frozenset({"lines"})
     grouping: ClassVar[bool] = False
     parameter: ClassVar[str] = ""
+    measure: ClassVar[Measure] = "bytes"
+
+    @staticmethod
+    def value(total: pl.Expr, range_s: float) -> pl.Expr:  # noqa: ARG004 - the contract of range functions
+        """Return the number of bytes."""
+        return total.cast(pl.Float64)

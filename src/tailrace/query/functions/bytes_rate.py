@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from tailrace.query.functions.contract import Input
+    import polars as pl
+
+    from tailrace.query.functions.contract import Input, Measure
 
 
 class BytesRate:
@@ -15,3 +17,9 @@ class BytesRate:
     inputs: ClassVar[frozenset[Input]] = frozenset({"lines"})
     grouping: ClassVar[bool] = False
     parameter: ClassVar[str] = ""
+    measure: ClassVar[Measure] = "bytes"
+
+    @staticmethod
+    def value(total: pl.Expr, range_s: float) -> pl.Expr:
+        """Return bytes per second."""
+        return total / range_s

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from tailrace.query.functions.contract import Input
+    import polars as pl
+
+    from tailrace.query.functions.contract import Input, Measure
 
 
 class Rate:
@@ -15,3 +17,9 @@ class Rate:
     inputs: ClassVar[frozenset[Input]] = frozenset({"lines"})
     grouping: ClassVar[bool] = False
     parameter: ClassVar[str] = ""
+    measure: ClassVar[Measure] = "lines"
+
+    @staticmethod
+    def value(total: pl.Expr, range_s: float) -> pl.Expr:
+        """Return lines per second."""
+        return total / range_s

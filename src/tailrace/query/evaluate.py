@@ -1,0 +1,148 @@
+"""Evaluate a metric query: range aggregations where the data lies, all above them on small frames.
+
+Literals fold before anything is read. `x / 0` and `x % 0` are NaN, `%` takes the sign of its left side. Comparisons filter
+and keep the vector's value; with `bool` they give 1 and 0.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import polars as pl
+
+from tailrace.errors import QueryError
+from tailrace.query import functions, leaf
+from tailrace.query.grid import Cells
+from tailrace.query.needs import Needs
+from tailrace.query.samples import EMPTY, Samples
+from tailrace.query.syntax import (
+    COMPARISONS,
+    Binary,
+    Number,
+    RangeAggregation,
+    Vector,
+    VectorAggregation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tailrace.contracts import Snapshot
+    from tailrace.query.grid import Grid
+    from tailrace.query.reads import Reading
+    from tailrace.query.syntax import Grouping, Metric
+
+Value: TypeAlias = "float | Samples"
+
+_COMPARE: Final[Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Where a query is evaluated: a grid, a table at one version, and a reading."""
+
+    grid: Grid
+    snapshot: Callable[[], Snapshot]  # asked for by range aggregations only: literals touch no storage
+    reading: Reading
+
+    def value(self, metric: Metric) -> Value:
+        """Return the number, or the samples, of an expression."""
+        return self._value(metric, Needs(every=True))
+
+    def _value(self, metric: Metric, needs: Needs) -> Value:
+        if isinstance(metric, Number):
+            return metric.value
+        if isinstance(metric, Vector):
+            steps = pl.int_range(self.grid.points, dtype=pl.Int64, eager=True)
+            return Samples(pl.DataFrame({"step": steps}).with_columns(value=pl.lit(metric.value, pl.Float64)))
+        if isinstance(metric, RangeAggregation):
+            cells = Cells(self.grid, metric.range.range_ns, metric.range.offset_ns)
+            return leaf.samples(metric, needs, cells, self.snapshot(), self.reading)
+        if isinstance(metric, VectorAggregation):
+            return self._aggregate(metric)
+        left, right = self._value(metric.left, Needs(every=True)), self._value(metric.right, Needs(every=True))
+        return _binary(metric, left, right)
+
+    def _aggregate(self, metric: VectorAggregation) -> Samples:
+        function = functions.VECTOR[metric.function]
+        narrow = function.narrows and isinstance(metric.operand, RangeAggregation)
+        operand = self._value(metric.operand, grouped(metric.grouping) if narrow else Needs(every=True))
+        if isinstance(operand, float):
+            raise QueryError(f"`{metric.function}` aggregates series, not a number", hint="write vector(n)")
+        if operand.frame.is_empty():
+            return Samples(EMPTY)
+        return function.apply(operand, metric.grouping, metric.parameter)
+
+
+def grouped(grouping: Grouping | None) -> Needs:
+    """Return the labels that a sum needs of its operand."""
+    if grouping is None:
+        return Needs()
+    return Needs(every=True) if grouping.without else Needs(names=frozenset(grouping.labels))
+
+
+def _binary(metric: Binary, left: Value, right: Value) -> Value:
+    if isinstance(left, float) and isinstance(right, float):
+        frame = pl.select(left=pl.lit(left, pl.Float64), right=pl.lit(right, pl.Float64))
+        return float(frame.select(_operate(metric.op, pl.col("left"), pl.col("right")).cast(pl.Float64)).item())
+    if isinstance(left, float):
+        assert isinstance(right, Samples)
+        return _applied(metric, right, pl.lit(left, pl.Float64), pl.col("value"))
+    if isinstance(right, float):
+        return _applied(metric, left, pl.col("value"), pl.lit(right, pl.Float64))
+    joined = _joined(left, right)
+    done = _applied(metric, joined, pl.col("value"), pl.col("_right"))
+    return Samples(done.frame.drop("_right"))
+
+
+def _applied(metric: Binary, samples: Samples, left: pl.Expr, right: pl.Expr) -> Samples:
+    result = _operate(metric.op, left, right)
+    if metric.op not in COMPARISONS:
+        return samples.with_value(result)
+    if metric.returns_bool:
+        return samples.with_value(result.cast(pl.Float64))
+    return Samples(samples.frame.filter(result))
+
+
+def _joined(left: Samples, right: Samples) -> Samples:
+    """Pair the samples of equal label sets at each point; those without a partner vanish."""
+    labels = sorted({*left.labels, *right.labels})
+    sides = [
+        side.frame.with_columns(pl.lit(None, pl.String).alias(name) for name in labels if name not in side.labels)
+        for side in (left, right)
+    ]
+    frame = sides[0].join(sides[1].rename({"value": "_right"}), on=[*labels, "step"], how="inner", nulls_equal=True)
+    return Samples(frame)
+
+
+def _operate(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    if op in COMPARISONS:
+        return _compare(op, left, right)
+    if op == "+":
+        return left + right
+    if op == "-":
+        return left - right
+    if op == "*":
+        return left * right
+    if op == "/":
+        return pl.when(right == 0).then(math.nan).otherwise(left / right)
+    if op == "%":
+        rest = left.abs() % right.abs()
+        return pl.when(right == 0).then(math.nan).when(left < 0).then(-rest).otherwise(rest)
+    return left.pow(right)
+
+
+def _compare(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """Compare as IEEE does: Polars takes NaN as equal to itself and larger than everything."""
+    nan = left.is_nan() | right.is_nan()
+    return (_COMPARE[op](left, right) & ~nan) | (nan & (op == "!="))

@@ -1,0 +1,100 @@
+"""The evaluation times of a metric query, and which of them a line counts for.
+
+The window of a time T is `(T - range, T]`, moved back by the offset. Times form a grid: the start is rounded down
+and the end up to a multiple of the step. A line counts for the consecutive grid points `lo` to `hi`; there are at most two
+different pairs per step, so grouping by them loses nothing and needs no common divisor of step and range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from tailrace.errors import QueryError
+from tailrace.limits import POINTS_LIMIT
+
+if TYPE_CHECKING:
+    import narwhals as nw
+    import polars as pl
+
+    Column = TypeVar("Column", nw.Expr, pl.Expr)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Evaluation times: `first_ns`, and `points` of them, `step_ns` apart."""
+
+    first_ns: int
+    step_ns: int
+    points: int
+
+    @property
+    def last_ns(self) -> int:
+        """The last evaluation time."""
+        return self.first_ns + (self.points - 1) * self.step_ns
+
+
+def instant(time_ns: int) -> Grid:
+    """Return the grid of one evaluation."""
+    return Grid(time_ns, 1, 1)
+
+
+def aligned(start_ns: int, end_ns: int, step_ns: int) -> Grid:
+    """Return the grid of a range query; refuse more points than `limits.POINTS_LIMIT`.
+
+    >>> aligned(61, 119, 60)
+    Grid(first_ns=60, step_ns=60, points=2)
+    """
+    if step_ns <= 0:
+        raise QueryError("the step must be longer than nothing")
+    first, last = start_ns // step_ns, -(-end_ns // step_ns)
+    if last - first + 1 > POINTS_LIMIT:
+        hint = "ask for a longer step or less time"
+        raise QueryError(f"the query has {last - first + 1} points per series, {POINTS_LIMIT} are allowed", hint=hint)
+    return Grid(first * step_ns, step_ns, last - first + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """How the lines of one range aggregation fall on a grid."""
+
+    grid: Grid
+    range_ns: int
+    offset_ns: int
+
+    @property
+    def start_ns(self) -> int:
+        """The first time that counts."""
+        return self.grid.first_ns - self.range_ns - self.offset_ns + 1
+
+    @property
+    def end_ns(self) -> int:
+        """The first time that does not count any more."""
+        return self.grid.last_ns - self.offset_ns + 1
+
+    @property
+    def whole(self) -> bool:
+        """Whether every line between start and end counts for every point: there is just one."""
+        return self.grid.points == 1
+
+    @property
+    def even(self) -> bool:
+        """Whether every line counts for the same number of points, so that `low` says all."""
+        return self.range_ns % self.grid.step_ns == 0
+
+    def keys(self, time: Column) -> list[Column]:
+        """Return what tells apart lines that count for different points: `lo`, and `hi` where `lo` does not say it."""
+        if self.whole:
+            return []
+        low = self.low(time).alias("lo")
+        return [low] if self.even else [low, self.high(time).alias("hi")]
+
+    def low(self, time: Column) -> Column:
+        """Return the first grid point of a line, perhaps before the grid."""
+        ahead = self.offset_ns - self.grid.first_ns + self.grid.step_ns - 1
+        return (time + ahead) // self.grid.step_ns
+
+    def high(self, time: Column) -> Column:
+        """Return the last grid point of a line, perhaps behind the grid."""
+        ahead = self.offset_ns - self.grid.first_ns + self.range_ns - 1
+        return (time + ahead) // self.grid.step_ns

@@ -1,0 +1,177 @@
+"""Range aggregations: totals of lines per window, grouped where the data lies.
+
+Three ways, cheapest first, mixed freely within one query:
+
+1. a stream of a segment that counts as a whole for the same points is answered from `Segments.streams`, unread;
+2. lines that the scan can filter and group by columns are grouped in the scan;
+3. the rest is read in pieces, runs through the stages that are left, and each piece is grouped at once.
+
+Totals add up over pieces, segments and branches, so they are summed last; then windows are laid over them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import narwhals as nw
+import polars as pl
+
+from tailrace.errors import QueryError
+from tailrace.limits import LABEL_SETS
+from tailrace.query import functions
+from tailrace.query.plan import plan
+from tailrace.query.reads import Span
+from tailrace.query.rows import DETAILS, ERROR
+from tailrace.query.samples import EMPTY, LABEL, Samples
+from tailrace.query.windows import spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tailrace.contracts import Segments, Snapshot
+    from tailrace.query.grid import Cells
+    from tailrace.query.needs import Needs
+    from tailrace.query.plan import Branch
+    from tailrace.query.reads import Reading
+    from tailrace.query.rows import Rows
+    from tailrace.query.syntax import RangeAggregation
+
+CELL: Final = ("lo", "hi")
+TOTALS: Final = ("lines", "bytes")
+MERGE_ROWS: Final = 500_000
+"""Rows of totals that are gathered before equal ones are summed."""
+
+
+def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot: Snapshot, reading: Reading) -> Samples:
+    """Evaluate a range aggregation; its series are told apart by the labels of `needs` only."""
+    function = functions.RANGE[aggregation.function]
+    sized = function.measure == "bytes"
+    log = aggregation.range.log
+    found = plan(log, needs.plus(line=sized), cells.start_ns, cells.end_ns, snapshot, reading.engine)
+    gathered: list[pl.DataFrame] = []
+    for branch in found.branches:
+        for piece in _branch(branch, needs, cells, reading, sized=sized):
+            gathered.append(piece)
+            if sum(one.height for one in gathered) > MERGE_ROWS:
+                gathered = [_merged(gathered)]
+                _bounded(gathered[0], LABEL_SETS)
+    if not gathered:
+        return Samples(EMPTY)
+    totals = _merged(gathered)
+    _bounded(totals, LABEL_SETS)
+    windows = spread(totals, cells)
+    value = function.value(pl.col(function.measure), aggregation.range.range_ns / 1e9)
+    labels = [column for column in windows.columns if column.startswith(LABEL)]
+    return Samples(windows.select(*labels, "step", value=value.cast(pl.Float64)))
+
+
+def _branch(branch: Branch, needs: Needs, cells: Cells, reading: Reading, *, sized: bool) -> Iterator[pl.DataFrame]:
+    """Return the totals of a branch, in pieces."""
+    segments = branch.segments
+    columns = branch.loader().columns()
+    if not branch.stages and not branch.scan.conditions and set(columns) <= {"_stream", *(["_line"] if sized else [])}:
+        known, segments, branch = _from_statistics(branch, cells)
+        if known.height:
+            yield _labelled(branch, needs, known)
+    span = Span(cells.start_ns, cells.end_ns)
+    if branch.stages or sized or needs.every or not branch.scan.certain(needs.names):
+        yield from _by_rows(branch, segments, span, needs, cells, reading, sized=sized)
+    else:
+        yield from _by_scan(branch, segments, span, needs, cells, reading)
+
+
+def _from_statistics(branch: Branch, cells: Cells) -> tuple[pl.DataFrame, Segments, Branch]:
+    """Return totals of what counts as a whole, the segments that must be read all the same, and the branch for them."""
+    first, last = pl.col("min_time_ns"), pl.col("max_time_ns")
+    inside = (first >= cells.start_ns) & (last < cells.end_ns)
+    if not cells.whole:
+        inside &= pl.all_horizontal(low == high for low, high in zip(cells.keys(first), cells.keys(last), strict=True))
+    held = branch.held.with_columns(_inside=inside)
+    known = held.filter("_inside")
+    rest = held.filter(~pl.col("_inside"))
+    totals = known.select("_stream", *cells.keys(first), lines=pl.col("rows").cast(pl.Int64), bytes="line_bytes")
+    segments = branch.segments.only(rest["path"].unique().to_list())
+    return totals, segments, branch.reading(rest, known)
+
+
+def _by_scan(
+    branch: Branch, segments: Segments, span: Span, needs: Needs, cells: Cells, reading: Reading
+) -> Iterator[pl.DataFrame]:
+    """Group in the scan, by columns of the table."""
+    columns = branch.loader().columns()
+    timed = {} if cells.whole else {"_time_ns": pl.Int64()}
+    time = nw.col("_time_ns")
+    for scan in reading.scans(branch, segments, span, columns | timed):
+        if cells.whole and not columns:
+            totals = reading.engine.collect(scan.select(lines=nw.len()))
+        else:
+            keyed = scan.select(*columns, *cells.keys(time))
+            totals = reading.engine.collect(keyed.group_by(keyed.collect_schema().names()).agg(lines=nw.len()))
+        counts = totals.with_columns(pl.col("lines").cast(pl.Int64), bytes=pl.lit(0, pl.Int64))
+        yield _labelled(branch, needs, counts)
+
+
+def _by_rows(
+    branch: Branch,
+    segments: Segments,
+    span: Span,
+    needs: Needs,
+    cells: Cells,
+    reading: Reading,
+    *,
+    sized: bool,
+) -> Iterator[pl.DataFrame]:
+    """Read piece by piece, run the stages that are left, group each piece."""
+    loader = branch.loader() if cells.whole and not branch.stages else branch.loader(("_time_ns",))
+    size = pl.col("_line").str.len_bytes().sum().cast(pl.Int64) if sized else pl.lit(0, pl.Int64)
+    time = pl.col("_time_ns")
+    columns = loader.columns() or {"_time_ns": pl.Int64()}
+    for scan in reading.scans(branch, segments, span, columns):
+        for batch in reading.engine.batches(scan):
+            reading.check()
+            rows = branch.run(loader.rows(batch))
+            _refuse_errors(rows, needs)
+            names = [name for name in rows.names() if needs.every or name in needs.names]
+            labels = [rows.label(name).alias(LABEL + name) for name in names]
+            keyed = rows.frame.select(*labels, *cells.keys(time), *(["_line"] if sized else []), _one=pl.lit(1, pl.Int64))
+            keys = [column for column in keyed.columns if column not in ("_line", "_one")]
+            totals = [pl.col("_one").sum().alias("lines"), size.alias("bytes")]
+            yield keyed.group_by(keys).agg(totals) if keys else keyed.select(totals)
+
+
+def _labelled(branch: Branch, needs: Needs, totals: pl.DataFrame) -> pl.DataFrame:
+    """Turn columns of the table into labels."""
+    kept = [column for column in (*CELL, *TOTALS) if column in totals.columns]
+    rows = branch.loader(kept).rows(totals)
+    names = [name for name in rows.names() if needs.every or name in needs.names]
+    return rows.frame.select(*(rows.label(name).alias(LABEL + name) for name in names), *kept)
+
+
+def _refuse_errors(rows: Rows, needs: Needs) -> None:
+    """Refuse lines with errors: a number made of them would be wrong, unless the query counts errors."""
+    if ERROR in needs.names:
+        return
+    errors = rows.errors()
+    if errors.height:
+        kind, details = errors.select(rows.label(ERROR), rows.label(DETAILS).alias("_details")).row(0)
+        raise QueryError(
+            f"pipeline error: {kind}: {details}",
+            hint='leave such lines out with | __error__="" after the stage that fails',
+        )
+
+
+def _merged(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Sum equal cells."""
+    whole = pl.concat(pieces, how="diagonal")
+    keys = [column for column in whole.columns if column not in TOTALS]
+    sums = [pl.col(total).sum() for total in TOTALS]
+    return (whole.group_by(keys).agg(sums) if keys else whole.select(sums)).filter(pl.col("lines") > 0)
+
+
+def _bounded(totals: pl.DataFrame, limit: int) -> None:
+    labels = [column for column in totals.columns if column.startswith(LABEL)]
+    if labels and totals.height > limit and totals.select(labels).n_unique() > limit:
+        raise QueryError(
+            f"the query makes more than {limit} series before it aggregates them",
+            hint="group by few labels: sum by (…) (…)",
+        )

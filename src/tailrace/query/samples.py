@@ -1,0 +1,58 @@
+"""Samples on a grid: what functions and operators of metric queries work on.
+
+A frame with one row per series and grid point: `step` (index of the point), `value`, and one String
+column `label.<name>` per label, null where the series lacks it. Small: it was aggregated where the data lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from tailrace.query.syntax import Grouping
+
+LABEL: Final = "label."
+EMPTY: Final = pl.DataFrame(schema={"step": pl.Int64, "value": pl.Float64})
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The samples of some series."""
+
+    frame: pl.DataFrame
+
+    @property
+    def labels(self) -> list[str]:
+        """The label columns, sorted."""
+        return sorted(column for column in self.frame.columns if column.startswith(LABEL))
+
+    def with_value(self, value: pl.Expr) -> Samples:
+        """Return the samples with other values."""
+        return Samples(self.frame.with_columns(value.alias("value")))
+
+    def groups(self, grouping: Grouping | None) -> list[str]:
+        """Return the label columns that name the groups of an aggregation."""
+        if grouping is None:
+            return []
+        listed = {LABEL + name for name in grouping.labels}
+        return [column for column in self.labels if (column in listed) != grouping.without]
+
+    def grouped(self, grouping: Grouping | None, value: pl.Expr) -> Samples:
+        """Aggregate each group of series at each point."""
+        keys = self.groups(grouping)
+        return Samples(self.frame.group_by(*keys, "step").agg(value.cast(pl.Float64).alias("value")))
+
+    def ranked(self, grouping: Grouping | None, count: int, *, largest: bool) -> Samples:
+        """Keep the `count` largest or smallest series of each group at each point; NaN loses, ties go by label set."""
+        order = self.frame.sort(
+            pl.col("value").is_nan(),
+            pl.col("value") * (-1 if largest else 1),
+            *self.labels,
+            nulls_last=False,
+            maintain_order=True,
+        )
+        keys = self.groups(grouping)
+        return Samples(order.group_by("step", *keys, maintain_order=True).head(count).select(self.frame.columns))
