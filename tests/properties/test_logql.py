@@ -118,6 +118,18 @@ def test_print_then_parse_gives_the_same_tree(query):
     assert str(parse(text)) == text
 
 
+arithmetic = st.recursive(
+    st.integers(-3, 3).map(lambda n: Number(float(n))),
+    lambda inner: st.builds(Binary, st.sampled_from(["^", "-", "*", "=="]), inner, inner),
+    max_leaves=6,
+)
+
+
+@given(arithmetic)
+def test_parentheses_stand_where_they_matter(query):
+    assert parse(str(query)) == query
+
+
 @given(logs | metrics, st.data())
 def test_space_and_comments_mean_nothing(query, data):
     loose = "".join(token.text + data.draw(space) for token in tokens(str(query)))
