@@ -38,7 +38,7 @@ _PROMETHEUS: Final = re.compile(
 _PROMETHEUS_UNITS: Final = ("y", "w", "d", "h", "m", "s", "ms")
 _GO_PART: Final = re.compile(r"(\d+\.?\d*|\.\d+)([a-zµμ]+)", re.ASCII)
 _GO_UNITS: Final = frozenset({"ns", "us", "µs", "μs", "ms", "s", "m", "h"})
-_GO_INT: Final = re.compile(r"0[xX](?:_?[0-9a-fA-F])+|0[oO]?(?:_?[0-7])+|0[bB](?:_?[01])+|0|[1-9](?:_?\d)*", re.ASCII)
+_GO_INT: Final = re.compile(r"0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|0|[1-9](?:_?\d)*", re.ASCII)
 _GO_FLOAT: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _HEX_FLOAT: Final = re.compile(r"[+-]?0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*[pP][+-]?\d+", re.ASCII)
 _LABEL_FLOAT: Final = re.compile(
@@ -55,13 +55,14 @@ _POWERS: Final = "kmgtpe"
 def number(text: str) -> float | None:
     """Read an unsigned Go integer or float; None when it is none or too large for a float.
 
+    A leading zero alone does not make it octal: Loki reads `010` as ten.
+
     >>> number("5"), number(".5"), number("1e3"), number("0x10"), number("5m")
     (5.0, 0.5, 1000.0, 16.0, None)
     """
     if _GO_INT.fullmatch(text):
-        octal = len(text) > 1 and text[0] == "0" and text[1] not in "xXbBoO"
         try:
-            return float(int("0o" + text[1:].lstrip("_") if octal else text, 0))
+            return float(int(text, 0))
         except OverflowError:
             return None
     if _GO_FLOAT.fullmatch(text):
