@@ -15,6 +15,7 @@ schema over all rows (three times slower).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -151,7 +152,7 @@ _KEY_BLANK: Final = r'"[ \t\r]+:'
 
 def _suspects(text: pl.Series, decoded: pl.DataFrame, node: Node) -> pl.Series:
     """Return which rows may have lost something: keys in the text against keys that came out, and known traps."""
-    found, doubts = _came_out(decoded.get_columns(), node)
+    found, doubts = _came_out(text, decoded.get_columns(), node)
     frame = pl.DataFrame({"text": text, "found": found})
     line = pl.col("text")
     seen = frame.select(
@@ -178,11 +179,11 @@ def _suspects(text: pl.Series, decoded: pl.DataFrame, node: Node) -> pl.Series:
     if traps:
         short = short | frame.select(pl.any_horizontal(traps)).to_series()
     for doubt in doubts:
-        short = short | (frame.select(doubt & _ambiguous(line)).to_series() if doubt.name == "inner" else doubt)
+        short = short | doubt
     return short
 
 
-def _came_out(columns: list[pl.Series], node: Node) -> tuple[pl.Series, list[pl.Series]]:
+def _came_out(text: pl.Series, columns: list[pl.Series], node: Node) -> tuple[pl.Series, list[pl.Series]]:
     """Return how many keys of each row came out, and rows that a count cannot judge."""
     full = 0
     counts: list[pl.Series] = []
@@ -193,7 +194,7 @@ def _came_out(columns: list[pl.Series], node: Node) -> tuple[pl.Series, list[pl.
         else:
             counts.append(series.is_not_null().cast(pl.Int64))
         if isinstance(child, Node):
-            inner, more = _came_out(series.struct.unnest().get_columns(), child)
+            inner, more = _came_out(text, series.struct.unnest().get_columns(), child)
             counts.append(inner)
             doubts += [*more, series.is_not_null() & (inner == 0)]
         elif child.nested and child.kind != "empty":
@@ -201,8 +202,14 @@ def _came_out(columns: list[pl.Series], node: Node) -> tuple[pl.Series, list[pl.
                 _KEY_END_ESCAPED, literal=True
             )
             nested = series.str.contains(r"^\s*[\[{]")
-            counts.append((inner * nested).cast(pl.Int64).fill_null(0))
-            doubts.append(nested.fill_null(value=False).alias("inner"))
+            inner = (inner * nested).cast(pl.Int64).fill_null(0)
+            counts.append(inner)
+            if (inner > 0).any():
+                doubts.append((inner > 0) & _bad_keys(text, series))
+            # The reader writes control characters inside arrays unescaped: that is no JSON text any more.
+            doubts.append(series.str.contains(r"[\x00-\x1f]").fill_null(value=False))
+            if nested.any():
+                doubts.append(_look_alike(text, child.path[-1], nested))
         else:
             doubts += _doubts(series, child)
     total = pl.select(pl.lit(full, pl.Int64)).to_series().new_from_index(0, len(columns[0]))
@@ -233,13 +240,18 @@ def _inner_nulls(columns: list[pl.Series], node: Node) -> pl.Series:
     return total
 
 
-def _ambiguous(line: pl.Expr) -> pl.Expr:
-    r"""Tell whether JSON text of an array may not be trusted.
+def _bad_keys(text: pl.Series, series: pl.Series) -> pl.Series:
+    """Return the rows whose JSON text has keys with escapes: the reader writes keys without escaping them."""
+    return text.str.contains(r'\\[^"]+":') | series.str.json_path_match("$").is_null()
 
-    With an escaped quote in the line it may be a string that only looks like an array; control characters
-    (escaped in the line) come out of the reader unescaped.
+
+def _look_alike(text: pl.Series, key: str, nested: pl.Series) -> pl.Series:
+    """Return the rows where a member is a string that looks like JSON text: its keys must not be counted.
+
+    A key that JSON can write in several ways is looked for under any name.
     """
-    return line.str.contains(r'\\(?:"|[bf]|u00[01])')
+    name = key if re.fullmatch(r"[A-Za-z0-9_@-]+", key) else '[^"]*'
+    return text.str.contains(rf'{name}":\s*"\s*[\[{{]') & nested.fill_null(value=False)
 
 
 def _nulls(line: pl.Expr, *, escapes: bool) -> pl.Expr:
