@@ -6,10 +6,9 @@ every stream, a regex that the engine cannot run, parameters and groupings that 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from tailrace.query import functions, matchers
+from tailrace.query import functions, matchers, regexes
 from tailrace.query.cursor import Source
 from tailrace.query.syntax import Binary, LogQuery, Number, RangeAggregation, Vector, VectorAggregation
 
@@ -57,12 +56,7 @@ def accepts_empty(matcher: Matcher) -> bool:
     """Tell whether a stream without the label passes."""
     if matcher.op in ("=", "!="):
         return (matcher.value == "") == (matcher.op == "=")
-    # a valid pattern of the engine; Python reads the ones that differ (`\\pL`) as an error: they match some letter
-    try:
-        found = re.fullmatch(matcher.value, "") is not None
-    except re.error:
-        found = False
-    return found == (matcher.op == "=~")
+    return regexes.matches_empty(matcher.value) == (matcher.op == "=~")
 
 
 def _range(query: RangeAggregation, source: Source) -> None:

@@ -41,6 +41,12 @@ def problem(pattern: str) -> tuple[int, str] | None:
     return None
 
 
+@lru_cache(maxsize=1024)
+def matches_empty(pattern: str) -> bool:
+    """Tell whether a pattern, anchored, matches the empty value."""
+    return bool(pl.Series([""]).str.contains(anchored(pattern)).item())
+
+
 def check(pattern: str, at: int, source: Source) -> None:
     """Refuse a pattern, written as the string literal at `at`, that the engine cannot run."""
     found = problem(pattern)
