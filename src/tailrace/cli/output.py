@@ -26,10 +26,12 @@ def write(text: str) -> None:
 
 
 def write_bytes(data: bytes) -> None:
-    """Print bytes as they are, at once."""
+    """Print bytes as they are, at once, all of them: without a buffer (PYTHONUNBUFFERED) a pipe takes only a part."""
+    rest = memoryview(data)
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        while rest:
+            rest = rest[sys.stdout.buffer.write(rest) or 0 :]
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

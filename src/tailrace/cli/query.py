@@ -28,9 +28,12 @@ def query(
         typer.Option("--step", metavar="1m", help="One point per step, for metric queries. (default: one, at the end)"),
     ] = None,
     direction: Annotated[
-        options.Direction, typer.Option("--direction", help="Newest first, or oldest first.")
+        options.Direction,
+        typer.Option("--direction", metavar="backward|forward", help="Newest first, or oldest first."),
     ] = "backward",
-    form: Annotated[Output, typer.Option("--output", "-o", help="Format of the answer.")] = "text",
+    form: Annotated[
+        Output, typer.Option("--output", "-o", metavar="text|jsonl|raw|csv|parquet", help="Format of the answer.")
+    ] = "text",
     data: options.Data = None,
     url: options.Url = None,
 ) -> None:
@@ -42,11 +45,11 @@ def query(
 
         tailrace query '{service_name="nginx"} |= "timeout"'
 
-        tailrace query '{host=~".+"} | status >= 500' --since 1h --limit 0 --output jsonl
+        tailrace query '{host=~".+"} | status >= 500' --since 1h -o jsonl
 
-        tailrace query 'sum by (level) (count_over_time({host=~".+"}[1m]))' --since 1h --step 1m
+        tailrace query 'sum(rate({host=~".+"}[1m]))' --since 1h --step 1m
 
-        tailrace query '{host=~".+"}' --data ./data --direction forward --output parquet > lines.parquet
+        tailrace query '{host=~".+"}' --limit 0 -o parquet > lines.parquet
     """
     from tailrace.cli.question import question
 

@@ -20,7 +20,9 @@ POLL_S = 0.25
 
 def tail(
     logql: Annotated[str, typer.Argument(metavar="LOGQL", help="A log query.")],
-    form: Annotated[TailOutput, typer.Option("--output", "-o", help="Format of the lines.")] = "text",
+    form: Annotated[
+        TailOutput, typer.Option("--output", "-o", metavar="text|jsonl|raw", help="Format of the lines.")
+    ] = "text",
     data: options.Data = None,
     url: options.Url = None,
 ) -> None:
@@ -30,7 +32,7 @@ def tail(
 
         tailrace tail '{service_name="nginx"} | status >= 500'
 
-        tailrace tail '{host=~".+"}' --url http://127.0.0.1:9080 --output jsonl
+        tailrace tail '{host=~".+"}' --url http://127.0.0.1:9080 -o jsonl
     """
     from tailrace.cli import folder
 

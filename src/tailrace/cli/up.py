@@ -37,7 +37,7 @@ def up(
 
         tailrace up /var/log/nginx /srv/app/logs
 
-        tailrace up --config tailrace.yaml --data /srv/tailrace --listen 127.0.0.1:9081
+        tailrace up --config tailrace.yaml --listen 127.0.0.1:9081
     """
     from tailrace.cli.paths import absolute, missing
     from tailrace.config.load import load
