@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 from fastapi import APIRouter
+from starlette.datastructures import QueryParams
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
@@ -24,7 +25,7 @@ from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request, run
 from tailrace.query.syntax import LogQuery
 from tailrace.web.parameters import direction, integer, parameters, query_text
-from tailrace.web.ranges import HOUR_NS, grid, step_ns, time_range
+from tailrace.web.ranges import HOUR_NS, step_ns, time_range
 from tailrace.web.services import Services
 from tailrace.web.times import time_ns
 from tailrace.web.work import Work
@@ -57,7 +58,7 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
             raise QueryError("log queries are not supported as an instant query type, use query_range instead")
         at_ns = time_ns(given["time"], "time") if given.get("time") else services.clock.now_ns()
         limit = integer(given, "limit", limits.ENTRIES_DEFAULT)
-        asked = Request(text, at_ns, at_ns, None, limit, direction(given), limits.QUERY_TIMEOUT_S)
+        asked = Request(text, at_ns, at_ns, None, limit, direction(given))
         result = await work.run(request, lambda: run(asked, services.table, services.engine))
         return answer(result, request)
 
@@ -125,20 +126,18 @@ def _add_status(router: APIRouter) -> None:
             return JSONResponse({"status": "invalid-query", "error": error.one_line()}, 400)
 
 
-def range_request(given: Mapping[str, str], now_ns: int) -> Request:
-    """Return the request of `query_range` parameters: limits checked, metric queries on the step's grid."""
+def range_request(given: QueryParams, now_ns: int) -> Request:
+    """Return the request of `query_range` parameters: limits checked."""
     text = query_text(given)
     start_ns, end_ns = time_range(given, now_ns)
     limit, towards = integer(given, "limit", limits.ENTRIES_DEFAULT), direction(given)
     if not isinstance(parser.parse(text), LogQuery):
-        step = step_ns(given, start_ns, end_ns)
-        start_ns, end_ns = grid(start_ns, end_ns, step)
-        return Request(text, start_ns, end_ns, step, 0, towards, limits.QUERY_TIMEOUT_S)
+        return Request(text, start_ns, end_ns, step_ns(given, start_ns, end_ns), 0, towards)
     if not 0 < limit <= limits.ENTRIES_LIMIT:
         raise QueryError(f"limit={limit} must lie between 1 and {limits.ENTRIES_LIMIT}")
     if given.get("interval") not in {None, "", "0", "0s"}:
         raise QueryError("interval is not supported", hint="leave it out, or count with count_over_time")
-    return Request(text, start_ns, end_ns, None, limit, towards, limits.QUERY_TIMEOUT_S)
+    return Request(text, start_ns, end_ns, None, limit, towards)
 
 
 def answer(result: Lines | Series, request: HttpRequest) -> Response:

@@ -85,7 +85,7 @@ def _asked(given: QueryParams, now_ns: int) -> Request:
         raise QueryError("step must be more than zero")
     if isinstance(parser.parse(text), LogQuery):
         step = None
-    return Request(text, start_ns, end_ns, step, limit, direction(given), limits.QUERY_TIMEOUT_S)
+    return Request(text, start_ns, end_ns, step, limit, direction(given))
 
 
 def _output(given: QueryParams) -> str:

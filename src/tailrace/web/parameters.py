@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
@@ -49,9 +50,12 @@ def query_text(given: QueryParams) -> str:
     return text
 
 
-def direction(given: QueryParams) -> str:
+def direction(given: QueryParams) -> Literal["backward", "forward"]:
     """Return `backward` or `forward`."""
-    text = (given.get("direction") or "backward").lower()
-    if text not in {"backward", "forward"}:
-        raise QueryError(f"direction={text[:40]!r} is not known", hint="backward or forward")
-    return text
+    match (given.get("direction") or "backward").lower():
+        case "backward":
+            return "backward"
+        case "forward":
+            return "forward"
+        case other:
+            raise QueryError(f"direction={other[:40]!r} is not known", hint="backward or forward")

@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from tailrace.errors import DataError
 
@@ -59,7 +59,8 @@ def from_json(body: bytes) -> Entries:
         where = f"streams[{number}]"
         if not isinstance(stream, dict):
             raise DataError(f"{where} is no object")
-        values = stream.get("values") or []
+        values = stream.get("values")
+        values = [] if values is None else values
         if not isinstance(values, list):
             raise DataError(f"{where}.values is no list")
         entries.streams.append(_json_labels(stream.get("stream"), where))
@@ -79,10 +80,10 @@ def _json_labels(labels: object, where: str) -> dict[str, str]:
     return labels
 
 
-def _json_values(entries: Entries, values: list[object], where: str) -> None:
+def _json_values(entries: Entries, values: list[Any], where: str) -> None:  # Any: JSON as it came, checked here
     try:
-        times = [value[0] for value in values]  # type: ignore[index]  # TypeError is the check
-        lines = [value[1] for value in values]  # type: ignore[index]
+        times = [value[0] for value in values]
+        lines = [value[1] for value in values]
     except (TypeError, IndexError, KeyError):
         raise DataError(f'{where}.values: an entry is not ["<nanoseconds>", "<line>"]') from None
     if set(map(type, values)) - {list}:
@@ -91,16 +92,16 @@ def _json_values(entries: Entries, values: list[object], where: str) -> None:
         raise DataError(f"{where}.values: a time is not a string of nanoseconds")
     if set(map(type, lines)) - {str}:
         raise DataError(f"{where}.values: a line is no string")
-    if max(map(len, values), default=0) > 2:  # type: ignore[arg-type]  # noqa: PLR2004  time, line, metadata
+    if max(map(len, values), default=0) > 2:  # noqa: PLR2004  time, line, metadata
         _json_metadata(entries, values, where)
-    entries.times += times  # type: ignore[arg-type]  # all of one kind within a request
+    entries.times += times
     entries.lines += lines
 
 
-def _json_metadata(entries: Entries, values: list[list[object]] | list[object], where: str) -> None:
+def _json_metadata(entries: Entries, values: list[Any], where: str) -> None:  # Any: as above
     first = len(entries.lines)
     for row, value in enumerate(values, first):
-        metadata = value[2] if len(value) > 2 else None  # type: ignore[index,arg-type]  # noqa: PLR2004
+        metadata = value[2] if len(value) > 2 else None  # noqa: PLR2004  time, line, metadata
         if metadata is None:
             continue
         if not isinstance(metadata, dict) or set(map(type, metadata.values())) - {str}:

@@ -160,8 +160,8 @@ def _with_level(frame: pl.DataFrame) -> pl.DataFrame:
     """Set `_level`: from the labels, else metadata, else a level member in the line, else its first level word."""
     named = [pl.col(name) for name in LEVEL_NAMES if name in frame.columns]
     found = level.from_value(frame.select(pl.coalesce("_level", *named).alias("_level")).to_series())
-    line = frame["_line"]
-    for read in (lambda: level.from_value(line.str.extract(_MEMBER, 1)), lambda: level.from_text(line)):
-        if found.null_count():
-            found = found.zip_with(found.is_not_null(), read())
+    if found.null_count():
+        found = found.zip_with(found.is_not_null(), level.from_value(frame["_line"].str.extract(_MEMBER, 1)))
+    if found.null_count():
+        found = found.zip_with(found.is_not_null(), level.from_text(frame["_line"]))
     return frame.with_columns(found.alias("_level"))

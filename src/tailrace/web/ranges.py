@@ -1,4 +1,4 @@
-"""Time range and step of a request, with the defaults and the grid of Loki's API."""
+"""Time range and step of a request, with the defaults of Loki's API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Final
 
 from starlette.datastructures import QueryParams
 
-from tailrace import limits
 from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError
 from tailrace.web.times import duration_ns, time_ns
@@ -34,16 +33,3 @@ def step_ns(given: QueryParams, start_ns: int, end_ns: int) -> int:
     if step <= 0:
         raise QueryError("step must be more than zero")
     return step
-
-
-def grid(start_ns: int, end_ns: int, step: int) -> tuple[int, int]:
-    """Return the range on the step's grid since the epoch: start rounded down, end up; refuse too many points.
-
-    All pieces of a chart lie on one grid, so that a time that is asked for twice gets one value.
-    """
-    start, end = start_ns // step * step, -(-end_ns // step) * step
-    if (end - start) // step + 1 > limits.POINTS_LIMIT + 1:
-        raise QueryError(
-            f"more than {limits.POINTS_LIMIT} points per series", hint="ask for a shorter range or a longer step"
-        )
-    return start, end

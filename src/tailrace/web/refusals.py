@@ -17,7 +17,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from tailrace.errors import DataError, QueryError, TailraceError, TransientError
+from tailrace.errors import DataError, QueryError, QueryTimeout, TailraceError, TransientError
 from tailrace.web.headers import HEADERS
 
 RETRY_AFTER_S: Final = 5
@@ -56,6 +56,8 @@ def _status(error: Exception) -> tuple[int, dict[str, str]]:
     match error:
         case Refused():
             return error.status, dict(error.headers)
+        case QueryTimeout():
+            return 504, {}
         case QueryError() | DataError():
             return 400, {}
         case TimeoutError():

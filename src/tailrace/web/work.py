@@ -38,12 +38,12 @@ class Work:
         future = self._pool.submit(ask)
         future.add_done_callback(lambda _: self._room.release())
         waited = asyncio.wrap_future(future)
-        gone = asyncio.ensure_future(_gone(request))
+        gone: asyncio.Future[None] = asyncio.ensure_future(_gone(request))
         try:
-            done, _ = await asyncio.wait({waited, gone}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            if waited in done:
+            await asyncio.wait((waited, gone), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if waited.done():
                 return waited.result()
-            if gone in done:
+            if gone.done():
                 raise Refused(499, "the client went away")
             raise TimeoutError(f"the query was given up after {timeout_s:g} s; ask for a shorter range")
         finally:

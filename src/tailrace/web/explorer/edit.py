@@ -13,7 +13,7 @@ from tailrace.errors import QueryError
 from tailrace.query import parser
 from tailrace.query.lexer import quote
 from tailrace.query.stages.line_filter import LineFilter
-from tailrace.query.syntax import LogQuery, Matcher, Selector, Stage
+from tailrace.query.syntax import LogQuery, Matcher, Selector
 
 _ANYTHING: Final = (".+", ".*")
 
@@ -38,11 +38,8 @@ def edited(query: str, clicked: str, keep: bool) -> str:
 
 def needles(query: LogQuery) -> list[str]:
     """Return the texts that lines were searched for, to mark them."""
-    return [needle.text for stage in query.stages if _searches(stage) for needle in stage.needles if needle.text]
-
-
-def _searches(stage: Stage) -> bool:
-    return isinstance(stage, LineFilter) and stage.op == "|="
+    filters = (stage for stage in query.stages if isinstance(stage, LineFilter) and stage.op == "|=")
+    return [needle.text for one in filters for needle in one.needles if needle.text]
 
 
 def _with_matcher(selector: Selector, name: str, value: str, keep: bool) -> Selector:

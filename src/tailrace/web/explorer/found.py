@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from tailrace import limits
+from tailrace.errors import QueryError
 from tailrace.query import labels
 from tailrace.query.result import META, PARSED, STREAM, Lines, Series
 from tailrace.query.run import Request, run
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tailrace.query.syntax import LogQuery
     from tailrace.web.services import Services
 
+Direction = Literal["backward", "forward"]
 NEAREST_TIMEOUT_S: Final = 3.0
 FACET_VALUES: Final = 10
 FIRST_NS: Final = -(2**62)
@@ -62,9 +63,11 @@ class Facet:
     more: int  # values that are not listed
 
 
-def ask(services: Services, query: str, start_ns: int, end_ns: int, limit: int, direction: str = "backward") -> Lines:
+def ask(
+    services: Services, query: str, start_ns: int, end_ns: int, limit: int, direction: Direction = "backward"
+) -> Lines:
     """Run a log query."""
-    request = Request(query, start_ns, end_ns, None, limit, direction, limits.QUERY_TIMEOUT_S)
+    request = Request(query, start_ns, end_ns, None, limit, direction)
     return _lines(run(request, services.table, services.engine))
 
 
@@ -138,45 +141,60 @@ def rows_of(frame: pl.DataFrame) -> list[Row]:
 def bars(services: Services, log: LogQuery, start_ns: int, end_ns: int) -> list[histogram.Bar]:
     """Return the counts by level on the grid of the range."""
     grid = histogram.grid(start_ns, end_ns)
-    # a point at T counts (T - step, T]: evaluated 1 ns before each mark it counts [mark - step, mark)
-    first, last = grid.start_ns + grid.step_ns - 1, grid.end_ns - 1
-    request = Request(
-        histogram.query(log, grid.step_ns), first, last, grid.step_ns, 0, "forward", limits.QUERY_TIMEOUT_S
-    )
-    return histogram.bars(_series(run(request, services.table, services.engine)), grid)
+    asked = Request(histogram.query(log, grid.step_ns), grid.start_ns + grid.step_ns, grid.end_ns, grid.step_ns)
+    return histogram.bars(_series(run(asked, services.table, services.engine)), grid)
 
 
 def facets(services: Services, log: LogQuery, start_ns: int, end_ns: int) -> list[Facet]:
-    """Return the stream labels of the lines that fit, with counts; labels with many values first."""
+    """Return the stream labels of the lines that fit, with counts; labels with several values first."""
     names = labels.label_names(services.table, start_ns, end_ns, str(log.selector))
-    if not names or end_ns <= start_ns:
+    if not names:
         return []
-    text = histogram.query(log, end_ns - start_ns, ", ".join(names))
-    request = Request(text, end_ns - 1, end_ns - 1, None, 0, "forward", limits.QUERY_TIMEOUT_S)
-    answer = _series(run(request, services.table, services.engine))
-    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
-    for series, value in answer.frame.select("series", "value").iter_rows():
-        for name, text in answer.labels[series].items():
-            counts[name][text] += int(value)
-    found = [
-        Facet(name, held.most_common(FACET_VALUES), len(held) - FACET_VALUES) for name, held in counts.items() if held
-    ]
-    return sorted(found, key=lambda facet: (len(facet.values) == 1, facet.name))
+    try:
+        counted = _count(services, histogram.query(log, end_ns - start_ns, ", ".join(names)), end_ns)
+        found = [_facet(name, counted) for name in names]
+    except QueryError:  # more streams than an answer may have series: ask for each label on its own
+        found = [_top_facet(services, log, name, start_ns, end_ns) for name in names]
+    return sorted((facet for facet in found if facet.values), key=lambda facet: (len(facet.values) == 1, facet.name))
+
+
+def _count(services: Services, query: str, end_ns: int) -> list[tuple[Mapping[str, str], int]]:
+    answer = _series(run(Request(query, end_ns, end_ns), services.table, services.engine))
+    counts = answer.frame.select("series", "value").iter_rows()
+    return [(answer.labels[series], int(value)) for series, value in counts]
+
+
+def _facet(name: str, counted: list[tuple[Mapping[str, str], int]]) -> Facet:
+    counts: Counter[str] = Counter()
+    for held, count in counted:
+        if name in held:
+            counts[held[name]] += count
+    return Facet(name, counts.most_common(FACET_VALUES), max(0, len(counts) - FACET_VALUES))
+
+
+def _top_facet(services: Services, log: LogQuery, name: str, start_ns: int, end_ns: int) -> Facet:
+    query = f"topk({FACET_VALUES}, {histogram.query(log, end_ns - start_ns, name)})"
+    facet = _facet(name, _count(services, query, end_ns))
+    values = labels.label_values(services.table, name, start_ns, end_ns, str(log.selector))
+    return Facet(name, facet.values, max(0, len(values) - len(facet.values)))
 
 
 def nearest(services: Services, query: str, start_ns: int, end_ns: int) -> tuple[str, int] | None:
     """Return where the nearest line outside of the range is, `earlier` or `later`, and its time."""
     found = []
-    for where, direction, first, last in (
-        ("earlier", "backward", FIRST_NS, start_ns),
-        ("later", "forward", end_ns, LAST_NS),
-    ):
-        request = Request(query, first, last, None, 1, direction, NEAREST_TIMEOUT_S)
-        times = _lines(run(request, services.table, services.engine)).frame["_time_ns"]
-        if times.len():
-            gap = start_ns - times[0] if where == "earlier" else times[0] - end_ns
-            found.append((gap, where, int(times[0])))
+    earlier = _first(services, query, FIRST_NS, start_ns, "backward")
+    if earlier is not None:
+        found.append((start_ns - earlier, "earlier", earlier))
+    later = _first(services, query, end_ns, LAST_NS, "forward")
+    if later is not None:
+        found.append((later - end_ns, "later", later))
     return min(found)[1:] if found else None
+
+
+def _first(services: Services, query: str, start_ns: int, end_ns: int, direction: Direction) -> int | None:
+    request = Request(query, start_ns, end_ns, None, 1, direction, NEAREST_TIMEOUT_S)
+    times = _lines(run(request, services.table, services.engine)).frame["_time_ns"]
+    return int(times[0]) if times.len() else None
 
 
 def newest_ns(services: Services) -> int | None:

@@ -86,16 +86,17 @@ def query(log: LogQuery, step_ns: int, by: str = "detected_level") -> str:
     """Return the metric query that counts the lines of each bucket; a line that a stage stumbles over counts too."""
     lenient = any(not isinstance(stage, LineFilter) for stage in log.stages)
     text = f"{log} | drop __error__, __error_details__" if lenient else str(log)
-    return f"sum by ({by}) (count_over_time({text} [{write_duration(step_ns)}]))"
+    # a point at T counts (T - step, T]; moved back by 1 ns it counts [T - step, T), the bucket that ends there
+    return f"sum by ({by}) (count_over_time({text} [{write_duration(step_ns)}] offset 1ns))"
 
 
 def bars(answer: Series, grid: Grid) -> list[Bar]:
-    """Return a bar for each bucket; points stand at the last nanosecond of their bucket."""
+    """Return a bar for each bucket; points stand at the end of their bucket."""
     step = grid.step_ns
     found = [Bar(at, at + step) for at in range(grid.start_ns, grid.end_ns, step)]
     levels = [labels.get("detected_level") or NO_LEVEL for labels in answer.labels]
     for series, time_ns, value in answer.frame.select("series", "_time_ns", "value").iter_rows():
-        at = (time_ns - grid.start_ns) // step
+        at = (time_ns - grid.start_ns) // step - 1
         if 0 <= at < len(found):
             counts = found[at].counts
             counts[levels[series]] = counts.get(levels[series], 0) + int(value)

@@ -63,11 +63,9 @@ def _cut(line: str, needles: Sequence[str], most: int) -> Markup:
 
 
 def _symbol(char: str) -> str:
-    """Return a visible stand-in: the control picture of ASCII's controls, else the code point."""
+    """Return a visible stand-in: `^G` for ASCII's controls, else the code point."""
     code = ord(char)
-    if code < 0x20:  # noqa: PLR2004  C0 controls have pictures in the same order
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else f"U+{code:04X}"  # noqa: PLR2004  delete
+    return f"^{chr(code ^ 0x40)}" if code < 0x20 or code == 0x7F else f"U+{code:04X}"  # noqa: PLR2004  C0 and delete
 
 
 def _colored(text: Markup, classes: str) -> Markup:

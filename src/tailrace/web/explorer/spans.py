@@ -37,7 +37,7 @@ class Span:
         """Return the range in words."""
         names = dict(texts.RANGES)
         if self.end == DEFAULT_TO and self.start in names:
-            return f"last {names[self.start]}"
+            return f"last {names[self.start].removeprefix('1 ')}"
         return f"{day_text(self.start_ns)} {clock_text(self.start_ns)[:8]} to {self._end_text()} UTC"
 
     def _end_text(self) -> str:

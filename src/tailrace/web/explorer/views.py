@@ -7,12 +7,13 @@ without script; the script only saves the way to the server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from mimetypes import guess_type
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from fastapi import APIRouter
 from jinja2 import Environment, FileSystemLoader
@@ -27,7 +28,6 @@ from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request as Asked
 from tailrace.query.run import run
 from tailrace.query.syntax import LogQuery, Query
-from tailrace import limits
 from tailrace.web.explorer import chart, edit, found, histogram, texts
 from tailrace.web.explorer.marks import OPENED_CHARS, line_html
 from tailrace.web.explorer.spans import Span, choose, clock_text, day_text, ticks
@@ -40,6 +40,16 @@ from tailrace.web.work import Work
 
 T = TypeVar("T")
 _HERE: Final = Path(__file__).parent
+_LOGQL_MARKS: Final = "{}()[]|"
+"""A text with one of these is LogQL; a mistake in it is shown, not searched for."""
+
+
+class Start(Protocol):
+    """Runs a part of a view in a thread, for the request at hand."""
+
+    def __call__(self, ask: Callable[[], T]) -> Awaitable[T]:
+        """Return what the part gives."""
+        ...
 
 
 @dataclass(slots=True)
@@ -50,7 +60,6 @@ class View:
     query: str
     span: Span | None = None
     error: QueryError | None = None
-    instead: str = ""
     lines: found.LinePage | None = None
     bars: list[histogram.Bar] = field(default_factory=list)
     facets: list[found.Facet] = field(default_factory=list)
@@ -72,9 +81,12 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
     @router.get("/explore")
     async def explore(request: Request) -> Response:
         state, error = _state(request)
+        words = _as_search(state.q)
+        if words:
+            return RedirectResponse(state.change(q=words).url(), 303)
         view = View(state, state.q or texts.EVERYTHING, error=error)
         if error is None:
-            await _fill(view, services, lambda part: work.run(request, part))
+            await _fill(view, services, partial(work.run, request))
         html = body.render(view=view, state=view.state, host=services.host, version=__version__)
         return HTMLResponse(html, 400 if view.error else 200, {"Cache-Control": "no-store"})
 
@@ -111,22 +123,19 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
     return router
 
 
-async def _fill(view: View, services: Services, start: Callable[[Callable[[], Any]], Any]) -> None:
-    """Ask for what the view shows. Any: the parts are of many kinds."""
+async def _fill(view: View, services: Services, start: Start) -> None:
+    """Ask for what the view shows."""
     try:
         tree = parser.parse(view.query)
         view.span = await start(lambda: choose(services, view.state, services.clock.now_ns()))
         await _fill_parts(view, services, tree, view.span, start)
     except QueryError as error:
         view.error = error
-        view.instead = _instead(view.query)
     except (TailraceError, TimeoutError) as error:
         view.failed["lines"] = str(error) or "the query took too long"
 
 
-async def _fill_parts(
-    view: View, services: Services, tree: Query, span: Span, start: Callable[[Callable[[], Any]], Any]
-) -> None:
+async def _fill_parts(view: View, services: Services, tree: Query, span: Span, start: Start) -> None:
     query, start_ns, end_ns = view.query, span.start_ns, span.end_ns
     if not isinstance(tree, LogQuery):
         view.chart = await start(lambda: _chart(services, query, start_ns, end_ns))
@@ -151,7 +160,7 @@ async def _fill_parts(
 
 def _chart(services: Services, query: str, start_ns: int, end_ns: int) -> chart.Chart:
     grid = histogram.grid(start_ns, end_ns)
-    asked = Asked(query, grid.start_ns, grid.end_ns, grid.step_ns, 0, "forward", limits.QUERY_TIMEOUT_S)
+    asked = Asked(query, grid.start_ns, grid.end_ns, grid.step_ns)
     answer = run(asked, services.table, services.engine)
     assert isinstance(answer, Series), "a metric query gives numbers"
     return chart.chart(answer, grid.start_ns, grid.end_ns)
@@ -185,11 +194,15 @@ def _log_query(query: str) -> LogQuery:
     return tree
 
 
-def _instead(query: str) -> str:
-    """Return the query that searches for the words of a text that is no LogQL."""
-    if "{" in query or "(" in query:
+def _as_search(text: str) -> str:
+    """Return the LogQL that searches for plain words; empty when the text is LogQL, or is meant to be."""
+    if not text or any(mark in text for mark in _LOGQL_MARKS):
         return ""
-    return " ".join([texts.EVERYTHING, *(f"|= {quote(word)}" for word in query.split()[:8])])
+    try:
+        parser.parse(text)
+    except QueryError:
+        return " ".join([texts.EVERYTHING, *(f"|= {quote(word)}" for word in text.split())])
+    return ""
 
 
 def _files() -> dict[str, bytes]:
@@ -200,6 +213,7 @@ def _templates(files: dict[str, bytes]) -> Environment:
     pages = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    pages.filters["day"] = day_text
     pages.globals.update(
         asset=lambda name: f"/static/{name}?v={sha256(files[name]).hexdigest()[:12]}",
         texts=texts,
