@@ -1,7 +1,7 @@
 """Evaluate a metric query: range aggregations where the data lies, all above them on small frames.
 
-Literals fold before anything is read. `x / 0` and `x % 0` are NaN, `%` takes the sign of its left side. Comparisons filter
-and keep the vector's value; with `bool` they give 1 and 0.
+Literals fold before anything is read. `x / 0` and `x % 0` are NaN, `%` takes the sign of its left side.
+Comparisons filter and keep the vector's value; with `bool` they give 1 and 0.
 """
 
 from __future__ import annotations
@@ -126,20 +126,26 @@ def _joined(left: Samples, right: Samples) -> Samples:
 
 
 def _operate(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    if op in COMPARISONS:
-        return _compare(op, left, right)
-    if op == "+":
-        return left + right
-    if op == "-":
-        return left - right
-    if op == "*":
-        return left * right
-    if op == "/":
-        return pl.when(right == 0).then(math.nan).otherwise(left / right)
-    if op == "%":
-        rest = left.abs() % right.abs()
-        return pl.when(right == 0).then(math.nan).when(left < 0).then(-rest).otherwise(rest)
-    return left.pow(right)
+    return _compare(op, left, right) if op in COMPARISONS else _ARITHMETIC[op](left, right)
+
+
+def _divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    return pl.when(right == 0).then(math.nan).otherwise(left / right)
+
+
+def _rest(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    rest = left.abs() % right.abs()
+    return pl.when(right == 0).then(math.nan).when(left < 0).then(-rest).otherwise(rest)
+
+
+_ARITHMETIC: Final[Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": _divide,
+    "%": _rest,
+    "^": operator.pow,
+}
 
 
 def _compare(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:

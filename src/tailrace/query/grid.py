@@ -1,8 +1,9 @@
 """The evaluation times of a metric query, and which of them a line counts for.
 
-The window of a time T is `(T - range, T]`, moved back by the offset. Times form a grid: the start is rounded down
-and the end up to a multiple of the step. A line counts for the consecutive grid points `lo` to `hi`; there are at most two
-different pairs per step, so grouping by them loses nothing and needs no common divisor of step and range.
+The window of a time T is `(T - range, T]`, moved back by the offset. Times form a grid: the start is rounded
+down and the end up to a multiple of the step. A line counts for the consecutive grid points `lo` to `hi`.
+There are at most two different pairs per step, so grouping by them loses nothing and needs no common divisor
+of step and range.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot:
     function = functions.RANGE[aggregation.function]
     sized = function.measure == "bytes"
     log = aggregation.range.log
-    found = plan(log, needs.plus(line=sized), cells.start_ns, cells.end_ns, snapshot, reading.engine)
+    found = plan(log, needs.plus(line=sized), (cells.start_ns, cells.end_ns), snapshot, reading.engine)
+    reading.planned(found)
     gathered: list[pl.DataFrame] = []
     for branch in found.branches:
         for piece in _branch(branch, needs, cells, reading, sized=sized):
@@ -67,21 +68,26 @@ def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot:
 
 def _branch(branch: Branch, needs: Needs, cells: Cells, reading: Reading, *, sized: bool) -> Iterator[pl.DataFrame]:
     """Return the totals of a branch, in pieces."""
-    segments = branch.segments
-    columns = branch.loader().columns()
-    if not branch.stages and not branch.scan.conditions and set(columns) <= {"_stream", *(["_line"] if sized else [])}:
-        known, segments, branch = _from_statistics(branch, cells)
-        if known.height:
-            yield _labelled(branch, needs, known)
+    known, segments, branch = from_statistics(branch, cells, sized=sized)
+    if known.height:
+        yield _labelled(branch, needs, known)
     span = Span(cells.start_ns, cells.end_ns)
-    if branch.stages or sized or needs.every or not branch.scan.certain(needs.names):
-        yield from _by_rows(branch, segments, span, needs, cells, reading, sized=sized)
-    else:
+    if in_scan(branch, needs, sized=sized):
         yield from _by_scan(branch, segments, span, needs, cells, reading)
+    else:
+        yield from _by_rows(branch, segments, span, needs, cells, reading, sized=sized)
 
 
-def _from_statistics(branch: Branch, cells: Cells) -> tuple[pl.DataFrame, Segments, Branch]:
+def in_scan(branch: Branch, needs: Needs, *, sized: bool) -> bool:
+    """Tell whether a scan can group the lines: by columns, of lines that no stage waits for."""
+    return not (branch.stages or sized or needs.every) and branch.scan.certain(needs.names)
+
+
+def from_statistics(branch: Branch, cells: Cells, *, sized: bool) -> tuple[pl.DataFrame, Segments, Branch]:
     """Return totals of what counts as a whole, the segments that must be read all the same, and the branch for them."""
+    columns = set(branch.loader().columns())
+    if branch.stages or branch.scan.conditions or not columns <= {"_stream", *(["_line"] if sized else [])}:
+        return branch.held.head(0), branch.segments, branch
     first, last = pl.col("min_time_ns"), pl.col("max_time_ns")
     inside = (first >= cells.start_ns) & (last < cells.end_ns)
     if not cells.whole:
@@ -133,7 +139,9 @@ def _by_rows(
             _refuse_errors(rows, needs)
             names = [name for name in rows.names() if needs.every or name in needs.names]
             labels = [rows.label(name).alias(LABEL + name) for name in names]
-            keyed = rows.frame.select(*labels, *cells.keys(time), *(["_line"] if sized else []), _one=pl.lit(1, pl.Int64))
+            keyed = rows.frame.select(
+                *labels, *cells.keys(time), *(["_line"] if sized else []), _one=pl.lit(1, pl.Int64)
+            )
             keys = [column for column in keyed.columns if column not in ("_line", "_one")]
             totals = [pl.col("_one").sum().alias("lines"), size.alias("bytes")]
             yield keyed.group_by(keys).agg(totals) if keys else keyed.select(totals)

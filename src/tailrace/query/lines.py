@@ -52,7 +52,12 @@ class Window:
 
 def lines(query: LogQuery, window: Window, snapshot: Snapshot, reading: Reading) -> Lines:
     """Answer a log query."""
-    found = plan(query, EVERYTHING, window.start_ns, window.end_ns, snapshot, reading.engine)
+    return answer(plan(query, EVERYTHING, (window.start_ns, window.end_ns), snapshot, reading.engine), window, reading)
+
+
+def answer(found: Plan, window: Window, reading: Reading) -> Lines:
+    """Read the lines of a plan."""
+    reading.planned(found)
     whole = Span(window.start_ns, window.end_ns)
     frames = list(_all(found, whole, reading)) if not window.limit else _limited(found, window, reading)
     return Lines(in_order(stacked(frames), window), reading.stats)

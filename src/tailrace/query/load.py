@@ -96,7 +96,10 @@ class Loader:
                 names.extend(("_format", "_line"))
         if self.needs.every:
             names.append("_more")
-        return {name: self.fields.types.get(name, ENVELOPE.get(name)) or pl.String() for name in dict.fromkeys(names)}
+        return {
+            name: self.fields.types[name] if name in self.fields.types else ENVELOPE[name]
+            for name in dict.fromkeys(names)
+        }
 
     def rows(self, frame: pl.DataFrame) -> Rows:
         """Return the rows of a scan, every needed label as text."""
@@ -126,7 +129,7 @@ class Loader:
         return [name for name in known if self.needs.wants(name)]
 
     def _always_stream(self, name: str, *, clash: bool = True) -> bool:
-        """Tell whether every stream has the label, so that no field of that name is read (unless it is `_extracted`)."""
+        """Tell whether every stream has the label, so that no field is read for it, unless as `_extracted`."""
         column = STREAM + name
         if column not in self.streams.columns or self.streams[column].null_count():
             return False
@@ -162,8 +165,8 @@ def _with_more(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     members = {text: json.loads(text) for text in texts}
     found = sorted({name for record in members.values() for name in record} - set(names))
     for name in found:
-        column = values.per_distinct(pl.col("_more"), lambda text, name=name: _plain(members[text].get(name)), pl.String())
-        frame = frame.with_columns(column.alias(META + name))
+        texts_of = {text: _plain(record.get(name)) for text, record in members.items()}
+        frame = frame.with_columns(values.per_distinct(pl.col("_more"), texts_of.get, pl.String()).alias(META + name))
     return frame
 
 

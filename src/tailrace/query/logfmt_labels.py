@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from tailrace.query.parsed import Pairs
 
-_PAIR: Final = re.compile(r'[\x00-\x20]*(?:([^\x00-\x20="]+)=("(?:[^"\\]|\\.)*"(?=[\x00-\x20]|$)|[^\x00-\x20="]*(?=[\x00-\x20]|$))|([^\x00-\x20]+))', re.DOTALL)
+_PAIR: Final = re.compile(
+    r'[\x00-\x20]*(?:([^\x00-\x20="]+)=("(?:[^"\\]|\\.)*"(?=[\x00-\x20]|$)|[^\x00-\x20="]*(?=[\x00-\x20]|$))|([^\x00-\x20]+))',
+    re.DOTALL,
+)
 
 
 def read_pairs(line: str) -> tuple[Pairs, None]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tailrace.query import regexes
-from tailrace.query.syntax import Matcher
+
+if TYPE_CHECKING:
+    from tailrace.query.syntax import Matcher
 
 
 def matches(matcher: Matcher, label: pl.Expr) -> pl.Expr:
     """Return where a label, null when absent, fulfils a matcher."""
     text = label.fill_null("")
-    if matcher.op in ("=", "!="):
-        found = text == matcher.value
-    else:
-        found = text.str.contains(regexes.anchored(matcher.value))
+    found = text == matcher.value if matcher.op in ("=", "!=") else text.str.contains(regexes.anchored(matcher.value))
     return found if matcher.op in ("=", "=~") else ~found
 
 

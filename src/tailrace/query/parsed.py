@@ -40,7 +40,9 @@ def read_lines(rows: Rows, stage: Parsing, read: Reader, error: str, after: Need
     lines = frame["_line"]
     if "_format" in frame.columns:
         skipped = [name for name in frame["_format"].unique() if stage.skips(name)]
-        lines = frame.select(pl.when(~pl.col("_format").is_in(skipped).fill_null(value=False)).then("_line")).to_series()
+        lines = frame.select(
+            pl.when(~pl.col("_format").is_in(skipped).fill_null(value=False)).then("_line")
+        ).to_series()
     distinct = lines.drop_nulls().unique()
     if distinct.is_empty():
         return rows

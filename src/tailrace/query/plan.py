@@ -60,27 +60,20 @@ class Branch:
 class Plan:
     """How a log query is answered over one range of time."""
 
-    query: LogQuery
     start_ns: int
     end_ns: int
     segments: Segments  # that may hold lines of this time, before streams are looked at
     branches: tuple[Branch, ...]
+    skipped: Mapping[str, int]  # segments that are not read, by reason
 
 
-def plan(query: LogQuery, needs: Needs, start_ns: int, end_ns: int, snapshot: Snapshot, engine: Engine) -> Plan:
-    """Plan a log query over `start_ns <= time < end_ns`."""
-    segments = snapshot.segments(start_ns, end_ns)
-    return plan_segments(query, needs, start_ns, end_ns, snapshot, engine, segments)
+def plan(query: LogQuery, needs: Needs, span: tuple[int, int], snapshot: Snapshot, engine: Engine) -> Plan:
+    """Plan a log query over `start <= time < end`."""
+    return plan_segments(query, needs, span, snapshot, engine, snapshot.segments(*span))
 
 
 def plan_segments(
-    query: LogQuery,
-    needs: Needs,
-    start_ns: int,
-    end_ns: int,
-    snapshot: Snapshot,
-    engine: Engine,
-    segments: Segments,
+    query: LogQuery, needs: Needs, span: tuple[int, int], snapshot: Snapshot, engine: Engine, segments: Segments
 ) -> Plan:
     """Plan a log query over these segments only."""
     held = segments.streams()
@@ -96,7 +89,7 @@ def plan_segments(
         after_left = _afters(left, needs)
         here = matching
         if scan.bounds:
-            unpruned = set(snapshot.segments(start_ns, end_ns, scan.bounds).frame["path"])
+            unpruned = set(snapshot.segments(*span, scan.bounds).frame["path"])
             here = here.only([path for path in here.frame["path"] if path in unpruned])
         if by_path and len(kinds) < len(frozenset().union(*by_path.values())):
             here = here.only([path for path in here.frame["path"] if by_path[path] & kinds])
@@ -111,7 +104,14 @@ def plan_segments(
                 needs=left[0].needs(after_left[0]) if left else needs,
             )
         )
-    return Plan(query, start_ns, end_ns, segments, tuple(b for b in branches if b.segments.frame.height))
+    branches = [branch for branch in branches if branch.segments.frame.height]
+    read = {path for branch in branches for path in branch.segments.frame["path"]}
+    skipped = {
+        "outside the range of time": segments.skipped,
+        "without a stream that matches": segments.frame.height - matching.frame.height,
+        "by the statistics of their fields": matching.frame.height - len(read),
+    }
+    return Plan(*span, segments, tuple(branches), {why: count for why, count in skipped.items() if count})
 
 
 def _holding(segments: Segments, held: pl.DataFrame, streams: pl.DataFrame) -> Segments:

@@ -15,7 +15,7 @@ import operator
 import re
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import narwhals as nw
 import polars as pl
@@ -73,7 +73,9 @@ class Scan:
 
     def certain(self, names: frozenset[str]) -> bool:
         """Tell whether these labels are columns or streams for sure, so that lines can be grouped in the scan."""
-        return not any(self._hidden(name) and not self._in_all_streams(name) for name in names if name != "detected_level")
+        return not any(
+            self._hidden(name) and not self._in_all_streams(name) for name in names if name != "detected_level"
+        )
 
     def where_line(self, condition: nw.Expr, words: str) -> bool:
         """Filter by the line as it is stored; tell whether that is still what stages see."""
@@ -103,7 +105,8 @@ class Scan:
         if self.labels_changed:
             return False
         parts = condition.parts if isinstance(condition, All) else (condition,)
-        return all([self._conjunct(part) for part in parts])
+        done = [self._conjunct(part) for part in parts]  # every part, also behind one that is left
+        return all(done)
 
     def _conjunct(self, part: Condition) -> bool:
         if isinstance(part, Matcher | Comparison) and self._in_all_streams(part.name):
@@ -197,7 +200,7 @@ class Scan:
             return
         column, dtype = next(iter(typed.items()))
         if isinstance(test, Comparison) and test.op != "!=" and dtype.is_numeric() and test.measure == "number":
-            self.bounds.append(Bound(column, cast("Op", test.op), test.value))  # `!=` was sorted out
+            self.bounds.append(Bound(column, test.op, test.value))
         elif isinstance(test, Matcher) and test.op == "=" and test.value and dtype == pl.String():
             self.bounds.append(Bound(column, "==", test.value))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tailrace.contracts import Engine, Frame, Segments
-    from tailrace.query.plan import Branch
+    from tailrace.query.plan import Branch, Plan
     from tailrace.query.result import Stats
 
 
@@ -43,6 +43,18 @@ class Reading:
         self._timeout_s = timeout_s
         self._until_s = time.monotonic() + timeout_s
         self._counted: set[str] = set()
+        self._known: set[str] = set()
+        self._pruned = 0
+
+    def planned(self, found: Plan) -> None:
+        """Take note of the segments that a plan knows of, so that those never read count as skipped."""
+        self._known.update(found.segments.frame["path"])
+        self._pruned = max(self._pruned, found.segments.skipped)
+
+    def finish(self, seconds: float) -> None:
+        """Complete the statistics."""
+        self.stats.seconds = seconds
+        self.stats.segments_skipped = self._pruned + len(self._known - self._counted)
 
     def check(self) -> None:
         """Give up when the time is over."""
@@ -69,7 +81,13 @@ class Reading:
         self.stats.segments_read += fresh.height
 
     def _scan(
-        self, branch: Branch, segments: Segments, columns: Mapping[str, pl.DataType], span: Span | None, *, streamed: bool
+        self,
+        branch: Branch,
+        segments: Segments,
+        columns: Mapping[str, pl.DataType],
+        span: Span | None,
+        *,
+        streamed: bool,
     ) -> Frame:
         needed = dict(columns) | branch.scan.columns
         conditions = list(branch.scan.conditions)

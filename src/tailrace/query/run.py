@@ -1,8 +1,8 @@
 """Answer a request: the one door to the table for every question in LogQL.
 
-In: a `Request`, a table and an engine. Out: `Lines` for a log query, `Series` for a metric query. Raises `QueryError` for
-what cannot be answered as asked (syntax, limits, errors on lines of a metric query), `QueryTimeout` when it takes too long.
-Never cuts an answer silently.
+In: a `Request`, a table and an engine. Out: `Lines` for a log query, `Series` for a metric query. Raises
+`QueryError` for what cannot be answered as asked (syntax, limits, errors on lines of a metric query),
+`QueryTimeout` when it takes too long. Never cuts an answer silently.
 """
 
 from __future__ import annotations
@@ -58,15 +58,16 @@ def run(request: Request, table: Table, engine: Engine) -> Lines | Series:
                 window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
                 answer: Lines | Series = lines(query, window, table.snapshot(), reading)
             else:
-                answer = series(query, _grid(request), table.snapshot, reading, ranged=request.step_ns is not None)
+                answer = series(query, grid_of(request), table.snapshot, reading, ranged=request.step_ns is not None)
         except FileNotFoundError:
             continue
-        answer.stats.seconds = time.perf_counter() - began
+        reading.finish(time.perf_counter() - began)
         return answer
     raise TransientError("segments of the table vanish faster than they can be read; try again")
 
 
-def _grid(request: Request) -> Grid:
+def grid_of(request: Request) -> Grid:
+    """Return the evaluation times of a request."""
     if request.step_ns is None:
         return instant(request.end_ns)
     return aligned(request.start_ns, request.end_ns, request.step_ns)

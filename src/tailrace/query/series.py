@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
 from tailrace.errors import QueryError
 from tailrace.limits import SERIES_LIMIT
 from tailrace.query.evaluate import Evaluation
-from tailrace.query.grid import aligned, instant
 from tailrace.query.result import SERIES_SCHEMA, Series
 from tailrace.query.samples import LABEL, Samples
 
@@ -26,18 +25,19 @@ if TYPE_CHECKING:
 def series(query: Metric, grid: Grid, snapshot: Callable[[], Snapshot], reading: Reading, *, ranged: bool) -> Series:
     """Answer a metric query at the points of a grid."""
     value = Evaluation(grid, cache(snapshot), reading).value(query)
+    kind: Literal["vector", "matrix", "scalar"] = "vector"
     if isinstance(value, float):
         steps = pl.int_range(grid.points, dtype=pl.Int64, eager=True)
         value = Samples(pl.DataFrame({"step": steps}).with_columns(value=pl.lit(value, pl.Float64)))
-        kind = "matrix" if ranged else "scalar"
-    else:
-        kind = "matrix" if ranged else "vector"
+        kind = "scalar"
+    if ranged:
+        kind = "matrix"
     labels, frame = _sorted(value, grid)
     return Series(kind, labels, frame, reading.stats)
 
 
 def _sorted(samples: Samples, grid: Grid) -> tuple[tuple[dict[str, str], ...], pl.DataFrame]:
-    """Number the label sets in order and lay the samples out by series, then time."""
+    """Give numbers to the label sets in order and lay the samples out by series, then time."""
     sets = samples.frame.select(samples.labels).unique()
     if sets.height > SERIES_LIMIT:
         raise QueryError(

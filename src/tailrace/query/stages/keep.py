@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+import polars as pl
+
 from tailrace.query.matching import matches
 from tailrace.query.needs import Needs
 from tailrace.query.rows import ERRORS
@@ -39,7 +41,10 @@ class Keep:
         """Read the labels whose keeping depends on their value, and of the others those that are kept."""
         tested = frozenset(pick.name for pick in self.picks if isinstance(pick, Matcher))
         kept = frozenset(pick if isinstance(pick, str) else pick.name for pick in self.picks)
-        return Needs(names=tested | (kept if after.every else kept & after.names) | (ERRORS if after.labels else frozenset()), line=after.line)
+        return Needs(
+            names=tested | (kept if after.every else kept & after.names) | (ERRORS if after.labels else frozenset()),
+            line=after.line,
+        )
 
     def push(self, scan: Scan, after: Needs) -> bool:
         """Leave it to the rows, unless no label is wanted."""
@@ -52,7 +57,11 @@ class Keep:
         for name in rows.names():
             if name in always:
                 continue
-            tests = [matches(pick, rows.label(name)) for pick in self.picks if isinstance(pick, Matcher) and pick.name == name]
+            tests = [
+                matches(pick, rows.label(name))
+                for pick in self.picks
+                if isinstance(pick, Matcher) and pick.name == name
+            ]
             rows = rows.without(name, ~pl.any_horizontal(tests)) if tests else rows.without(name)
         return rows
 

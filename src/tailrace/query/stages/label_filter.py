@@ -19,9 +19,9 @@ from tailrace.query.syntax import Matcher
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Cursor, Source
+    from tailrace.query.lexer import Token
     from tailrace.query.needs import Needs
     from tailrace.query.pushdown import Scan
-    from tailrace.query.lexer import Token
 
 Measure: TypeAlias = Literal["number", "duration", "bytes"]
 CompareOp: TypeAlias = Literal["==", "!=", ">", ">=", "<", "<="]

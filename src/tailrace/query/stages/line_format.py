@@ -60,7 +60,8 @@ class LineFormat:
         if template.simple is None:
             return render_lines(rows, template)
         parts = [
-            pl.lit(piece) if isinstance(piece, str) else rows.label(piece.name).fill_null("") for piece in template.simple
+            pl.lit(piece) if isinstance(piece, str) else rows.label(piece.name).fill_null("")
+            for piece in template.simple
         ]
         return rows.with_line(pl.concat_str(parts) if parts else pl.lit(""))
 
