@@ -28,4 +28,4 @@ def parse_matcher(cursor: Cursor) -> Matcher:
 def check_matcher(matcher: Matcher, source: Source) -> None:
     """Refuse a regex that cannot run."""
     if matcher.op in ("=~", "!~"):
-        regexes.check(matcher.value, matcher.value_at, source)
+        regexes.check(matcher.value, matcher.value_at, source, whole=True)

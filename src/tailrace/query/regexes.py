@@ -47,10 +47,12 @@ def matches_empty(pattern: str) -> bool:
     return bool(pl.Series([""]).str.contains(anchored(pattern)).item())
 
 
-def check(pattern: str, at: int, source: Source) -> None:
-    """Refuse a pattern, written as the string literal at `at`, that the engine cannot run."""
+def check(pattern: str, at: int, source: Source, *, whole: bool = False) -> None:
+    """Refuse a pattern, the string literal at `at`, that the engine cannot run; `whole` if it will be anchored."""
     found = problem(pattern)
     if found:
         index, what = found
         hint = _LOOK if "look-around" in what or "backreference" in what else ""
         raise source.error(f"invalid regular expression: {what}", source.inside(at, index), hint)
+    if whole and problem(anchored(pattern)):  # `(?x)a # b` swallows the closing parenthesis
+        raise source.error("invalid regular expression: it ends in a comment", at)
