@@ -65,7 +65,7 @@ class Checkpoint:
             raise
 
     def plan(self, marks: Mapping[str, Mapping[str, object]]) -> Position:
-        """Number a batch and make durable what it will have read; more than one plan may be open."""
+        """Give a batch its number and make durable what it will have read; more than one plan may be open."""
         if not self._log_bytes:
             self._rewrite()  # the last write failed half-way: nothing may follow its rest
         number = self.next_number
@@ -160,7 +160,7 @@ class Checkpoint:
         if "state" in fields:
             self.state = fields["state"]
             self.next_number = fields["next"]
-            self._open = {number: marks for number, marks in fields["open"]}
+            self._open = dict(fields["open"])
             return
         for number in fields["settled"]:
             merge(self.state, self._open.pop(number))

@@ -1,4 +1,4 @@
-"""Compare files by their content: is this a copy, does that hold the rest of what was cut short?
+"""Compare files by their content: copies, and rests of what was cut short.
 
 Each call opens what it compares, reads a few bytes and closes it. A file that cannot be read is equal to nothing.
 """

@@ -4,6 +4,9 @@ Comes in: settings. Goes out: matching paths, plain files before links, with the
 Nothing is opened. Folders that cannot be listed are reported in `troubles` and tried again at the next walk.
 """
 
+# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import os
@@ -64,6 +67,9 @@ class Discovery:
         for base, places in begins.items():
             yield from self._walk(_Step(base, places), enter, links)
         yield from links
+        for path, pattern in zip(self._paths, self._patterns, strict=True):
+            if pattern.fixed and not os.path.lexists(os.path.join(pattern.base, *pattern.names)):
+                self.troubles[path] = "there is no such file yet"
 
     def walk_below(self, folder: str, enter: Enter) -> Iterator[Match]:
         """Yield every match below a folder that just appeared in one that was entered."""
@@ -81,6 +87,8 @@ class Discovery:
         places = self._places.get(folder, {})
         try:
             yield from self._list(_Step(folder, places), new, new, links)
+        except (FileNotFoundError, NotADirectoryError):
+            return
         except OSError as error:
             self.troubles[folder] = error.strerror or str(error)
         for step in new:
@@ -93,9 +101,9 @@ class Discovery:
         folder, name = os.path.split(path)
         return self._takes(self._places.get(folder, {}), path, name)
 
-    def entered(self, folder: str) -> bool:
-        """Tell whether matches are looked for in a folder."""
-        return folder in self._places
+    def leads_to_base(self, folder: str) -> bool:
+        """Tell whether a pattern begins in or below a folder."""
+        return any(base == folder or base.startswith(folder + "/") for base in self.bases())
 
     def bases(self) -> list[str]:
         """Return the folders in which the patterns begin, there or not."""
@@ -148,10 +156,9 @@ class Discovery:
         """Return the names that can match here, if all are written out and no listing is needed."""
         names: list[str] = []
         for number in places:
-            pattern = self._patterns[number]
-            if len(pattern.names) != 1 or any(character in pattern.names[0] for character in "*?["):
+            if not self._patterns[number].fixed:
                 return None
-            names.append(pattern.names[0])
+            names += self._patterns[number].names
         return names
 
     def _inside(self, above: dict[int, Places], folder: str, name: str) -> dict[int, Places]:

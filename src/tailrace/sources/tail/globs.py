@@ -4,6 +4,9 @@ A pattern is a folder to begin in and a list of names: `*`, `?` and `[…]` matc
 any number of folders. Where a walk stands in a pattern is a set of positions in that list.
 """
 
+# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import fnmatch
@@ -35,6 +38,11 @@ class Pattern:
         """Where a walk stands in `base`."""
         return self._closed({0})
 
+    @property
+    def fixed(self) -> bool:
+        """Whether one path is written out, without a wildcard."""
+        return len(self.names) == 1 and not _MAGIC.search(self.names[0])
+
     def step(self, places: Places, name: str) -> Places:
         """Return where a walk stands after entering `name`; empty if nothing below can match."""
         found: set[int] = set()
@@ -61,7 +69,7 @@ class Pattern:
     def _closed(self, places: set[int]) -> Places:
         """Add what `**` may match as no folder at all."""
         for place in sorted(places):
-            while place < len(self.names) and self.names[place] == ANY_DEPTH:  # noqa: PLW2901
+            while place < len(self.names) and self.names[place] == ANY_DEPTH:
                 place += 1  # noqa: PLW2901
                 places.add(place)
         return frozenset(places)
@@ -94,19 +102,16 @@ def excluded(path: str, patterns: Sequence[str]) -> bool:
     return any(_leaves_out(path, pattern) for pattern in patterns)
 
 
-def _leaves_out(path: str, pattern: str) -> bool:
-    if "/" not in pattern:
-        return _compiled(pattern).fullmatch(os.path.basename(path)) is not None
-    names = path.split("/")[1:]
-    wanted = Pattern("/", tuple(part for part in pattern.split("/") if part) or ("*",))
-    places = wanted.start if pattern.startswith("/") else Pattern("/", (ANY_DEPTH, *wanted.names)).start
-    wanted = wanted if pattern.startswith("/") else Pattern("/", (ANY_DEPTH, *wanted.names))
-    for name in names:
-        places = wanted.step(places, name)
-        if len(wanted.names) in places or (
-            places and wanted.names[-1] == ANY_DEPTH and len(wanted.names) - 1 in places
-        ):
-            return True  # the path, or a folder above it
+def _leaves_out(path: str, wanted: str) -> bool:
+    if "/" not in wanted:
+        return _compiled(wanted).fullmatch(os.path.basename(path)) is not None
+    names = tuple(name for name in wanted.split("/") if name)
+    pattern = Pattern("/", names if wanted.startswith("/") else (ANY_DEPTH, *names))
+    places = pattern.start
+    for name in path.split("/")[1:]:
+        places = pattern.step(places, name)
+        if len(pattern.names) in places:
+            return True  # the path itself, or a folder above it
     return False
 
 

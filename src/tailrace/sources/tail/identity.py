@@ -1,4 +1,4 @@
-"""Which file is this, and does an offset still belong to its content?
+"""Tell which file this is, and whether an offset still belongs to its content.
 
 No single mark of a file is right: inode numbers are used again, device numbers change at a reboot,
 first lines are equal. So three are compared: the triple of device, inode and birth; the hash of

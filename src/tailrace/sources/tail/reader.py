@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tailrace.sources.tail.tracked import Tracked
 
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LARGE_BYTES: Final = 256 * limits.KIB
+_PROBE_BYTES: Final = 64 * limits.KIB
 _NUL: Final = b"\x00"
 _HOLE_BYTES: Final = 64  # a longer run of NULs where a line begins is a hole, not data
 
@@ -42,11 +44,15 @@ class Outcome(enum.Enum):
 
 @dataclass(slots=True)
 class Reading:
-    """Blocks in order, and how it ended; `grown` if the file was larger than before."""
+    """Blocks in order, and how it ended.
+
+    `grown`: the file was larger than before. `moved`: its state in the checkpoint is another one.
+    """
 
     outcome: Outcome
     blocks: list[Block] = field(default_factory=list)
     grown: bool = False
+    moved: bool = False
 
 
 class Reader:
@@ -122,35 +128,44 @@ class Reader:
 
     def _read(self, file: Tracked, size: int, now_ns: int, *, final: bool) -> Reading:
         found = filestat.look(file.handle)
-        grown = found.size > file.size or (found.size > 0 and not file.text)
-        wanted = max(0, min(max(size, self._max_line + 8), found.size - file.offset))
-        data = os.pread(file.handle, wanted, file.offset) if wanted else b""
+        data = self._data(file, size, found.size)
         # The proof is read after the data: content that was replaced before the data was read shows in it.
         start = os.pread(file.handle, HEAD_BYTES, 0)
         at, length = marker_span(file.offset)
-        marker = os.pread(file.handle, length, at) if length else b""
         verdict = judge(
             same_file=True,
             head_fits=file.head.fits(start),
-            marker_fits=file.marker_fits(marker),
+            marker_fits=file.marker_fits(os.pread(file.handle, length, at) if length else b""),
             size=found.size,
             offset=file.offset,
         )
         if verdict is not Verdict.CONTINUE:
             return Reading(Outcome.CHANGED)
-        _seen(file, found)
-        if len(start) > file.head.length:
+        grown = found.size > file.size
+        grown_head = len(start) > file.head.length
+        if grown_head:
             file.head = head_of(start)
+        _seen(file, found)
         if start and not file.text:
             file.text = True
             file.refused = "" if file.generation else sniff.refuse_head(start)
             if file.refused:
                 return Reading(Outcome.REFUSED)
+        read_to, offset = file.offset + len(data), file.offset
         data = self._past_hole(file, data)
-        blocks = self._hand_out(file, data, now_ns, final=final and file.offset + len(data) >= found.size)
-        unread = found.size - file.offset
-        more = unread > 0 and (bool(blocks) or len(data) == 0 or unread > len(data))
-        return Reading(Outcome.MORE if more else Outcome.END, blocks, grown)
+        blocks = self._hand_out(file, data, now_ns, final=final and read_to >= found.size)
+        outcome = Outcome.MORE if read_to < found.size else Outcome.END
+        return Reading(outcome, blocks, grown, moved=grown_head or file.offset != offset)
+
+    def _data(self, file: Tracked, size: int, end: int) -> bytes:
+        """Return bytes on from the offset; many of them end with a line, since to cut them off later costs a copy."""
+        wanted = min(max(size, self._max_line + 8), end - file.offset)
+        if wanted > _LARGE_BYTES:
+            at = file.offset + wanted - _PROBE_BYTES
+            newline = os.pread(file.handle, _PROBE_BYTES, at).rfind(b"\n")
+            if newline >= 0 and wanted - _PROBE_BYTES + newline + 1 > self._max_line + 8:
+                wanted -= _PROBE_BYTES - newline - 1
+        return os.pread(file.handle, wanted, file.offset) if wanted > 0 else b""
 
     def _hand_out(self, file: Tracked, data: bytes, now_ns: int, *, final: bool) -> list[Block]:
         made = lines.cut(data, parts=file.parts, max_line=self._max_line, final=final)

@@ -4,6 +4,9 @@ Writers rename a log and begin a new one, copy it and cut it short, delete it, o
 elsewhere. Each gives a *chain*: files that carry one stream, oldest first. Functions of what was seen only.
 """
 
+# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import os
@@ -57,26 +60,24 @@ class Sibling:
     id: FileId
 
 
-def missed(stream: str, newest: FileId, siblings: Iterable[Sibling]) -> list[Sibling]:
+def missed(stream: str, newest: FileId, successor: FileId, siblings: Iterable[Sibling]) -> list[Sibling]:
     """Return the files of a stream that came and were rotated away unseen, oldest first.
 
-    They have a rotated name and were born after `newest`, the file of the stream that was followed last and has
-    been rotated away itself. Without births nothing can be told.
+    They have a rotated name and were born after `newest`, the file of the stream that was known last, and
+    not after its `successor` of today. Without births nothing can be told.
     """
     if not newest.born_ns:
         return []
-    later = [s for s in siblings if s.id.born_ns > newest.born_ns and suffixed(stream, s.path)]
-    return sorted(later, key=lambda sibling: sibling.id.born_ns)
+    between = [s for s in siblings if newest.born_ns < s.id.born_ns <= successor.born_ns and suffixed(stream, s.path)]
+    return sorted(between, key=lambda sibling: sibling.id.born_ns)
 
 
-def copied_from(*, same_numbers: bool, born_ns: int, mtime_ns: int, unlinked_ns: int | None, shrunk: bool) -> bool:
-    """Tell whether a new file can hold the rest of a known one that is gone or was cut short.
+def copied_from(*, same_numbers: bool, born_ns: int, mtime_ns: int, unlinked_ns: int | None) -> bool:
+    """Tell whether a new file can carry on a known one that is gone.
 
     A copy is made while the original is there. So it was born before the original was unlinked
     (`unlinked_ns`, None if unknown), or its content is older than itself, as `mv` between file systems leaves it,
     or only the device's number changed. A file that was simply made anew with the same first lines is none
     of these, and is read from 0.
     """
-    if shrunk or same_numbers:
-        return True
-    return (unlinked_ns is not None and 0 < born_ns < unlinked_ns) or 0 < mtime_ns < born_ns
+    return same_numbers or (unlinked_ns is not None and 0 < born_ns < unlinked_ns) or 0 < mtime_ns < born_ns

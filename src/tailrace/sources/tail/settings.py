@@ -40,7 +40,7 @@ class TailSettings(Settings):
     """Where to begin in files that are older than the first start of this agent. Younger files are always read
     from their start."""
 
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     """Further labels of every line; they replace the ones of the same name that are derived from the path."""
 
     max_line_bytes: Annotated[int, Field(ge=1024, le=64 * limits.MIB)] = limits.LINE_BYTES

@@ -1,4 +1,7 @@
-"""Is this text? Decided once per file, by its name and first bytes; what is not text is not followed."""
+"""Tell text from other files, once per file, by its name and first bytes; what is not text is not followed."""
+
+# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
+# ruff: noqa: PTH
 
 from __future__ import annotations
 
@@ -19,14 +22,8 @@ _MAGIC: Final = (
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
 )
-_NAMES: Final = {
-    "wtmp": "login records, not text",
-    "btmp": "login records, not text",
-    "utmp": "login records, not text",
-    "lastlog": "login records, not text",
-    "faillog": "login records, not text",
-    "tallylog": "login records, not text",
-}
+_LOGINS: Final = "login records, not text"
+_LOGIN_FILES: Final = frozenset({"wtmp", "btmp", "utmp", "lastlog", "faillog", "tallylog"})
 _ENDS: Final = {
     ".gz": "compressed (gzip)",
     ".zst": "compressed (zstd)",
@@ -42,12 +39,8 @@ _ENDS: Final = {
 def refuse_name(path: str) -> str:
     """Return why a file of that name is not followed, or an empty text."""
     name = os.path.basename(path)
-    stem = name.split(".", 1)[0].split("-", 1)[0]
-    return (
-        _NAMES.get(stem)
-        if stem in _NAMES and stem == name.rstrip("0123456789.-")
-        else _ENDS.get(os.path.splitext(name)[1], "")
-    )
+    stem = name.rstrip("0123456789.-")  # wtmp.1, btmp-20260101
+    return _LOGINS if stem in _LOGIN_FILES else _ENDS.get(os.path.splitext(name)[1], "")
 
 
 def refuse_head(start: bytes) -> str:

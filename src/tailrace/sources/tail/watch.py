@@ -5,6 +5,9 @@ finds what no hint told. A folder that cannot be watched (no watches left, a net
 operating system) is listed again and again, quickly while something happens there, slowly else.
 """
 
+# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import os
@@ -69,9 +72,10 @@ class Watch:
         """Tell whether it is time for a full walk."""
         return self._clock.monotonic_s() - self._walked_s >= limits.RESCAN_S
 
-    def walked(self) -> None:
-        """Note that a full walk was done."""
+    def begin_walk(self) -> None:
+        """Note that a full walk begins; it adds every folder again, those without events too."""
         self._walked_s = self._clock.monotonic_s()
+        self._polled.clear()
 
     def walk_soon(self) -> None:
         """Ask for a full walk at the next look."""
@@ -106,9 +110,9 @@ class Watch:
             folders |= self._polled
         return paths, folders
 
-    def polled_changed(self, changed: bool) -> None:
-        """Tell whether the last listing of folders without events found anything: sets the next pause."""
-        self._poll_s = POLL_S[0] if changed else min(POLL_S[1], self._poll_s * 1.5)
+    def polled(self, *, news: bool) -> None:
+        """Take whether the listing of a folder without events found anything: it sets the next pause."""
+        self._poll_s = POLL_S[0] if news else min(POLL_S[1], self._poll_s * 1.5)
 
     def close(self) -> None:
         """Give all watches back."""
@@ -142,7 +146,7 @@ class Watch:
             self._inotify.remove(watch)
 
     def _forget_below(self, path: str) -> None:
-        """A moved folder takes its watches with it, and everything below has another path now."""
+        """Forget a folder that moved away with its watches: everything below has another path now."""
         for folder, watch in list(self._watches.items()):
             if folder == path or folder.startswith(path + "/"):
                 self._forget(watch)
