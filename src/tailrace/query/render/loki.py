@@ -47,29 +47,28 @@ def _streams(frame: pl.DataFrame, categorize: bool) -> dict[str, Any]:
     kinds = (STREAM,) if categorize else (STREAM, META, PARSED)
     # a later kind has the last word on a name, as a parser that overwrites a label has
     columns = {name: column for kind in kinds for name, column in present(frame, kind).items()}
-    thirds = _thirds(frame) if categorize else []
-    result: list[dict[str, Any]] = []
-    for labels, rows in _grouped(frame, columns):
-        times, lines = rows["_time_ns"].cast(pl.String).to_list(), rows["_line"].fill_null("").to_list()
-        values: list[list[Any]] = [list(entry) for entry in zip(times, lines, strict=True)]
-        if categorize:
-            for entry, row in zip(values, rows["row"], strict=True):
-                entry.append(thirds[row])
-        result.append({"stream": labels, "values": values})
-    result.sort(key=lambda stream: sorted(stream["stream"].items()))
+    entries: list[list[Any]] = [
+        list(entry) for entry in frame.select(pl.col("_time_ns").cast(pl.String), pl.col("_line").fill_null("")).rows()
+    ]
+    if categorize:
+        for entry, third in zip(entries, _thirds(frame), strict=True):
+            entry.append(third)
+    result = [{"stream": labels, "values": [entries[row] for row in rows]} for labels, rows in _grouped(frame, columns)]
     flags = {"encodingFlags": ["categorize-labels"]} if categorize else {}
     return {"resultType": "streams", **flags, "result": result}
 
 
-def _grouped(frame: pl.DataFrame, columns: Mapping[str, str]) -> list[tuple[dict[str, str], pl.DataFrame]]:
-    """Return each distinct label set with its rows, which keep their order."""
-    if frame.is_empty() or not columns:
-        return [({}, frame)] if frame.height else []
-    found = []
-    for key, rows in frame.group_by(list(columns.values()), maintain_order=True):
-        texts = zip(columns, key, strict=True)
-        found.append(({name: str(text) for name, text in texts if text is not None}, rows))
-    return found
+def _grouped(frame: pl.DataFrame, columns: Mapping[str, str]) -> list[tuple[dict[str, str], list[int]]]:
+    """Return each distinct label set, sorted, with the numbers of its rows in their order."""
+    if not columns:
+        return [({}, frame["row"].to_list())] if frame.height else []
+    names = sorted(columns)
+    keys = [pl.col(columns[name]).alias(f"label.{name}") for name in names]
+    found = [
+        ({name: text for name, text in zip(names, key, strict=True) if text is not None}, rows)
+        for *key, rows in frame.group_by(keys, maintain_order=True).agg("row").iter_rows()
+    ]
+    return sorted(found, key=lambda group: tuple(group[0].items()))
 
 
 def _thirds(frame: pl.DataFrame) -> list[dict[str, dict[str, str]]]:
