@@ -4,9 +4,6 @@ Comes in: settings. Goes out: matching paths, plain files before links, with the
 Nothing is opened. Folders that cannot be listed are reported in `troubles` and tried again at the next walk.
 """
 
-# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import os

@@ -4,9 +4,6 @@ Python's own `stat` leaves out the birth on Linux. Where `statx` is missing (ano
 old kernel) the birth is 0, unknown, or what `st_birthtime` says.
 """
 
-# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import ctypes

@@ -4,9 +4,6 @@ A pattern is a folder to begin in and a list of names: `*`, `?` and `[…]` matc
 any number of folders. Where a walk stands in a pattern is a set of positions in that list.
 """
 
-# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import fnmatch

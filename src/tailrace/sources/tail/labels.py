@@ -4,9 +4,6 @@
 layouts of Kubernetes, `container` from Docker's. A name that does not fit its layout is a plain file.
 """
 
-# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import os

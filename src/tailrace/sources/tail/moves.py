@@ -5,9 +5,6 @@ Looks come first, then `resolve` decides about everything that was seen, since a
 understood when both of its names were looked at. The decisions are those of `identity` and `rotation`.
 """
 
-# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import os

@@ -3,9 +3,6 @@
 Holds the books and opens nothing; `moves` decides what enters them, `turns` reads what is `ready`.
 """
 
-# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import os

@@ -4,9 +4,6 @@ Writers rename a log and begin a new one, copy it and cut it short, delete it, o
 elsewhere. Each gives a *chain*: files that carry one stream, oldest first. Functions of what was seen only.
 """
 
-# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import os

@@ -1,8 +1,5 @@
 """Tell text from other files, once per file, by its name and first bytes; what is not text is not followed."""
 
-# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import os

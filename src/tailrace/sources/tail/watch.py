@@ -5,9 +5,6 @@ finds what no hint told. A folder that cannot be watched (no watches left, a net
 operating system) is listed again and again, quickly while something happens there, slowly else.
 """
 
-# Paths are plain text here, as the kernel gives them: a walk makes thousands of them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import os
