@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
+from tailrace.batch import sanitize_name
 from tailrace.config.folders import data_folder, machine_name
 from tailrace.config.problems import Mistake, Mistakes
 from tailrace.config.usual import usual_logs
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 LISTEN: Final = "127.0.0.1:9080"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PORT_MAX: Final = 65_535
 
 
@@ -111,6 +113,10 @@ def _wrong(index: int, source: SourceSettings, before: tuple[SourceSettings, ...
     if source.format not in formats:
         hint = did_you_mean(source.format, formats) or f"known: {', '.join(formats)}"
         yield Mistake(f"there is no format {source.format!r}", hint, (index, "format"))
+    for label in source.labels:
+        if not _LABEL.fullmatch(label):
+            hint = f"write {sanitize_name(label)!r}" if label.strip() else "letters, digits and '_'"
+            yield Mistake(f"{label!r} cannot name a label", hint, (index, "labels", label))
     if source.timezone != "local" and not _is_zone(source.timezone):
         hint = "write 'local', 'UTC' or a name such as 'Europe/Berlin'"
         yield Mistake(f"there is no time zone {source.timezone!r}", hint, (index, "timezone"))
