@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEXT = st.text(alphabet=" ab:#-'\"$[]{}*&!0.~\n\té\\|", max_size=10)
+NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,3}", fullmatch=True)
 
 
 def loaded(**values: Any) -> Loaded:
@@ -28,7 +29,7 @@ def test_the_defaults_come_back() -> None:
     assert parse(show(Loaded(config, Document(), None, {}))) == config
 
 
-@given(st.lists(TEXT, min_size=1, max_size=3), st.dictionaries(TEXT, TEXT, max_size=3))
+@given(st.lists(TEXT, min_size=1, max_size=3), st.dictionaries(NAMES, TEXT, max_size=3))
 def test_any_text_comes_back(paths: list[str], labels: dict[str, str]) -> None:
     config = Config(sources=({"type": "files", "paths": paths, "labels": labels},))
     assert parse(show(Loaded(config, Document(), None, {}))) == config
