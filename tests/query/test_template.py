@@ -68,7 +68,7 @@ def render(text):
             'a+b%2F%C3%A9 a b/ invalid URL escape "%zz"',
         ),
         ('{{b64enc "hi"}} {{b64dec "aGk="}} {{b64dec "aGk"}}', "aGk= hi hi"),
-        ("{{html \"<a b='c'>\"}}", "&lt;a b=&#x27;c&#x27;&gt;"),
+        ("{{html \"<a b='c'>\"}}", "&lt;a b=&#39;c&#39;&gt;"),
         ('{{default "-" .empty}} {{.user | default "-"}} {{default "x" 0}}', "- ann x"),
         # numbers
         ('{{int "7.9"}} {{int "x"}} {{float64 "1.50"}} {{int 3.9}}', "7 0 1.5 3"),

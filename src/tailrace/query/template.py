@@ -396,6 +396,9 @@ def _application(name: str, arguments: Sequence[_Eval]) -> _Eval:
             fits = isinstance(value, str) if kind == "s" else type(value) is int if kind == "i" else True
             if not fits:
                 raise TemplateError(f"{name}: {shown(value)} is not {'a text' if kind == 's' else 'a whole number'}")
-        return function.call(*values)
+        try:
+            return function.call(*values)
+        except (ArithmeticError, ValueError) as error:  # a number that is too large for what is asked
+            raise TemplateError(f"{name}: {error}") from None
 
     return apply

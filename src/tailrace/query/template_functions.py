@@ -40,6 +40,7 @@ class Time(int):
 
 Value: TypeAlias = str | bool | int | float | Time | None
 
+_INT64: Final = literals.MAX_INT64
 LONGEST: Final = 1_048_576
 """Bytes that `repeat`, `indent` and the aligning functions may make: the bound of a line."""
 
@@ -185,7 +186,7 @@ def _int(value: Value) -> int:
     if isinstance(value, int):
         return int(value)
     number = _float(value)
-    return int(number) if math.isfinite(number) else 0
+    return max(-_INT64, min(int(number), _INT64)) if math.isfinite(number) else 0
 
 
 def _float(value: Value) -> float:
@@ -199,9 +200,14 @@ def _fold(convert: Callable[[Value], float], step: Callable[[float, float], floa
         result = convert(first)
         for other in others:
             result = step(result, convert(other))
-        return result
+        return _wrapped(result) if isinstance(result, int) else result
 
     return folded
+
+
+def _wrapped(value: int) -> int:
+    """Keep the 64 bits of an integer, as Go does."""
+    return (value + _INT64 + 1) % (2 * (_INT64 + 1)) - _INT64 - 1
 
 
 def _divide(a: float, b: float) -> float:
@@ -397,7 +403,9 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "urlencode": Function("s", quote_plus),
     "urldecode": Function("s", _url_decode),
     "urlquery": Function("v*", lambda *values: quote_plus(_print(*values))),
-    "html": Function("v*", lambda *values: html.escape(_print(*values)).replace("&quot;", "&#34;")),
+    "html": Function(
+        "v*", lambda *values: html.escape(_print(*values)).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+    ),
     "b64enc": Function("s", lambda s: base64.b64encode(s.encode()).decode()),
     "b64dec": Function("s", _base64_decode),
     "default": Function("vv", _default),
