@@ -157,7 +157,8 @@ def _free(column: str, dtype: pl.DataType, columns: Columns) -> str:
 
 
 def _known_types(frame: pl.DataFrame) -> pl.DataFrame:
-    """Bring columns to the types that the table knows, and drop those without a value."""
+    """Bring columns to the types that the table knows, and drop those without a value and the partition's."""
+    frame = frame.drop("_date", strict=False)
     empty = [name for name in frame.columns if name != "_line" and frame[name].null_count() == frame.height]
     frame = frame.drop(empty)
     casts = []

@@ -168,9 +168,9 @@ def by_date(frame: pl.DataFrame) -> list[tuple[dt.date, pl.DataFrame]]:
     """Return the rows by their date, in their order, with `_time` made from `_time_ns`."""
     time_us = pl.from_epoch(pl.col("_time_ns") // 1_000, time_unit="us").dt.replace_time_zone("UTC")
     frame = frame.with_columns(_time=time_us)
-    frame = frame.select(segment.in_order(frame.columns)).with_columns(_date=pl.col("_time").dt.date())
-    first, last = frame["_date"].min(), frame["_date"].max()
+    frame = frame.select(segment.in_order(frame.columns))
+    first, last = frame.select(pl.col("_time").min().dt.date(), last=pl.col("_time").max().dt.date()).row(0)
     if first == last:
-        return [(frame["_date"][0], frame)]
-    parts = frame.partition_by("_date", as_dict=True)
+        return [(first, frame)]
+    parts = frame.with_columns(_date=pl.col("_time").dt.date()).partition_by("_date", include_key=False, as_dict=True)
     return [(key[0], part) for key, part in parts.items()]

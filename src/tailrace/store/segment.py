@@ -84,14 +84,13 @@ def write(
 
     `columns` are those of the table: the statistics say that the absent ones are null.
     """
-    frame = frame.drop("_date", strict=False)
     found = streams(frame)
 
-    def rows(file: Path) -> pl.LazyFrame:
+    def put(file: Path) -> dict[str, Any]:  # as `statistics`
         frame.write_parquet(file, metadata=_metadata(found), **_parquet(level))
-        return frame.lazy()
+        return statistics(frame.lazy(), "in-memory")
 
-    return _written(root, date, found, files, rows, columns)
+    return _written(root, date, found, files, put, columns)
 
 
 def write_pieces(
@@ -106,11 +105,11 @@ def write_pieces(
 ) -> Segment:
     """Write rows that come in pieces and whose streams are known, as `write` does, without ever holding them all."""
 
-    def rows(file: Path) -> pl.LazyFrame:
+    def put(file: Path) -> dict[str, Any]:  # as `statistics`
         frame.sink_parquet(file, metadata=_metadata(found), engine="streaming", **_parquet(level))
-        return pl.scan_parquet(file, hive_partitioning=False)
+        return statistics(pl.scan_parquet(file, hive_partitioning=False))
 
-    return _written(root, date, found, files, rows, columns)
+    return _written(root, date, found, files, put, columns)
 
 
 def _written(
@@ -118,16 +117,15 @@ def _written(
     date: dt.date,
     found: pl.DataFrame,
     files: Files,
-    rows: Callable[[Path], pl.LazyFrame],
+    put: Callable[[Path], dict[str, Any]],  # writes the file and returns its `statistics`
     columns: Iterable[str],
 ) -> Segment:
     folder = root / f"_date={date.isoformat()}"
-    if not folder.exists():
-        files.makedirs(folder)
-        files.fsync_dir(root)
+    files.makedirs(folder)
+    files.fsync_dir(root)  # even if the folder is not new: who made it may have died before this line
     file = folder / f"{uuid.uuid4().hex}.parquet"
     try:
-        stats = statistics(files.run("write segment", lambda: rows(file)))
+        stats = files.run("write segment", lambda: put(file))
         _add_absent(stats, columns)
         files.fsync(file)
         files.fsync_dir(folder)
@@ -201,7 +199,9 @@ def joined(found: pl.DataFrame) -> pl.DataFrame:
     return found.group_by("_stream").agg(*measures).sort("_stream")
 
 
-def statistics(frame: pl.LazyFrame) -> dict[str, Any]:  # the JSON object that Delta's protocol describes
+def statistics(
+    frame: pl.LazyFrame, engine: Literal["in-memory", "streaming"] = "streaming"
+) -> dict[str, Any]:  # the JSON object that Delta's protocol describes
     """Return row count, null counts, and minimum and maximum of the first columns that are compared."""
     schema = frame.collect_schema()
     names = schema.names()[: limits.STATS_COLUMNS]
@@ -213,7 +213,7 @@ def statistics(frame: pl.LazyFrame) -> dict[str, Any]:  # the JSON object that D
         *(pl.col(name).max().alias(f"max {name}") for name in bounded),
         *(pl.col(name).is_nan().any().alias(f"nan {name}") for name in bounded if schema[name] == pl.Float64()),
     )
-    row = frame.select(*measures).collect(engine="streaming").row(0, named=True)
+    row = frame.select(*measures).collect(engine=engine).row(0, named=True)
     lowest: dict[str, str | int | float] = {}
     highest: dict[str, str | int | float] = {}
     for name in bounded:

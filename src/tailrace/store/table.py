@@ -144,9 +144,9 @@ class LogTable:
         self._recover()
         if not log.versions(self.root):
             self.files.run("create table", self._create_delta)
-            self.sync()
-            self.files.fsync_dir(self.root)
-            self.files.fsync_dir(self.root.parent)
+        self.sync()
+        self.files.fsync_dir(self.root)
+        self.files.fsync_dir(self.root.parent)
 
     def _create_delta(self) -> None:
         DeltaTable.create(
