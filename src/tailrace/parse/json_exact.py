@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 class Repeated:
     """A member that came again under the same name in the same object."""
 
+    key: str
     value: object
 
 
@@ -46,7 +47,7 @@ class Exact:
 
 
 def load(text: str) -> dict[str, object] | None:
-    """Return the object that a text is, or None. Duplicate keys become `key#2`, … holding `Repeated` values."""
+    """Return the object that a text is, or None. A key that comes again is `key#2`, …, holding `Repeated`."""
     try:
         value = json.loads(
             text, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_real, parse_constant=_no_constant
@@ -93,7 +94,7 @@ def _place(record: dict[str, object], node: Node, path: Path, row: dict[str, obj
         here = (*path, key)
         child = node.keys.get(key)
         if isinstance(value, Repeated):
-            _keep(more, here, value.value)
+            _keep(more, (*path, value.key), value.value)
         elif isinstance(child, Leaf):
             if child.dtype == pl.String:
                 row[child.column] = _clean(value if type(value) is str else _text(value))
@@ -143,7 +144,7 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
         name, number = key, 2
         while name in record:
             name, number = f"{key}#{number}", number + 1
-        record[name] = value if name == key else Repeated(value)
+        record[name] = value if name == key else Repeated(key, value)
     return record
 
 

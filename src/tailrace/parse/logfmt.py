@@ -1,13 +1,19 @@
 r"""logfmt: `key=value key="quoted value"`, as Go programs write it.
 
-Comes in and goes out as `contracts.Parser` says. A key without a value and a bad pair (a quote inside a bare value, `=` without
-key) are passed over, as LogQL's `logfmt` does; `_line` stays whole, so nothing is lost. The first of
-two equal keys wins. Values are text, `int`, `float` or `bool` columns only when every value seen is one.
-A line without any pair keeps `_error`.
+Comes in and goes out as `contracts.Parser` says. Values are text, whatever they look like: one program writes `5`, the
+next `5ms`. A key without a value is passed over, and so is a bad pair (a quote or `=` inside a bare value, no key
+before `=`, an open quote, which takes the rest of the line with it), as LogQL's `logfmt` does; `_line` stays whole, so
+nothing is lost. The first of two equal keys counts. A line without any pair keeps `_error`.
+
+Programs write the same keys in the same order, so a sequence of keys that was seen becomes one anchored pattern
+with a group per value (`_shape`). Lines that fit no known sequence are cut into tokens, which costs three times as
+much, and teach new sequences.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -17,78 +23,144 @@ from tailrace.limits import FIELD_COLUMNS, FIELD_NAME_BYTES
 from tailrace.parse import level, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tailrace.contracts import Reading
 
 ERROR: Final = "LogfmtParserErr"
 
-PAIR: Final = r'(?:^|[\x00-\x20])([^\x00-\x20="]+=(?:"(?:[^"\\]|\\.)*"|[^\x00-\x20="]*))'
 LOOKS: Final = r'^(?:[A-Za-z_][\w.\-/]*=(?:"(?:[^"\\]|\\.)*"|[^\s="]*)(?:\s+|$)){2,}'
 """What a line of logfmt looks like: it begins with at least two pairs."""
+
+_VALUE: Final = r'("(?:[^"\\]|\\.)*"|[^\x00-\x20="]*)'
+_TOKEN: Final = r'[^\x00-\x20=]*="(?:[^"\\]|\\.)*(?:"[^\x00-\x20]*|$)|[^\x00-\x20]+'
+_PAIR: Final = rf'^(?P<key>[^\x00-\x20="]+)=(?P<value>{_VALUE[1:-1]})$'
+
+_SHAPES: Final = 16  # sequences of keys that are remembered
+_SHAPE_KEYS: Final = 64  # keys in one of them; longer patterns cost more than they save
+_SHAPE_SHARE: Final = 0.02  # of a turn's lines, to be worth a pattern
 
 _TIMES: Final = ("time", "ts", "timestamp", "t", "at", "datetime", "date")
 _LEVELS: Final = ("level", "lvl", "severity", "loglevel", "levelname")
 
 
 class Logfmt:
-    """Reads key=value pairs; a column's type is decided when it is first seen and kept."""
+    """Reads key=value pairs; remembers the sequences of keys that it has seen."""
 
     name = "logfmt"
 
+    def __init__(self) -> None:
+        self._shapes: list[tuple[str, ...]] = []
+
     def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         """Return the rows with their pairs as fields."""
-        fields = _fields(lines["_line"])
-        frame = lines.with_columns(*timestamp.no_time(lines))
-        for name in _TIMES:
-            if name in fields.columns and "_time_ns" not in lines.columns:
-                value = fields[name]
-                times = timestamp.iso(value, reading.timezone)
-                digits = timestamp.epoch_text(value)
-                times = times.zip_with(times.is_not_null(), digits)
-                frame = frame.with_columns(pl.coalesce("_time_ns", pl.lit(times)).alias("_time_ns"))
+        fields = self._fields(lines["_line"])
+        found = pl.lit(fields["_any"])
         levels = [level.from_value(fields[name]) for name in _LEVELS if name in fields.columns]
-        found = pl.lit(fields["_any"].fill_null(value=False))
-        kept = [_typed(fields[name]) for name in fields.columns if name != "_any"]
-        return frame.with_columns(
-            pl.coalesce([pl.lit(series) for series in levels] or pl.lit(None, pl.String)).alias("_level"),
+        return lines.with_columns(
+            *([] if "_time_ns" in lines.columns else [_time(fields, reading)]),
+            pl.coalesce([*(pl.lit(series) for series in levels), pl.lit(None, pl.String)]).alias("_level"),
             pl.when(found).then(pl.lit("logfmt")).alias("_format"),
             pl.when(~found & pl.col("_line").str.contains(r"\S")).then(pl.lit(ERROR)).alias("_error"),
-            *kept,
+            *fields.drop("_any").get_columns(),
         )
 
+    def _fields(self, text: pl.Series) -> pl.DataFrame:
+        """Return one text column per key, and `_any` that tells whether a line has a pair."""
+        left = pl.DataFrame({"_row": pl.int_range(len(text), dtype=pl.UInt32, eager=True), "_text": text})
+        pieces: list[pl.DataFrame] = []
+        for keys in self._shapes:
+            values = left["_text"].str.extract_groups(_shape(keys)).struct.unnest()
+            hit = values.to_series(0).is_not_null()
+            if hit.any():
+                values.columns = [_column(key) or key for key in keys]
+                pieces.append(values.with_columns(left["_row"], _any=True).filter(hit))
+                left = left.filter(~hit)
+            if not len(left):
+                break
+        if len(left):
+            pieces.append(self._by_tokens(left, len(text)))
+        whole = pieces[0] if len(pieces) == 1 else pl.concat(pieces, how="diagonal").sort("_row")
+        return _unquote(whole.drop("_row"))
 
-def _fields(text: pl.Series) -> pl.DataFrame:
-    """Return one text column per key, and `_any` that tells whether a line has a pair."""
-    pairs = text.str.extract_all(PAIR)
-    long = pl.DataFrame({"row": pl.int_range(len(text), dtype=pl.UInt32, eager=True), "pair": pairs}).explode("pair")
-    long = long.drop_nulls("pair").with_columns(pl.col("pair").str.strip_chars_start("".join(map(chr, range(33)))))
-    long = long.with_columns(pl.col("pair").str.splitn("=", 2).struct.rename_fields(["key", "value"])).unnest("pair")
-    names = {key: column for key in long["key"].unique(maintain_order=True) if (column := _column(key)) is not None}
-    names = dict(list(names.items())[:FIELD_COLUMNS])
-    rows = pl.int_range(len(text), dtype=pl.UInt32, eager=True).to_frame("row")
-    result = rows.with_columns(rows["row"].is_in(long["row"].unique().implode()).alias("_any"))
-    long = long.with_columns(pl.col("key").replace_strict(names, default=None, return_dtype=pl.String)).drop_nulls(
-        "key"
-    )
-    for column in dict.fromkeys(names.values()):
-        values = long.filter(pl.col("key") == column).unique("row", keep="first", maintain_order=True)
-        result = result.join(
-            values.select("row", _unquote(pl.col("value")).alias(column)), on="row", how="left", maintain_order="left"
-        )
-    return result.drop("row")
+    def _by_tokens(self, left: pl.DataFrame, total: int) -> pl.DataFrame:
+        """Return the pairs of lines in any order, and remember the sequences of keys that are common."""
+        tokens = left.select("_row", pl.col("_text").str.extract_all(_TOKEN).alias("token")).explode("token")
+        pairs = tokens.with_columns(pl.col("token").str.extract_groups(_PAIR)).unnest("token")
+        self._learn(pairs, total)
+        pairs = pairs.drop_nulls("key")
+        columns = {key: _column(key) for key in pairs["key"].unique(maintain_order=True)}
+        owned = dict([(key, column) for key, column in columns.items() if column is not None][:FIELD_COLUMNS])
+        column = pl.col("key").replace_strict(owned, default=None, return_dtype=pl.String)
+        rows = left.select("_row").with_columns(_any=left["_row"].is_in(pairs["_row"].unique().implode()))
+        pairs = pairs.with_columns(column).drop_nulls("key").unique(["_row", "key"], keep="first", maintain_order=True)
+        for name in pairs["key"].unique(maintain_order=True):
+            values = pairs.filter(pl.col("key") == name).select("_row", pl.col("value").alias(name))
+            rows = rows.join(values, on="_row", how="left", maintain_order="left")
+        return rows
+
+    def _learn(self, pairs: pl.DataFrame, total: int) -> None:
+        """Remember the sequences of keys of many lines that are nothing but pairs with different keys."""
+        sequences = pairs.group_by("_row").agg("key").group_by("key").len().sort("len", descending=True)
+        for keys, count in sequences.head(_SHAPES).iter_rows():
+            columns = {_column(key) for key in keys if key is not None}
+            regular = None not in keys and None not in columns and len(columns) == len(keys) <= _SHAPE_KEYS
+            if regular and len(self._shapes) < _SHAPES and count >= total * _SHAPE_SHARE:
+                self._shapes.append(tuple(keys))
+
+
+def _shape(keys: Sequence[str]) -> str:
+    """Return the pattern of a line that is exactly these keys with their values."""
+    return r"^[\x00-\x20]*" + r"[\x00-\x20]+".join(re.escape(key) + "=" + _VALUE for key in keys) + r"[\x00-\x20]*$"
+
+
+def _time(fields: pl.DataFrame, reading: Reading) -> pl.Series:
+    """Return the times of the lines, from the first key that has a usable one."""
+    times = pl.Series("_time_ns", [None], dtype=pl.Int64).new_from_index(0, len(fields))
+    for name in _TIMES:
+        if name in fields.columns and times.null_count():
+            found = timestamp.iso(fields[name], reading.timezone)
+            if found.null_count():
+                found = found.zip_with(found.is_not_null(), timestamp.epoch_text(fields[name]))
+            times = times.zip_with(times.is_not_null(), found)
+    return times
 
 
 def _column(key: str) -> str | None:
+    """Return the column of a key, None if its name is no name."""
     name = sanitize_name(key)
     return field_column(name) if name.strip("_") and len(name) <= FIELD_NAME_BYTES else None
 
 
-def _unquote(value: pl.Expr) -> pl.Expr:
-    """Return the value without its quotes and escapes."""
+def _unquote(values: pl.DataFrame) -> pl.DataFrame:
+    """Return the values without quotes and escapes; columns that have none are left alone."""
+    return values.with_columns(_unquoted(series) for series in values.get_columns() if series.dtype == pl.String)
+
+
+def _unquoted(value: pl.Series) -> pl.Series:
     quoted = value.str.starts_with('"')
-    inner = value.str.slice(1, value.str.len_chars() - 2)
-    plain = inner.str.replace_many(["\\\\", '\\"', "\\n", "\\t", "\\r", "\\/"], ["\\", '"', "\n", "\t", "\r", "/"])
-    return pl.when(quoted).then(plain).otherwise(value)
+    if not quoted.any():
+        return value
+    inner = value.str.strip_prefix('"').str.strip_suffix('"')  # a bare value has no quotes at all
+    escaped = quoted & inner.str.contains("\\", literal=True)
+    if not escaped.any():
+        return inner
+    rows = escaped.fill_null(value=False).arg_true()
+    return inner.scatter(rows, _unescaped(inner[rows]))
 
 
-def _typed(series: pl.Series) -> pl.Series:
-    return series
+def _unescaped(inner: pl.Series) -> pl.Series:
+    r"""Return texts without JSON's escapes; those with `\u` one by one, they are rare."""
+    plain = inner.str.replace_many(
+        ["\\\\", '\\"', "\\n", "\\t", "\\r", "\\/", "\\b", "\\f"], ["\\", '"', "\n", "\t", "\r", "/", "\b", "\f"]
+    )
+    coded = inner.str.contains("\\u", literal=True).arg_true()
+    return plain.scatter(coded, [_json_text(text) for text in inner[coded]]) if len(coded) else plain
+
+
+def _json_text(text: str) -> str:
+    try:
+        value: str = json.loads(f'"{text}"')
+    except ValueError:
+        return text
+    return value.encode(errors="backslashreplace").decode()

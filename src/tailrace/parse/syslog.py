@@ -29,8 +29,11 @@ IETF: Final = (
     rf"^{_PRI}1 (?P<time>-|{_ISO_TIME}) (?P<hostname>\S{{1,255}}) (?P<app>\S{{1,48}}) (?P<procid>\S{{1,128}}) "
     r'(?P<msgid>\S{1,32}) (?P<sd>-|(?:\[[^\s\]="]+(?: [^\s\]="]+="(?:[^"\\\]]|\\.)*")*\])+)(?: |$)'
 )
-LOOKS: Final = rf"^(?:{_PRI.replace('?P<pri>', '')}?(?:{_BSD_TIME}|{_ISO_TIME}) [^\s:\[\]]+ |<\d{{1,3}}>1 \S+ \S)"
-"""What a line of either looks like."""
+LOOKS: Final = (
+    rf"^(?:(?:<\d{{1,3}}>)?{_BSD_TIME} [^\s:\[\]]+ |<\d{{1,3}}>1 \S+ \S|"
+    rf"{_ISO_TIME} [^\s:\[\]]+ (?:[^\s:\[\]]+\[\d+\]|kernel): )"
+)
+"""What a line of either looks like; an ISO time needs a tag, since much else begins with one and a word."""
 
 _FIELDS: Final = ("hostname", "app", "procid", "msgid", "sd", "facility", "severity")
 

@@ -1,0 +1,70 @@
+"""Every format by data: `tests/cases/parse/<format>.toml`, expected values worked out by hand."""
+
+from __future__ import annotations
+
+import base64
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tailrace.batch import is_field
+from tailrace.contracts import Block, Origin, Reading
+from tailrace.parse.chain import Chain
+
+CASES = Path(__file__).parent.parent / "cases" / "parse"
+OBSERVED = "2026-03-10T00:00:00Z"
+
+
+def ns(text: str) -> int:
+    """Return RFC 3339 in UTC, with any number of digits, as nanoseconds."""
+    whole, _, digits = text.removesuffix("Z").partition(".")
+    seconds = datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp()
+    return int(seconds) * 10**9 + int(digits.ljust(9, "0") if digits else 0)
+
+
+def load() -> list[Any]:
+    params = []
+    for path in sorted(CASES.glob("*.toml")):
+        for case in tomllib.loads(path.read_text())["case"]:
+            params.append(pytest.param(path.stem, case, id=f"{path.stem}: {case['name']}"))
+    return params
+
+
+@pytest.mark.parametrize(("name", "case"), load())
+def test_case(name: str, case: dict[str, Any]) -> None:
+    reading = Reading(format=case.get("format", name), raw=case.get("raw", "auto"), timezone=case.get("timezone", "UTC"))
+    data = base64.b64decode(case["input_b64"]) if "input_b64" in case else case["input"].encode() + b"\n"
+    observed = ns(case.get("observed", OBSERVED))
+    parsed = Chain().parse([Block(Origin("f", {"filename": "f"}, reading), 0, data, observed)])
+    rows = parsed.frame.to_dicts()
+    expected = case.get("rows", [case])
+    assert parsed.bytes == len(data)
+    assert len(rows) == len(expected)
+    lines = data.decode(errors="replace").split("\n")
+    for number, (row, want) in enumerate(zip(rows, expected, strict=True)):
+        assert row["_line"] == want.get("line", lines[number]), "line"
+        if "time" in want:
+            assert row["_time_ns"] == ns(want["time"]), "time"
+        else:
+            assert row["_time_ns"] - observed in range(parsed.lines), "no time of its own"
+        assert row.get("_level") == want.get("level"), "level"
+        assert row.get("_error") == want.get("error"), "error"
+        assert row["_format"] == (want.get("read_as", None if "error" in want else name) or None), "format"
+        fields = {key: value for key, value in row.items() if is_field(key) and value is not None}
+        assert fields == want.get("fields", {})
+        assert {key: type(value) for key, value in fields.items()} == {
+            key: type(value) for key, value in want.get("fields", {}).items()
+        }
+        for column in ("_more", "_part", "_part_last"):
+            assert row.get(column) == want.get(column.removeprefix("_")), column
+        raw = row.get("_raw")
+        assert (base64.b64encode(raw).decode() if raw is not None else None) == want.get("raw_b64")
+
+
+def test_every_format_has_a_dozen_cases() -> None:
+    names = [param.values[0] for param in load()]
+    assert {name: names.count(name) for name in set(names) if names.count(name) < 12} == {}
+    assert set(names) == {"access", "cri", "docker", "json", "logfmt", "plain", "syslog", "timestamped"}
