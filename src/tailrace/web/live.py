@@ -24,6 +24,8 @@ from tailrace.web.services import Services
 
 POLL_S: Final = 0.25
 SILENCE_S: Final = 15.0
+POLL_ROWS: Final = 20 * limits.LIVE_ROWS
+"""Lines of one poll that are read, sent or not; of what is beyond, only that there was more is known."""
 
 Render = Callable[[Lines], list[tuple[str, str]]]
 """Turns new lines into events: name and data."""
@@ -42,7 +44,7 @@ class LiveTails:
         """Return the stream of a query's new lines; refuse a wrong query, or one tail too many, at once."""
         if self._count >= limits.LIVE_TAILS:
             raise Refused(503, f"{limits.LIVE_TAILS} live tails are running; close one", {"Retry-After": "5"})
-        follower = Follower(query, self._services.table, self._services.engine)
+        follower = Follower(query, self._services.table, self._services.engine, limit=POLL_ROWS)
         return StreamingResponse(
             self._events(follower, render),
             media_type="text/event-stream",
@@ -50,12 +52,13 @@ class LiveTails:
         )
 
     async def _events(self, follower: Follower, render: Render) -> AsyncIterator[str]:
-        loop, quiet_s = asyncio.get_running_loop(), 0.0
+        loop, quiet_s, room = asyncio.get_running_loop(), 0.0, float(limits.LIVE_ROWS)
         self._count += 1
         try:
             yield ": following\n\n"
             while self._services.ready():
-                text = await loop.run_in_executor(self._pool, self._turn, follower, render)
+                text, sent = await loop.run_in_executor(self._pool, _turn, follower, render, int(room))
+                room = min(room - sent + limits.LIVE_ROWS * POLL_S, limits.LIVE_ROWS)
                 quiet_s = 0.0 if text else quiet_s + POLL_S
                 if quiet_s >= SILENCE_S:
                     text, quiet_s = ": still here\n\n", 0.0
@@ -67,17 +70,16 @@ class LiveTails:
         finally:
             self._count -= 1
 
-    def _turn(self, follower: Follower, render: Render) -> str:
-        lines = follower.poll()
-        if not lines.frame.height:
-            return ""
-        room = int(limits.LIVE_ROWS * POLL_S)
-        over = max(0, lines.frame.height - room)
-        kept = Lines(lines.frame.tail(room), lines.stats, lines.complete, lines.warnings)
-        texts = [event(name, data) for name, data in render(kept)]
-        if over:
-            texts.append(event("dropped", str(over)))
-        return "".join(texts)
+
+def _turn(follower: Follower, render: Render, room: int) -> tuple[str, int]:
+    """Return the events of one poll and how many lines they hold: the newest, as many as there is room for."""
+    lines = follower.poll()
+    over = max(0, lines.frame.height - room)
+    kept = Lines(lines.frame.slice(over), lines.stats, lines.complete, lines.warnings)
+    texts = [event(name, data) for name, data in render(kept)] if kept.frame.height else []
+    if over or not lines.complete:
+        texts.append(event("dropped", str(max(over, 1))))
+    return "".join(texts), kept.frame.height
 
 
 def event(name: str, data: str) -> str:

@@ -7,6 +7,7 @@ Pure: query text and click in, query text out.
 from __future__ import annotations
 
 import json
+import re
 from typing import Final
 
 from tailrace.errors import QueryError
@@ -14,8 +15,10 @@ from tailrace.query import parser
 from tailrace.query.lexer import quote
 from tailrace.query.stages.line_filter import LineFilter
 from tailrace.query.syntax import LogQuery, Matcher, Selector
+from tailrace.web.explorer.texts import EVERYTHING
 
 _ANYTHING: Final = (".+", ".*")
+_ANY_CASE: Final = "(?i)"
 
 
 def click(kind: str, name: str, value: str) -> str:
@@ -36,10 +39,32 @@ def edited(query: str, clicked: str, keep: bool) -> str:
     return text if f"| {condition}" in text else f"{text} | {condition}"
 
 
-def needles(query: LogQuery) -> list[str]:
-    """Return the texts that lines were searched for, to mark them."""
-    filters = (stage for stage in query.stages if isinstance(stage, LineFilter) and stage.op == "|=")
-    return [needle.text for one in filters for needle in one.needles if needle.text]
+def finds(query: LogQuery) -> list[str]:
+    """Return what lines were searched for, as patterns of `re` to mark it; regexes are left out unless they spell a word."""
+    filters = [stage for stage in query.stages if isinstance(stage, LineFilter)]
+    texts = [re.escape(needle.text) for one in filters if one.op == "|=" for needle in one.needles if needle.text]
+    regexes = [needle.text for one in filters if one.op == "|~" for needle in one.needles]
+    return texts + [pattern for regex in regexes if (pattern := _spelled(regex))]
+
+
+def _spelled(regex: str) -> str:
+    """Return the pattern of a regex that stands for one word, else an empty text."""
+    literal = regex.removeprefix(_ANY_CASE)
+    word = re.sub(r"\\(.)", r"\1", literal)
+    if not word or _literal(word) != literal:
+        return ""
+    return re.escape(word) if literal == regex else f"(?i:{re.escape(word)})"
+
+
+def search(text: str) -> str:
+    """Return the query for lines that hold all words of a text, in any case."""
+    words = (f"|~ {quote(_ANY_CASE + _literal(word))}" for word in text.split())
+    return " ".join([EVERYTHING, *words])
+
+
+def _literal(word: str) -> str:
+    """Escape what a regex of the query language would not take for itself; `-` and the like it takes."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", word)
 
 
 def _with_matcher(selector: Selector, name: str, value: str, keep: bool) -> Selector:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Direction = Literal["backward", "forward"]
 NEAREST_TIMEOUT_S: Final = 3.0
 FACET_VALUES: Final = 10
+_FACETS_FIRST: Final = ("service_name", "host")
 FIRST_NS: Final = -(2**62)
 LAST_NS: Final = 2**62
 
@@ -155,7 +156,12 @@ def facets(services: Services, log: LogQuery, start_ns: int, end_ns: int) -> lis
         found = [_facet(name, counted) for name in names]
     except QueryError:  # more streams than an answer may have series: ask for each label on its own
         found = [_top_facet(services, log, name, start_ns, end_ns) for name in names]
-    return sorted((facet for facet in found if facet.values), key=lambda facet: (len(facet.values) == 1, facet.name))
+    return sorted((facet for facet in found if facet.values), key=_facet_order)
+
+
+def _facet_order(facet: Facet) -> tuple[bool, int, str]:
+    first = _FACETS_FIRST.index(facet.name) if facet.name in _FACETS_FIRST else len(_FACETS_FIRST)
+    return len(facet.values) == 1, first, facet.name
 
 
 def _count(services: Services, query: str, end_ns: int) -> list[tuple[Mapping[str, str], int]]:

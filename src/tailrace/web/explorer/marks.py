@@ -23,11 +23,11 @@ _ESCAPE: Final = r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-9;?]*[ -/]*[@-~]|
 _HIDDEN: Final = r"(?P<hidden>[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])"
 
 
-def line_html(line: str, needles: Sequence[str] = (), most: int = SHOWN_CHARS) -> Markup:
-    """Return a line as safe markup."""
+def line_html(line: str, finds: Sequence[str] = (), most: int = SHOWN_CHARS) -> Markup:
+    """Return a line as safe markup; `finds` are patterns to mark."""
     if len(line) > most:
-        return _cut(line, needles, most)
-    tokens = _tokens(tuple(needles))
+        return _cut(line, finds, most)
+    tokens = _tokens(tuple(finds))
     if tokens.search(line) is None:
         return escape(line)
     parts: list[str] = []
@@ -46,20 +46,20 @@ def line_html(line: str, needles: Sequence[str] = (), most: int = SHOWN_CHARS) -
 
 
 @lru_cache(maxsize=256)
-def _tokens(needles: tuple[str, ...]) -> re.Pattern[str]:
-    hit = "|".join(map(re.escape, sorted(needles, key=len, reverse=True))) or "(?!)"
+def _tokens(finds: tuple[str, ...]) -> re.Pattern[str]:
+    hit = "|".join(sorted(finds, key=len, reverse=True)) or "(?!)"
     return re.compile(f"(?P<hit>{hit})|{_COLOR}|{_ESCAPE}|{_HIDDEN}")
 
 
-def _cut(line: str, needles: Sequence[str], most: int) -> Markup:
-    found = [at for needle in needles if (at := line.find(needle)) >= 0]
-    start = max(0, min(min(found, default=0) - most // 4, len(line) - most))
+def _cut(line: str, finds: Sequence[str], most: int) -> Markup:
+    hits = [match.start() for find in finds if (match := re.search(find, line))]
+    start = max(0, min(min(hits, default=0) - most // 4, len(line) - most))
     end = start + most
     before = Markup('<span class="cut">… {:,} characters … </span>').format(start) if start else Markup("")
     after = (
         Markup('<span class="cut"> … {:,} characters more</span>').format(len(line) - end) if end < len(line) else ""
     )
-    return before + line_html(line[start:end], needles, most) + after
+    return before + line_html(line[start:end], finds, most) + after
 
 
 def _symbol(char: str) -> str:

@@ -23,7 +23,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from tailrace import __version__
 from tailrace.errors import QueryError, TailraceError
 from tailrace.query import parser
-from tailrace.query.lexer import quote
 from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request as Asked
 from tailrace.query.run import run
@@ -65,7 +64,7 @@ class View:
     facets: list[found.Facet] = field(default_factory=list)
     chart: chart.Chart | None = None
     nearest: tuple[str, int] | None = None
-    needles: list[str] = field(default_factory=list)
+    finds: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -104,11 +103,11 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
     def live(request: Request) -> Response:
         """Send new lines as they come, rendered as in the list."""
         query = read_state(request.query_params).q or texts.EVERYTHING
-        needles = edit.needles(_log_query(query))
+        finds = edit.finds(_log_query(query))
 
         def render(lines: Lines) -> list[tuple[str, str]]:
             rows = found.rows_of(lines.frame)[::-1]
-            return [("lines", row.render(rows=rows, needles=needles).strip())]
+            return [("lines", row.render(rows=rows, finds=finds).strip())]
 
         return tails.open(query, render)
 
@@ -140,7 +139,7 @@ async def _fill_parts(view: View, services: Services, tree: Query, span: Span, s
     if not isinstance(tree, LogQuery):
         view.chart = await start(lambda: _chart(services, query, start_ns, end_ns))
         return
-    view.needles = edit.needles(tree)
+    view.finds = edit.finds(tree)
     state = view.state
     page, bars, facets = await asyncio.gather(
         start(lambda: found.page(services, query, start_ns, end_ns, state.limit, state.cursor)),
@@ -201,7 +200,7 @@ def _as_search(text: str) -> str:
     try:
         parser.parse(text)
     except QueryError:
-        return " ".join([texts.EVERYTHING, *(f"|= {quote(word)}" for word in text.split())])
+        return edit.search(text)
     return ""
 
 

@@ -1,0 +1,38 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
+
+from tailrace.errors import QueryError
+from tailrace.web.explorer.state import Cursor, State, read_state
+
+texts = st.text(max_size=20).map(str.strip)
+cursors = st.builds(Cursor, st.sampled_from(["before", "after"]), st.integers(-(2**62), 2**62), st.integers(0, 10**6))
+states = st.builds(
+    State,
+    q=texts,
+    start=texts,
+    end=texts,
+    limit=st.integers(1, 1_000),
+    cursor=st.none() | cursors,
+    wrap=st.booleans(),
+    theme=st.sampled_from(["", "light", "dark"]),
+    live=st.booleans(),
+)
+
+
+@given(states)
+def test_the_address_is_the_whole_state(state: State) -> None:
+    url = state.url()
+    assert read_state(QueryParams(url.partition("?")[2])) == state
+
+
+def test_defaults_are_left_out() -> None:
+    assert State().url() == "/"
+    assert State(q="a", cursor=Cursor("before", 5, 1)).change(theme="dark").url() == "/?q=a&theme=dark"
+
+
+def test_what_is_out_of_bounds_is_brought_into_them() -> None:
+    assert read_state(QueryParams("limit=100000&theme=pink&mode=x")) == State(limit=1_000)
+    with pytest.raises(QueryError):
+        read_state(QueryParams("cur=before-1"))
