@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 
 import polars as pl
 import pytest
@@ -39,6 +40,18 @@ def test_a_label_set_is_sorted_and_escaped() -> None:
 
 def test_letters_of_every_language_stay_readable() -> None:
     assert stream_text({"app": "größe ✓"}) == '{app="größe ✓"}'
+
+
+def test_a_file_name_that_is_not_utf_8_is_a_label_all_the_same() -> None:
+    name = os.fsdecode(b"/var/log/bad\xff-\xc3\xbc.log")
+    text = stream_text({"filename": name})
+    assert pl.Series([text]).item() == r'{filename="/var/log/bad\\xff-ü.log"}'
+    assert stream_labels(text) == {"filename": r"/var/log/bad\xff-ü.log"}
+
+
+@given(st.text(alphabet=st.characters(categories=["L", "Cs"]), max_size=5))
+def test_every_text_is_a_label_value_that_a_frame_holds(value: str) -> None:
+    assert pl.Series([stream_text({"a": value})]).len() == 1
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=4))

@@ -88,13 +88,24 @@ class Batch:
 def stream_text(labels: Mapping[str, str]) -> str:
     r"""Return the canonical text of a label set: sorted by name, values escaped, empty values left out.
 
+    Bytes of a file's name that are no UTF-8 (surrogates, as `os.fsdecode` gives them) are written as `\xff`.
+
     >>> stream_text({"host": "a", "app": 'say "x"', "none": ""})
     '{app="say \\"x\\"", host="a"}'
     """
     inner = ", ".join(
-        f"{name}={json.dumps(labels[name], ensure_ascii=False)}" for name in sorted(labels) if labels[name]
+        f"{name}={json.dumps(_utf8(labels[name]), ensure_ascii=False)}" for name in sorted(labels) if labels[name]
     )
     return "{" + inner + "}"
+
+
+def _utf8(text: str) -> str:
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a pair, as JSON may escape it
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 @lru_cache(maxsize=65_536)
