@@ -148,7 +148,7 @@ class Agent:
                 turn = self._turn(source, chain)
                 if turn.lines or turn.marks:
                     self._turns.put(turn)
-                elif getattr(source, "done", False):
+                elif source.done:
                     break
         except BaseException as error:  # noqa: BLE001 - it is raised again in the gathering thread
             self._turns.put(error)

@@ -91,6 +91,11 @@ class Source(Protocol):
 
     name: str
 
+    @property
+    def done(self) -> bool:
+        """Tell whether a source that does not follow has come to its end; always false for one that does."""
+        ...
+
     def restore(self, state: Mapping[str, object]) -> None:
         """Start from a position; called once, before the first `read`."""
         ...

@@ -1,0 +1,197 @@
+"""The reading half: order of plan, submit and settle; stopping; a failing sink; the account at every step."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tailrace.agent import Agent, Progress, collect
+from tailrace.batch import Batch
+from tailrace.clock import SystemClock
+from tailrace.config.model import Config
+from tailrace.contracts import Block, Origin, Reading
+from tailrace.errors import TransientError
+from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.store.table import LogTable
+from tailrace.telemetry import Accounts
+
+
+class Numbers:
+    """A source of numbered lines, one block per turn; its position is the count of lines handed out."""
+
+    name = "numbers"
+
+    def __init__(self, turns: int, *, endless: bool = False) -> None:
+        self.at = 0
+        self.marked = 0
+        self.turns = turns
+        self.endless = endless
+        self.closed = False
+        self._origin = Origin("k", {"filename": "/n"}, Reading())
+
+    def restore(self, state):
+        self.at = self.marked = int(state.get("at", 0))
+
+    @property
+    def done(self):
+        return not self.endless and self.at >= self.turns
+
+    def read(self, budget_bytes, timeout_s):
+        if self.at >= self.turns:
+            threading.Event().wait(min(timeout_s, 0.01))
+            return []
+        self.at += 1
+        return [Block(self._origin, self.at, f"line {self.at}\n".encode(), self.at)]
+
+    def mark(self):
+        changed, self.marked = self.at != self.marked, self.at
+        return {"at": self.at} if changed else {}
+
+    def backlog_bytes(self):
+        return 0
+
+    def status(self):
+        return []
+
+    def close(self):
+        self.closed = True
+
+
+class Memory:
+    """A sink that keeps batches and, as a table does, the last number of each agent."""
+
+    def __init__(self, *, fail_at: int | None = None) -> None:
+        self.batches: list[Batch] = []
+        self.numbers: dict[str, int] = {}
+        self.fail_at = fail_at
+        self.seen_plans: list[bytes] = []
+        self.checkpoint_file: Path | None = None
+
+    def submit(self, batch):
+        done: Future[None] = Future()
+        if self.checkpoint_file is not None:
+            self.seen_plans.append(self.checkpoint_file.read_bytes())
+        if self.fail_at == len(self.batches):
+            done.set_exception(TransientError("the disk is full"))
+            return done
+        self.batches.append(batch)
+        self.numbers[batch.position.agent] = batch.position.number
+        done.set_result(None)
+        return done
+
+    def last_number(self, agent):
+        return self.numbers.get(agent)
+
+    def close(self):
+        pass
+
+    def lines(self):
+        return pl.concat([batch.frame for batch in self.batches])["_line"].to_list() if self.batches else []
+
+
+def agent_of(folder, source, sink, **options):
+    checkpoint = Checkpoint.open(folder / "agent", agent_name="t")
+    accounts = Accounts()
+    return Agent([source], sink, checkpoint, accounts=accounts, clock=SystemClock(), **options), accounts
+
+
+def numbered(first, last):
+    return [f"line {n}" for n in range(first, last + 1)]
+
+
+def test_one_shot_ends_when_all_is_durable(tmp_path):
+    source, sink = Numbers(50), Memory()
+    agent, accounts = agent_of(tmp_path, source, sink)
+    seen: list[Progress] = []
+    agent.run(seen.append)
+    assert sink.lines() == numbered(1, 50)
+    assert source.closed
+    assert seen[-1].lines == 50
+    account = accounts.of("numbers")
+    assert account.closed()
+    assert account.lines == {"read": 50, "stored": 50, "reduced": 0, "rejected": 0, "pending": 0}
+
+
+def test_a_second_run_goes_on_after_the_first(tmp_path):
+    sink = Memory()
+    agent_of(tmp_path, Numbers(10), sink)[0].run()
+    agent_of(tmp_path, Numbers(25), sink)[0].run()
+    assert sink.lines() == numbered(1, 25)
+
+
+def test_a_plan_is_durable_before_its_batch_is_sent(tmp_path):
+    sink = Memory()
+    agent, _ = agent_of(tmp_path, Numbers(3), sink)
+    sink.checkpoint_file = tmp_path / "agent" / "checkpoint.log"
+    agent.run()
+    assert sink.batches
+    for plans, batch in zip(sink.seen_plans, sink.batches, strict=True):
+        assert json.dumps({"at": batch.frame.height}).strip("{}").encode().split(b":")[0] in plans
+
+
+def test_a_failed_batch_is_raised_and_read_again_next_time(tmp_path):
+    sink = Memory(fail_at=0)
+    agent, accounts = agent_of(tmp_path, Numbers(5), sink)
+    with pytest.raises(TransientError, match="disk is full"):
+        agent.run()
+    assert accounts.of("numbers").closed()
+    assert accounts.of("numbers").lines["pending"] > 0
+    sink.fail_at = None
+    agent_of(tmp_path, Numbers(5), sink)[0].run()
+    assert sink.lines() == numbered(1, 5)
+
+
+def test_stop_drains_what_was_read(tmp_path):
+    source, sink = Numbers(100, endless=True), Memory()
+    agent, accounts = agent_of(tmp_path, source, sink, interval_s=0.0)
+    runner = threading.Thread(target=agent.run)
+    runner.start()
+    deadline = SystemClock().monotonic_s() + 10
+    while len(sink.batches) == 0 and SystemClock().monotonic_s() < deadline:
+        threading.Event().wait(0.005)
+    agent.stop()
+    runner.join(10)
+    assert not runner.is_alive()
+    read = accounts.of("numbers").lines["read"]
+    lines = sink.lines()
+    assert lines == numbered(1, len(lines))
+    assert accounts.of("numbers").closed()
+    assert read - accounts.of("numbers").lines["pending"] == len(lines)
+
+
+def test_a_batch_that_the_table_holds_is_not_sent_again(tmp_path):
+    """The process died after the commit and before it could note it: the table's number decides."""
+    sink = Memory()
+    checkpoint = Checkpoint.open(tmp_path / "agent", agent_name="t")
+    position = checkpoint.plan({"numbers": {"at": 4}})
+    sink.numbers[position.agent] = position.number
+    checkpoint.close()
+    agent_of(tmp_path, Numbers(6), sink)[0].run()
+    assert sink.lines() == numbered(5, 6)
+
+
+def test_a_reader_that_breaks_is_a_loud_error(tmp_path):
+    class Broken(Numbers):
+        def read(self, budget_bytes, timeout_s):
+            raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        agent_of(tmp_path, Broken(1), Memory())[0].run()
+
+
+def test_collect_imports_once_and_can_restamp(tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("2020-01-02T03:04:05Z info one\n2020-01-02T03:04:06Z info two\n")
+    config = Config(data=tmp_path / "data")
+    first = collect(config, [str(log)])
+    assert (first.lines, first.files) == (2, 1)
+    assert collect(config, [str(log)]).lines == 0
+    before = SystemClock().now_ns()
+    assert collect(config, [str(log)], group="again", now=True).lines == 2
+    segments = LogTable.open(tmp_path / "data").snapshot().segments(before, 2**63 - 1).frame
+    assert segments["rows"].sum() == 2
