@@ -51,7 +51,13 @@ class ReferenceSegments:
 
     @property
     def frame(self) -> pl.DataFrame:
-        schema = {"path": pl.String, "rows": pl.Int64, "bytes": pl.Int64, "min_time_ns": pl.Int64, "max_time_ns": pl.Int64}
+        schema = {
+            "path": pl.String,
+            "rows": pl.Int64,
+            "bytes": pl.Int64,
+            "min_time_ns": pl.Int64,
+            "max_time_ns": pl.Int64,
+        }
         schema |= {"min_stream": pl.String, "max_stream": pl.String, "date": pl.Date}
         rows = [
             {

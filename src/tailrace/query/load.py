@@ -96,10 +96,8 @@ class Loader:
                 names.extend(("_format", "_line"))
         if self.needs.every:
             names.append("_more")
-        return {
-            name: self.fields.types[name] if name in self.fields.types else ENVELOPE[name]
-            for name in dict.fromkeys(names)
-        }
+        types = {**ENVELOPE, **self.fields.types}
+        return {name: types[name] for name in dict.fromkeys(names)}
 
     def rows(self, frame: pl.DataFrame) -> Rows:
         """Return the rows of a scan, every needed label as text."""

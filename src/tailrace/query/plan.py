@@ -80,8 +80,7 @@ def plan_segments(
     streams = select(held["_stream"].unique().to_list(), query.selector)
     matching = _holding(segments, held, streams)
     afters = _afters(query.stages, needs)
-    first = query.stages[0].needs(afters[0]) if query.stages else needs
-    by_path = formats(matching, engine) if first.names else {}
+    by_path = formats(matching, engine) if query.stages or needs.names else {}
     branches = []
     for kinds in _kinds(query.stages, by_path):
         scan = Scan(Fields.of(snapshot), streams, kinds)

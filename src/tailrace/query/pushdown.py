@@ -152,8 +152,6 @@ class Scan:
         typed = self.fields.typed(test.name)
         if self._hidden(test.name):
             return self._somewhere(test.name, typed)
-        if not typed:
-            return Predicate(nw.lit(value=False), exact=True)
         self.columns.update(typed)
         tests = []
         exact = True
@@ -215,29 +213,30 @@ def _text_test(test: Matcher, typed: Mapping[str, pl.DataType]) -> nw.Expr | Non
             return None
         found.append(part.fill_null(value=False))
     if accepts(positive, ""):
-        absent = [nw.col(column).is_null() for column in typed]
-        found.append(reduce(operator.and_, absent) if absent else nw.lit(value=True))
-    whole = reduce(operator.or_, found) if found else nw.lit(value=False)
+        found.append(reduce(operator.and_, [nw.col(column).is_null() for column in typed]))
+    whole = reduce(operator.or_, found)
     return whole if test.op == positive.op else ~whole
 
 
 def _column_test(test: Matcher, column: nw.Expr, dtype: pl.DataType) -> nw.Expr | None:
-    """Return where one column's value, as text, fulfils `=` or `=~`."""
+    """Return where one column's value, as text, fulfils `=` or `=~`; None when only rows can tell."""
     if dtype == pl.Boolean():
         hits = [value for value in (True, False) if accepts(test, str(value).lower())]
-        return column.is_in(hits) if hits else nw.lit(value=False)
+        return column.is_in(hits) if hits else _never(column)
     if test.op == "=":
-        if dtype == pl.String():
-            return column == test.value
-        value = _canonical(test.value, dtype)
-        return nw.lit(value=False) if value is None else column == value
-    if dtype == pl.String():
-        if _WORDS.fullmatch(test.value):
-            return column.is_in(test.value.split("|"))
-        return column.str.contains(regexes.anchored(test.value))
-    if dtype.is_integer():
-        return column.cast(nw.String).str.contains(regexes.anchored(test.value))
-    return None  # floats: how they are written is the rows' business
+        value = test.value if dtype == pl.String() else _canonical(test.value, dtype)
+        return _never(column) if value is None else column == value
+    if dtype.is_float():
+        return None  # how they are written is the rows' business
+    text = column if dtype == pl.String() else column.cast(nw.String)
+    if _WORDS.fullmatch(test.value):
+        return text.is_in(test.value.split("|"))
+    return text.str.contains(regexes.anchored(test.value))
+
+
+def _never(column: nw.Expr) -> nw.Expr:
+    """Return a condition that no row fulfils; Narwhals filters by columns, not by a lone literal."""
+    return column.is_null() & ~column.is_null()
 
 
 def _canonical(text: str, dtype: pl.DataType) -> int | float | None:

@@ -1,0 +1,103 @@
+"""Every case of `tests/cases/query/run`: rows go in, a query is asked, the answer was worked out by hand.
+
+A case runs on a table of one file and on one that is split at random, whose files lack columns: the
+answer must not depend on how the rows lie.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from pathlib import Path
+
+import polars as pl
+import pytest
+from query.reference_table import ReferenceTable
+
+from tailrace.engines.polars import PolarsEngine
+from tailrace.errors import QueryError
+from tailrace.query.result import Lines, Series
+from tailrace.query.run import Request, run
+
+FOLDER = Path(__file__).parents[1] / "cases" / "query" / "run"
+S = 1_000_000_000
+
+
+def _cases():
+    for path in sorted(FOLDER.glob("*.toml")):
+        document = tomllib.loads(path.read_text())
+        for case in document["case"]:
+            yield pytest.param({"rows": document.get("rows", []), **case}, id=f"{path.stem}: {case['name']}")
+
+
+def frame(rows):
+    """Rows of a case as a frame of the table: `t` in seconds, `line`, `stream` and any columns by name."""
+    records = []
+    for number, row in enumerate(rows):
+        envelope = {
+            "_time_ns": round(row["t"] * S),
+            "_observed_ns": 1000 * S + number,
+            "_stream": row.get("stream", '{app="a"}'),
+            "_line": row.get("line", ""),
+        }
+        records.append(envelope | {name: value for name, value in row.items() if name not in ("t", "line", "stream")})
+    return pl.DataFrame(records, infer_schema_length=None)
+
+
+def ask(case, table):
+    seconds = {"start": 0, "end": 100, **case}
+    request = Request(
+        case["query"],
+        round(seconds["start"] * S),
+        round(seconds["end"] * S),
+        step_ns=round(case["step"] * S) if "step" in case else None,
+        limit=case.get("limit", 0),
+        direction=case.get("direction", "forward"),
+    )
+    return run(request, table, PolarsEngine())
+
+
+def labels(row, *prefixes):
+    found = {name: value for name, value in row.items() if "." in name and value is not None}
+    return {name.partition(".")[2]: value for name, value in found.items() if name.startswith(prefixes)}
+
+
+def check(case, answer):
+    assert answer.complete
+    if "lines" in case or "fields" in case or "streams" in case:
+        assert isinstance(answer, Lines)
+        rows = answer.frame.to_dicts()
+        if "lines" in case:
+            assert [row["_line"] for row in rows] == case["lines"]
+        if "fields" in case:
+            assert [labels(row, "meta.", "parsed.") for row in rows] == case["fields"]
+        if "streams" in case:
+            assert [labels(row, "stream.") for row in rows] == case["streams"]
+        return
+    assert isinstance(answer, Series)
+    assert answer.kind == case.get("kind", "matrix" if "step" in case else "vector")
+    found = {
+        index: [(row["_time_ns"] / S, row["value"]) for row in group.sort("_time_ns").to_dicts()]
+        for (index,), group in answer.frame.group_by("series")
+    }
+    assert list(answer.labels) == [one["labels"] for one in case["series"]]
+    for index, one in enumerate(case["series"]):
+        wanted = one["values"] if "values" in one else [[case.get("end", 100), one["value"]]]
+        assert [time for time, _ in found[index]] == [time for time, _ in wanted]
+        for (_, got), (_, value) in zip(found[index], wanted, strict=True):
+            assert math.isnan(got) if math.isnan(value) else got == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("splits", [1, 3])
+@pytest.mark.parametrize("case", list(_cases()))
+def test_case(case, splits, tmp_path):
+    table = ReferenceTable(tmp_path, splits=splits, seed=len(case["query"]))
+    rows = case["rows"]
+    if rows:
+        table.add(frame(rows))
+    if "error" in case:
+        with pytest.raises(QueryError) as caught:
+            ask(case, table)
+        assert case["error"] in str(caught.value)
+    else:
+        check(case, ask(case, table))
