@@ -130,7 +130,7 @@ def fold(frame: pl.DataFrame, over: Sequence[str]) -> pl.DataFrame:
         before = pl.col("_more")
         pieces.insert(0, pl.when(before.str.len_bytes() > len("{}")).then(_inside(before)))
     inner = pl.concat_str(pieces, separator=",", ignore_nulls=True)
-    more = pl.when(inner.str.len_bytes() > 0).then(pl.format("{{}}", inner))
+    more = pl.when(inner.str.len_bytes() > 0).then(pl.concat_str(pl.lit("{"), inner, pl.lit("}")))
     return frame.with_columns(_more=more).drop(over)
 
 

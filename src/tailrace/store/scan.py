@@ -122,7 +122,7 @@ class LogSnapshot:
         """Return the files that may hold rows with `start_ns <= _time_ns < end_ns` and all bounds."""
         times = (Bound("_time_ns", ">=", start_ns), Bound("_time_ns", "<", end_ns))
         resolved = [(bound, self._resolve(bound.column)) for bound in (*times, *bounds)]
-        kept = self.files.filter(prune.may_hold(self.files, resolved))
+        kept = self.files.filter(prune.may_hold(self.files, resolved, segment.indexed_columns(self.columns)))
         return self._segments(kept, self.files.height - kept.height)
 
     def added_since(self, version: int) -> FileSegments:

@@ -11,6 +11,7 @@ import json
 import math
 import uuid
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 import polars as pl
@@ -21,7 +22,7 @@ from tailrace.batch import is_field
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from tailrace.files import Files
@@ -78,19 +79,21 @@ class Segment:
 
 
 def write(
-    root: Path, date: dt.date, frame: pl.DataFrame, files: Files, *, level: int, columns: Iterable[str] = ()
+    root: Path, date: dt.date, frame: pl.DataFrame, files: Files, *, level: int, columns: Iterable[str]
 ) -> Segment:
     """Write rows of one date durably as a segment; removes what it wrote when that fails.
 
-    `columns` are those of the table: the statistics say that the absent ones are null.
+    `columns` are those of the table, in its order: the first ones get statistics, which say of an absent one
+    that it is null.
     """
+    indexed = indexed_columns(columns)
     found = streams(frame)
 
     def put(file: Path) -> dict[str, Any]:  # as `statistics`
         frame.write_parquet(file, metadata=_metadata(found), **_parquet(level))
-        return statistics(frame.lazy(), "in-memory")
+        return statistics(frame.lazy(), indexed, "in-memory")
 
-    return _written(root, date, found, files, put, columns)
+    return _written(root, date, found, files, put)
 
 
 def write_pieces(
@@ -101,15 +104,16 @@ def write_pieces(
     files: Files,
     *,
     level: int,
-    columns: Iterable[str] = (),
+    columns: Iterable[str],
 ) -> Segment:
     """Write rows that come in pieces and whose streams are known, as `write` does, without ever holding them all."""
+    indexed = indexed_columns(columns)
 
     def put(file: Path) -> dict[str, Any]:  # as `statistics`
         frame.sink_parquet(file, metadata=_metadata(found), engine="streaming", **_parquet(level))
-        return statistics(pl.scan_parquet(file, hive_partitioning=False))
+        return statistics(pl.scan_parquet(file, hive_partitioning=False), indexed)
 
-    return _written(root, date, found, files, put, columns)
+    return _written(root, date, found, files, put)
 
 
 def _written(
@@ -118,7 +122,6 @@ def _written(
     found: pl.DataFrame,
     files: Files,
     put: Callable[[Path], dict[str, Any]],  # writes the file and returns its `statistics`
-    columns: Iterable[str],
 ) -> Segment:
     folder = root / f"_date={date.isoformat()}"
     files.makedirs(folder)
@@ -126,7 +129,6 @@ def _written(
     file = folder / f"{uuid.uuid4().hex}.parquet"
     try:
         stats = files.run("write segment", lambda: put(file))
-        _add_absent(stats, columns)
         files.fsync(file)
         files.fsync_dir(folder)
         size = file.stat().st_size
@@ -139,12 +141,6 @@ def _written(
 def _json(stats: dict[str, Any]) -> str:  # as `statistics`
     """Return the text for the log; in UTF-8, since the library misreads a character written as two surrogates."""
     return json.dumps(stats, ensure_ascii=False)
-
-
-def _add_absent(stats: dict[str, Any], columns: Iterable[str]) -> None:  # as `statistics`
-    nulls = stats["nullCount"]
-    absent = [name for name in columns if name not in nulls and name != "_date"]
-    nulls.update(dict.fromkeys(absent[: max(0, limits.STATS_COLUMNS - len(nulls))], stats["numRecords"]))
 
 
 def _metadata(found: pl.DataFrame) -> dict[str, str] | None:
@@ -199,12 +195,17 @@ def joined(found: pl.DataFrame) -> pl.DataFrame:
     return found.group_by("_stream").agg(*measures).sort("_stream")
 
 
+def indexed_columns(columns: Iterable[str]) -> list[str]:
+    """Return the columns of the table that get statistics: the first ones in the order in which it got them."""
+    return [name for name in islice(columns, limits.STATS_COLUMNS) if name != "_date"]
+
+
 def statistics(
-    frame: pl.LazyFrame, engine: Literal["in-memory", "streaming"] = "streaming"
+    frame: pl.LazyFrame, indexed: Sequence[str], engine: Literal["in-memory", "streaming"] = "streaming"
 ) -> dict[str, Any]:  # the JSON object that Delta's protocol describes
-    """Return row count, null counts, and minimum and maximum of the first columns that are compared."""
+    """Return row count, and null counts, minimum and maximum of some columns; absent ones are null in every row."""
     schema = frame.collect_schema()
-    names = schema.names()[: limits.STATS_COLUMNS]
+    names = [name for name in indexed if name in schema]
     bounded = [name for name in names if name not in UNBOUNDED and schema[name] in _BOUNDED]
     measures = (
         pl.len().alias("rows"),
@@ -225,7 +226,7 @@ def statistics(
             lowest[name] = low
         if high is not None:
             highest[name] = high
-    nulls = {name: row[f"nulls {name}"] for name in names}
+    nulls = {name: row.get(f"nulls {name}", row["rows"]) for name in indexed}
     return {"numRecords": row["rows"], "minValues": lowest, "maxValues": highest, "nullCount": nulls}
 
 
