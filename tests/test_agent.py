@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tailrace import registry
 from tailrace.agent import Agent, Progress, collect
 from tailrace.batch import Batch
 from tailrace.clock import SystemClock
@@ -173,6 +174,28 @@ def test_a_batch_that_the_table_holds_is_not_sent_again(tmp_path):
     checkpoint.close()
     agent_of(tmp_path, Numbers(6), sink)[0].run()
     assert sink.lines() == numbered(5, 6)
+
+
+def test_a_parser_that_fails_costs_no_line(tmp_path, monkeypatch):
+    class Broken:
+        name = "json"
+
+        def parse(self, lines, reading):
+            raise RuntimeError("a bug in a parser")
+
+    class Json(Numbers):
+        def __init__(self):
+            super().__init__(1)
+            self._origin = Origin("k", {"filename": "/n"}, Reading(format="json"))
+
+    find = registry.find
+    monkeypatch.setattr(registry, "find", lambda kind, name: Broken if name == "json" else find(kind, name))
+    sink = Memory()
+    agent, accounts = agent_of(tmp_path, Json(), sink)
+    agent.run()
+    assert sink.lines() == ["line 1"]
+    assert sink.batches[0].frame["_error"].to_list() == ["ParserFailure"]
+    assert b"tailrace_parser_failures_total 1.0" in accounts.render()[0]
 
 
 def test_a_reader_that_breaks_is_a_loud_error(tmp_path):

@@ -15,7 +15,7 @@ import queue
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -23,7 +23,7 @@ import polars as pl
 from tailrace import limits
 from tailrace.batch import Batch, stack
 from tailrace.clock import SystemClock
-from tailrace.parse.chain import Chain
+from tailrace.parse.chain import Chain, Parsed
 from tailrace.sinks.store import StoreSink
 from tailrace.sources.tail import TailSettings, TailSource
 from tailrace.sources.tail.checkpoint import Checkpoint
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tailrace.clock import Clock
     from tailrace.config.model import Config
-    from tailrace.contracts import Sink, Source
+    from tailrace.contracts import Block, Sink, Source
 
 _EMPTY = pl.DataFrame()
 _SLICE_S = 0.05  # how long the gathering thread waits for a turn before it looks at the clock and the sink again
@@ -159,12 +159,27 @@ class Agent:
         blocks = source.read(limits.READ_TURN_BYTES, 0.5)
         if not blocks:
             return Turn(source.name, _EMPTY, 0, 0, source.mark())
-        parsed = chain.parse(blocks)
+        parsed = self._parse(blocks, chain)
         frame = parsed.frame
         if self._restamp:
             frame = frame.with_columns(_time_ns=pl.col("_observed_ns") + pl.int_range(pl.len()))
         self._accounts.read(source.name, parsed.lines, parsed.bytes)
         return Turn(source.name, frame, parsed.lines, parsed.bytes, source.mark())
+
+    def _parse(self, blocks: Sequence[Block], chain: Chain) -> Parsed:
+        """Parse a turn; if a format fails on it, block by block, and the block that fails as plain, marked lines."""
+        try:
+            return chain.parse(blocks)
+        except Exception:  # noqa: BLE001 - a fault in one format must not stop the other files, nor lose a line
+            if len(blocks) > 1:
+                parts = [self._parse([block], chain) for block in blocks]
+                total = (sum(part.lines for part in parts), sum(part.bytes for part in parts))
+                return Parsed(stack([part.frame for part in parts]), *total)
+            self._accounts.count("tailrace_parser_failures_total", "Blocks stored as plain lines: their parser failed.")
+            block = blocks[0]
+            plain = replace(block.origin, reading=replace(block.origin.reading, format="plain"))
+            parsed = chain.parse([replace(block, origin=plain)])
+            return replace(parsed, frame=parsed.frame.with_columns(_error=pl.lit("ParserFailure")))
 
     # --- the gathering thread -------------------------------------------------------------------
 
