@@ -183,22 +183,3 @@ def test_write_duration(ns, text):
 def test_write_bytes(size, text):
     assert literals.write_bytes(size) == text
     assert literals.byte_count(text) == size
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0"),
-        (-0.0, "-0"),
-        (1.0, "1"),
-        (0.1, "0.1"),
-        (1e-7, "0.0000001"),
-        (1.5e21, "1500000000000000000000"),
-        (100.0, "100"),
-        (math.nan, "NaN"),
-        (math.inf, "+Inf"),
-        (-math.inf, "-Inf"),
-    ],
-)
-def test_sample(value, text):
-    assert literals.sample(value) == text

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import polars as pl
 
 from tailrace.errors import QueryError
-from tailrace.query import functions, leaf
+from tailrace.query import functions, leaf, values
 from tailrace.query.grid import Cells
 from tailrace.query.needs import Needs
 from tailrace.query.samples import EMPTY, Samples
@@ -130,7 +130,7 @@ def _operate(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
 
 
 def _divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    return pl.when(right == 0).then(math.nan).otherwise(left / right)
+    return pl.when(right == 0).then(math.nan).otherwise(values.quotient(left, right))
 
 
 def _rest(left: pl.Expr, right: pl.Expr) -> pl.Expr:

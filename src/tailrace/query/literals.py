@@ -1,17 +1,16 @@
 """How numbers, durations and byte counts are written, as literals of a query and as values of labels.
 
 The two follow different rules. A *literal* (`5m`, `2d`, `5KB`) is read by `number`, `duration`,
-`range_duration`, `byte_count` and `unquote`; the text of a *label* is read by `float_value`,
-`duration_value` and `bytes_value`, as Go's `ParseFloat`, `ParseDuration` and the usual byte humaniser
-do. All return None for a text that is none. `write_*` are the inverses of the first group; `sample` writes a value as
-Prometheus and Loki do. Pure; durations are integers in nanoseconds.
+`range_duration` and `byte_count`; the text of a *label* is read by `float_value`, `duration_value` and
+`bytes_value`, as Go's `ParseFloat`, `ParseDuration` and the usual byte humaniser do. All return None for
+a text that is none. `write_*` are the inverses of the first group. Pure; durations are integers in
+nanoseconds.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -219,20 +218,3 @@ def bytes_value(text: str) -> int | None:
         return None
     size = int(Fraction(digits.rstrip(".")) * _multiplier(unit))
     return size if size <= _MAX_UINT64 else None
-
-
-# --- samples ----------------------------------------------------------------------------------------
-
-
-def sample(value: float) -> str:
-    """Write a sample value: shortest decimal that reads back the same, never an exponent.
-
-    >>> sample(2.0), sample(0.1), sample(1e21), sample(float("nan")), sample(float("-inf"))
-    ('2', '0.1', '1000000000000000000000', 'NaN', '-Inf')
-    """
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    text = format(Decimal(repr(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -21,7 +21,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 import polars as pl
 
 from tailrace.errors import DataError
-from tailrace.query import literals
+from tailrace.query import literals, values
 from tailrace.query.lexer import quote
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ def truth(value: Value) -> bool:
 
 def _go_float(value: float) -> str:
     if not math.isfinite(value):
-        return literals.sample(value)
+        return values.float_text(value)
     digits = repr(value)
     power = Decimal(digits).adjusted() if value else 0
     if -5 < power < 21:  # noqa: PLR2004 -- where Go's %v turns to exponents
-        return literals.sample(value)
+        return values.float_text(value)
     mantissa, _, exponent = digits.partition("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent):+03d}"
 

@@ -10,33 +10,15 @@ Only shapes that no expression covers (compound durations, exponents) are done b
 from __future__ import annotations
 
 import math
-import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final  # Any: values of whatever type the column has
+from typing import TYPE_CHECKING, Any  # Any: values of whatever type the column has
 
 import polars as pl
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tailrace.query import literals
 
-_UNIT_S: Final = {
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-}
-_DURATION_PART: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
-_DURATION: Final = re.compile(rf"([+-]?)((?:{_DURATION_PART.pattern})+|0)")
-_DURATION_NS: Final = {unit: round(seconds * 1e9) for unit, seconds in _UNIT_S.items()}
-_BYTES: Final = re.compile(r"([0-9.,]+)\s*([a-z]*)", re.IGNORECASE)
-_BYTE_UNITS: Final = {
-    **{prefix + end: 1000**n for n, prefix in enumerate(("", "k", "m", "g", "t", "p", "e")) for end in ("", "b")},
-    **{prefix + end: 1024**n for n, prefix in enumerate(("ki", "mi", "gi", "ti", "pi", "ei"), 1) for end in ("", "b")},
-}
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 def text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -71,48 +53,36 @@ def number(column: pl.Expr) -> pl.Expr:
 
 def seconds(column: pl.Expr) -> pl.Expr:
     """Read text as a Go duration, in seconds; null where it is none. A unit is required, `d` is none."""
-    return duration_ns(column) / 1e9
+    return quotient(duration_ns(column), pl.lit(1e9))
+
+
+def quotient(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """Divide numbers, rounded once.
+
+    Polars multiplies by the reciprocal when the divisor is a scalar: `49 / 49.0` gives 0.9999999999999999
+    and `6e10 / 1e9` 60.00000000000001, which a person sees. Columns it divides as they are.
+    """
+    return pl.map_batches([left, right], _quotient, return_dtype=pl.Float64, is_elementwise=True)
+
+
+def _quotient(sides: Sequence[pl.Series]) -> pl.Series:
+    rows = 0 if any(side.is_empty() for side in sides) else max(map(len, sides))
+    left, right = (side.cast(pl.Float64) if len(side) == rows else _spread(side, rows) for side in sides)
+    return left / right
+
+
+def _spread(side: pl.Series, rows: int) -> pl.Series:
+    return side.cast(pl.Float64).new_from_index(0, rows) if rows else pl.Series(dtype=pl.Float64)
 
 
 def duration_ns(column: pl.Expr) -> pl.Expr:
     """Read text as a Go duration, in whole nanoseconds as a float; null where it is none."""
-    return per_distinct(column, read_duration_ns, pl.Float64())
+    return per_distinct(column, literals.duration_value, pl.Float64())
 
 
 def byte_count(column: pl.Expr) -> pl.Expr:
     """Read text as a number of bytes, cut to a whole one; null where it is none."""
-    return per_distinct(column, read_bytes, pl.Float64())
-
-
-def read_duration_ns(value: str) -> float | None:
-    """Read one Go duration.
-
-    >>> read_duration_ns("1m0.5s"), read_duration_ns("-2ms"), read_duration_ns("1d")
-    (60500000000.0, -2000000.0, None)
-    """
-    whole = _DURATION.fullmatch(value)
-    if whole is None:
-        return None
-    total = sum(
-        int(Decimal(amount) * _DURATION_NS[unit]) for amount, unit in _DURATION_PART.findall(whole.group(2) or "")
-    )
-    return float(-total if whole.group(1) == "-" else total)
-
-
-def read_bytes(value: str) -> float | None:
-    """Read one byte count.
-
-    >>> read_bytes("1.5KiB"), read_bytes("2,000"), read_bytes("1.5B"), read_bytes("3 parsecs")
-    (1536.0, 2000.0, 1.0, None)
-    """
-    whole = _BYTES.fullmatch(value.strip())
-    unit = _BYTE_UNITS.get(whole.group(2).lower()) if whole else None
-    if whole is None or unit is None:
-        return None
-    try:
-        return float(int(Decimal(whole.group(1).replace(",", "")) * unit))
-    except ArithmeticError:
-        return None
+    return per_distinct(column, literals.bytes_value, pl.Float64())
 
 
 def per_distinct(column: pl.Expr, read: Callable[[Any], str | float | None], dtype: pl.DataType) -> pl.Expr:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
+from tailrace.query import values
+
+if TYPE_CHECKING:
     from tailrace.query.functions.contract import Input, Measure
 
 
@@ -22,4 +24,4 @@ class Rate:
     @staticmethod
     def value(total: pl.Expr, range_s: float) -> pl.Expr:
         """Return lines per second."""
-        return total / range_s
+        return values.quotient(total, pl.lit(range_s))
