@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.parse import timestamp
+from tailrace.parse import groups, timestamp
 
 if TYPE_CHECKING:
     from tailrace.contracts import Reading
@@ -27,6 +27,13 @@ PATTERN: Final = (
 )
 """A line of either format; groups are the fields and `time`."""
 
+# The way of almost all lines, unambiguous at every character; what it does not match gets the general pattern.
+_USUAL: Final = (
+    r"^(?P<host>[^ ]+) (?P<ident>[^ ]+) (?P<user>[^ \[\"]+) \[(?P<time>[^\]]{26})\] "
+    r'"(?P<request>(?P<method>[A-Za-z]+) (?P<path>[^ "\\]+) (?P<proto>HTTP/[0-9](?:\.[0-9])?))" '
+    r"(?P<status>[0-9][0-9][0-9]) (?P<bytes>[0-9]+|-)"
+    r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)")?$'
+)
 _REQUEST: Final = r"^(?P<method>[A-Za-z][A-Za-z_-]*) (?P<path>\S.*?)(?: (?P<proto>HTTP/\d(?:\.\d)?))?$"
 _NULLS: Final = ("ident", "user", "request", "bytes", "referer", "agent")
 _OUT: Final = ("host", "ident", "user", "method", "path", "proto", "request", "status", "bytes", "referer", "agent")
@@ -39,20 +46,31 @@ class Access:
 
     def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         """Return the rows with the fields of the request."""
-        groups = lines["_line"].str.extract_groups(PATTERN).struct.unnest()
-        times = timestamp.parse_shape(timestamp.CLF, groups["time"], lines["_observed_ns"], reading.timezone)
-        dash = [pl.when(pl.col(name) != "-").then(pl.col(name)).alias(name) for name in _NULLS]
-        request = pl.col("request").str.extract_groups(_REQUEST).struct.unnest()
+        fields = _fields(lines["_line"])
+        time = fields.drop_in_place("time")
+        times = timestamp.parse_shape(timestamp.CLF, time, lines["_observed_ns"], reading.timezone)
         good = pl.lit(times.is_not_null())
-        fields = groups.with_columns(dash).with_columns(request)
-        fields = fields.with_columns(pl.col("status", "bytes").str.to_integer(strict=False))
-        fields = fields.select(pl.when(good).then(pl.col(name)).alias(name) for name in _OUT)
-        blank = ~lines["_line"].str.contains(r"\S")
+        if times.null_count():
+            fields = fields.select(pl.when(good).then(pl.col(name)).alias(name) for name in _OUT)
         kept = [series for series in fields.get_columns() if series.null_count() < len(series)]
         given = "_time_ns" in lines.columns
         return lines.with_columns(
             *([] if given else [times.alias("_time_ns")]),
             *kept,
             pl.when(good).then(pl.lit("access")).alias("_format"),
-            pl.when(~good & ~pl.lit(blank)).then(pl.lit(ERROR)).alias("_error"),
+            pl.when(~good & pl.col("_line").str.contains(r"\S")).then(pl.lit(ERROR)).alias("_error"),
         )
+
+
+def _fields(text: pl.Series) -> pl.DataFrame:
+    """Return the fields and `time` of the lines, `-` as null."""
+    fields = groups.extract(text, _USUAL)
+    odd = fields["host"].is_null().arg_true()
+    if len(odd):
+        whole = groups.extract(text[odd], PATTERN)
+        request = groups.extract(whole["request"], _REQUEST)
+        rest = pl.concat([whole, request], how="horizontal").select(fields.columns)
+        usual = fields["host"].is_not_null().arg_true()
+        fields = pl.concat([fields[usual], rest])[pl.concat([usual, odd]).arg_sort()]
+    dash = [pl.when(pl.col(name) != "-").then(pl.col(name)).alias(name) for name in _NULLS]
+    return fields.with_columns(dash).with_columns(pl.col("status", "bytes").str.to_integer(strict=False))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.parse import level, timestamp
+from tailrace.parse import groups, level, timestamp
 
 if TYPE_CHECKING:
     from tailrace.contracts import Reading
@@ -23,7 +23,10 @@ PATTERN: Final = (
 )
 """The header of a line."""
 
-_HEADER: Final = r"^(\S+ \S+ \S+ ?)"
+_SPLIT: Final = (
+    r"^(?P<time>[0-9-]{10}T[0-9:]{8}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9][0-9]:[0-9][0-9])) (?P<stream>stdout|stderr) "
+    r"(?P<tag>[PF])(?::[^ ]*)?(?: (?P<content>.*))?$"
+)
 
 
 class Cri:
@@ -42,18 +45,20 @@ class Cri:
     def unwrap(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         """Return the rows with content, time, stream, `_final` and `_error`; a malformed row stays as it was."""
         text = lines["_line"]
-        groups = text.str.extract_groups(PATTERN).struct.unnest()
-        times = timestamp.iso(groups["time"], reading.timezone)
-        header = text.str.extract(_HEADER, 1).str.len_bytes()
+        parts = groups.extract(text, _SPLIT)
+        times = timestamp.iso(parts["time"], reading.timezone)
         good = pl.lit(times.is_not_null())
         frame = lines.with_columns(
             times.alias("_time_ns"),
-            pl.when(good).then(pl.lit(groups["stream"])).alias("stream"),
-            pl.when(good).then(pl.lit(groups["tag"]) == "F").alias("_final"),
-            pl.when(good).then(pl.col("_line").str.slice(header)).otherwise("_line").alias("_line"),
+            pl.when(good).then(pl.lit(parts["stream"])).alias("stream"),
+            pl.when(good).then(pl.lit(parts["tag"]) == "F").alias("_final"),
+            pl.when(good).then(pl.lit(parts["content"].fill_null(""))).otherwise("_line").alias("_line"),
             pl.when(~good & pl.col("_line").str.contains(r"\S")).then(pl.lit(ERROR)).alias("_error"),
         )
         if "_raw" not in lines.columns:
             return frame
+        header = pl.lit(
+            text.str.len_chars() - parts["content"].fill_null("").str.len_chars()
+        )  # all ASCII, so as many bytes
         raw = pl.when(good).then(pl.col("_raw").bin.slice(header)).otherwise("_raw")
         return frame.with_columns(raw.alias("_raw"))

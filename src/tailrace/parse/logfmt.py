@@ -20,7 +20,7 @@ import polars as pl
 
 from tailrace.batch import field_column, sanitize_name
 from tailrace.limits import FIELD_COLUMNS, FIELD_NAME_BYTES
-from tailrace.parse import level, timestamp
+from tailrace.parse import groups, level, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,7 @@ class Logfmt:
         left = pl.DataFrame({"_row": pl.int_range(len(text), dtype=pl.UInt32, eager=True), "_text": text})
         pieces: list[pl.DataFrame] = []
         for keys in self._shapes:
-            values = left["_text"].str.extract_groups(_shape(keys)).struct.unnest()
+            values = groups.extract(left["_text"], _shape(keys))
             hit = values.to_series(0).is_not_null()
             if hit.any():
                 values.columns = [_column(key) or key for key in keys]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.parse import level, timestamp
+from tailrace.parse import groups, level, timestamp
 
 if TYPE_CHECKING:
     from tailrace.contracts import Reading
@@ -46,23 +46,23 @@ class Syslog:
     def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         """Return the rows with the header's fields, time and level."""
         text = lines["_line"]
-        groups = text.str.extract_groups(BSD).struct.unnest()
-        if groups["time"].null_count():
-            ietf = text.str.extract_groups(IETF).struct.unnest()
+        parts = groups.extract(text, BSD)
+        if parts["time"].null_count():
+            ietf = groups.extract(text, IETF)
             if ietf["time"].null_count() < len(ietf):
                 both = pl.col("time").is_null()
-                groups = pl.concat([groups, ietf.select(pl.all().name.prefix("i_"))], how="horizontal").select(
-                    *(pl.coalesce(name, f"i_{name}") for name in groups.columns),
+                parts = pl.concat([parts, ietf.select(pl.all().name.prefix("i_"))], how="horizontal").select(
+                    *(pl.coalesce(name, f"i_{name}") for name in parts.columns),
                     *(pl.when(both).then(f"i_{name}").alias(name) for name in ("msgid", "sd")),
                 )
-        good = pl.lit(groups["time"].is_not_null())
+        good = pl.lit(parts["time"].is_not_null())
         pri = pl.col("pri").str.to_integer(strict=False)
         valid = pri.is_between(0, 191)
-        fields = groups.with_columns(
+        fields = parts.with_columns(
             facility=pl.when(valid).then(pri // 8), severity=pl.when(valid).then(pri % 8)
         ).with_columns(
             pl.when(pl.col(name) != "-").then(pl.col(name)).alias(name)
-            for name in groups.columns
+            for name in parts.columns
             if name not in ("pri", "time")
         )
         kept = [fields[name] for name in _FIELDS if name in fields.columns and fields[name].null_count() < len(fields)]
@@ -71,7 +71,7 @@ class Syslog:
             levels = levels.zip_with(levels.is_not_null(), level.from_text(text))
         blank = pl.lit(~text.str.contains(r"\S"))
         return lines.with_columns(
-            *timestamp.leading_time(lines, groups["time"], reading.timezone),
+            *timestamp.leading_time(lines, parts["time"], reading.timezone),
             *kept,
             levels.alias("_level"),
             pl.when(good).then(pl.lit("syslog")).alias("_format"),

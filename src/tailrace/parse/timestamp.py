@@ -19,6 +19,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from tailrace.parse import groups
+
 _DAY_NS: Final = 86_400 * 10**9
 _LEAP_YEARS: Final = 8  # the widest gap between two 29ths of February
 _FRACTION: Final = r"(?:[.,](?P<frac>\d{1,9})\d*)?"
@@ -111,17 +113,17 @@ def leading(text: pl.Series, observed_ns: pl.Series, timezone: str) -> pl.Series
 
 def parse_shape(shape: Shape, text: pl.Series, observed_ns: pl.Series, timezone: str) -> pl.Series:
     """Return the times of texts that start with one shape, null for the others."""
-    groups = text.str.extract_groups(shape.pattern).struct.unnest()
-    if groups["base"].null_count() == len(groups):
-        return groups["base"].cast(pl.Int64)
-    base = groups["base"]
-    if "year" in groups.columns:
-        base = base + groups["year"]
+    parts = groups.extract(text, shape.pattern)
+    if parts["base"].null_count() == len(parts):
+        return parts["base"].cast(pl.Int64)
+    base = parts["base"]
+    if "year" in parts.columns:
+        base = base + parts["year"]
     if shape.name == "iso":
         base = base.str.replace("T", " ", literal=True)
     none = pl.Series([None], dtype=pl.String).new_from_index(0, len(base))
-    zone = groups["zone"] if "zone" in groups.columns else none
-    frac = groups["frac"] if "frac" in groups.columns else none
+    zone = parts["zone"] if "zone" in parts.columns else none
+    frac = parts["frac"] if "frac" in parts.columns else none
     if shape.yearless:
         seconds = _with_year(base, shape.format, observed_ns, timezone)
     else:
@@ -163,9 +165,9 @@ def epoch_number(value: pl.Series) -> pl.Series:
 
 def epoch_text(value: pl.Series) -> pl.Series:
     """Return the times of digits since 1970, with up to nine digits of fraction behind seconds."""
-    groups = value.str.extract_groups(r"^(?P<whole>\d{9,19})(?:\.(?P<frac>\d{1,9}))?$").struct.unnest()
-    whole = groups["whole"].str.to_integer(strict=False)
-    return epoch_number(whole) + _fraction_ns(groups["frac"])
+    parts = groups.extract(value, r"^(?P<whole>\d{9,19})(?:\.(?P<frac>\d{1,9}))?$")
+    whole = parts["whole"].str.to_integer(strict=False)
+    return epoch_number(whole) + _fraction_ns(parts["frac"])
 
 
 def _scale(value: pl.Series) -> pl.Series:
