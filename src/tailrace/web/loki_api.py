@@ -24,7 +24,7 @@ from tailrace.query.render import loki_response
 from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request, run
 from tailrace.query.syntax import LogQuery
-from tailrace.web.parameters import direction, integer, parameters, query_text
+from tailrace.web.parameters import direction, get_or_post, integer, parameters, query_text
 from tailrace.web.ranges import HOUR_NS, step_ns, time_range
 from tailrace.web.services import Services
 from tailrace.web.times import time_ns
@@ -34,7 +34,6 @@ PREFIX: Final = "/loki/api/v1"
 LOKI_VERSION: Final = "3.7.0"
 """The version whose behaviour is offered: from 3.0.0 on Grafana asks for structured metadata."""
 
-_METHODS: Final = ["GET", "POST"]
 _FLAGS: Final = "x-loki-response-encoding-flags"
 _LABELS_SINCE_NS: Final = 6 * HOUR_NS
 
@@ -49,7 +48,7 @@ def routes(services: Services, work: Work) -> APIRouter:
 
 
 def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
-    @router.api_route("/query", methods=_METHODS)
+    @get_or_post(router, "/query")
     async def query(request: HttpRequest) -> Response:
         """Evaluate a metric query at one time."""
         given = await parameters(request)
@@ -62,7 +61,7 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         result = await work.run(request, lambda: run(asked, services.table, services.engine))
         return answer(result, request)
 
-    @router.api_route("/query_range", methods=_METHODS)
+    @get_or_post(router, "/query_range")
     async def query_range(request: HttpRequest) -> Response:
         """Return the lines of a range, or evaluate a metric query along it."""
         given = await parameters(request)
@@ -74,8 +73,8 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
 def _add_metadata(router: APIRouter, services: Services, work: Work) -> None:
     table = services.table
 
-    @router.api_route("/label", methods=_METHODS)
-    @router.api_route("/labels", methods=_METHODS)
+    @get_or_post(router, "/label")
+    @get_or_post(router, "/labels")
     async def label_names(request: HttpRequest) -> Response:
         """List the names of stream labels."""
         given = await parameters(request)
@@ -83,7 +82,7 @@ def _add_metadata(router: APIRouter, services: Services, work: Work) -> None:
         selector = given.get("query") or None
         return success(await work.run(request, lambda: labels.label_names(table, start_ns, end_ns, selector)))
 
-    @router.api_route("/label/{name}/values", methods=_METHODS)
+    @get_or_post(router, "/label/{name}/values")
     async def label_values(request: HttpRequest, name: str) -> Response:
         """List the values of one stream label."""
         given = await parameters(request)
@@ -91,7 +90,7 @@ def _add_metadata(router: APIRouter, services: Services, work: Work) -> None:
         selector = given.get("query") or None
         return success(await work.run(request, lambda: labels.label_values(table, name, start_ns, end_ns, selector)))
 
-    @router.api_route("/series", methods=_METHODS)
+    @get_or_post(router, "/series")
     async def series(request: HttpRequest) -> Response:
         """List the label sets of streams that any of the selectors matches."""
         given = await parameters(request)
@@ -99,7 +98,7 @@ def _add_metadata(router: APIRouter, services: Services, work: Work) -> None:
         selectors = _selectors(given.getlist("match[]") + given.getlist("match"))
         return success(await work.run(request, lambda: labels.series(table, start_ns, end_ns, selectors)))
 
-    @router.api_route("/index/stats", methods=_METHODS)
+    @get_or_post(router, "/index/stats")
     async def index_stats(request: HttpRequest) -> Response:
         """Count streams, segments, entries and bytes that a selector touches, by whole segments."""
         given = await parameters(request)
@@ -116,7 +115,7 @@ def _add_status(router: APIRouter) -> None:
         empty = dict.fromkeys(("revision", "branch", "buildUser", "buildDate", "goVersion"), "")
         return loki_json({"version": LOKI_VERSION, **empty})
 
-    @router.api_route("/format_query", methods=_METHODS)
+    @get_or_post(router, "/format_query")
     async def format_query(request: HttpRequest) -> Response:
         """Print a query in its canonical form."""
         given = await parameters(request)

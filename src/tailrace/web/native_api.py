@@ -24,13 +24,12 @@ from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request, run
 from tailrace.query.syntax import LogQuery
 from tailrace.web.live import LiveTails
-from tailrace.web.parameters import direction, integer, parameters, query_text
+from tailrace.web.parameters import direction, get_or_post, integer, parameters, query_text
 from tailrace.web.ranges import time_range
 from tailrace.web.services import Services
 from tailrace.web.times import duration_ns
 from tailrace.web.work import Work
 
-_METHODS: Final = ["GET", "POST"]
 _OUTPUTS: Final[dict[str, tuple[str, Callable[[Lines | Series], Iterator[str]]]]] = {
     "jsonl": ("application/x-ndjson", render.to_jsonl),
     "text": ("text/plain; charset=utf-8", render.to_text),
@@ -43,7 +42,7 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
     """Return the endpoints under `/api/v1`."""
     router = APIRouter(prefix="/api/v1")
 
-    @router.api_route("/logs/query", methods=_METHODS)
+    @get_or_post(router, "/logs/query")
     async def query(request: HttpRequest) -> Response:
         """Answer a query in the form that `output` names."""
         given = await parameters(request)
@@ -64,7 +63,7 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         """Send new lines as they come: events `lines` (JSON lines), `dropped` (a count), `failed`."""
         return tails.open(query_text(request.query_params), _jsonl_event)
 
-    @router.api_route("/explain", methods=_METHODS)
+    @get_or_post(router, "/explain")
     async def explain_query(request: HttpRequest) -> Response:
         """Tell how a query would run: the plan, and the segments that it reads and skips."""
         given = await parameters(request)

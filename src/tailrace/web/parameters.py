@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 from urllib.parse import parse_qsl
 
+from fastapi import APIRouter
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from tailrace import limits
 from tailrace.errors import QueryError
 from tailrace.web.refusals import Refused
+
+
+Handler = TypeVar("Handler", bound=Callable[..., object])
+
+
+def get_or_post(router: APIRouter, path: str) -> Callable[[Handler], Handler]:
+    """Register an endpoint under both methods, each with an entry of its own in the interface's description."""
+
+    def register(handler: Handler) -> Handler:
+        router.get(path)(handler)
+        router.post(path)(handler)
+        return handler
+
+    return register
 
 
 async def parameters(request: Request) -> QueryParams:

@@ -18,7 +18,8 @@ def routes(services: Services) -> APIRouter:
     """Return the endpoints."""
     router = APIRouter()
 
-    @router.api_route("/ready", methods=["GET", "HEAD"])
+    @router.head("/ready", include_in_schema=False)
+    @router.get("/ready")
     def ready() -> Response:
         """Tell whether requests are welcome."""
         if services.ready():
