@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailrace.query.template import compile_template
-from tailrace.query.template_functions import FUNCTIONS, TemplateError
+from tailrace.query.template_functions import FUNCTIONS
+from tailrace.query.template_values import TemplateError
 
 texts = st.text(max_size=6) | st.sampled_from(
     ["1e300", "-1", "0", "99999999999999999999", "(", "%5c%d%.9f", "\n", "5KB", "2h"]

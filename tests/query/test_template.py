@@ -4,7 +4,8 @@ import pytest
 
 from tailrace.errors import QueryError
 from tailrace.query.template import Field, compile_template
-from tailrace.query.template_functions import FUNCTIONS, UNSUPPORTED, TemplateError
+from tailrace.query.template_functions import FUNCTIONS, UNSUPPORTED
+from tailrace.query.template_values import TemplateError
 
 LABELS = {"level": "warn", "user": "ann", "status": "500", "took": "1.5s", "size": "2KiB", "empty": "", "text": "a,b,é"}
 TIME_NS = 1_700_000_000_123_000_000  # 2023-11-14 22:13:20.123 UTC

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tailrace.query.rows import Rows
-from tailrace.query.template_functions import TemplateError
+from tailrace.query.template_values import TemplateError
 
 if TYPE_CHECKING:
     from tailrace.query.template import Template

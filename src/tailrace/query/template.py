@@ -11,27 +11,19 @@ expression; `render` makes the others, a call per line (or distinct set of label
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tailrace.errors import QueryError, did_you_mean
 from tailrace.query import regexes
-from tailrace.query.lexer import string_at
-from tailrace.query.template_functions import FUNCTIONS, REGEXES, UNSUPPORTED, TemplateError, Time, Value, shown, truth
+from tailrace.query.template_functions import FUNCTIONS, REGEXES, UNSUPPORTED
+from tailrace.query.template_values import TemplateError, Time, Value, shown, truth
+from tailrace.query.template_words import OPEN, Token, action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_OPEN: Final = re.compile(r"\{\{(-(?=\s))?")
-_CLOSE: Final = re.compile(r"\s+-\}\}|\s*\}\}")
-_COMMENT: Final = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
-_WORD: Final = re.compile(
-    r"\s*(?:(?P<field>\.\w[\w.]*|\.)|(?P<variable>\$\w*)|(?P<name>[A-Za-z_]\w*)|(?P<op>:=|[()|=,]))"
-)
-_SPACE: Final = re.compile(r"\s*")
-_NUMBER: Final = re.compile(r"\s*([+-]?(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))(?![\w.])")
 _NESTING: Final = 100
 _KEYWORDS: Final = ("if", "else", "end", "with")
 
@@ -103,14 +95,6 @@ def _joined(pieces: tuple[_Piece, ...], scope: _Scope) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str  # field, variable, name, op, string, number, close
-    text: str
-    at: int
-    value: Value = None
-
-
 class _Compiler:
     """Recursive descent over the text of one template; builds closures."""
 
@@ -120,7 +104,7 @@ class _Compiler:
         self._text = text
         self._at = 0
         self._trim = False
-        self._tokens: list[_Token] = []
+        self._tokens: list[Token] = []
         self._variables: list[str] = ["$"]
         self._depth = 0
 
@@ -132,11 +116,11 @@ class _Compiler:
 
     # --- text and actions -----------------------------------------------------------------------
 
-    def _until(self) -> tuple[tuple[_Piece, ...], _Token | None]:
+    def _until(self) -> tuple[tuple[_Piece, ...], Token | None]:
         """Read pieces up to `else`, `end` (returned, its action not yet closed) or the end of the text (None)."""
         pieces: list[_Piece] = []
         while self._at < len(self._text):
-            opening = _OPEN.search(self._text, self._at)
+            opening = OPEN.search(self._text, self._at)
             plain = self._text[self._at : opening.start() if opening else len(self._text)]
             plain = plain.lstrip(" \t\r\n") if self._trim else plain
             plain = plain.rstrip(" \t\r\n") if opening and opening[1] else plain
@@ -145,10 +129,11 @@ class _Compiler:
             if opening is None:
                 self._at = len(self._text)
                 break
-            self._open(opening)
-            if len(self._tokens) == 1 and _COMMENT.match(self._text, opening.end()):
+            found = action(self._text, opening)
+            self._tokens, self._at, self._trim = found.tokens, found.end, found.trims
+            if not found.tokens:
                 continue
-            head = self._tokens[0]
+            head = found.tokens[0]
             if head.text in ("else", "end"):
                 return tuple(pieces), self._tokens.pop(0)
             piece = self._action(head)
@@ -156,32 +141,7 @@ class _Compiler:
                 pieces.append(piece)
         return tuple(pieces), None
 
-    def _open(self, opening: re.Match[str]) -> None:
-        """Read the words of one action, its closing braces included."""
-        at, self._tokens = opening.end(), []
-        comment = _COMMENT.match(self._text, at)
-        at = comment.end() if comment else at
-        while not (close := _CLOSE.match(self._text, at)):
-            token, at = self._word(at, opening.start())
-            self._tokens.append(token)
-        self._tokens.append(_Token("close", close[0].strip(), close.end() - 2))
-        self._trim = close[0].strip().startswith("-")
-        self._at = close.end()
-
-    def _word(self, at: int, opened: int) -> tuple[_Token, int]:
-        start = _SPACE.match(self._text, at).end()  # type: ignore[union-attr]  # it matches the empty text too
-        if start >= len(self._text):
-            raise self._error("this action does not end", opened, "close it with }}")
-        if self._text[start] in "\"`'":
-            string = string_at(self._text, start)
-            return _Token("string", string.text, start, string.value), string.end
-        if number := _NUMBER.match(self._text, at):
-            return _Token("number", number[1], start, _constant(number[1])), number.end()
-        if word := _WORD.match(self._text, at):
-            return _Token(str(word.lastgroup), word[0].strip(), start), word.end()
-        raise self._error(f"unexpected character {self._text[start]!r} in a template", start)
-
-    def _action(self, head: _Token) -> _Piece | None:
+    def _action(self, head: Token) -> _Piece | None:
         if head.text in ("if", "with") and head.kind == "name":
             return self._block(self._tokens.pop(0))
         if head.kind == "variable" and self._tokens[1].text in (":=", "="):
@@ -192,7 +152,7 @@ class _Compiler:
         self._close()
         return lambda scope: shown(value(scope))
 
-    def _block(self, word: _Token) -> _Piece:
+    def _block(self, word: Token) -> _Piece:
         """Read `if` or `with`, up to and with its `end`."""
         self._depth += 1
         if self._depth > _NESTING:
@@ -261,9 +221,9 @@ class _Compiler:
             )
         return value
 
-    def _call(self, name: _Token, piped: _Eval | None) -> _Eval:
+    def _call(self, name: Token, piped: _Eval | None) -> _Eval:
         arguments: list[_Eval] = []
-        places: list[_Token] = []
+        places: list[Token] = []
         while self._tokens[0].kind != "close" and self._tokens[0].text not in ("|", ")"):
             places.append(self._tokens[0])
             arguments.append(self._operand())
@@ -306,7 +266,7 @@ class _Compiler:
             raise self._error("a value is missing here", token.at, "for example {{.level}}")
         raise self._error(f"unexpected `{token.text}` in a template", token.at)
 
-    def _call_alone(self, token: _Token) -> _Eval:
+    def _call_alone(self, token: Token) -> _Eval:
         """Read a function without arguments, as it may stand among arguments."""
         if token.text in ("__line__", "__timestamp__"):
             return self._special(token.text)
@@ -314,7 +274,7 @@ class _Compiler:
             raise self._error(f"`{token.text}` needs parentheses here", token.at, f"write ({token.text} …)")
         raise self._unknown(token)
 
-    def _field(self, token: _Token) -> _Eval:
+    def _field(self, token: Token) -> _Eval:
         if token.text == ".":
             if "." not in self._variables:
                 raise self._error("`.` alone is the set of all labels", token.at, "name one: {{.level}}")
@@ -324,7 +284,7 @@ class _Compiler:
             raise self._error("inside `with`, `.` is its value", token.at, f"write $.{name}")
         return lambda scope: scope.labels.get(name, "")
 
-    def _variable(self, token: _Token) -> _Eval:
+    def _variable(self, token: Token) -> _Eval:
         following = self._tokens[0]
         if token.text == "$" and following.kind == "field" and following.at == token.at + 1:
             name = self._label(self._tokens.pop(0))
@@ -333,7 +293,7 @@ class _Compiler:
             raise self._error(f"undefined variable {token.text}", token.at)
         return lambda scope: scope.variables.get(token.text)
 
-    def _label(self, token: _Token) -> str:
+    def _label(self, token: Token) -> str:
         name = token.text[1:]
         if "." in name or not name:
             hint = f"write .{name.strip('.').replace('.', '_')}" if name else "name a label: {{.level}}"
@@ -349,11 +309,11 @@ class _Compiler:
 
     # --- refusals -------------------------------------------------------------------------------
 
-    def _check_regex(self, token: _Token) -> None:
+    def _check_regex(self, token: Token) -> None:
         if found := regexes.problem(str(token.value)):
             raise self._error(f"invalid regular expression: {found[1]}", token.at)
 
-    def _unknown(self, token: _Token) -> QueryError:
+    def _unknown(self, token: Token) -> QueryError:
         if token.text in UNSUPPORTED:
             return self._error(
                 f"`{token.text}` is a template word of LogQL, but not in this version of Tailrace", token.at
@@ -363,13 +323,6 @@ class _Compiler:
 
     def _error(self, what: str, at: int, hint: str = "") -> QueryError:
         return QueryError(what, query=self._text, position=at, hint=hint)
-
-
-def _constant(text: str) -> int | float:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return float(text)
 
 
 def _branch(word: str, test: _Eval, then: tuple[_Piece, ...], otherwise: tuple[_Piece, ...]) -> _Piece:

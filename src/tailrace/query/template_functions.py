@@ -1,8 +1,8 @@
 r"""The functions of `line_format` templates: Go's own and Loki's, over strings, numbers and booleans.
 
 `FUNCTIONS` is the table; adding one is a line in it. A fault while rendering is a `TemplateError`; it
-marks the line, not the query.
-Lengths and cuts are in bytes, as upstream, and never leave half a character behind.
+marks the line, not the query. Lengths and cuts are in bytes, as upstream, and never leave half a
+character behind.
 """
 
 from __future__ import annotations
@@ -14,82 +14,23 @@ import math
 import operator
 import re
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus, unquote_to_bytes
 
 import polars as pl
 
-from tailrace.errors import DataError
-from tailrace.query import literals, values
-from tailrace.query.lexer import quote
+from tailrace.query import literals
+from tailrace.query.template_values import TemplateError, Time, Value, bounded, print_values, printf, shown, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class TemplateError(DataError):
-    """A template failed on one line, as `div 1 0` does."""
-
-
-class Time(int):
-    """A point in time in Unix nanoseconds, told apart from plain integers."""
-
-    __slots__ = ()
-
-
-Value: TypeAlias = str | bool | int | float | Time | None
-
 _INT64: Final = literals.MAX_INT64
-LONGEST: Final = 1_048_576
-"""Bytes that `repeat`, `indent` and the aligning functions may make: the bound of a line."""
-
-
-# --- values -----------------------------------------------------------------------------------------
-
-
-def shown(value: Value) -> str:
-    """Write a value as Go's `%v` does."""
-    if value is None:
-        return "<no value>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Time):
-        return _go_time(value)
-    return _go_float(value) if isinstance(value, float) else str(value)
-
-
-def truth(value: Value) -> bool:
-    """Tell whether `if` takes a value for true: not empty, 0, false or nil."""
-    return isinstance(value, Time) or bool(value)
-
-
-def _go_float(value: float) -> str:
-    if not math.isfinite(value):
-        return values.float_text(value)
-    digits = repr(value)
-    power = Decimal(digits).adjusted() if value else 0
-    if -5 < power < 21:  # noqa: PLR2004 -- where Go's %v turns to exponents
-        return values.float_text(value)
-    mantissa, _, exponent = digits.partition("e")
-    return f"{mantissa.removesuffix('.0')}e{int(exponent):+03d}"
-
-
-def _go_time(time: Time) -> str:
-    seconds, ns = divmod(int(time), 1_000_000_000)
-    text = str(pl.select(pl.from_epoch(pl.lit(seconds), "s").dt.strftime("%Y-%m-%d %H:%M:%S")).item())
-    fraction = f".{ns:09d}".rstrip("0") if ns else ""
-    return f"{text}{fraction} +0000 UTC"
 
 
 def _clip(data: bytes) -> str:
     return data.decode("utf-8", "ignore")
-
-
-def _bounded(size: int) -> int:
-    if size > LONGEST:
-        raise TemplateError(f"a text of more than {LONGEST} bytes")
-    return size
 
 
 # --- text -------------------------------------------------------------------------------------------
@@ -123,23 +64,23 @@ def _slice(s: str, *bounds: Value) -> str:
 
 
 def _align_left(n: int, s: str) -> str:
-    return s[: max(n, 0)].ljust(_bounded(n))
+    return s[: max(n, 0)].ljust(bounded(n))
 
 
 def _align_right(n: int, s: str) -> str:
-    return s[max(len(s) - max(n, 0), 0) :].rjust(_bounded(n))
+    return s[max(len(s) - max(n, 0), 0) :].rjust(bounded(n))
 
 
 def _indent(n: int, s: str) -> str:
-    pad = " " * _bounded(n)
-    _bounded(len(s) + n * (s.count("\n") + 1))
+    pad = " " * bounded(n)
+    bounded(len(s) + n * (s.count("\n") + 1))
     return pad + s.replace("\n", "\n" + pad)
 
 
 def _repeat(n: int, s: str) -> str:
     if n < 0:
         raise TemplateError("repeat takes no negative number")
-    _bounded(n * len(s))
+    bounded(n * len(s))
     return s * n
 
 
@@ -260,7 +201,7 @@ def _epoch(divisor: int) -> Callable[[Value], str]:
     return epoch
 
 
-# --- comparison and printing ------------------------------------------------------------------------
+# --- comparison --------------------------------------------------------------------------------------
 
 
 def _equal(first: Value, second: Value, *others: Value) -> bool:
@@ -281,64 +222,6 @@ def _comparable(a: Value, b: Value) -> bool:
     if a is not None and b is not None and not numbers and type(a) is not type(b):
         raise TemplateError("incompatible types for comparison")
     return True
-
-
-def _print(*values: Value) -> str:
-    text = ""
-    for place, value in enumerate(values):
-        apart = place and not isinstance(value, str) and not isinstance(values[place - 1], str)
-        text += (" " if apart else "") + shown(value)
-    return text
-
-
-_VERB: Final = re.compile(r"%([-+# 0]*)(\d*)(?:\.(\d*))?(.)", re.DOTALL)
-
-
-def _printf(layout: str, *values: Value) -> str:
-    waiting = list(values)
-
-    def one(found: re.Match[str]) -> str:
-        if found[4] == "%":
-            return "%"
-        if not waiting:
-            return f"%!{found[4]}(MISSING)"
-        value = waiting.pop(0)
-        text = _verb(found[4], value, found[1], found[3])
-        width = _bounded(int(found[2] or 0))
-        if "-" in found[1]:
-            return text.ljust(width)
-        return text.zfill(width) if "0" in found[1] and not isinstance(value, str) else text.rjust(width)
-
-    text = _VERB.sub(one, layout)
-    extra = ", ".join(f"{_kind(value)}={shown(value)}" for value in waiting)
-    return f"{text}%!(EXTRA {extra})" if waiting else text
-
-
-def _verb(verb: str, value: Value, flags: str, precision: str | None) -> str:
-    sign = "+" if "+" in flags and isinstance(value, int | float) and value >= 0 else ""
-    places = None if precision is None else _bounded(int(precision or 0))
-    if verb == "v" or (verb == "t" and isinstance(value, bool)):
-        return sign + shown(value)
-    if isinstance(value, str) and verb in "sqx":
-        cut = value[:places]
-        return {"s": cut, "q": go_quote(cut), "x": cut.encode().hex()}[verb]
-    if isinstance(value, int) and not isinstance(value, bool) and verb in "dxXobc":
-        return sign + format(value, verb)
-    if isinstance(value, float) and verb in "feEg":
-        shortest = verb == "g" and places is None
-        return sign + (shown(value) if shortest else format(value, f".{6 if places is None else places}{verb}"))
-    return f"%!{verb}({_kind(value)}={shown(value)})"
-
-
-def go_quote(value: str) -> str:
-    """Write a text in double quotes, as Go's `%q` does."""
-    text = quote(value)
-    return text if text[0] == '"' else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _kind(value: Value) -> str:
-    names = {str: "string", bool: "bool", int: "int", float: "float64", Time: "time.Time"}
-    return names.get(type(value), "<nil>")
 
 
 # --- the table --------------------------------------------------------------------------------------
@@ -402,9 +285,9 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "regexReplaceAllLiteral": Function("sss", _regex_replace_literal),
     "urlencode": Function("s", quote_plus),
     "urldecode": Function("s", _url_decode),
-    "urlquery": Function("v*", lambda *values: quote_plus(_print(*values))),
+    "urlquery": Function("v*", lambda *values: quote_plus(print_values(*values))),
     "html": Function(
-        "v*", lambda *values: html.escape(_print(*values)).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+        "v*", lambda *values: html.escape(print_values(*values)).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
     ),
     "b64enc": Function("s", lambda s: base64.b64encode(s.encode()).decode()),
     "b64dec": Function("s", _base64_decode),
@@ -444,9 +327,9 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "and": Function("vv*", lambda *values: next((value for value in values if not truth(value)), values[-1])),
     "or": Function("vv*", lambda *values: next((value for value in values if truth(value)), values[-1])),
     "not": Function("v", lambda value: not truth(value)),
-    "print": Function("v*", _print),
+    "print": Function("v*", print_values),
     "println": Function("v*", lambda *values: " ".join(map(shown, values)) + "\n"),
-    "printf": Function("sv*", _printf),
+    "printf": Function("sv*", printf),
 }
 """Every function by name, arguments in the order of the template."""
 

@@ -1,0 +1,131 @@
+"""Values inside `line_format` templates, and how Go prints them (`%v` and the other verbs)."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+import polars as pl
+
+from tailrace.errors import DataError
+from tailrace.query import values
+from tailrace.query.lexer import quote
+
+
+class TemplateError(DataError):
+    """A template failed on one line, as `div 1 0` does."""
+
+
+class Time(int):
+    """A point in time in Unix nanoseconds, told apart from plain integers."""
+
+    __slots__ = ()
+
+
+Value: TypeAlias = str | bool | int | float | Time | None
+
+LONGEST: Final = 1_048_576
+"""Bytes that `repeat`, `indent` and the aligning functions may make: the bound of a line."""
+
+
+def shown(value: Value) -> str:
+    """Write a value as Go's `%v` does."""
+    if value is None:
+        return "<no value>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Time):
+        return _go_time(value)
+    return _go_float(value) if isinstance(value, float) else str(value)
+
+
+def truth(value: Value) -> bool:
+    """Tell whether `if` takes a value for true: not empty, 0, false or nil."""
+    return isinstance(value, Time) or bool(value)
+
+
+def _go_float(value: float) -> str:
+    if not math.isfinite(value):
+        return values.float_text(value)
+    digits = repr(value)
+    power = Decimal(digits).adjusted() if value else 0
+    if -5 < power < 21:  # noqa: PLR2004 -- where Go's %v turns to exponents
+        return values.float_text(value)
+    mantissa, _, exponent = digits.partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent):+03d}"
+
+
+def _go_time(time: Time) -> str:
+    seconds, ns = divmod(int(time), 1_000_000_000)
+    text = str(pl.select(pl.from_epoch(pl.lit(seconds), "s").dt.strftime("%Y-%m-%d %H:%M:%S")).item())
+    fraction = f".{ns:09d}".rstrip("0") if ns else ""
+    return f"{text}{fraction} +0000 UTC"
+
+
+def bounded(size: int) -> int:
+    """Return a length that a template may make; refuse a longer one."""
+    if size > LONGEST:
+        raise TemplateError(f"a text of more than {LONGEST} bytes")
+    return size
+
+
+def print_values(*arguments: Value) -> str:
+    """Write values one after another, with a space between two that are no text."""
+    text = ""
+    for place, value in enumerate(arguments):
+        apart = place and not isinstance(value, str) and not isinstance(arguments[place - 1], str)
+        text += (" " if apart else "") + shown(value)
+    return text
+
+
+_VERB: Final = re.compile(r"%([-+# 0]*)(\d*)(?:\.(\d*))?(.)", re.DOTALL)
+
+
+def printf(layout: str, *arguments: Value) -> str:
+    """Write values as a layout says; what does not fit is written as Go writes its mistakes."""
+    waiting = list(arguments)
+
+    def one(found: re.Match[str]) -> str:
+        if found[4] == "%":
+            return "%"
+        if not waiting:
+            return f"%!{found[4]}(MISSING)"
+        value = waiting.pop(0)
+        text = _verb(found[4], value, found[1], found[3])
+        width = bounded(int(found[2] or 0))
+        if "-" in found[1]:
+            return text.ljust(width)
+        return text.zfill(width) if "0" in found[1] and not isinstance(value, str) else text.rjust(width)
+
+    text = _VERB.sub(one, layout)
+    extra = ", ".join(f"{_kind(value)}={shown(value)}" for value in waiting)
+    return f"{text}%!(EXTRA {extra})" if waiting else text
+
+
+def _verb(verb: str, value: Value, flags: str, precision: str | None) -> str:
+    sign = "+" if "+" in flags and isinstance(value, int | float) and value >= 0 else ""
+    places = None if precision is None else bounded(int(precision or 0))
+    if verb == "v" or (verb == "t" and isinstance(value, bool)):
+        return sign + shown(value)
+    if isinstance(value, str) and verb in "sqx":
+        cut = value[:places]
+        return {"s": cut, "q": go_quote(cut), "x": cut.encode().hex()}[verb]
+    if isinstance(value, int) and not isinstance(value, bool) and verb in "dxXobc":
+        return sign + format(value, verb)
+    if isinstance(value, float) and verb in "feEg":
+        shortest = verb == "g" and places is None
+        return sign + (shown(value) if shortest else format(value, f".{6 if places is None else places}{verb}"))
+    return f"%!{verb}({_kind(value)}={shown(value)})"
+
+
+def go_quote(value: str) -> str:
+    """Write a text in double quotes, as Go's `%q` does."""
+    text = quote(value)
+    return text if text[0] == '"' else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _kind(value: Value) -> str:
+    names = {str: "string", bool: "bool", int: "int", float: "float64", Time: "time.Time"}
+    return names.get(type(value), "<nil>")
