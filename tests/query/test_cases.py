@@ -1,23 +1,26 @@
 """Every case of `tests/cases/query/run`: rows go in, a query is asked, the answer was worked out by hand.
 
-A case runs on a table of one file and on one that is split at random, whose files lack columns: the
-answer must not depend on how the rows lie.
+A case runs on a table of one file, on one that is split at random, whose files lack columns, and on the real
+one: the answer must not depend on how the rows lie.
 """
 
 from __future__ import annotations
 
 import math
+import random
 import tomllib
 from pathlib import Path
 
 import polars as pl
 import pytest
-from query.reference_table import ReferenceTable
 
+from query.reference_table import ReferenceTable
+from tailrace.batch import Batch
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import QueryError
 from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request, run
+from tailrace.store.table import LogTable
 
 FOLDER = Path(__file__).parents[1] / "cases" / "query" / "run"
 S = 1_000_000_000
@@ -88,13 +91,41 @@ def check(case, answer):
             assert math.isnan(got) if math.isnan(value) else got == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.parametrize("splits", [1, 3])
-@pytest.mark.parametrize("case", list(_cases()))
-def test_case(case, splits, tmp_path):
-    table = ReferenceTable(tmp_path, splits=splits, seed=len(case["query"]))
-    rows = case["rows"]
+def reference(folder, rows, splits, seed):
+    table = ReferenceTable(folder, splits=splits, seed=seed)
     if rows:
         table.add(frame(rows))
+    return table
+
+
+def stored(folder, rows, seed):
+    """The real table: each row in one of two commits, a second type of a field in a batch of its own."""
+    table = LogTable.open(folder, create=True)
+    chance = random.Random(seed)
+    groups: dict[tuple[int, bool], list] = {}
+    for row in rows:
+        second = any(name.endswith(("__string", "__int")) for name in row)
+        groups.setdefault((chance.randrange(2), second), []).append(row)
+    for _, some in sorted(groups.items(), key=lambda item: (item[0][1], item[0][0])):
+        records = frame(some)
+        records = records.rename(
+            {name: name.rpartition("__")[0] for name in records.columns if name.endswith(("__string", "__int"))}
+        )
+        table.commit([Batch(records, "test", len(some), 0)])
+    return table
+
+
+TABLES = {
+    "one file": lambda folder, rows, seed: reference(folder, rows, 1, seed),
+    "split": lambda folder, rows, seed: reference(folder, rows, 3, seed),
+    "store": stored,
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("case", list(_cases()))
+def test_case(case, kind, tmp_path):
+    table = TABLES[kind](tmp_path, case["rows"], len(case["query"]))
     if "error" in case:
         with pytest.raises(QueryError) as caught:
             ask(case, table)
