@@ -16,6 +16,8 @@ from tailrace.sources.tail.identity import FileId, Verdict, judge
 from tailrace.sources.tail.rotation import Sibling, copied_from, live_names, missed, related, suffixed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace.clock import Clock
     from tailrace.sources.tail.filestat import FileStat
     from tailrace.sources.tail.roster import Roster
@@ -37,13 +39,14 @@ class _Fresh:
 class Moves:
     """Follows the files of one roster from path to path."""
 
-    def __init__(self, roster: Roster, settings: TailSettings, clock: Clock) -> None:
+    def __init__(self, roster: Roster, settings: TailSettings, clock: Clock, wanted: Callable[[str], bool]) -> None:
         self.refused: dict[str, str] = {}  # paths that are not followed, and why
         self.first_start_ns = 0
         self.lost_bytes = 0
         self._roster = roster
         self._settings = settings
         self._clock = clock
+        self._wanted = wanted  # whether a path matches the configured ones
         self._fresh: dict[str, _Fresh] = {}
         self._missing: dict[Tracked, None] = {}
 
@@ -56,7 +59,9 @@ class Moves:
 
     def interesting(self, path: str) -> bool:
         """Tell whether a path that matches nothing deserves a look: a followed or a rotated file may be there."""
-        return path in self._roster.by_path or any(name in self._roster.newest for name in live_names(path))
+        return path in self._roster.by_path or any(
+            name in self._roster.newest or self._wanted(name) for name in live_names(path)
+        )
 
     def look(self, path: str, *, matches: bool) -> None:
         """Look at a path."""
@@ -186,32 +191,37 @@ class Moves:
             self._roster.become(known, path, fresh.number, now_s=self._clock.monotonic_s())
             self._wake(known, fresh.found)
             return
-        newest = self._roster.newest.get(name)
-        if newest is not None and name == path:
-            self._take_missed(newest, fresh.number)
+        if name == path:
+            self._take_missed(name, fresh.number)
         self._admit(name, path, fresh)
 
     def _rotated_from(self, path: str, number: FileId) -> str | None:
         """Return the stream of a file with a rotated name that came and went between two looks, if it is one."""
         for name in live_names(path):
             newest = self._roster.newest.get(name)
-            if newest is not None and newest.away and suffixed(name, path) and 0 < newest.id.born_ns < number.born_ns:
+            replaced = newest.away if newest is not None else self._wanted(name)
+            if replaced and suffixed(name, path) and 0 < self._last_born_ns(name) < number.born_ns:
                 return name
         return None
 
-    def _take_missed(self, newest: Tracked, number: FileId) -> None:
+    def _last_born_ns(self, name: str) -> int:
+        """Return the birth of the last known file of a stream; of an unknown one, when this agent began to look."""
+        newest = self._roster.newest.get(name)
+        return self.first_start_ns if newest is None else newest.id.born_ns
+
+    def _take_missed(self, name: str, number: FileId) -> None:
         """Take up the files of a stream between the last known one and its successor `number`, oldest first."""
         stats: dict[str, _Fresh] = {}
-        for path in _numbers_in(os.path.dirname(newest.name)).values():
-            if path in self._roster.by_path or not suffixed(newest.name, path) or sniff.refuse_name(path):
+        for path in _numbers_in(os.path.dirname(name)).values():
+            if path in self._roster.by_path or not suffixed(name, path) or sniff.refuse_name(path):
                 continue
             found = _plain(path)
             if found is not None and (found.dev, found.ino) not in self._roster.by_number:
                 stats[path] = _Fresh(found, filestat.file_id(path, found), matches=False)
         siblings = [Sibling(path, fresh.number) for path, fresh in stats.items()]
-        for sibling in missed(newest.name, newest.id, number, siblings):
+        for sibling in missed(name, self._last_born_ns(name), number, siblings):
             self._fresh.pop(sibling.path, None)
-            self._admit(newest.name, sibling.path, stats[sibling.path])
+            self._admit(name, sibling.path, stats[sibling.path])
 
     def _admit(self, name: str, path: str, fresh: _Fresh) -> None:
         file = self._roster.add(name, path, fresh.number, generation=0, now_s=self._clock.monotonic_s())

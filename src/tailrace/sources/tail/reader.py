@@ -93,8 +93,8 @@ class Reader:
             os.close(handle)
             return Outcome.ABSENT
         file.handle, file.trouble = handle, ""
+        self._shrink(self._limit - 1)
         self._open[file.key] = file
-        self._shrink(self._limit)
         return None
 
     def close(self, file: Tracked) -> None:
@@ -202,7 +202,8 @@ class Reader:
     def _shrink(self, limit: int) -> None:
         surplus = len(self._open) - limit
         if surplus > 0:
-            for file in [f for f in self._open.values() if f.unlinked_ns is None][:surplus]:
+            reachable = [file for file in self._open.values() if file.unlinked_ns is None]
+            for file in reachable[:surplus]:
                 self.close(file)
 
 

@@ -57,15 +57,15 @@ class Sibling:
     id: FileId
 
 
-def missed(stream: str, newest: FileId, successor: FileId, siblings: Iterable[Sibling]) -> list[Sibling]:
+def missed(stream: str, last_born_ns: int, successor: FileId, siblings: Iterable[Sibling]) -> list[Sibling]:
     """Return the files of a stream that came and were rotated away unseen, oldest first.
 
-    They have a rotated name and were born after `newest`, the file of the stream that was known last, and
-    not after its `successor` of today. Without births nothing can be told.
+    They have a rotated name and were born after the file of the stream that was known last, and not after its
+    `successor` of today. Without births nothing can be told.
     """
-    if not newest.born_ns:
+    if not last_born_ns:
         return []
-    between = [s for s in siblings if newest.born_ns < s.id.born_ns <= successor.born_ns and suffixed(stream, s.path)]
+    between = [s for s in siblings if last_born_ns < s.id.born_ns <= successor.born_ns and suffixed(stream, s.path)]
     return sorted(between, key=lambda sibling: sibling.id.born_ns)
 
 

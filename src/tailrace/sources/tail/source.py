@@ -58,9 +58,9 @@ class TailSource:
         self._roster = Roster(
             host=host, source=name, labels=settings.labels, reading=settings.reading(), close=self._reader.close
         )
-        self._moves = Moves(self._roster, settings, clock)
-        self._turns = Turns(self._roster, self._moves, self._reader, clock, follow=settings.follow)
         self._discovery = Discovery(settings.paths, settings.exclude)
+        self._moves = Moves(self._roster, settings, clock, self._discovery.takes)
+        self._turns = Turns(self._roster, self._moves, self._reader, clock, follow=settings.follow)
         self._watch = Watch(clock, events=events and settings.follow)
         self._started = False
         self._start_marked = False
