@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
     from cli.conftest import Done
 
 ALL = '{filename=~".+"}'

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tailrace.cli import options, output
-from tailrace.errors import DataError
+from tailrace.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
     from tailrace.agent import Progress
@@ -38,8 +38,13 @@ def collect(
     """
     from tailrace.cli.paths import absolute, missing
     from tailrace.config.load import load
+    from tailrace.config.model import agent_name
+    from tailrace.config.problems import Mistake
 
-    settings = load(config, {"data": data, "agent": group})
+    try:
+        settings = load(config, {"data": data, "agent": agent_name(group)})
+    except Mistake as mistake:
+        raise ConfigError([Problem("--group", str(mistake), mistake.hint)]) from None
     wanted = absolute(paths)
     if not watch and (absent := missing(wanted)):
         raise DataError(f"{', '.join(absent)}: there is no such file or folder (nothing was imported)")

@@ -147,6 +147,7 @@ def table(data: Path) -> Iterator[Finding]:
     """Look whether the table opens, and what it holds."""
     from tailrace.config.folders import TABLE_LOG
     from tailrace.errors import TailraceError
+    from tailrace.store import log
     from tailrace.store.table import LogTable
 
     if not (data / TABLE_LOG).is_dir():
@@ -158,6 +159,18 @@ def table(data: Path) -> Iterator[Finding]:
         yield Finding("table", "fail", str(error), "tailrace table verify says more")
         return
     yield Finding("table", "ok", f"opens at version {snapshot.version}, {len(snapshot.columns)} columns")
+    root = data / TABLE_LOG.parent
+    try:
+        log.read(root, log.versions(root)[-1])
+    except log.TornCommitError as error:
+        yield Finding("newest commit", "warn", str(error), "the next writer sets it aside and reads its lines again")
+    except (IndexError, FileNotFoundError):  # the log was cut behind a checkpoint meanwhile
+        return
+    torn = list((root / log.TORN).glob("*")) if (root / log.TORN).is_dir() else []
+    if torn:
+        yield Finding(
+            "torn commits", "warn", f"{len(torn)} set aside in {root / log.TORN}", "no line is lost; remove them"
+        )
 
 
 def logs(paths: tuple[str, ...] = LOG_PATHS, *, root: bool | None = None) -> Iterator[Finding]:

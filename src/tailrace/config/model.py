@@ -60,8 +60,8 @@ class Config(Settings):
     """Value of the label `host` on every line that is read here."""
 
     agent: str = "local"
-    """Name under which this agent numbers its batches. Two agents that write to one table need two names; a changed
-    name reads every file again from its start."""
+    """Name of what this agent remembers, in `agents/NAME` of the data folder. Under a changed name it reads every file
+    again from its start."""
 
     sources: tuple[SourceSettings, ...] = Field(default_factory=usual_logs)
     """What to read; an empty list reads nothing."""
@@ -90,9 +90,7 @@ class Config(Settings):
     @field_validator("agent")
     @classmethod
     def _folder_name(cls, value: str) -> str:
-        if not _NAME.fullmatch(value):
-            raise Mistake(f"{value!r} cannot name an agent", "use letters, digits, '.', '_' and '-'")
-        return value
+        return agent_name(value)
 
     @field_validator("sources")
     @classmethod
@@ -128,6 +126,13 @@ def _is_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def agent_name(text: str) -> str:
+    """Return the name of an agent, or of an import's group; refuses one that could not be a folder's name."""
+    if not _NAME.fullmatch(text):
+        raise Mistake(f"{text!r} cannot be a name", "use letters, digits, '.', '_' and '-'")
+    return text
 
 
 def listen_address(text: str) -> tuple[str, int]:
