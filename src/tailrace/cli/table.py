@@ -23,6 +23,20 @@ def _open(data: Path | None, config: Path | None) -> "LogTable":
     return folder.open_table(settings.data, settings.store)
 
 
+def _free(table: "LogTable", left: int) -> None:
+    """Remove files that left the table so long ago that no query reads them any more (`store.grace_s`).
+
+    `left` is how many left it just now.
+    """
+    from tailrace.store.vacuum import vacuum
+
+    freed = vacuum(table)
+    if freed.files:
+        output.note(f"freed {output.size(freed.bytes)} of {freed.files:,} files that no query reads any more")
+    elif left:
+        output.note(f"disk space comes back after {table.settings.grace_s:g} s, when this runs again or 'up' does")
+
+
 @app.command("info")
 def table_info(data: options.Data = None, config: options.ConfigFile = None, json: options.Json = False) -> None:
     """Show what is in the table: rows, bytes, times, fields, agents.
@@ -46,7 +60,10 @@ def table_compact(data: options.Data = None, config: options.ConfigFile = None, 
     """
     from tailrace.store.compact import compact
 
-    report.show(compact(_open(data, config), everything=True), json=json)
+    table = _open(data, config)
+    done = compact(table, everything=True)
+    report.show(done, json=json)
+    _free(table, done.files_before)
 
 
 @app.command("retain")
@@ -59,7 +76,10 @@ def table_retain(data: options.Data = None, config: options.ConfigFile = None, j
     """
     from tailrace.store.retain import retain
 
-    report.show(retain(_open(data, config)), json=json)
+    table = _open(data, config)
+    done = retain(table)
+    report.show(done, json=json)
+    _free(table, done.files)
 
 
 @app.command("verify")
@@ -108,5 +128,7 @@ def table_delete(
     streams = [stream_text(labels) for labels in series(table, asked.start_ns, asked.end_ns, [selector])]
     done = delete(table, streams=streams, start_ns=asked.start_ns, end_ns=asked.end_ns, dry_run=not yes)
     report.show(done, json=json)
-    if not yes:
+    if yes:
+        _free(table, done.files_dropped + done.files_rewritten)
+    else:
         output.note("nothing was deleted; --yes does it")
