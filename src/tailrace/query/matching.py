@@ -24,6 +24,7 @@ def matches(matcher: Matcher, label: pl.Expr) -> pl.Expr:
 def accepts(matcher: Matcher, text: str) -> bool:
     """Tell whether one text fulfils a matcher.
 
+    >>> from tailrace.query.syntax import Matcher
     >>> accepts(Matcher("a", "!~", "x.*"), "")
     True
     """
