@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailrace.config.document import Document
@@ -29,6 +29,7 @@ def test_the_defaults_come_back() -> None:
     assert parse(show(Loaded(config, Document(), None, {}))) == config
 
 
+@settings(deadline=None)  # a busy machine is no bug
 @given(st.lists(TEXT, min_size=1, max_size=3), st.dictionaries(NAMES, TEXT, max_size=3))
 def test_any_text_comes_back(paths: list[str], labels: dict[str, str]) -> None:
     config = Config(sources=({"type": "files", "paths": paths, "labels": labels},))

@@ -19,7 +19,7 @@ from tailrace.config.folders import data_folder, machine_name
 from tailrace.config.problems import Mistake, Mistakes
 from tailrace.config.usual import usual_logs
 from tailrace.errors import did_you_mean
-from tailrace.registry import names
+from tailrace.registry import COMPONENTS, names
 from tailrace.settings import Settings
 from tailrace.sources.tail.settings import TailSettings
 from tailrace.store.settings import StoreSettings
@@ -107,8 +107,8 @@ def _wrong(index: int, source: SourceSettings, before: tuple[SourceSettings, ...
     if taken:
         what = f"the name {source.name!r} belongs to sources[{taken[0]}] already"
         yield Mistake(what, "give each source a name of its own", (index, "name"))
-    formats = ["auto", *names("parser")]
-    if source.format not in formats:
+    formats = ["auto", *COMPONENTS["parser"]]
+    if source.format not in formats and source.format not in (formats := ["auto", *names("parser")]):
         hint = did_you_mean(source.format, formats) or f"known: {', '.join(formats)}"
         yield Mistake(f"there is no format {source.format!r}", hint, (index, "format"))
     for label in source.labels:
