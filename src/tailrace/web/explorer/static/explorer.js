@@ -61,8 +61,11 @@
   // --- live lines --------------------------------------------------------------------------------
   let source = null, waiting = [], held = 0, arrived = 0, dropped = 0, told = 0;
   const away = () => scrollY > list.getBoundingClientRect().top + scrollY + 40;
+  let next = 0;
   const say = (text, always) => { // at most one message a second for a screen reader
-    if (!always && Date.now() - told < 1000) return;
+    clearTimeout(next);
+    const rest = always ? 0 : told + 1000 - Date.now();
+    if (rest > 0) { next = setTimeout(() => say(text, true), rest); return; }
     told = Date.now();
     state.textContent = text;
   };
