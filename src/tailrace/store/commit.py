@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, Transaction
+from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
 from tailrace.errors import TransientError
 from tailrace.store import columns as cols
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deltalake import DeltaTable
-    from deltalake.transaction import RemoveAction
 
     from tailrace.batch import Batch
     from tailrace.files import Files
@@ -48,24 +47,25 @@ def append(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files
     The commit is visible afterwards but not yet durable. `table` must not be used by another thread meanwhile.
     """
     segments: list[Segment] = []
-    written: list[Batch] = []
-    try:
-        for _ in range(ATTEMPTS):
+    written = 0  # batches in `segments`; what is unknown only shrinks, so as many are the same ones
+    for _ in range(ATTEMPTS):
+        try:
             table.update_incremental()
             fresh, numbers = unknown(table, batches)
-            if fresh != written:
+            if len(fresh) != written:
                 discard(segments, files)
+                segments, written = [], 0
                 segments = write_segments(root, table, fresh, files, level)
-                written = fresh
-            if not fresh:
-                return []
-            now_ns = time.time_ns()
-            actions = [one.action(now_ns, data_change=True) for one in segments]
-            if apply(root, table, actions, files, numbers):
-                return segments
-    except BaseException:
-        discard(segments, files)
-        raise
+                written = len(fresh)
+        except CommitFailedError as error:  # new columns, of somebody else and of ours, at once
+            if not is_conflict(error):
+                raise
+            continue
+        except BaseException:
+            discard(segments, files)
+            raise
+        if not (segments or numbers) or apply(root, table, segments, [], files, numbers):
+            return segments
     discard(segments, files)
     raise TransientError(f"{root}: {ATTEMPTS} commits of other programs came in between")
 
@@ -117,22 +117,30 @@ def write_segments(root: Path, table: DeltaTable, batches: Sequence[Batch], file
 def apply(
     root: Path,
     table: DeltaTable,
-    actions: Sequence[AddAction | RemoveAction],
+    segments: Sequence[Segment],
+    removes: Sequence[RemoveAction],
     files: Files,
     numbers: Mapping[str, int],
+    *,
+    data_change: bool = True,
 ) -> bool:
-    """Commit actions on top of the table's state; return False if a commit of somebody else forbids it."""
+    """Commit segments and removals on top of the table's state; False if a commit of somebody else forbids it.
+
+    When it fails, the segments are removed only if the log says that they are not committed: a file too many is
+    found by `vacuum`, one that the log names and that is gone would be lost rows.
+    """
     before = table.version()
-    now_ms = time.time_ns() // 1_000_000
-    transactions = [Transaction(agent, number, now_ms) for agent, number in numbers.items()]
+    now_ns = time.time_ns()
+    transactions = [Transaction(agent, number, now_ns // 1_000_000) for agent, number in numbers.items()]
+    actions: list[AddAction | RemoveAction] = [one.action(now_ns, data_change=data_change) for one in segments]
+    actions += removes
     properties = CommitProperties({log.ACTIONS_KEY: len(actions) + len(transactions)}, app_transactions=transactions)
 
     def write() -> None:
-        schema = table.schema()
         table.create_write_transaction(
-            list(actions),
+            actions,
             "append",
-            schema,
+            table.schema(),
             ["_date"],
             commit_properties=properties,
             post_commithook_properties=NO_HOOKS,
@@ -141,21 +149,31 @@ def apply(
     try:
         files.run("commit", write)
     except (OSError, DeltaError) as error:
-        if is_committed(root, before, {action.path for action in actions if isinstance(action, AddAction)}, numbers):
+        if is_committed(root, before, actions, numbers):
             return True
-        if isinstance(error, CommitFailedError) and "oncurrent" in first_line(error):
+        if is_conflict(error):
             return False
+        discard(segments, files)
         raise
     return True
 
 
-def is_committed(root: Path, before: int, paths: set[str], numbers: Mapping[str, int]) -> bool:
-    """Tell whether a commit after a version holds these paths, or these numbers if there are no paths."""
+def is_committed(
+    root: Path, before: int, actions: Sequence[AddAction | RemoveAction], numbers: Mapping[str, int]
+) -> bool:
+    """Tell whether a commit after a version is the one of these actions and numbers."""
+    adds = {action.path for action in actions if isinstance(action, AddAction)}
+    removes = {action.path for action in actions if isinstance(action, RemoveAction)}
     for version in (number for number in log.versions(root) if number > before):
         found = log.read(root, version)
-        if paths & found.paths if paths else numbers and numbers.items() <= found.transactions.items():
+        if (found.paths, set(found.removes), found.transactions) == (adds, removes, numbers):
             return True
     return False
+
+
+def is_conflict(error: Exception) -> bool:
+    """Tell whether the library refused a commit because of a commit of somebody else, not because of the disk."""
+    return isinstance(error, CommitFailedError) and "os error" not in first_line(error)
 
 
 def discard(segments: Sequence[Segment], files: Files) -> None:

@@ -35,17 +35,15 @@ def replace(table: LogTable, old: pl.DataFrame, new: Sequence[Segment], *, data_
         )
         for path, size, date in old.select("path", "bytes", "date").iter_rows()
     ]
-    adds = [one.action(now_ns, data_change=False) for one in new]
-    try:
-        with table.writing("replacing segments") as delta:
+    with table.writing("replacing segments") as delta:
+        try:
             delta.update_incremental()
             there = old.join(table.snapshot().files, on="path", how="semi").height == old.height
-            done = there and commit.apply(table.root, delta, [*adds, *removes], table.files, {})
-    except BaseException:
-        commit.discard(new, table.files)
-        raise
-    if not done:
-        commit.discard(new, table.files)
-        return False
+        except BaseException:
+            commit.discard(new, table.files)
+            raise
+        if not there or not commit.apply(table.root, delta, new, removes, table.files, {}, data_change=False):
+            commit.discard(new, table.files)
+            return False
     table.sync()
     return True
