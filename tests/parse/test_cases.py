@@ -28,14 +28,16 @@ def ns(text: str) -> int:
 def load() -> list[Any]:
     params = []
     for path in sorted(CASES.glob("*.toml")):
-        for case in tomllib.loads(path.read_text())["case"]:
-            params.append(pytest.param(path.stem, case, id=f"{path.stem}: {case['name']}"))
+        cases = tomllib.loads(path.read_text())["case"]
+        params += [pytest.param(path.stem, case, id=f"{path.stem}: {case['name']}") for case in cases]
     return params
 
 
 @pytest.mark.parametrize(("name", "case"), load())
 def test_case(name: str, case: dict[str, Any]) -> None:
-    reading = Reading(format=case.get("format", name), raw=case.get("raw", "auto"), timezone=case.get("timezone", "UTC"))
+    reading = Reading(
+        format=case.get("format", name), raw=case.get("raw", "auto"), timezone=case.get("timezone", "UTC")
+    )
     data = base64.b64decode(case["input_b64"]) if "input_b64" in case else case["input"].encode() + b"\n"
     observed = ns(case.get("observed", OBSERVED))
     parsed = Chain().parse([Block(Origin("f", {"filename": "f"}, reading), 0, data, observed)])

@@ -1,8 +1,8 @@
 r"""Access logs: NCSA common and combined, as Apache, nginx and many others write them.
 
-Comes in and goes out as `contracts.Parser` says. Fields: `host ident user method path proto request status bytes referer
-agent`; `-` is null and `""` an empty text; escapes stay as written. `method`, `path` and `proto` are null when the
-request is no request line. `_line` stays whole. More fields behind the agent are tolerated, a line cut short,
+Comes in and goes out as `contracts.Parser` says. Fields: `host ident user method path proto request status bytes
+referer agent`; `-` is null and `""` an empty text; escapes stay as written. `method`, `path` and `proto` are null when
+the request is no request line. `_line` stays whole. More fields behind the agent are tolerated, a line cut short,
 two records on one line, or a date that does not exist are not: they keep `_error`.
 """
 
@@ -22,8 +22,8 @@ ERROR: Final = "AccessParserErr"
 PATTERN: Final = (
     r"^(?P<host>\S+) (?P<ident>\S+) (?P<user>[^\[\"]+?) "
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
-    rf'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{{3}}) (?P<bytes>\d+|-)'
-    rf'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)"(?: .*)?)?\s*$'
+    r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-)'
+    r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)"(?: .*)?)?\s*$'
 )
 """A line of either format; groups are the fields and `time`."""
 

@@ -1,7 +1,7 @@
 """From blocks to one frame of records: lines, format, fields, time.
 
-Comes in: the blocks of one turn, maybe a thousand small ones of as many files. Goes out: `Parsed`, one frame with the columns of the
-envelope and the fields of all records, rows of each file in its order.
+Comes in: the blocks of one turn, maybe a thousand small ones of as many files. Goes out: `Parsed`, one frame with the
+columns of the envelope and the fields of all records, rows of each file in its order.
 
 The work per turn is per format, not per file: all lines become one frame, rows of one format and one `Reading` are
 parsed together. The format of a file is detected from its first lines and remembered; it is looked for again when
@@ -14,7 +14,7 @@ A row without a time gets the time of its reading plus its number in the turn, s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
 
@@ -54,11 +54,20 @@ class _Memory:
     misses: int = 0
 
 
+class Wrapper(Protocol):
+    """A parser of lines that hold lines of another format: see `cri` and `docker`."""
+
+    def unwrap(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+        """Return the rows with content, `_time_ns`, `stream`, `_final` (null if malformed) and `_error`."""
+        ...
+
+
 class Chain:
     """Parses turns; remembers formats, shapes and open container records between them."""
 
     def __init__(self) -> None:
         self._parsers: dict[str, Parser] = {}
+        self._wrappers: dict[str, Wrapper] = {}
         self._joiners: dict[str, Joiner] = {}
         self._formats: dict[str, _Memory] = {}
 
@@ -100,7 +109,7 @@ class Chain:
 
     def _unwrap(self, form: str, rows: pl.DataFrame, reading: Reading, origins: Sequence[Origin]) -> list[pl.DataFrame]:
         """Return container records, parsed by the format of their content."""
-        frame = self._parser(form).unwrap(rows, reading)
+        frame = self._wrapper(form).unwrap(rows, reading)
         good = frame["_final"].is_not_null()
         pieces: list[pl.DataFrame] = []
         if not good.all():
@@ -120,6 +129,12 @@ class Chain:
         if parser is None:
             parser = self._parsers[name] = registry.find("parser", name)()
         return parser
+
+    def _wrapper(self, name: str) -> Wrapper:
+        wrapper = self._wrappers.get(name)
+        if wrapper is None:
+            wrapper = self._wrappers[name] = registry.find("parser", name)()
+        return wrapper
 
     def _formats_of(self, lines: pl.DataFrame, origins: Sequence[Origin], prefix: str) -> dict[int, str]:
         """Return the format of each origin (by index) that has lines."""

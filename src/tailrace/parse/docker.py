@@ -1,8 +1,8 @@
 r"""Docker's json-file logs: one object per line with `log`, `stream`, `time` and maybe `attrs`.
 
-Comes in and goes out as `contracts.Parser` says: `_line` is `log` without its newline, `stream` and `attrs_*` are fields, `_time_ns`
-is the runtime's stamp. `unwrap` also says in `_final` whether a row ends its record: only the last part's `log` ends in
-a newline. A line that is no such object keeps `_error`.
+Comes in and goes out as `contracts.Parser` says: `_line` is `log` without its newline, `stream` and `attrs_*` are
+fields, `_time_ns` is the runtime's stamp. `unwrap` also says in `_final` whether a row ends its record: only the last
+part's `log` ends in a newline. A line that is no such object keeps `_error`.
 """
 
 from __future__ import annotations

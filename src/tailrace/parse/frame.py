@@ -32,19 +32,16 @@ def origins_of(blocks: Sequence[Block]) -> list[Origin]:
 
 def lines_of(blocks: Sequence[Block], origins: Sequence[Origin]) -> pl.DataFrame:
     """Return the lines of blocks as one frame, in the order of the blocks."""
-    data = b"".join(_closed(block) for block in blocks)
-    counts = [block.data.count(b"\n") + (not _is_closed(block)) if block.part is None else 1 for block in blocks]
-    frame, sizes = _split(data)
-    return frame.with_columns(_places(blocks, origins, counts, sizes))
-
-
-def _is_closed(block: Block) -> bool:
-    return block.data.endswith(b"\n")
+    closed = [_closed(block) for block in blocks]
+    frame, sizes = _split(closed[0] if len(closed) == 1 else b"".join(closed))
+    block_ends = pl.Series([len(data) for data in closed], dtype=pl.Int64).cum_sum()
+    line_ends = (sizes.cast(pl.Int64) + 1).cum_sum()
+    return frame.with_columns(_places(blocks, origins, line_ends, block_ends))
 
 
 def _closed(block: Block) -> bytes:
     """Return the block's bytes with a newline at the end; only a finished file's last line or a part has none."""
-    return block.data if _is_closed(block) else block.data + b"\n"
+    return block.data if block.data.endswith(b"\n") else block.data + b"\n"
 
 
 def _split(data: bytes) -> tuple[pl.DataFrame, pl.Series]:
@@ -99,7 +96,7 @@ def _without_cr(text: pl.Series) -> pl.DataFrame:
 
 
 def _places(
-    blocks: Sequence[Block], origins: Sequence[Origin], counts: Sequence[int], sizes: pl.Series
+    blocks: Sequence[Block], origins: Sequence[Origin], line_ends: pl.Series, block_ends: pl.Series
 ) -> list[pl.Series]:
     """Return the columns that say where each line comes from."""
     number = {origin.key: index for index, origin in enumerate(origins)}
@@ -117,12 +114,12 @@ def _places(
             ),
         }
     )
-    rows = pl.DataFrame({"block": pl.int_range(len(blocks), dtype=pl.UInt32, eager=True), "lines": counts})
-    of_row = rows.select(pl.col("block").repeat_by("lines").explode()).to_series()
+    lines = line_ends.search_sorted(block_ends, "right").cast(pl.Int64).diff(null_behavior="ignore")
+    counts = pl.DataFrame({"block": pl.int_range(len(blocks), dtype=pl.UInt32, eager=True), "lines": lines})
+    counts = counts.with_columns(pl.col("lines").fill_null(line_ends.search_sorted(block_ends[0], "right")))
+    of_row = counts.select(pl.col("block").repeat_by("lines").explode()).to_series()
     spread = table[of_row]
-    ends = (sizes.cast(pl.Int64) + 1).cum_sum()
-    starts = ends - (sizes.cast(pl.Int64) + 1)
-    block_starts = pl.Series([0, *[len(_closed(block)) for block in blocks[:-1]]], dtype=pl.Int64).cum_sum()
-    offset = spread["first"] + starts - block_starts[of_row]
+    line_starts, block_starts = line_ends.shift(1, fill_value=0), block_ends.shift(1, fill_value=0)
+    offset = spread["first"] + line_starts - block_starts[of_row]
     columns = [spread["_stream"], spread["_origin"], spread["_observed_ns"], offset.alias("_offset")]
     return columns if table["_part"].null_count() == len(table) else [*columns, spread["_part"], spread["_part_last"]]

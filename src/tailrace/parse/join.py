@@ -1,9 +1,9 @@
 """Join the parts of container records: what the runtime cut at 16 KiB becomes one line again.
 
-Comes in: rows of `Cri.unwrap` or `Docker.unwrap`, without the malformed ones. Goes out: one row per record, in the order of the first
-parts, with the time and offset of the first part. Parts belong together per file chain and output (`_stream`,
-`stream`), never per file alone: stdout and stderr interleave. A record whose last part is not in the same turn
-is not held back: its parts stay rows, linked by `_part` and `_part_last`; the numbers go on in the next turn.
+Comes in: rows of `Cri.unwrap` or `Docker.unwrap`, without the malformed ones. Goes out: one row per record, in the
+order of the first parts, with the time and offset of the first part. Parts belong together per file chain and output
+(`_stream`, `stream`), never per file alone: stdout and stderr interleave. A record whose last part is not in the same
+turn is not held back: its parts stay rows, linked by `_part` and `_part_last`; the numbers go on in the next turn.
 """
 
 from __future__ import annotations

@@ -158,14 +158,12 @@ def _suspects(text: pl.Series, decoded: pl.DataFrame, node: Node) -> pl.Series:
     seen = frame.select(
         keys=line.str.count_matches(_KEY_END, literal=True),
         blank=line.str.contains('" ', literal=True).any(),
-        tab=line.str.contains("\t", literal=True).any(),
-        cr=line.str.contains("\r", literal=True).any(),
+        control=(line.str.contains("\t", literal=True) | line.str.contains("\r", literal=True)).any(),
         escapes=line.str.contains("\\", literal=True).any(),
     )
     frame = frame.with_columns(seen["keys"].cast(pl.Int64))
-    has = {name: bool(seen[name][0]) for name in ("blank", "tab", "cr", "escapes")} if len(text) else {"escapes": False}
-    escapes = has.pop("escapes")
-    traps = [line.str.contains(_KEY_BLANK)] if any(has.values()) else []
+    escapes = seen["escapes"].any()
+    traps = [line.str.contains(_KEY_BLANK)] if seen["blank"].any() or seen["control"].any() else []
     if escapes:
         frame = frame.with_columns(keys=pl.col("keys") - line.str.count_matches(_KEY_END_ESCAPED, literal=True))
         traps += [line.str.contains(_KEY_BACKSLASH, literal=True), _half_surrogate(line)]

@@ -32,6 +32,7 @@ TIMES: Final = ("time", "timestamp", "ts", "@timestamp", "datetime", "date", "t"
 LEVELS: Final = ("level", "lvl", "severity", "severity_text", "log_level", "loglevel", "levelname")
 """Columns that may hold the level, best first."""
 
+_EXACT: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$"
 ERROR: Final = "JSONParserErr"
 
 
@@ -125,7 +126,7 @@ def _take_time(fields: dict[str, pl.Series], leaves: list[Leaf], reading: Readin
             continue
         hit = times.is_not_null() if result is None else times.is_not_null() & result.is_null()
         if value.dtype == pl.String:
-            exact = hit & value.str.contains(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,9})?Z$")
+            exact = hit if timestamp.is_regular(value) else hit & value.str.contains(_EXACT)
             if exact.all():
                 del fields[leaf.column]
             else:

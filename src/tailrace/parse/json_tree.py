@@ -88,25 +88,26 @@ class Tree:
 
     def _learn_key(self, node: Node, key: str, value: object, path: Path) -> bool:
         known = node.keys.get(key)
-        nested = isinstance(value, dict) and len(value) > 0 and len(path) < FIELD_DEPTH
+        if isinstance(value, dict) and value and len(path) < FIELD_DEPTH:
+            return self._learn_nested(node, key, value, path)
+        if known is None:
+            return self._add_leaf(node, key, value, path)
         if isinstance(known, Leaf):
-            if known.kind == "empty" and nested:
-                del node.keys[key], self._owners[known.column]
-                return self._learn_key(node, key, value, path) or True
             return _widen_leaf(known, value)
-        if known is not None:
-            if value == {}:
-                return False
-            if nested:
-                return self._learn_object(known, value, path)  # type: ignore[arg-type]  # nested says dict
-            return self._flatten_no_more(node, key, path)
-        if nested:
-            child = Node()
-            if self._learn_object(child, value, path):  # type: ignore[arg-type]  # nested says dict
-                node.keys[key] = child
-                return True
-            return False
-        return self._add_leaf(node, key, value, path)
+        return value != {} and self._flatten_no_more(node, key, path)
+
+    def _learn_nested(self, node: Node, key: str, value: dict[str, object], path: Path) -> bool:
+        known = node.keys.get(key)
+        if isinstance(known, Node):
+            return self._learn_object(known, value, path)
+        if known is not None and known.kind != "empty":
+            return _widen_leaf(known, value)
+        if known is not None:  # only `{}` so far: from now on its members are flattened
+            del node.keys[key], self._owners[known.column]
+        child = Node()
+        if self._learn_object(child, value, path):
+            node.keys[key] = child
+        return known is not None or key in node.keys
 
     def _flatten_no_more(self, node: Node, key: str, path: Path) -> bool:
         """Keep a key that is an object here and something else there as text; its columns are given up."""
@@ -170,7 +171,7 @@ def _widen_leaf(leaf: Leaf, value: object) -> bool:
 
 def _widen(kind: Kind, value: object) -> Kind:
     new = kind_of(value)
-    if kind == "string" or new == kind:
+    if kind in ("string", new):
         return kind
     if kind == "int" and new == "float":
         return "float"  # ints that were stored before have their own column, exact

@@ -78,10 +78,12 @@ _IN_TEXT: Final = (
 
 def from_value(value: pl.Series) -> pl.Series:
     """Return the levels that values of a level member mean: words or numbers."""
-    text = value.cast(pl.String).str.strip_chars().str.to_lowercase()
+    distinct = value.unique()  # a handful, whatever the number of rows
+    text = distinct.cast(pl.String).str.strip_chars().str.to_lowercase()
     if value.dtype == pl.Float64:
         text = text.str.strip_suffix(".0")
-    return text.replace_strict(WORDS | NUMBERS, default=None, return_dtype=pl.String)
+    levels = text.replace_strict(WORDS | NUMBERS, default=None, return_dtype=pl.String)
+    return value.replace_strict(distinct, levels, return_dtype=pl.String)
 
 
 def from_letter(letter: pl.Series) -> pl.Series:

@@ -33,7 +33,7 @@ LOOKS: Final = r'^(?:[A-Za-z_][\w.\-/]*=(?:"(?:[^"\\]|\\.)*"|[^\s="]*)(?:\s+|$))
 """What a line of logfmt looks like: it begins with at least two pairs."""
 
 _VALUE: Final = r'("(?:[^"\\]|\\.)*"|[^\x00-\x20="]*)'
-_TOKEN: Final = r'[^\x00-\x20=]*="(?:[^"\\]|\\.)*(?:"[^\x00-\x20]*|$)|[^\x00-\x20]+'
+_WORD: Final = r'[^\x00-\x20=]*="(?:[^"\\]|\\.)*(?:"[^\x00-\x20]*|$)|[^\x00-\x20]+'
 _PAIR: Final = rf'^(?P<key>[^\x00-\x20="]+)=(?P<value>{_VALUE[1:-1]})$'
 
 _SHAPES: Final = 16  # sequences of keys that are remembered
@@ -85,7 +85,7 @@ class Logfmt:
 
     def _by_tokens(self, left: pl.DataFrame, total: int) -> pl.DataFrame:
         """Return the pairs of lines in any order, and remember the sequences of keys that are common."""
-        tokens = left.select("_row", pl.col("_text").str.extract_all(_TOKEN).alias("token")).explode("token")
+        tokens = left.select("_row", pl.col("_text").str.extract_all(_WORD).alias("token")).explode("token")
         pairs = tokens.with_columns(pl.col("token").str.extract_groups(_PAIR)).unnest("token")
         self._learn(pairs, total)
         pairs = pairs.drop_nulls("key")

@@ -1,7 +1,7 @@
 r"""Syslog, as it stands in files and as it is sent: RFC 3164 and RFC 5424, with and without `<PRI>`.
 
-Comes in and goes out as `contracts.Parser` says. Fields: `hostname`, `app`, `procid`, and with RFC 5424 `msgid` and `sd` (the
-structured data as written); `facility` and `severity` when there is a PRI. `_line` stays whole. `-` is null.
+Comes in and goes out as `contracts.Parser` says. Fields: `hostname`, `app`, `procid`, and with RFC 5424 `msgid` and
+`sd` (the structured data as written); `facility` and `severity` when there is a PRI. `_line` stays whole. `-` is null.
 A line without a header keeps `_error`, except a blank one.
 """
 
@@ -23,7 +23,8 @@ _BSD_TIME: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d
 _ISO_TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
 BSD: Final = (
     rf"^{_PRI}?(?P<time>{_BSD_TIME}|{_ISO_TIME}) (?P<hostname>[^\s:\[\]]+)"
-    r"(?: +(?P<app>[^\s:\[\]]+(?: [^\s:\[\]]+){0,3}?)(?:\[(?P<procid>[^\]\s]{1,64})\])?(?: \([^)]*\)(?:\[\d+\])?)?:(?: |$)| )"
+    r"(?: +(?P<app>[^\s:\[\]]+(?: [^\s:\[\]]+){0,3}?)(?:\[(?P<procid>[^\]\s]{1,64})\])?"
+    r"(?: \([^)]*\)(?:\[\d+\])?)?:(?: |$)| )"
 )
 IETF: Final = (
     rf"^{_PRI}1 (?P<time>-|{_ISO_TIME}) (?P<hostname>\S{{1,255}}) (?P<app>\S{{1,48}}) (?P<procid>\S{{1,128}}) "

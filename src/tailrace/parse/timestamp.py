@@ -23,6 +23,7 @@ from tailrace.parse import groups
 
 _DAY_NS: Final = 86_400 * 10**9
 _LEAP_YEARS: Final = 8  # the widest gap between two 29ths of February
+_WIDTHS: Final = (20, *range(22, 31))  # of RFC 3339 in UTC with `Z`: no fraction, or a point and 1 to 9 digits
 _FRACTION: Final = r"(?:[.,](?P<frac>\d{1,9})\d*)?"
 _ZONE: Final = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d\b))?"
 _CLOCK: Final = r"\d\d:\d\d:\d\d"
@@ -131,22 +132,25 @@ def parse_shape(shape: Shape, text: pl.Series, observed_ns: pl.Series, timezone:
     return seconds + _fraction_ns(frac)
 
 
+def is_regular(text: pl.Series) -> bool:
+    """Tell whether all texts end in `Z` and have one width, as `2026-03-05T10:00:00.250Z` with any number of digits."""
+    width = text.str.len_bytes()
+    size = width.max()
+    if text.null_count() or not isinstance(size, int) or width.min() != size or size not in _WIDTHS:
+        return False
+    ends = text.str.slice(19)
+    return ends.str.ends_with("Z").all() and (size == _WIDTHS[0] or ends.str.starts_with(".").all())
+
+
 def iso(text: pl.Series, timezone: str) -> pl.Series:
     """Return the times of ISO 8601 / RFC 3339 texts that are nothing but a time.
 
     The way of most JSON logs, all of one width and in UTC, costs no pattern: slices only.
     """
-    width = text.str.len_bytes()
-    size = width.max()
-    if size is not None and width.min() == size and isinstance(size, int) and (size == 20 or 22 <= size <= 30):  # noqa: PLR2004
-        ends = text.str.slice(19)
-        if ends.str.ends_with("Z").all() and (size == 20 or ends.str.starts_with(".").all()):  # noqa: PLR2004
-            base = text.str.slice(0, 19)
-            seconds = base.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ns", strict=False).dt.epoch("ns")
-            if size == 20:  # noqa: PLR2004
-                return seconds
-            digits = size - 21
-            return seconds + text.str.slice(20, digits).str.to_integer(strict=False) * 10 ** (9 - digits)
+    if is_regular(text):
+        base = text.str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ns", strict=False).dt.epoch("ns")
+        digits = text.str.slice(20).str.strip_suffix("Z")
+        return base if not digits[0] else base + _fraction_ns(digits)
     whole = text.str.extract(r"^\s*(.*?\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)\s*$", 1)
     return parse_shape(ISO, whole, text, timezone)
 
@@ -238,10 +242,8 @@ def _with_year(base: pl.Series, form: str, observed_ns: pl.Series, timezone: str
         frame = pl.DataFrame({"new": times, "old": result, "latest": latest})
         fits = pl.when(pl.col("new") <= pl.col("latest")).then(pl.col("new"))
         result = frame.select(pl.coalesce("old", fits)).to_series()
-        if (
-            (result.is_null() & base.is_not_null()).sum() == 0
-            or back > 1
-            and not base.str.contains("0229|Feb 29").any()
+        if (result.is_null() & base.is_not_null()).sum() == 0 or (
+            back > 1 and not base.str.contains("0229|Feb 29").any()
         ):
             break
     return result

@@ -1,0 +1,151 @@
+"""Turns of many blocks: order, formats per file, memory between turns, and what a turn counts."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from tailrace.contracts import Block, Origin, Reading
+from tailrace.limits import DETECT_LINES
+from tailrace.parse.chain import Chain
+
+OBSERVED = 1_790_000_000_000_000_000
+
+
+def block(key: str, text: str, *, offset: int = 0, **reading: str) -> Block:
+    options = Reading(**{"timezone": "UTC"} | reading)  # type: ignore[arg-type]
+    return Block(Origin(key, {"filename": key}, options), offset, text.encode(), OBSERVED)
+
+
+def formats(parsed) -> list[str | None]:
+    return parsed.frame["_format"].to_list()
+
+
+def test_nothing_is_nothing():
+    parsed = Chain().parse([])
+    assert (len(parsed.frame), parsed.lines, parsed.bytes) == (0, 0, 0)
+    assert "_time_ns" in parsed.frame.columns
+
+
+def test_files_of_different_formats_in_one_turn_keep_their_order():
+    blocks = [
+        block("json", '{"msg":"one","n":1}\n'),
+        block("plain", "hello\nworld\n"),
+        block("access", 'h - - [05/Mar/2026:11:00:00 +0000] "GET / HTTP/1.1" 200 5\n'),
+        block("json", '{"msg":"two","n":2}\n', offset=20),
+        block("logfmt", "a=1 b=2\n"),
+    ]
+    parsed = Chain().parse(blocks)
+    assert parsed.frame["_line"].to_list()[:3] == ["one", "hello", "world"]
+    assert formats(parsed) == ["json:msg", "plain", "plain", "access", "json:msg", "logfmt"]
+    assert parsed.frame["_offset"].to_list() == [0, 0, 6, 0, 20, 0]
+    assert parsed.lines == 6
+    assert parsed.bytes == sum(len(each.data) for each in blocks)
+    assert not any(name in parsed.frame.columns for name in ("_row", "_origin", "_final"))
+
+
+def test_lines_without_a_time_keep_their_place():
+    times = Chain().parse([block("a", "x\ny\n"), block("b", "z\n")]).frame["_time_ns"].to_list()
+    assert times == [OBSERVED, OBSERVED + 1, OBSERVED + 2]
+
+
+def test_a_column_with_two_types_becomes_two():
+    blocks = [
+        block("a", 'h - - [05/Mar/2026:11:00:00 +0000] "GET / HTTP/1.1" 200 5\n'),
+        block("j", '{"status":"ok"}\n'),
+        block("l", "status=201 x=y\n"),
+    ]
+    frame = Chain().parse(blocks).frame
+    assert frame["status"].to_list() == [200, None, None]
+    assert frame["status__string"].to_list() == [None, "ok", "201"]
+
+
+def test_a_broken_line_does_not_change_the_format_of_its_file():
+    chain = Chain()
+    assert formats(chain.parse([block("f", '{"a":1}\n')])) == ["json"]
+    parsed = chain.parse([block("f", '{"a":\n')])
+    assert formats(parsed) == [None]
+    assert parsed.frame["_error"].to_list() == ["JSONParserErr"]
+    assert formats(chain.parse([block("f", '{"a":2}\n')])) == ["json"]
+
+
+def test_a_file_that_changes_its_format_is_looked_at_again():
+    chain = Chain()
+    chain.parse([block("f", '{"a":1}\n' * 100)])
+    parsed = chain.parse([block("f", "k=v level=info\n" * 20)])
+    assert set(formats(parsed)) == {"logfmt"}
+    assert parsed.frame["_level"].unique().to_list() == ["info"]
+
+
+def test_a_banner_does_not_decide_the_format():
+    chain = Chain()
+    assert formats(chain.parse([block("f", "Starting up\n")])) == ["plain"]
+    assert formats(chain.parse([block("f", '{"msg":"up"}\n')])) == ["json:msg"]
+
+
+def test_a_stray_line_does_not_change_a_plain_file():
+    chain = Chain()
+    chain.parse([block("f", "plain words\n" * DETECT_LINES)])
+    assert formats(chain.parse([block("f", '{"a":1}\n')])) == ["plain"]
+
+
+def test_a_declared_format_is_not_questioned():
+    parsed = Chain().parse([block("f", '{"a":1}\n' * 20, format="plain")])
+    assert set(formats(parsed)) == {"plain"}
+
+
+def test_raw_keep_and_auto_live_in_one_turn():
+    parsed = Chain().parse([block("a", '{"msg":"x"}\n', raw="keep"), block("b", '{"msg":"x"}\n')])
+    assert parsed.frame["_line"].to_list() == ['{"msg":"x"}', "x"]
+    assert parsed.frame["msg"].to_list() == ["x", None]
+
+
+def test_parts_of_an_over_long_line_are_not_parsed():
+    origin = Origin("f", {"filename": "f"}, Reading(format="json"))
+    blocks = [
+        Block(origin, 0, b'{"a":1}\n', OBSERVED),
+        Block(origin, 8, b'{"b":"xx', OBSERVED, part=1),
+        Block(origin, 16, b'yy"}\n', OBSERVED, part=2, part_last=True),
+        Block(origin, 21, b'{"a":2}\n', OBSERVED),
+    ]
+    parsed = Chain().parse(blocks)
+    assert parsed.frame["_line"].to_list() == ['{"a":1}', '{"b":"xx', 'yy"}', '{"a":2}']
+    assert formats(parsed) == ["json", None, None, "json"]
+    assert parsed.frame["_part"].to_list() == [None, 1, 2, None]
+    assert parsed.frame["a"].to_list() == [1, None, None, 2]
+    assert parsed.lines == 4
+
+
+def test_container_parts_are_numbered_on_in_the_next_turn():
+    chain = Chain()
+    first = chain.parse([block("f", "2026-03-05T10:00:00Z stdout P a\n2026-03-05T10:00:01Z stdout P b\n")])
+    assert first.frame["_part"].to_list() == [1, 2]
+    assert first.frame["_part_last"].to_list() == [False, False]
+    second = chain.parse([block("f", "2026-03-05T10:00:02Z stdout F c\n2026-03-05T10:00:03Z stdout F whole\n")])
+    assert second.frame["_line"].to_list() == ["c", "whole"]
+    assert second.frame["_part"].to_list() == [3, None]
+    assert second.frame["_part_last"].to_list() == [True, None]
+    third = chain.parse([block("f", "2026-03-05T10:00:04Z stdout P x\n2026-03-05T10:00:05Z stdout F y\n")])
+    assert third.frame["_line"].to_list() == ["xy"]
+
+
+def test_a_thousand_files_in_one_turn():
+    blocks = [
+        block(f"f{n}", "".join(json.dumps({"msg": f"{n}.{i}", "n": n}) + "\n" for i in range(5))) for n in range(1000)
+    ]
+    parsed = Chain().parse(blocks)
+    assert parsed.lines == 5000
+    assert parsed.frame["_line"].to_list() == [f"{n}.{i}" for n in range(1000) for i in range(5)]
+    assert parsed.frame["_stream"].n_unique() == 1000
+
+
+def test_values_are_the_same_whatever_the_turns():
+    lines = [json.dumps({"n": n, "v": n / 2 if n % 7 else "text", "msg": f"m{n}"}) + "\n" for n in range(200)]
+    whole = Chain().parse([block("f", "".join(lines))]).frame
+    chain = Chain()
+    cut = pl.concat(
+        [chain.parse([block("f", "".join(lines[n : n + 30]))]).frame for n in range(0, 200, 30)], how="diagonal_relaxed"
+    )
+    assert cut["n"].to_list() == whole["n"].to_list()
+    assert cut["_line"].to_list() == whole["_line"].to_list()
