@@ -22,7 +22,7 @@ from tailrace.query.result import LINES_SCHEMA, META, PARSED, STREAM, Lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tailrace.contracts import Snapshot
+    from tailrace.contracts import Segments, Snapshot
     from tailrace.query.plan import Branch, Plan
     from tailrace.query.reads import Reading
     from tailrace.query.syntax import LogQuery
@@ -85,13 +85,13 @@ def in_order(frame: pl.DataFrame, window: Window) -> pl.DataFrame:
 
 def _all(found: Plan, span: Span, reading: Reading) -> Iterator[pl.DataFrame]:
     for branch in found.branches:
-        yield from read(branch, span, reading)
+        yield from read(branch, branch.segments, span, reading)
 
 
-def read(branch: Branch, span: Span, reading: Reading) -> Iterator[pl.DataFrame]:
+def read(branch: Branch, segments: Segments, span: Span, reading: Reading) -> Iterator[pl.DataFrame]:
     """Read and run the lines of a range of time, piece by piece."""
     loader = branch.loader(KEPT)
-    for scan in reading.scans(branch, branch.segments, span, loader.columns()):
+    for scan in reading.scans(branch, segments, span, loader.columns()):
         for batch in reading.engine.batches(scan):
             reading.check()
             rows = branch.run(loader.rows(batch))
@@ -107,40 +107,49 @@ def _limited(found: Plan, window: Window, reading: Reading) -> list[pl.DataFrame
 
 
 def _walk(branch: Branch, window: Window, reading: Reading) -> Iterator[pl.DataFrame]:
-    """Read stretch after stretch until the limit is full."""
+    """Read stretch after stretch until the limit is full or nothing is left."""
     left, rest = window.limit, Span(window.start_ns, window.end_ns)
     size = min(window.limit * (FIRST_GUESS if branch.stages else 1), LARGEST_STRETCH)
-    backward = window.direction == "backward"
-    while left > 0 and rest.start_ns < rest.end_ns:
-        edge = _edge(branch, rest, size, window.direction, reading)
-        if edge is None:  # fewer lines than that: the rest is one stretch
-            yield from read(branch, rest, reading)
+    while left > 0:
+        found = _stretch(branch, rest, size, window.direction, reading)
+        if found.times.is_empty():
             return
-        stretch = Span(edge, rest.end_ns) if backward else Span(rest.start_ns, edge + 1)
-        for frame in read(branch, stretch, reading):
+        first, last = sorted((int(found.times[0]), int(found.times[-1])))
+        for frame in read(branch, branch.segments.only(found.paths), Span(first, last + 1), reading):
             left -= frame.height
             yield frame
-        rest = Span(rest.start_ns, edge) if backward else Span(edge + 1, rest.end_ns)
+        if len(found.times) < size:
+            return
+        rest = Span(rest.start_ns, first) if window.direction == "backward" else Span(last + 1, rest.end_ns)
         size = min(size * 8, LARGEST_STRETCH)
 
 
-def _edge(branch: Branch, span: Span, size: int, direction: Direction, reading: Reading) -> int | None:
-    """Return the time of the `size`-th line from the near end of `span`, or None when there are fewer."""
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The times of the first lines that the scan's conditions let pass, near end first, and where they lie."""
+
+    times: pl.Series
+    paths: list[str]
+
+
+def _stretch(branch: Branch, span: Span, size: int, direction: Direction, reading: Reading) -> _Stretch:
+    """Find the first `size` lines from the near end of `span`, or all, if there are fewer."""
     backward = direction == "backward"
     near = "max_time_ns" if backward else "min_time_ns"
     order = branch.segments.frame.sort(near, descending=backward)
     times = pl.Series([], dtype=pl.Int64)
+    paths: list[str] = []
     group = 1
     while order.height:
-        if len(times) == size:  # full: a segment that begins behind the edge cannot change it
-            edge = times[-1]
-            order = order.filter(pl.col(near) > edge if backward else pl.col(near) < edge)
-            if not order.height:
-                break
+        if len(times) == size:  # full: a segment that begins behind the last of them cannot add any
+            edge = int(times[-1])
             span = Span(edge, span.end_ns) if backward else Span(span.start_ns, edge + 1)
-        here = branch.segments.only(order["path"][:group].to_list())
+            order = order.filter(pl.col(near) >= edge if backward else pl.col(near) <= edge)
+        here = order["path"][:group].to_list()
         order, group = order[group:], group * 2
-        for scan in reading.scans(branch, here, span, {"_time_ns": pl.Int64()}):
-            first = reading.engine.collect(scan.top_k(size, by="_time_ns", reverse=not backward))["_time_ns"]
-            times = pl.concat([times, first]).sort(descending=backward).head(size)
-    return int(times[-1]) if len(times) == size else None
+        for scan in reading.scans(branch, branch.segments.only(here), span, {"_time_ns": pl.Int64()}):
+            found = reading.engine.collect(scan.top_k(size, by="_time_ns", reverse=not backward))["_time_ns"]
+            if len(found):
+                paths.extend(path for path in here if path not in paths)
+                times = pl.concat([times, found]).sort(descending=backward).head(size)
+    return _Stretch(times, paths)
