@@ -86,3 +86,9 @@ def test_quote_prefers_raw_strings_when_they_save_backslashes():
         r'"\u007f"',
         r'"\U000e0001"',
     ]
+
+
+def test_a_long_word_is_shortened_in_messages():
+    with pytest.raises(QueryError) as caught:
+        tokens("9" * 5000 + "q")
+    assert caught.value.what == "`" + "9" * 59 + "…` is not a number, duration or byte count"

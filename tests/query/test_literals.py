@@ -183,3 +183,18 @@ def test_write_duration(ns, text):
 def test_write_bytes(size, text):
     assert literals.write_bytes(size) == text
     assert literals.byte_count(text) == size
+
+
+@pytest.mark.parametrize("tail", ["", "s", "B", "kb", "ns", ".5s"])
+def test_very_long_digits_are_no_number(tail):
+    text = "9" * 5000 + tail
+    readers = (
+        literals.number,
+        literals.range_duration,
+        literals.duration,
+        literals.byte_count,
+        literals.float_value,
+        literals.duration_value,
+        literals.bytes_value,
+    )
+    assert [read(text) for read in readers] == [None] * 7

@@ -41,6 +41,7 @@ _HINTS: Final = {
     ":": "LogQL has no sub-queries",
     "@": "LogQL has no `@` modifier",
 }
+_SHOWN: Final = 60  # characters of a word in a message
 _SHORT: Final = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, '"': 34}
 
 
@@ -65,7 +66,11 @@ class Token:
 
     def __str__(self) -> str:
         """Name the token in a message."""
-        return "the end of the query" if self.kind == "end" else f"`{self.text}`"
+        return "the end of the query" if self.kind == "end" else f"`{_shortened(self.text)}`"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def tokens(text: str) -> list[Token]:
@@ -111,7 +116,9 @@ def _quantity(text: str, at: int, word: str) -> Token:
     if (size := literals.byte_count(word)) is not None:
         return Token("bytes", word, at, size)
     hint = "durations look like 5m or 1h30m, byte counts like 5KB or 10MiB"
-    raise QueryError(f"`{word}` is not a number, duration or byte count", query=text, position=at, hint=hint)
+    raise QueryError(
+        f"`{_shortened(word)}` is not a number, duration or byte count", query=text, position=at, hint=hint
+    )
 
 
 def string_at(text: str, at: int) -> Token:

@@ -31,6 +31,7 @@ NS: Final = {
 
 MAX_INT64: Final = 2**63 - 1
 _MAX_UINT64: Final = 2**64 - 1
+_DIGITS: Final = 400  # a longer text is no number: beyond any float, and Python refuses to read far longer ones
 _PROMETHEUS: Final = re.compile(
     r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII
 )
@@ -59,7 +60,7 @@ def number(text: str) -> float | None:
     >>> number("5"), number(".5"), number("1e3"), number("0x10"), number("5m")
     (5.0, 0.5, 1000.0, 16.0, None)
     """
-    if _GO_INT.fullmatch(text):
+    if _GO_INT.fullmatch(text) and len(text) <= _DIGITS:
         try:
             return float(int(text, 0))
         except OverflowError:
@@ -78,7 +79,7 @@ def range_duration(text: str) -> int | None:
     """
     if text == "0":
         return 0
-    match = _PROMETHEUS.fullmatch(text)
+    match = _PROMETHEUS.fullmatch(text) if len(text) <= _DIGITS else None
     if match is None or not text:
         return None
     total = sum(int(part) * NS[unit] for part, unit in zip(match.groups(), _PROMETHEUS_UNITS, strict=True) if part)
@@ -86,6 +87,8 @@ def range_duration(text: str) -> int | None:
 
 
 def _go_duration(text: str) -> int | None:
+    if len(text) > _DIGITS:
+        return None
     total, end = Fraction(0), 0
     while end < len(text):
         part = _GO_PART.match(text, end)
@@ -112,7 +115,7 @@ def byte_count(text: str) -> int | None:
     >>> byte_count("5KB"), byte_count("5Ki"), byte_count("1.5kB"), byte_count("5m")
     (5000, 5120, 1500, None)
     """
-    match = _BYTES_LITERAL.fullmatch(text)
+    match = _BYTES_LITERAL.fullmatch(text) if len(text) <= _DIGITS else None
     if match is None:
         return None
     size = int(Fraction(match[1].rstrip(".")) * _multiplier(match[2].lower()))
@@ -210,7 +213,7 @@ def bytes_value(text: str) -> int | None:
     >>> bytes_value("1.5B"), bytes_value("1,024 kib"), bytes_value("5"), bytes_value("5 parsecs")
     (1, 1048576, 5, None)
     """
-    match = _BYTES_VALUE.fullmatch(text)
+    match = _BYTES_VALUE.fullmatch(text) if len(text) <= _DIGITS else None
     if match is None:
         return None
     digits, unit = match[1].replace(",", ""), match[2].lower()
