@@ -50,15 +50,22 @@ def test_lines_without_a_time_keep_their_place():
     assert times == [OBSERVED, OBSERVED + 1, OBSERVED + 2]
 
 
-def test_a_column_with_two_types_becomes_two():
+def test_a_field_that_two_formats_type_differently_is_text():
     blocks = [
         block("a", 'h - - [05/Mar/2026:11:00:00 +0000] "GET / HTTP/1.1" 200 5\n'),
         block("j", '{"status":"ok"}\n'),
         block("l", "status=201 x=y\n"),
     ]
     frame = Chain().parse(blocks).frame
-    assert frame["status"].to_list() == [200, None, None]
-    assert frame["status__string"].to_list() == [None, "ok", "201"]
+    assert frame["status"].to_list() == ["200", "ok", "201"]
+
+
+def test_numbers_of_two_formats_are_floats_unless_that_loses_digits():
+    access = block("a", 'h - - [05/Mar/2026:11:00:00 +0000] "GET / HTTP/1.1" 200 5\n')
+    assert Chain().parse([access, block("j", '{"bytes":0.5}\n')]).frame["bytes"].to_list() == [5.0, 0.5]
+    large = block("a", f'h - - [05/Mar/2026:11:00:00 +0000] "GET / HTTP/1.1" 200 {2**53 + 1}\n')
+    mixed = Chain().parse([large, block("j", '{"bytes":0.5}\n')]).frame["bytes"].to_list()
+    assert mixed == ["9007199254740993", "0.5"]
 
 
 def test_a_broken_line_does_not_change_the_format_of_its_file():

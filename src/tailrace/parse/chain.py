@@ -177,22 +177,32 @@ class Chain:
 
 
 def _together(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return the pieces as one frame in the order of `_row`; a column with two types becomes two."""
+    """Return the pieces as one frame in the order of `_row`.
+
+    A field has one type in a frame: the types of two parsers meet in float64 or text. (The table is where a
+    field may have two columns.)
+    """
     if len(pieces) == 1:
         return pieces[0]
-    types: dict[str, pl.DataType] = {}
-    alike: list[pl.DataFrame] = []
+    seen: dict[str, list[pl.Series]] = {}
     for piece in pieces:
-        renames = {}
-        for name, dtype in piece.schema.items():
-            first = types.setdefault(name, dtype)
-            if first != dtype:
-                renames[name] = f"{name}__{_SUFFIXES[dtype]}"
-        alike.append(piece.rename(renames))
+        for series in piece.get_columns():
+            seen.setdefault(series.name, []).append(series)
+    casts = {name: _common_type(columns) for name, columns in seen.items() if len({each.dtype for each in columns}) > 1}
+    alike = [piece.cast({name: casts[name] for name in piece.columns if name in casts}) for piece in pieces]
     return pl.concat(alike, how="diagonal").sort("_row")
+
+
+def _common_type(columns: Sequence[pl.Series]) -> pl.DataType:
+    """Return the type that holds the values of all columns exactly: float64 if numbers allow it, else text."""
+    numbers = all(
+        series.dtype == pl.Float64 or (series.dtype == pl.Int64 and not (series.abs() > _DOUBLE).any())
+        for series in columns
+    )
+    return pl.Float64() if numbers else pl.String()
 
 
 _ALWAYS: Final = {
     name: ENVELOPE[name] for name in ("_time_ns", "_observed_ns", "_stream", "_line", "_offset", "_format")
 }
-_SUFFIXES: Final = {pl.String(): "string", pl.Int64(): "int", pl.Float64(): "float", pl.Boolean(): "bool"}
+_DOUBLE: Final = 2**53  # integers up to here are doubles, too
