@@ -200,14 +200,14 @@ class Moves:
         for name in live_names(path):
             newest = self._roster.newest.get(name)
             replaced = newest.away if newest is not None else self._wanted(name)
-            if replaced and suffixed(name, path) and 0 < self._last_born_ns(name) < number.born_ns:
+            if replaced and suffixed(name, path) and 0 < self._last_born_ns(name) <= number.born_ns:
                 return name
         return None
 
     def _last_born_ns(self, name: str) -> int:
         """Return the birth of the last known file of a stream; of an unknown one, when this agent began to look."""
         newest = self._roster.newest.get(name)
-        return self.first_start_ns if newest is None else newest.id.born_ns
+        return self.first_start_ns - _BIRTH_SLACK_NS if newest is None else newest.id.born_ns
 
     def _take_missed(self, name: str, number: FileId) -> None:
         """Take up the files of a stream between the last known one and its successor `number`, oldest first."""
@@ -224,7 +224,7 @@ class Moves:
             self._admit(name, sibling.path, stats[sibling.path])
 
     def _admit(self, name: str, path: str, fresh: _Fresh) -> None:
-        file = self._roster.add(name, path, fresh.number, generation=0, now_s=self._clock.monotonic_s())
+        file = self._roster.add(name, path, fresh.number, now_s=self._clock.monotonic_s())
         if self._settings.read_from == "end" and 0 < fresh.number.born_ns < self.first_start_ns - _BIRTH_SLACK_NS:
             jump(file, content.last_line_end(path, fresh.found.size, self._settings.max_line_bytes))
         self._wake(file, fresh.found)
@@ -263,7 +263,7 @@ class Moves:
 
     def renew(self, file: Tracked) -> None:
         """Begin a new generation of a file whose content is not what it was; finish the old one from a copy."""
-        path, name, number, generation = file.path, file.name, file.id, file.generation
+        path, name, number = file.path, file.name, file.id
         now_s = self._clock.monotonic_s()
         self._roster.lose_path(file)
         copy = self._copy_of(file, path)
@@ -279,7 +279,7 @@ class Moves:
             self.lost_bytes += max(0, file.size - found.size)
             self._roster.become(file, copy_path, filestat.file_id(copy_path, found), now_s=now_s)
             self._roster.ready[file] = None
-        again = self._roster.add(name, path, number, generation=generation + 1, now_s=now_s)
+        again = self._roster.add(name, path, number, now_s=now_s, after=file)
         self._roster.ready[again] = None
 
     def _copy_of(self, file: Tracked, path: str) -> tuple[str, FileStat] | None:

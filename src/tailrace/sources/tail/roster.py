@@ -51,17 +51,19 @@ class Roster:
         """Return where the blocks of a file come from."""
         return Origin(key, labels_of(name, host=self._host, source=self._source, extra=self._labels), self._reading)
 
-    def add(self, name: str, path: str, number: FileId, *, generation: int, now_s: float) -> Tracked:
-        """Take up a file as the last one of its stream."""
+    def add(self, name: str, path: str, number: FileId, *, now_s: float, after: Tracked | None = None) -> Tracked:
+        """Take up a file as the last one of its stream, or as the next generation `after` one."""
+        order, generation = (self._order, 0) if after is None else (after.order, after.generation + 1)
         while (key := f"{number.dev:x}.{number.ino:x}.{number.born_ns:x}.{generation}") in self.files:
             generation += 1
-        file = Tracked(key, name, path, number, generation, self._order, self.origin(key, name))
+        file = Tracked(key, name, path, number, generation, order, self.origin(key, name))
         file.away, file.grown_s = path != name, now_s
-        self._order += 1
+        self._order = max(self._order, order + 1)
         self.files[key] = file
         self.by_path[path] = file
         self.by_number[number.dev, number.ino] = file
-        self.newest[name] = file
+        if name not in self.newest or self.newest[name].place < file.place:
+            self.newest[name] = file
         self.join(file)
         if os.path.islink(path):
             file.real = os.path.realpath(path)
@@ -71,7 +73,7 @@ class Roster:
 
     def put_back(self, files: Iterable[Tracked]) -> None:
         """Take up files as a checkpoint had them; where they are now is not known yet."""
-        for file in sorted(files, key=lambda file: file.order):
+        for file in sorted(files, key=lambda file: file.place):
             self.files[file.key] = file
             self.by_number[file.id.dev, file.id.ino] = file
             self.newest[file.name] = file
@@ -91,7 +93,7 @@ class Roster:
         stream = self._streams.setdefault(file.name, [])
         if file not in stream:
             stream.append(file)
-            stream.sort(key=lambda member: member.order)
+            stream.sort(key=lambda member: member.place)
         file.finished = False
 
     def finish(self, file: Tracked) -> None:

@@ -60,12 +60,12 @@ class Sibling:
 def missed(stream: str, last_born_ns: int, successor: FileId, siblings: Iterable[Sibling]) -> list[Sibling]:
     """Return the files of a stream that came and were rotated away unseen, oldest first.
 
-    They have a rotated name and were born after the file of the stream that was known last, and not after its
+    They have a rotated name and were not born before the file of the stream that was known last, nor after its
     `successor` of today. Without births nothing can be told.
     """
     if not last_born_ns:
         return []
-    between = [s for s in siblings if last_born_ns < s.id.born_ns <= successor.born_ns and suffixed(stream, s.path)]
+    between = [s for s in siblings if last_born_ns <= s.id.born_ns <= successor.born_ns and suffixed(stream, s.path)]
     return sorted(between, key=lambda sibling: sibling.id.born_ns)
 
 

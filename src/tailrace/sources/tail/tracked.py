@@ -23,7 +23,7 @@ class Tracked:
     path: str
     id: FileId
     generation: int
-    order: int  # place in its stream: files with a smaller one come first
+    order: int  # generations of one file share it
     origin: Origin
     head: Head = field(default_factory=Head)
     offset: int = 0
@@ -44,6 +44,11 @@ class Tracked:
     gone_ns: int = 0  # when it was found nowhere
     grown_s: float = 0.0  # when it was last seen growing or changing its name
     original: Tracked | None = None  # the file that it seems to be a copy of; not read until that is clear
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its place in its stream: files with a smaller one come first."""
+        return self.order, self.generation
 
     @property
     def waiting_bytes(self) -> int:
