@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tailrace.query.result import Series, Stats
 
+_NS_PER_S: Final = 1_000_000_000
 _LEVEL: Final = "detected_level"
 _PARTS: Final = ((META, "structuredMetadata"), (PARSED, "parsed"))
 
@@ -89,16 +90,25 @@ def _thirds(frame: pl.DataFrame) -> list[dict[str, dict[str, str]]]:
 
 
 def _samples(series: Series) -> list[Any]:
-    frame = series.frame.with_columns(value=value_text())
+    frame = series.frame
+    values = frame.select(value_text()).to_series().to_list()
+    points = list(map(list, zip(_axis(frame["_time_ns"]), values, strict=True)))
     if series.kind == "scalar":
-        return [_seconds(frame["_time_ns"][0]), frame["value"][0]]
+        return points[0]
     grouped: dict[int, list[list[Any]]] = {}
-    for index, time_ns, value in frame.select("series", "_time_ns", "value").iter_rows():
-        grouped.setdefault(index, []).append([_seconds(time_ns), value])
+    for index, point in zip(frame["series"].to_list(), points, strict=True):
+        grouped.setdefault(index, []).append(point)
     found = [(dict(labels), grouped[index]) for index, labels in enumerate(series.labels) if index in grouped]
     if series.kind == "vector":
         return [{"metric": labels, "value": points[0]} for labels, points in found]
     return [{"metric": labels, "values": points} for labels, points in found]
+
+
+def _axis(times: pl.Series) -> list[Any]:
+    """Return times in seconds; whole ones, which are the rule, without a call per point."""
+    if (times % _NS_PER_S == 0).all():
+        return (times // _NS_PER_S).to_list()
+    return [_seconds(time_ns) for time_ns in times]
 
 
 def _seconds(time_ns: int) -> int | float:
