@@ -82,9 +82,10 @@ def test_a_triple_without_labels_keeps_its_empty_object():
 
 
 def test_a_parser_that_overwrites_a_label_wins():
-    frame = FRAME.select("_time_ns", "_line", "stream.host", pl.lit("p").alias("parsed.host")).head(1)
-    (stream,) = loki_response(Lines(frame, STATS))["data"]["result"]
-    assert stream["stream"] == {"host": "p"}
+    parsed = pl.Series("parsed.host", ["p", None, "p"])
+    frame = FRAME.select("_time_ns", "_line", "stream.host", parsed)
+    streams = loki_response(Lines(frame, STATS))["data"]["result"]
+    assert [(stream["stream"], len(stream["values"])) for stream in streams] == [({"host": "a"}, 1), ({"host": "p"}, 2)]
 
 
 def test_a_level_of_its_own_is_not_replaced():

@@ -45,9 +45,10 @@ def loki_response(answer: Lines | Series, *, categorize: bool = False) -> dict[s
 
 def _streams(frame: pl.DataFrame, categorize: bool) -> dict[str, Any]:
     frame = frame.with_row_index("row")
-    kinds = (STREAM,) if categorize else (STREAM, META, PARSED)
-    # a later kind has the last word on a name, as a parser that overwrites a label has
-    columns = {name: column for kind in kinds for name, column in present(frame, kind).items()}
+    columns: dict[str, list[str]] = {}
+    for kind in (STREAM,) if categorize else (PARSED, META, STREAM):  # a parser that overwrites a label wins
+        for name, column in present(frame, kind).items():
+            columns.setdefault(name, []).append(column)
     entries: list[list[Any]] = [
         list(entry) for entry in frame.select(pl.col("_time_ns").cast(pl.String), pl.col("_line").fill_null("")).rows()
     ]
@@ -59,12 +60,12 @@ def _streams(frame: pl.DataFrame, categorize: bool) -> dict[str, Any]:
     return {"resultType": "streams", **flags, "result": result}
 
 
-def _grouped(frame: pl.DataFrame, columns: Mapping[str, str]) -> list[tuple[dict[str, str], list[int]]]:
+def _grouped(frame: pl.DataFrame, columns: Mapping[str, list[str]]) -> list[tuple[dict[str, str], list[int]]]:
     """Return each distinct label set, sorted, with the numbers of its rows in their order."""
     if not columns:
         return [({}, frame["row"].to_list())] if frame.height else []
     names = sorted(columns)
-    keys = [pl.col(columns[name]).alias(f"label.{name}") for name in names]
+    keys = [pl.coalesce(columns[name]).alias(f"label.{name}") for name in names]
     found = [
         ({name: text for name, text in zip(names, key, strict=True) if text is not None}, rows)
         for *key, rows in frame.group_by(keys, maintain_order=True).agg("row").iter_rows()
