@@ -102,8 +102,9 @@ class FilesAndSource(RuleBasedStateMachine):
         if not self.ended(name):
             return
         self.read_all()
-        path = str(self.folder / name)
-        if not any(isinstance(s, dict) and s.get("path") == path and s["head_len"] for s in self.state.values()):
+        ino = (self.folder / name).stat().st_ino
+        files = [state for state in self.state.values() if isinstance(state, dict) and "ino" in state]
+        if not any(state["ino"] == ino and state["head_len"] and not state.get("gone") for state in files):
             self.acknowledge()
         for number in range(8, 0, -1):
             older = self.folder / f"{name}.{number}"
@@ -151,7 +152,7 @@ class FilesAndSource(RuleBasedStateMachine):
             quiet = 0 if blocks else quiet + 1
             for block in blocks:
                 assert block.part is None
-                name = os.path.basename(block.origin.labels["filename"])
+                name = Path(block.origin.labels["filename"]).name
                 self.pending.setdefault(name, []).extend(block.data.splitlines(keepends=True))
         self.pending_marks.update(self.source.mark())
 

@@ -93,20 +93,22 @@ class Moves:
         self.look(path, matches=path == file.name)
 
     def _place(self, path: str, found: FileStat, here: Tracked | None, *, matches: bool) -> None:
-        number = filestat.file_id(path, found)
-        known = self._roster.by_number.get((found.dev, found.ino))
-        if known is not None and not known.id.same(number):
-            known = None  # the number was given to another file
+        known = self._owner(path, found)
         if known is not here:
             self._lose(here)
         if known is None:
-            self._fresh[path] = _Fresh(found, number, matches)
+            self._fresh[path] = _Fresh(found, filestat.file_id(path, found), matches)
         elif known is here:
             self._wake(known, found)
         elif known in self._missing or not _is_at(known.path, known.id):
             self._move(known, path)
             self._wake(known, found)
         # else it is another name of a file that is followed already: read once
+
+    def _owner(self, path: str, found: FileStat) -> Tracked | None:
+        """Return the state of the very file at a path; its numbers may have belonged to another one before."""
+        known = self._roster.by_number.get((found.dev, found.ino))
+        return known if known is not None and known.id.same(filestat.file_id(path, found)) else None
 
     def _lose(self, file: Tracked | None) -> None:
         if file is not None:
@@ -216,7 +218,7 @@ class Moves:
             if path in self._roster.by_path or not suffixed(name, path) or sniff.refuse_name(path):
                 continue
             found = _plain(path)
-            if found is not None and (found.dev, found.ino) not in self._roster.by_number:
+            if found is not None and self._owner(path, found) is None:
                 stats[path] = _Fresh(found, filestat.file_id(path, found), matches=False)
         siblings = [Sibling(path, fresh.number) for path, fresh in stats.items()]
         for sibling in missed(name, self._last_born_ns(name), number, siblings):
@@ -288,7 +290,7 @@ class Moves:
             if other == path or not related(file.name, other):
                 continue
             found = _plain(other)
-            owner = None if found is None else self._roster.by_number.get((found.dev, found.ino))
+            owner = None if found is None else self._owner(other, found)
             if found is None or owner is file or (owner is not None and (owner.offset or owner.path != other)):
                 continue
             if self._has_rest(file, other, found.size):
