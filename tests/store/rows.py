@@ -51,7 +51,7 @@ def stored(table: LogTable, *columns: str) -> pl.DataFrame:
     if not paths:
         return pl.DataFrame(schema=schema).select(columns or pl.all())
     scan = pl.scan_parquet(
-        paths, schema=schema, missing_columns="insert", extra_columns="ignore", hive_partitioning=False
+        paths, schema=schema, missing_columns="insert", extra_columns="ignore", glob=False, hive_partitioning=False
     )
     return scan.collect().sort("_time_ns", "_line").select(columns or pl.all())
 

@@ -82,7 +82,7 @@ def _found(table: LogTable, doomed: pl.Expr, streams: Sequence[str], start_ns: i
 
 
 def _count(path: str, doomed: pl.Expr) -> int:
-    rows = pl.scan_parquet(path, hive_partitioning=False).filter(doomed).select(pl.len())
+    rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).filter(doomed).select(pl.len())
     return int(rows.collect(engine="streaming").item())
 
 

@@ -10,7 +10,7 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError, TableNotFoundError
 from polars.exceptions import ComputeError
 
 from tailrace.errors import TableError, TailraceError, TransientError
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 _DENIED_TEXT: Final = ("Permission denied", "Operation not permitted", "Read-only file system")
+_MISPLACED: Final = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+_NEWER_TEXT: Final = ("reader version", "writer version", "reader feature", "writer feature", "Unsupported")
+_PASSING_TEXT: Final = ("os error", "No space left", "File not found", "Input/output error")
 
 
 @contextmanager
@@ -44,9 +47,10 @@ def meaning(error: Exception, root: Path, doing: str) -> TailraceError:
     text = first_line(error)
     if getattr(error, "errno", None) in _DENIED or any(denied in text for denied in _DENIED_TEXT):
         return TableError(f"{root}: {doing} is not permitted: {text}; give this user write permission to the folder")
-    if "reader version" in text or "reader feature" in text or "writer feature" in text or "Unsupported" in text:
+    if any(newer in text for newer in _NEWER_TEXT):
         return TableError(f"{root}: the table needs a newer program than this one: {text}")
-    if isinstance(error, OSError) or "os error" in text or isinstance(error, DeltaError):
+    passing = isinstance(error, (OSError, CommitFailedError)) or any(passing in text for passing in _PASSING_TEXT)
+    if passing and getattr(error, "errno", None) not in _MISPLACED:
         return TransientError(f"{root}: {doing} failed: {text}")
     return TableError(f"{root}: {doing} failed: {text}")
 

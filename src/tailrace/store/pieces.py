@@ -33,7 +33,12 @@ def sorted_rows(
     """
     schema = _schema(paths)
     scan = pl.scan_parquet(
-        list(paths), schema=schema, missing_columns="insert", extra_columns="ignore", hive_partitioning=False
+        list(paths),
+        schema=schema,
+        missing_columns="insert",
+        extra_columns="ignore",
+        glob=False,
+        hive_partitioning=False,
     )
     if keep is not None:
         scan = scan.filter(keep)
@@ -56,7 +61,7 @@ def _schema(paths: Sequence[str]) -> dict[str, pl.DataType]:
     """Return the columns of some files together, envelope first."""
     schema: dict[str, pl.DataType] = {}
     for path in paths:
-        schema |= pl.read_parquet_schema(path)
+        schema |= pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema()
     return {name: schema[name] for name in in_order(schema)}
 
 

@@ -70,7 +70,7 @@ def read_streams(path: str) -> pl.DataFrame:
     text = pl.read_parquet_metadata(path).get(segment.STREAMS_KEY)
     if text is not None:
         return pl.read_json(io.StringIO(text), schema=segment.STREAMS_SCHEMA)
-    return segment.streams_lazily(pl.scan_parquet(path, hive_partitioning=False))
+    return segment.streams_lazily(pl.scan_parquet(path, glob=False, hive_partitioning=False))
 
 
 @dataclass(frozen=True, slots=True)

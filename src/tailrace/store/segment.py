@@ -111,7 +111,7 @@ def write_pieces(
 
     def put(file: Path) -> dict[str, Any]:  # as `statistics`
         frame.sink_parquet(file, metadata=_metadata(found), engine="streaming", **_parquet(level))
-        return statistics(pl.scan_parquet(file, hive_partitioning=False), indexed)
+        return statistics(pl.scan_parquet(file, glob=False, hive_partitioning=False), indexed)
 
     return _written(root, date, found, files, put)
 

@@ -50,7 +50,7 @@ def load(root: Path) -> State:
     """Read the newest whole version from the log; a torn newest commit is left to the next writer."""
     with translated(root, "reading the log"):
         newest = log.newest_whole(root)
-        table = DeltaTable(str(root), version=newest)
+        table = DeltaTable(root.as_uri(), version=newest)
         columns = Columns.of(table.schema())
         raw = pl.DataFrame(table.get_add_actions(flatten=True))
         return State(table.version(), columns, _named(raw, root))

@@ -9,6 +9,7 @@ aside. Refused: a folder without a table, a table of a newer format, a folder th
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -43,6 +44,7 @@ CONFIGURATION: Final = {
     "delta.deletedFileRetentionDuration": "interval 1 days",
 }
 
+_ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -71,7 +73,10 @@ class LogTable:
         files: Files | None = None,
     ) -> LogTable:
         """Open the table in a data folder; with `create`, make it if there is none, and recover it for writing."""
-        table = cls(data.absolute() / "logs", settings or StoreSettings(), files or Files())
+        root = data.absolute() / "logs"
+        if _ESCAPE.search(str(root)):  # the library decodes it and then looks in another folder
+            raise TableError(f"{root}: a data folder's path must not contain `%` and two digits; choose another one")
+        table = cls(root, settings or StoreSettings(), files or Files())
         if create:
             with translated(table.root, "creating the table"):
                 table._create()
@@ -131,7 +136,7 @@ class LogTable:
             try:
                 if self._delta is None:
                     self._recover()
-                    self._delta = DeltaTable(str(self.root))
+                    self._delta = DeltaTable(self.root.as_uri())
                 yield self._delta
             except BaseException:
                 self._delta = None
@@ -150,7 +155,7 @@ class LogTable:
 
     def _create_delta(self) -> None:
         DeltaTable.create(
-            str(self.root),
+            self.root.as_uri(),
             columns.envelope_schema(),
             mode="ignore",
             partition_by=["_date"],
@@ -172,7 +177,7 @@ class LogTable:
                 raise TableError(
                     f"{self.root}: there is no table here; `tailrace up` or `tailrace collect` creates one"
                 )
-            found = DeltaTable(str(self.root), version=newest).metadata().configuration.get(FORMAT_KEY, "1")
+            found = DeltaTable(self.root.as_uri(), version=newest).metadata().configuration.get(FORMAT_KEY, "1")
             if not found.isdecimal() or int(found) > FORMAT:
                 raise TableError(
                     f"{self.root}: the table has format {found}, this program knows {FORMAT}; use a newer tailrace"

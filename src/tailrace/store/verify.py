@@ -90,7 +90,7 @@ def _file_faults(row: Row) -> Iterator[str]:
 
 
 def _row_faults(file: Path, row: Row) -> Iterator[str]:
-    rows = pl.scan_parquet(file, hive_partitioning=False)
+    rows = pl.scan_parquet(file, glob=False, hive_partitioning=False)
     found = segment.statistics(rows, rows.collect_schema().names())
     for name, real in found["minValues"].items():
         said = row.get(f"min.{name}")
