@@ -47,18 +47,20 @@ def read_lines(rows: Rows, stage: Parsing, read: Reader, error: str, after: Need
     if distinct.is_empty():
         return rows
     columns: dict[str, list[str | None]] = {}
+    places: dict[str, list[str | None] | None] = {}  # key of a line to its label's column, None = not wanted
     failures: list[str | None] = []
     for row, line in enumerate(distinct):
         pairs, why = read(line)
         failures.append(why)
         for key, value in pairs:
-            name = sanitize_name(key)
-            if not name or not after.wants(name):
+            if key not in places:
+                name = sanitize_name(key)
+                places[key] = columns.setdefault(name, []) if name and after.wants(name) else None
+            column = places[key]
+            if column is None or len(column) > row:  # longer: an equal name earlier in the line, which stays
                 continue
-            column = columns.setdefault(name, [])
-            if len(column) <= row:  # else: an equal name earlier in the line, which stays
-                column.extend([None] * (row - len(column)))
-                column.append(value)
+            column.extend([None] * (row - len(column)))
+            column.append(value)
     size = len(distinct)
     found = {name: values + [None] * (size - len(values)) for name, values in sorted(columns.items())}
     table = pl.DataFrame(

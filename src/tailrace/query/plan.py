@@ -80,6 +80,7 @@ def plan_segments(
     streams = select(held["_stream"].unique().to_list(), query.selector)
     matching = _holding(segments, held, streams)
     afters = _afters(query.stages, needs)
+    asked = query.stages[0].needs(afters[0]) if query.stages else needs
     by_path = formats(matching, engine) if query.stages or needs.names else {}
     branches = []
     for kinds in _kinds(query.stages, by_path):
@@ -100,7 +101,7 @@ def plan_segments(
                 foreign=held.join(scan.streams.select("_stream"), on="_stream", how="anti"),
                 scan=scan,
                 stages=tuple(zip(left, after_left, strict=True)),
-                needs=left[0].needs(after_left[0]) if left else needs,
+                needs=_shown(left[0].needs(after_left[0]) if left else needs, asked),
             )
         )
     branches = [branch for branch in branches if branch.segments.frame.height]
@@ -111,6 +112,11 @@ def plan_segments(
         "by the statistics of their fields": matching.frame.height - len(read),
     }
     return Plan(*span, segments, tuple(branches), {why: count for why, count in skipped.items() if count})
+
+
+def _shown(needs: Needs, asked: Needs) -> Needs:
+    """Where all labels are shown, those that the query names are too, even if only the scan reads them."""
+    return needs.plus(asked.names) if needs.every and asked.every else needs
 
 
 def _holding(segments: Segments, held: pl.DataFrame, streams: pl.DataFrame) -> Segments:

@@ -72,10 +72,9 @@ class Scan:
     labels_changed: bool = False
 
     def certain(self, names: frozenset[str]) -> bool:
-        """Tell whether these labels are columns or streams for sure, so that lines can be grouped in the scan."""
-        return not any(
-            self._hidden(name) and not self._in_all_streams(name) for name in names if name != "detected_level"
-        )
+        """Tell whether lines can be grouped by these labels in the scan: none may be the line, or in a full `_more`."""
+        hidden = [name for name in names if not self._in_all_streams(name)]
+        return not self.fields.crowded and not any(f"json:{name}" in self.formats for name in hidden)
 
     def where_line(self, condition: nw.Expr, words: str) -> bool:
         """Filter by the line as it is stored; tell whether that is still what stages see."""

@@ -1,0 +1,113 @@
+import threading
+
+import polars as pl
+import pytest
+
+from query.reference_table import ReferenceTable
+from query.test_cases import S, frame
+from tailrace.engines.polars import PolarsEngine
+from tailrace.errors import QueryError, QueryTimeout, TransientError
+from tailrace.limits import SERIES_LIMIT
+from tailrace.query.run import Request, run
+
+ROWS = [{"t": n, "line": f"line {n}", "status": 200 + n, "user": f"u{n}"} for n in range(10)]
+
+
+@pytest.fixture
+def table(tmp_path):
+    table = ReferenceTable(tmp_path)
+    table.add(frame(ROWS))
+    return table
+
+
+def ask(table, query, **options):
+    return run(Request(query, 0, 100 * S, **options), table, PolarsEngine())
+
+
+def test_an_end_before_the_start_is_refused(table):
+    with pytest.raises(QueryError, match="before its start"):
+        run(Request('{app="a"}', 2, 1), table, PolarsEngine())
+
+
+def test_time_that_is_over_is_an_error_not_an_empty_answer(table):
+    with pytest.raises(QueryTimeout, match="longer than 0 s"):
+        ask(table, '{app="a"}', timeout_s=0.0)
+    with pytest.raises(QueryTimeout):
+        ask(table, 'sum(count_over_time({app="a"} |= "line" [100s]))', timeout_s=0.0)
+
+
+def test_a_segment_that_vanishes_under_a_query_is_looked_up_again(table, tmp_path):
+    stale = table.snapshot()
+    folder = tmp_path / "compacted"
+    folder.mkdir()
+    fresh = ReferenceTable(folder)
+    fresh.add(frame(ROWS))
+    for path in tmp_path.glob("*.parquet"):
+        path.unlink()
+
+    class Compacted:
+        snapshots = [stale, fresh.snapshot()]
+
+        def snapshot(self):
+            return self.snapshots.pop(0)
+
+    assert ask(Compacted(), '{app="a"}').frame.height == 10
+
+
+def test_segments_that_keep_vanishing_are_a_failure(table, tmp_path):
+    table.snapshot()
+    for path in tmp_path.glob("*.parquet"):
+        path.unlink()
+    with pytest.raises((TransientError, FileNotFoundError)):
+        ask(table, '{app="a"}')
+
+
+def test_more_series_than_allowed_is_an_error(tmp_path):
+    table = ReferenceTable(tmp_path)
+    table.add(frame([{"t": 1, "line": "x", "id": f"{n}"} for n in range(SERIES_LIMIT + 1)]))
+    with pytest.raises(QueryError, match="501 series, 500 are allowed"):
+        ask(table, 'count_over_time({app="a"}[100s])')
+    assert len(ask(table, 'topk(3, count_over_time({app="a"}[100s]))').labels) == 3
+    assert ask(table, 'count(count_over_time({app="a"}[100s]))').frame["value"].to_list() == [501.0]
+
+
+def test_stats_count_what_was_read_and_what_was_not(table):
+    table.add(frame([{"t": 200, "line": "outside"}]))
+    stats = ask(table, '{app="a"}').stats
+    assert (stats.segments_read, stats.segments_skipped, stats.rows) == (1, 1, 10)
+    assert stats.bytes > 0
+    unread = ask(table, 'sum(count_over_time({app="a"}[101s]))').stats
+    assert (unread.segments_read, unread.rows) == (0, 0)
+
+
+def test_an_answer_of_nothing_has_the_columns_of_an_answer(table):
+    found = ask(table, '{app="none"}').frame
+    assert found.schema == pl.Schema(
+        {"_time_ns": pl.Int64, "_line": pl.String, "_level": pl.String, "_offset": pl.Int64}
+    )
+
+
+def test_one_engine_serves_many_threads(table):
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(ask(table, '{app="a"} | status >= 205').frame.height))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [5] * 8
+
+
+def test_a_walk_goes_on_when_stages_drop_most_lines(tmp_path):
+    table = ReferenceTable(tmp_path, splits=3)
+    table.add(frame([{"t": n % 97, "line": f'{{"n": {n}}}'} for n in range(3000)]))
+    found = ask(table, '{app="a"} | json | n=~"1[0-9]00"', limit=4, direction="backward").frame
+    assert (
+        found["parsed.n"].to_list()
+        == sorted(
+            ["1000", "1100", "1200", "1300", "1400", "1500", "1600", "1700", "1800", "1900"],
+            key=lambda n: -(int(n) % 97),
+        )[:4]
+    )
