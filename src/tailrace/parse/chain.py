@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import polars as pl
 
 from tailrace import registry
-from tailrace.batch import ENVELOPE
+from tailrace.batch import ENVELOPE, is_field
 from tailrace.limits import DETECT_LINES
 from tailrace.parse import detect
 from tailrace.parse.frame import lines_of, origins_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _WRAPPERS: Final = ("cri", "docker")
 _CONTENT: Final = "content of "  # key of what is inside a container's lines, in front of the origin's
+_OUTER: Final = "_outer_"  # in front of the fields of the wrapping while the content is parsed
 _MISSES: Final = 8  # lines in a row (net of fitting ones) that make a format doubtful
 _REMEMBERED: Final = 65_536  # files whose format is remembered
 
@@ -122,7 +123,17 @@ class Chain:
             linked = frame.filter(pl.col("_part").is_not_null())
             pieces.append(linked)
             frame = frame.filter(pl.col("_part").is_null()).drop("_part", "_part_last")
-        return pieces + (self._by_format(frame, origins, prefix=_CONTENT) if len(frame) else [])
+        return pieces + (self._content(frame, origins) if len(frame) else [])
+
+    def _content(self, frame: pl.DataFrame, origins: Sequence[Origin]) -> list[pl.DataFrame]:
+        """Return container records with the fields of their content; a name that both have means the container's."""
+        outer = {name: f"{_OUTER}{name}" for name in frame.columns if is_field(name)}
+        pieces = self._by_format(frame.rename(outer), origins, prefix=_CONTENT)
+        back = {hidden: name for name, hidden in outer.items()}
+        return [
+            piece.rename({name: f"{name}_extracted" for name in outer if name in piece.columns}).rename(back)
+            for piece in pieces
+        ]
 
     def _parser(self, name: str) -> Parser:
         parser = self._parsers.get(name)

@@ -4,6 +4,7 @@ Comes in: rows of `Cri.unwrap` or `Docker.unwrap`, without the malformed ones. G
 order of the first parts, with the time and offset of the first part. Parts belong together per file chain and output
 (`_stream`, `stream`), never per file alone: stdout and stderr interleave. A record whose last part is not in the same
 turn is not held back: its parts stay rows, linked by `_part` and `_part_last`; the numbers go on in the next turn.
+So do the parts of a record longer than `limits.LINE_BYTES`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+
+from tailrace.limits import LINE_BYTES
 
 _KEY: Final = ("_stream", "stream")
 _OPEN_RECORDS: Final = 65_536  # streams with an open record that are remembered
@@ -53,7 +56,8 @@ class Joiner:
             before=pl.when(pl.col("record") == 0).then(pl.col("before")).fill_null(0),
             size=pl.len().over(record),
             index=pl.int_range(pl.len()).over(record),
-            complete=pl.col("_final").any().over(record),
+            complete=pl.col("_final").any().over(record)
+            & (pl.col("_line").str.len_bytes().cast(pl.Int64).sum().over(record) <= LINE_BYTES),
         )
 
     def _remember(self, marked: pl.DataFrame) -> None:

@@ -126,7 +126,7 @@ def _take_time(fields: dict[str, pl.Series], leaves: list[Leaf], reading: Readin
             continue
         hit = times.is_not_null() if result is None else times.is_not_null() & result.is_null()
         if value.dtype == pl.String:
-            exact = hit if timestamp.is_regular(value) else hit & value.str.contains(_EXACT)
+            exact = hit & value.str.contains(_EXACT)
             if exact.all():
                 del fields[leaf.column]
             else:

@@ -15,7 +15,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -84,9 +83,10 @@ def zone_name(timezone: str) -> str:
         target = str(Path("/etc/localtime").resolve())
         named = target.partition("zoneinfo/")[2]
     try:
-        return str(ZoneInfo(named)) if named else "UTC"
-    except (OSError, ValueError):
+        pl.select(pl.datetime(2000, 1, 1).dt.replace_time_zone(named or None))
+    except pl.exceptions.PolarsError:  # an old-fashioned rule such as `XYZ5`: no IANA name
         return "UTC"
+    return named or "UTC"
 
 
 def leading(text: pl.Series, observed_ns: pl.Series, timezone: str) -> pl.Series:
@@ -132,14 +132,21 @@ def parse_shape(shape: Shape, text: pl.Series, observed_ns: pl.Series, timezone:
     return seconds + _fraction_ns(frac)
 
 
-def is_regular(text: pl.Series) -> bool:
-    """Tell whether all texts end in `Z` and have one width, as `2026-03-05T10:00:00.250Z` with any number of digits."""
-    width = text.str.len_bytes()
-    size = width.max()
-    if text.null_count() or not isinstance(size, int) or width.min() != size or size not in _WIDTHS:
-        return False
-    ends = text.str.slice(19)
-    return ends.str.ends_with("Z").all() and (size == _WIDTHS[0] or ends.str.starts_with(".").all())
+def regular_digits(text: pl.Series) -> int | None:
+    """Return the digits of the fraction if all texts look like `2026-03-05T10:00:00.250Z`, with as many digits."""
+    sizes = pl.col("t").str.len_bytes()
+    look = text.to_frame("t").select(
+        least=sizes.min(),
+        most=sizes.max(),
+        nulls=pl.col("t").is_null().any(),
+        utc=pl.col("t").str.ends_with("Z").all(),
+        point=(pl.col("t").str.slice(19, 1) == ".").all(),
+    )
+    least, most, nulls, utc, point = look.row(0)
+    if nulls or not utc or least != most or most not in _WIDTHS:
+        return None
+    digits: int = max(0, most - _WIDTHS[0] - 1)
+    return digits if point or not digits else None
 
 
 def iso(text: pl.Series, timezone: str) -> pl.Series:
@@ -147,10 +154,12 @@ def iso(text: pl.Series, timezone: str) -> pl.Series:
 
     The way of most JSON logs, all of one width and in UTC, costs no pattern: slices only.
     """
-    if is_regular(text):
-        base = text.str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ns", strict=False).dt.epoch("ns")
-        digits = text.str.slice(20).str.strip_suffix("Z")
-        return base if not digits[0] else base + _fraction_ns(digits)
+    digits = regular_digits(text)
+    if digits is not None:
+        base = pl.col("t").str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ns", strict=False)
+        part = pl.col("t").str.slice(20, digits).str.to_integer(strict=False) * 10 ** (9 - digits)
+        parts = text.to_frame("t").select(base=base.dt.epoch("ns"), part=part if digits else pl.lit(0))
+        return parts["base"] + parts["part"]
     whole = text.str.extract(r"^\s*(.*?\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)\s*$", 1)
     return parse_shape(ISO, whole, text, timezone)
 
