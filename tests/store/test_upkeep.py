@@ -50,6 +50,15 @@ def test_an_orphan_goes_after_its_grace_and_a_young_one_stays(table: LogTable) -
     assert len(lines(table)) == 1
 
 
+def test_a_file_that_is_being_committed_is_safe_even_without_a_grace(table: LogTable) -> None:
+    table.commit([batch(["one"])])
+    file = table.root / "_date=2023-11-14" / "new.parquet"
+    file.write_bytes(b"x")
+    os.utime(file, ns=(LATER_NS - 60 * NS_PER_S, LATER_NS - 60 * NS_PER_S))
+    assert vacuum(table, now_ns=LATER_NS, grace_s=0).files == 0
+    assert vacuum(table, now_ns=LATER_NS + 300 * NS_PER_S, grace_s=0).files == 1
+
+
 def test_the_grace_of_a_removed_file_counts_from_its_removal(table: LogTable) -> None:
     for number in range(3):
         table.commit([batch([str(number)])])

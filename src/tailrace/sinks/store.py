@@ -9,6 +9,7 @@ position, whose senders wait and will send again, are given back after `PATIENCE
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections import deque
@@ -33,6 +34,8 @@ BACK_OFF_S: Final = (0.1, 10.0)
 
 LAST_ATTEMPTS: Final = 3
 """Attempts that are still made once the sink is to close."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class Writable(Protocol):
@@ -108,10 +111,17 @@ class StoreSink:
     # --- the thread -----------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while group := self._gather():
-            ready = [taken for taken in group if taken.done.set_running_or_notify_cancel()]
-            self._complete(self._commit([taken for taken in ready if not self._refuse(taken)]))
+        while self._store(self._gather()):
             self._last_commit_s = self._clock.monotonic_s()
+
+    def _store(self, group: list[_Taken]) -> bool:
+        """Commit a group and acknowledge it; False for an empty one, after which the sink is done.
+
+        The group lives in this call only: its rows are not kept in memory while the next ones are waited for.
+        """
+        ready = [taken for taken in group if taken.done.set_running_or_notify_cancel()]
+        self._complete(self._commit([taken for taken in ready if not self._refuse(taken)]))
+        return bool(group)
 
     def _gather(self) -> list[_Taken]:
         """Wait for the next group; an empty one means that the sink is closed and nothing is left."""
@@ -145,6 +155,7 @@ class StoreSink:
                 self._table.commit([taken.batch for taken in group])
             except TransientError as error:
                 failure: Exception = error
+                _LOGGER.warning("%s; trying again in %.1f s, nothing is lost", error, pause_s)
                 if self._clock.monotonic_s() - started_s >= PATIENCE_S:
                     group = self._give_back(group, error)
             except Exception as error:  # noqa: BLE001  whatever it is, its futures learn of it
@@ -171,6 +182,7 @@ class StoreSink:
                 self._table.sync()
             except TransientError as error:
                 failure: Exception = error
+                _LOGGER.warning("%s; trying again in %.1f s, nothing is lost", error, pause_s)
             except Exception as error:  # noqa: BLE001  as above
                 self._fail(group, error)
                 return

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from tailrace.store.table import LogTable
 
+ORPHAN_GRACE_S: Final = 300.0
+"""Least grace of a file that no commit speaks of: longer than any commit takes from its first byte to its last."""
+
 CHECKPOINT_COMMITS: Final = 50
 """Commits after which the log gets a new checkpoint, so that opening reads at most about as many files."""
 
@@ -41,7 +44,7 @@ def vacuum(table: LogTable, *, now_ns: int | None = None, grace_s: float | None 
     now_ns = time.time_ns() if now_ns is None else now_ns
     before_ns = now_ns - round((table.settings.grace_s if grace_s is None else grace_s) * NS_PER_S)
     with translated(table.root, "cleaning up"):
-        gone = _unnamed(table, before_ns)
+        gone = _unnamed(table, before_ns, min(before_ns, now_ns - round(ORPHAN_GRACE_S * NS_PER_S)))
         size = sum(path.stat().st_size for path in gone)
         for path in gone:
             table.files.unlink(path)
@@ -49,21 +52,25 @@ def vacuum(table: LogTable, *, now_ns: int | None = None, grace_s: float | None 
         return VacuumReport(len(gone), size, cut_log(table, before_ns))
 
 
-def _unnamed(table: LogTable, before_ns: int) -> list[Path]:
-    on_disk = list(table.root.glob("_date=*/*.parquet"))
+def _unnamed(table: LogTable, removed_before_ns: int, written_before_ns: int) -> list[Path]:
+    on_disk = list(table.root.glob("_date=*/*.parquet"))  # before the snapshot: what is committed in between stays
     named = set(table.snapshot().files["path"])
     unnamed = [path for path in on_disk if str(path) not in named]
     if not unnamed:
         return []
     removed_ns = _removed_ns(table.root)
-    return [path for path in unnamed if _since_ns(path, removed_ns.get(str(path))) < before_ns]
+    return [
+        path
+        for path in unnamed
+        if (removed_ns[str(path)] < removed_before_ns if str(path) in removed_ns else _older(path, written_before_ns))
+    ]
 
 
-def _since_ns(path: Path, removed_ns: int | None) -> int:
+def _older(path: Path, before_ns: int) -> bool:
     try:
-        return path.stat().st_mtime_ns if removed_ns is None else removed_ns
+        return path.stat().st_mtime_ns < before_ns
     except FileNotFoundError:  # somebody else's clean-up was faster
-        return time.time_ns()
+        return False
 
 
 def _removed_ns(root: Path) -> dict[str, int]:
@@ -98,7 +105,7 @@ def cut_log(table: LogTable, before_ns: int) -> int:
     old = [log.commit_file(table.root, version) for version in log.versions(table.root) if version < newest]
     old += [path for version, paths in found.items() if version < newest for path in paths]
     old += [path for path in folder.iterdir() if _LEFT_OVER.fullmatch(path.name)]
-    gone = [path for path in old if _since_ns(path, None) < before_ns]
+    gone = [path for path in old if _older(path, before_ns)]
     if gone:
         for path in (*found.get(newest, ()), *folder.glob(log.LAST_CHECKPOINT)):
             table.files.fsync(path)
