@@ -60,6 +60,11 @@ def test_a_parser_of_lines_that_were_not_taken_apart_stays(table):
     assert "on rows: | json" in plan(table, '{app="a"} | json')
 
 
+def test_a_test_of_errors_costs_nothing_where_there_are_none(table):
+    text = plan(table, 'sum(count_over_time({app="a"} | status >= 400 | __error__="" | drop __error__ [100s]))')
+    assert "on rows" not in text
+
+
 def test_nothing_matches(table):
     assert "read: nothing" in plan(table, '{app="none"}')
 

@@ -46,7 +46,8 @@ def test_a_segment_that_vanishes_under_a_query_is_looked_up_again(table, tmp_pat
         path.unlink()
 
     class Compacted:
-        snapshots = [stale, fresh.snapshot()]
+        def __init__(self):
+            self.snapshots = [stale, fresh.snapshot()]
 
         def snapshot(self):
             return self.snapshots.pop(0)

@@ -25,7 +25,7 @@ from tailrace.query import regexes, values
 from tailrace.query.conditions import judge
 from tailrace.query.matching import accepts
 from tailrace.query.result import STREAM
-from tailrace.query.rows import Rows
+from tailrace.query.rows import ERRORS, Rows
 from tailrace.query.stages.label_filter import All, AnyOf, Comparison
 from tailrace.query.syntax import Matcher
 
@@ -70,6 +70,7 @@ class Scan:
     bounds: list[Bound] = field(default_factory=list)
     line_changed: bool = False
     labels_changed: bool = False
+    may_fail: bool = False  # whether a stage that is left to the rows can mark a line with an error
 
     def certain(self, names: frozenset[str]) -> bool:
         """Tell whether lines can be grouped by these labels in the scan: none may be the line, or in a full `_more`."""
@@ -89,6 +90,7 @@ class Scan:
         """Tell whether a parser finds nothing to do, since the store has the fields; else its labels are to come."""
         done = all(stage.skips(name) for name in self.formats) and not self.line_changed
         self.labels_changed |= not done
+        self.may_fail |= not done
         return done
 
     def only_formats(self) -> None:
@@ -101,10 +103,9 @@ class Scan:
 
     def where_labels(self, condition: Condition) -> bool:
         """Filter by labels; tell whether the scan does all of it."""
-        if self.labels_changed:
-            return False
         parts = condition.parts if isinstance(condition, All) else (condition,)
-        done = [self._conjunct(part) for part in parts]  # every part, also behind one that is left
+        done = [self._conjunct(part) for part in parts] if not self.labels_changed else [False]
+        self.may_fail |= not all(done)
         return all(done)
 
     def _conjunct(self, part: Condition) -> bool:
@@ -130,7 +131,9 @@ class Scan:
                 # without a bound on one side the whole keeps everything; an error on a side keeps it inexact
                 return Predicate(reduce(operator.or_, kept) if len(kept) == len(parts) else None, exact)
             return Predicate(reduce(operator.and_, kept) if kept else None, exact)
-        if condition.name.startswith("__error") or STREAM + condition.name in self.streams.columns:
+        if condition.name in ERRORS and isinstance(condition, Matcher) and not self.may_fail and accepts(condition, ""):
+            return Predicate(None, exact=True)  # no line has an error, and that is what is wanted
+        if condition.name in ERRORS or STREAM + condition.name in self.streams.columns:
             return Predicate(None, exact=False)
         if condition.name.endswith("_extracted") or condition.name == "detected_level":
             return self._level(condition)

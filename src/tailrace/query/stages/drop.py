@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from tailrace.query.matching import matches
+from tailrace.query.rows import ERRORS
 from tailrace.query.stages.picks import Pick, check_picks, parse_picks
 from tailrace.query.syntax import Matcher
 
@@ -39,9 +40,10 @@ class Drop:
         return after.plus(frozenset(pick.name for pick in self.picks if isinstance(pick, Matcher)))
 
     def push(self, scan: Scan, after: Needs) -> bool:
-        """Leave it to the rows, unless no label is wanted."""
-        scan.labels_changed |= after.labels
-        return not after.labels
+        """Leave it to the rows, unless no label is wanted, or only errors go and there are none."""
+        idle = not after.labels or (not scan.may_fail and all(pick in ERRORS for pick in self.picks))
+        scan.labels_changed |= not idle
+        return idle
 
     def apply(self, rows: Rows, after: Needs) -> Rows:  # noqa: ARG002 - the stage makes no labels
         """Remove the labels."""

@@ -52,7 +52,9 @@ class LineFormat:
     def push(self, scan: Scan, after: Needs) -> bool:
         """Leave it to the rows, unless nothing reads the line and nothing can fail."""
         scan.line_changed = True
-        return not after.line and compile_template(self.template).simple is not None
+        simple = compile_template(self.template).simple is not None
+        scan.may_fail |= not simple
+        return not after.line and simple
 
     def apply(self, rows: Rows, after: Needs) -> Rows:  # noqa: ARG002 - the stage makes no labels
         """Replace the line."""
