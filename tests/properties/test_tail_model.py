@@ -102,9 +102,10 @@ class FilesAndSource(RuleBasedStateMachine):
         if not self.ended(name):
             return
         self.read_all()
-        ino = (self.folder / name).stat().st_ino
-        files = [state for state in self.state.values() if isinstance(state, dict) and "ino" in state]
-        if not any(state["ino"] == ino and state["head_len"] and not state.get("gone") for state in files):
+        assert self.source is not None
+        file = self.source._roster.by_path[str(self.folder / name)]
+        known = self.state.get(file.key)
+        if not (isinstance(known, dict) and known["head_len"]):
             self.acknowledge()
         for number in range(8, 0, -1):
             older = self.folder / f"{name}.{number}"

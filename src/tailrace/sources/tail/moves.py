@@ -93,22 +93,18 @@ class Moves:
         self.look(path, matches=path == file.name)
 
     def _place(self, path: str, found: FileStat, here: Tracked | None, *, matches: bool) -> None:
-        known = self._owner(path, found)
+        number = filestat.file_id(path, found)
+        known = self._roster.by_id.get(number)
         if known is not here:
             self._lose(here)
         if known is None:
-            self._fresh[path] = _Fresh(found, filestat.file_id(path, found), matches)
+            self._fresh[path] = _Fresh(found, number, matches)
         elif known is here:
             self._wake(known, found)
         elif known in self._missing or not _is_at(known.path, known.id):
             self._move(known, path)
             self._wake(known, found)
         # else it is another name of a file that is followed already: read once
-
-    def _owner(self, path: str, found: FileStat) -> Tracked | None:
-        """Return the state of the very file at a path; its numbers may have belonged to another one before."""
-        known = self._roster.by_number.get((found.dev, found.ino))
-        return known if known is not None and known.id.same(filestat.file_id(path, found)) else None
 
     def _lose(self, file: Tracked | None) -> None:
         if file is not None:
@@ -193,8 +189,7 @@ class Moves:
             self._roster.become(known, path, fresh.number, now_s=self._clock.monotonic_s())
             self._wake(known, fresh.found)
             return
-        if name == path:
-            self._take_missed(name, fresh.number)
+        self._take_missed(name, fresh.number)
         self._admit(name, path, fresh)
 
     def _rotated_from(self, path: str, number: FileId) -> str | None:
@@ -211,17 +206,19 @@ class Moves:
         newest = self._roster.newest.get(name)
         return self.first_start_ns - _BIRTH_SLACK_NS if newest is None else newest.id.born_ns
 
-    def _take_missed(self, name: str, number: FileId) -> None:
-        """Take up the files of a stream between the last known one and its successor `number`, oldest first."""
+    def _take_missed(self, name: str, successor: FileId) -> None:
+        """Take up the files of a stream between the last known one and its `successor`, oldest first."""
         stats: dict[str, _Fresh] = {}
         for path in _numbers_in(os.path.dirname(name)).values():
             if path in self._roster.by_path or not suffixed(name, path) or sniff.refuse_name(path):
                 continue
             found = _plain(path)
-            if found is not None and self._owner(path, found) is None:
-                stats[path] = _Fresh(found, filestat.file_id(path, found), matches=False)
+            if found is not None:
+                number = filestat.file_id(path, found)
+                if number != successor and number not in self._roster.by_id:
+                    stats[path] = _Fresh(found, number, matches=False)
         siblings = [Sibling(path, fresh.number) for path, fresh in stats.items()]
-        for sibling in missed(name, self._last_born_ns(name), number, siblings):
+        for sibling in missed(name, self._last_born_ns(name), successor, siblings):
             self._fresh.pop(sibling.path, None)
             self._admit(name, sibling.path, stats[sibling.path])
 
@@ -290,7 +287,7 @@ class Moves:
             if other == path or not related(file.name, other):
                 continue
             found = _plain(other)
-            owner = None if found is None else self._owner(other, found)
+            owner = None if found is None else self._roster.by_id.get(filestat.file_id(other, found))
             if found is None or owner is file or (owner is not None and (owner.offset or owner.path != other)):
                 continue
             if self._has_rest(file, other, found.size):

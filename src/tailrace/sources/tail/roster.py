@@ -1,4 +1,4 @@
-"""Who is followed: every file by key, by path and by number, and the order of the files of one stream.
+"""Who is followed: every file by key, by path and by identity, and the order of the files of one stream.
 
 Holds the books and opens nothing; `moves` decides what enters them, `turns` reads what is `ready`.
 """
@@ -37,7 +37,7 @@ class Roster:
         self.nameless: dict[Tracked, None] = {}  # gone, or reachable by their descriptor only
         self.by_path: dict[str, Tracked] = {}
         self.by_real: dict[str, Tracked] = {}  # files followed by a link, at the path that it leads to
-        self.by_number: dict[tuple[int, int], Tracked] = {}
+        self.by_id: dict[FileId, Tracked] = {}  # the last generation of each
         self.newest: dict[str, Tracked] = {}  # the last file of each stream
         self._streams: dict[str, list[Tracked]] = {}  # files that are not finished, in order
         self._host = host
@@ -61,7 +61,7 @@ class Roster:
         self._order = max(self._order, order + 1)
         self.files[key] = file
         self.by_path[path] = file
-        self.by_number[number.dev, number.ino] = file
+        self.by_id[number] = file
         if name not in self.newest or self.newest[name].place < file.place:
             self.newest[name] = file
         self.join(file)
@@ -75,7 +75,7 @@ class Roster:
         """Take up files as a checkpoint had them; where they are now is not known yet."""
         for file in sorted(files, key=lambda file: file.place):
             self.files[file.key] = file
-            self.by_number[file.id.dev, file.id.ino] = file
+            self.by_id[file.id] = file
             self.newest[file.name] = file
             if not file.finished and not file.gone_ns:
                 self.join(file)
@@ -132,9 +132,9 @@ class Roster:
     def become(self, file: Tracked, path: str, number: FileId, *, now_s: float) -> None:
         """Go on with the state of a file in another one that has its content."""
         self._close(file)
-        self._lose_number(file)
+        self._lose_id(file)
         file.id, file.unlinked_ns = number, None
-        self.by_number[number.dev, number.ino] = file
+        self.by_id[number] = file
         self.move(file, path, now_s=now_s)
         self.join(file)
         self.changed[file.key] = file
@@ -152,7 +152,7 @@ class Roster:
         self._close(file)
         self.finish(file)
         self.lose_path(file)
-        self._lose_number(file)
+        self._lose_id(file)
         self.nameless.pop(file, None)
         if self.by_real.get(file.real) is file:
             del self.by_real[file.real]
@@ -176,6 +176,6 @@ class Roster:
             and (bool(file.refused) or file.offset == file.size)
         )
 
-    def _lose_number(self, file: Tracked) -> None:
-        if self.by_number.get((file.id.dev, file.id.ino)) is file:
-            del self.by_number[file.id.dev, file.id.ino]
+    def _lose_id(self, file: Tracked) -> None:
+        if self.by_id.get(file.id) is file:
+            del self.by_id[file.id]
