@@ -49,7 +49,8 @@ def decode(data: bytes) -> Decoded:
         payload = data[good + _HEAD.size : good + _HEAD.size + length]
         if len(payload) < length <= _RECORD_BYTES or (not length and not any(data[good:])):
             break  # a write that never ended, or blocks that a power cut left empty
-        record = _record(payload) if zlib.crc32(payload) == checksum else None
+        whole = len(payload) == length and zlib.crc32(payload) == checksum
+        record = _record(payload) if whole else None
         if record is None:
             return Decoded(tuple(records), good, torn=False)
         records.append(record)

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tailrace.batch import Position
+from tailrace.errors import ConfigError, TransientError
+from tailrace.files import Files
+from tailrace.sources.tail import checkpoint as module
+from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.sources.tail.records import encode
+
+
+def reopen(checkpoint: Checkpoint, folder: Path, files: Files | None = None) -> Checkpoint:
+    """Open again as after a kill: nothing is written by the one before."""
+    os.close(checkpoint._lock)
+    checkpoint._lock = -1
+    return Checkpoint.open(folder, agent_name="a", files=files)
+
+
+def test_a_plan_is_numbered_and_known_after_a_kill(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    assert first.plan({"files": {"k": {"offset": 1}}}) == Position(first.agent, 0)
+    assert first.plan({"files": {"k": {"offset": 2}, "j": {"offset": 9}}}).number == 1
+    again = reopen(first, tmp_path)
+    assert again.agent == first.agent
+    assert again.agent.startswith("a-")
+    assert again.state == {}
+    again.recover(1)
+    assert again.state == {"files": {"k": {"offset": 2}, "j": {"offset": 9}}}
+    assert again.next_number == 2
+    again.close()
+
+
+def test_plans_after_the_last_number_never_happened_and_their_numbers_are_not_used_again(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    first.plan({"files": {"k": 1}})
+    first.plan({"files": {"k": 2}})
+    again = reopen(first, tmp_path)
+    again.recover(0)
+    assert again.state == {"files": {"k": 1}}
+    assert again.plan({"files": {"k": 3}}).number == 2
+    third = reopen(again, tmp_path)
+    third.recover(2)  # plan 1 was dropped for good: it must not come back now
+    assert third.state == {"files": {"k": 3}}
+    third.close()
+
+
+def test_nothing_committed_means_nothing_settled(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    first.plan({"files": {"k": 1}})
+    again = reopen(first, tmp_path)
+    again.recover(None)
+    assert again.state == {}
+    assert again.next_number == 1
+    again.close()
+
+
+def test_a_table_that_knows_more_than_the_log_sets_the_next_number(tmp_path: Path) -> None:
+    checkpoint = Checkpoint.open(tmp_path, agent_name="a")
+    checkpoint.recover(41)
+    assert checkpoint.plan({}).number == 42
+    checkpoint.close()
+
+
+def test_settling_merges_key_by_key_and_none_forgets(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    first.plan({"files": {"k": 1, "j": 1}})
+    first.plan({"files": {"k": None, "i": 1}, "other": {"x": 1}})
+    first.settle(0)
+    assert first.state == {"files": {"k": 1, "j": 1}}
+    first.settle(1)
+    assert first.state == {"files": {"j": 1, "i": 1}, "other": {"x": 1}}
+    first.close()
+    again = Checkpoint.open(tmp_path, agent_name="a")
+    assert again.state == first.state
+    again.close()
+
+
+def test_what_was_settled_is_durable_with_the_next_plan(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    first.plan({"files": {"k": 1}})
+    first.settle(0)
+    first.plan({"files": {"k": 2}})
+    again = reopen(first, tmp_path)
+    assert again.state == {"files": {"k": 1}}
+    again.close()
+
+
+def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    with pytest.raises(ConfigError, match=rf"agent 'a' is already running as process {os.getpid()}"):
+        Checkpoint.open(tmp_path, agent_name="a")
+    first.close()
+    Checkpoint.open(tmp_path, agent_name="a").close()
+
+
+def test_the_log_is_rewritten_when_it_has_grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOG_BYTES", 2_000)
+    checkpoint = Checkpoint.open(tmp_path, agent_name="a")
+    for number in range(200):
+        checkpoint.plan({"files": {"k": number}})
+        checkpoint.settle(number)
+    assert (tmp_path / "checkpoint.log").stat().st_size < 3_000
+    again = reopen(checkpoint, tmp_path)
+    again.recover(199)
+    assert again.state == {"files": {"k": 199}}
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda log: log[:-3], "were never finished"),
+        (lambda log: log + b"\x00" * 512, "were never finished"),
+        (lambda log: log + b"\xff" * 64, "set aside as checkpoint.log.broken-1"),
+        (lambda log: b"\xff" * 64, "this is not a checkpoint"),
+        (lambda log: b"", "this is not a checkpoint"),
+        (lambda log: encode({"format": "tailrace-checkpoint", "version": 99}), "its format has version 99"),
+    ],
+)
+def test_a_broken_log_never_stops_the_start(tmp_path: Path, damage: object, said: str) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    first.plan({"files": {"k": 1}})
+    first.settle(0)
+    first.plan({"files": {"k": 2}})
+    log = tmp_path / "checkpoint.log"
+    log.write_bytes(damage(log.read_bytes()))  # type: ignore[operator]
+    again = reopen(first, tmp_path)
+    assert any(said in warning for warning in again.warnings), again.warnings
+    assert again.state in ({}, {"files": {"k": 1}})
+    assert (tmp_path / "checkpoint.log.broken-1").exists() == ("set aside" in again.warnings[0])
+    again.recover(None)
+    assert again.plan({}).number >= 0
+    again.close()
+
+
+class Crash(BaseException):
+    pass
+
+
+class CrashingFiles(Files):
+    """Fails for good at the n-th operation; a write is torn there, and what was not synced may be lost."""
+
+    def __init__(self, crash_at: int, *, error: type[BaseException] = Crash, power: bool = False) -> None:
+        self.left = crash_at
+        self.error = error
+        self.power = power
+        self.dead = False
+        self.synced: dict[Path, bytes | None] = {}
+
+    def _step(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            self.dead = True
+            raise self.error
+
+    def _remember(self, path: Path) -> None:
+        self.synced.setdefault(path, path.read_bytes() if path.exists() else None)
+
+    def write(self, path: Path, data: bytes) -> None:
+        self._remember(path)
+        try:
+            self._step()
+        except BaseException:
+            path.write_bytes(data[: len(data) // 2])
+            raise
+        super().write(path, data)
+
+    def append(self, path: Path, data: bytes) -> None:
+        self._remember(path)
+        try:
+            self._step()
+        except BaseException:
+            super().append(path, data[: len(data) // 2])
+            raise
+        super().append(path, data)
+
+    def fsync(self, path: Path) -> None:
+        self._step()
+        super().fsync(path)
+        self.synced.pop(path, None)
+
+    def fsync_dir(self, path: Path) -> None:
+        self._step()
+        super().fsync_dir(path)
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._step()
+        super().rename(source, target)
+        self.synced.pop(target, None)
+
+    def link(self, source: Path, target: Path) -> None:
+        self._step()
+        super().link(source, target)
+
+    def unlink(self, path: Path) -> None:
+        self._step()
+        super().unlink(path)
+
+    def cut_power(self) -> None:
+        """Take back what was written and never synced."""
+        for path, before in self.synced.items():
+            if before is not None and path.exists():
+                path.write_bytes(before)
+
+
+def work(folder: Path, files: Files, table: list[int], states: list[object]) -> None:
+    """Run an agent's life: plans, two of them open at a time; the table commits each before it is settled."""
+    checkpoint = Checkpoint.open(folder, agent_name="a", files=files)
+    try:
+        checkpoint.recover(table[-1] if table else None)
+        for _ in range(6):
+            number = checkpoint.plan({"files": {"k": checkpoint.next_number, f"k{checkpoint.next_number}": 1}}).number
+            states.append(number)
+            if number % 2:
+                table += [number - 1, number]
+                checkpoint.settle(number - 1)
+                checkpoint.settle(number)
+        checkpoint.close()
+    finally:
+        if checkpoint._lock >= 0:
+            os.close(checkpoint._lock)
+
+
+@pytest.mark.parametrize("power", [False, True])
+@pytest.mark.parametrize("error", [Crash, OSError])
+def test_a_crash_at_any_operation_leaves_the_state_before_or_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], power: bool
+) -> None:
+    monkeypatch.setattr(module, "LOG_BYTES", 300)  # rewrites are among the operations
+    crashed = 0
+    for crash_at in range(200):
+        folder = tmp_path / str(crash_at)
+        table: list[int] = []
+        files = CrashingFiles(crash_at, error=error)
+        try:
+            work(folder, files, table, [])
+        except (Crash, TransientError):
+            crashed += 1
+        if power:
+            files.cut_power()
+        again = Checkpoint.open(folder, agent_name="a")
+        again.recover(table[-1] if table else None)
+        committed = table[-1] if table else -1
+        known = again.state.get("files", {})
+        assert {key for key in known if key != "k"} == {f"k{n}" for n in range(committed + 1)}
+        assert known.get("k", -1) == committed
+        assert again.next_number > committed
+        again.close()
+        shutil.rmtree(folder)
+        if not files.dead:
+            break
+    assert crashed > 20
+    assert not files.dead
+
+
+def test_a_full_disk_is_transient_and_the_next_plan_is_whole(tmp_path: Path) -> None:
+    class Full(Files):
+        full = False
+
+        def append(self, path: Path, data: bytes) -> None:
+            if self.full:
+                super().append(path, data[:5])
+                raise OSError(28, "No space left on device")
+            super().append(path, data)
+
+    files = Full()
+    checkpoint = Checkpoint.open(tmp_path, agent_name="a", files=files)
+    checkpoint.plan({"files": {"k": 1}})
+    files.full = True
+    with pytest.raises(TransientError, match="No space left on device"):
+        checkpoint.plan({"files": {"k": 2}})
+    files.full = False
+    assert checkpoint.plan({"files": {"k": 2}}).number == 1
+    again = reopen(checkpoint, tmp_path)
+    again.recover(1)
+    assert again.state == {"files": {"k": 2}}
+    assert again.warnings == []
+    again.close()
