@@ -40,8 +40,9 @@ class Docker:
     def unwrap(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         """Return the rows with content, time, stream, `_final` and `_error`; a malformed row stays as it was."""
         text = lines["_line"]
-        looks = text.str.contains(r'^\s*\{.*"log":\s*".*\}\s*$')
-        rows = looks.arg_true()
+        rows = text.str.contains(r'"log"\s*:\s*"').arg_true()  # a number is no content, even if other rows have text
+        if not len(rows):
+            return _malformed(lines)
         decoded = self._decoder.decode(text[rows])
         if not {"log", "stream", "time"} <= set(decoded.fields.columns):
             return _malformed(lines)

@@ -53,7 +53,9 @@ class Decoder:
         if not self.tree.root.keys:
             return self._assemble(text, rows.clear(), pl.DataFrame(), rows.clear(), rows)
         part, checked = text, False  # part: the texts at `rows`
-        for _ in range(_ROUNDS):
+        for turn in range(_ROUNDS):
+            if turn == _ROUNDS - 2:  # very mixed records: learn from every line, once, instead of failing again
+                self._learn(part, sample=len(part))
             decoded = _read(part, self.tree.root)
             if decoded is not None:
                 suspects = rows.filter(_suspects(part, decoded, self.tree.root))
@@ -69,12 +71,12 @@ class Decoder:
         every = pl.int_range(len(text), dtype=pl.UInt32, eager=True)
         return self._assemble(text, every.clear(), pl.DataFrame(), every.clear(), every)
 
-    def _learn(self, text: pl.Series) -> bool:
+    def _learn(self, text: pl.Series, sample: int = _SAMPLE) -> bool:
         """Teach the tree with some of the texts, the first and a spread over the rest; tell whether it changed."""
-        step = max(1, len(text) // _SAMPLE)
-        sample = text if step == 1 else pl.concat([text.head(_SAMPLE), text.gather_every(step)])
+        step = max(1, len(text) // max(1, sample))
+        chosen = text if step == 1 else pl.concat([text.head(sample), text.gather_every(step)])
         changed = False
-        for line in sample:
+        for line in chosen:
             record = json_exact.load(line)
             if record is not None:
                 changed |= self.tree.learn(json_exact.plain(record))

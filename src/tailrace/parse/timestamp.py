@@ -20,6 +20,7 @@ import polars as pl
 
 from tailrace.parse import groups
 
+_RANGE_US: Final = 2**63 // 1_000 - 2 * 86_400 * 10**6  # two days short, for offsets
 _DAY_NS: Final = 86_400 * 10**9
 _LEAP_YEARS: Final = 8  # the widest gap between two 29ths of February
 _WIDTHS: Final = (20, *range(22, 31))  # of RFC 3339 in UTC with `Z`: no fraction, or a point and 1 to 9 digits
@@ -128,7 +129,7 @@ def parse_shape(shape: Shape, text: pl.Series, observed_ns: pl.Series, timezone:
     if shape.yearless:
         seconds = _with_year(base, shape.format, observed_ns, timezone)
     else:
-        seconds = _to_ns(base.str.to_datetime(shape.format, time_unit="ns", strict=False), zone, timezone)
+        seconds = _to_ns(base.str.to_datetime(shape.format, time_unit="us", strict=False), zone, timezone)
     return seconds + _fraction_ns(frac)
 
 
@@ -156,9 +157,9 @@ def iso(text: pl.Series, timezone: str) -> pl.Series:
     """
     digits = regular_digits(text)
     if digits is not None:
-        base = pl.col("t").str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ns", strict=False)
+        base = pl.col("t").str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
         part = pl.col("t").str.slice(20, digits).str.to_integer(strict=False) * 10 ** (9 - digits)
-        parts = text.to_frame("t").select(base=base.dt.epoch("ns"), part=part if digits else pl.lit(0))
+        parts = text.to_frame("t").select(base=_ns(base), part=part if digits else pl.lit(0))
         return parts["base"] + parts["part"]
     whole = text.str.extract(r"^\s*(.*?\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)\s*$", 1)
     return parse_shape(ISO, whole, text, timezone)
@@ -209,7 +210,8 @@ def _fraction_ns(digits: pl.Series) -> pl.Series:
 
 def _to_ns(naive: pl.Series, zone: pl.Series, timezone: str) -> pl.Series:
     """Return wall-clock times as Unix time: by their own offset, else in the given zone."""
-    wall = naive.dt.epoch("ns")
+    frame = naive.to_frame("naive")
+    wall = frame.select(_ns(pl.col("naive"))).to_series()
     offset = _offset_ns(zone)
     if offset.null_count() == 0:
         return wall - offset
@@ -217,9 +219,14 @@ def _to_ns(naive: pl.Series, zone: pl.Series, timezone: str) -> pl.Series:
     if name == "UTC":
         return wall - offset.fill_null(0)
     # An hour that comes twice is read as its first; an hour that a change of clocks leaves out is no time.
-    local = naive.dt.replace_time_zone(name, ambiguous="earliest", non_existent="null").dt.epoch("ns")
-    frame = pl.DataFrame({"wall": wall, "offset": offset, "local": local})
-    return frame.select(pl.coalesce(pl.col("wall") - pl.col("offset"), pl.col("local"))).to_series()
+    local = _ns(pl.col("naive").dt.replace_time_zone(name, ambiguous="earliest", non_existent="null"))
+    return frame.select(pl.coalesce(pl.lit(wall) - pl.lit(offset), local)).to_series()
+
+
+def _ns(time: pl.Expr) -> pl.Expr:
+    """Return datetimes in µs as nanoseconds, null outside of what 64 bits hold (1678 to 2262): they would wrap."""
+    micros = time.dt.epoch("us")
+    return pl.when(micros.abs() < _RANGE_US).then(micros * 1_000)
 
 
 def _offset_ns(zone: pl.Series) -> pl.Series:
@@ -247,7 +254,7 @@ def _with_year(base: pl.Series, form: str, observed_ns: pl.Series, timezone: str
     result = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(base))
     for back in range(_LEAP_YEARS + 1):
         text = (year - back).cast(pl.String) + " " + base
-        times = _to_ns(text.str.to_datetime(form, time_unit="ns", strict=False), none, timezone)
+        times = _to_ns(text.str.to_datetime(form, time_unit="us", strict=False), none, timezone)
         frame = pl.DataFrame({"new": times, "old": result, "latest": latest})
         fits = pl.when(pl.col("new") <= pl.col("latest")).then(pl.col("new"))
         result = frame.select(pl.coalesce("old", fits)).to_series()
