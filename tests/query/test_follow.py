@@ -83,3 +83,14 @@ def test_just_the_limit_is_complete(table):
 def test_a_metric_query_cannot_be_followed(table):
     with pytest.raises(QueryError, match="only a log query"):
         follower(table, 'rate({app="a"}[1m])')
+
+
+def test_segments_that_vanish_before_they_are_shown_are_said(table, tmp_path):
+    one = follower(table)
+    table.add(frame([{"t": 3, "line": "gone"}]))
+    for path in tmp_path.glob("0002-*.parquet"):
+        path.unlink()
+    answer = one.poll()
+    assert (texts(answer), answer.complete) == ([], False)
+    table.add(frame([{"t": 4, "line": "next"}]))
+    assert texts(one.poll()) == ["next"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tailrace.errors import QueryError
 from tailrace.limits import LIVE_ROWS, QUERY_TIMEOUT_S
-from tailrace.query.lines import EVERYTHING, Window, answer
+from tailrace.query.lines import EVERYTHING, Window, answer, in_order, stacked
 from tailrace.query.parser import parse
 from tailrace.query.plan import plan, plan_segments
 from tailrace.query.reads import Reading
@@ -64,9 +64,13 @@ class Follower:
         reading = Reading(self._engine, Stats(), QUERY_TIMEOUT_S)
         fresh = snapshot.added_since(self._version)
         window = Window(-EVER, EVER, self._limit + 1, "backward")
-        found = plan_segments(self._query, EVERYTHING, (-EVER, EVER), snapshot, self._engine, fresh)
-        lines = answer(found, window, reading)
         self._version = snapshot.version
+        try:
+            found = plan_segments(self._query, EVERYTHING, (-EVER, EVER), snapshot, self._engine, fresh)
+            lines = answer(found, window, reading)
+        except FileNotFoundError:
+            warning = "some lines were compacted away before they could be shown here; a query finds them"
+            return Lines(in_order(stacked([]), window), reading.stats, complete=False, warnings=(warning,))
         frame = lines.frame.head(self._limit).reverse()
         if lines.frame.height <= self._limit:
             return Lines(frame, lines.stats)

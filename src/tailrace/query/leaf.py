@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 CELL: Final = ("lo", "hi")
 TOTALS: Final = ("lines", "bytes")
-MERGE_ROWS: Final = 500_000
+MERGE_ROWS: Final = 2 * LABEL_SETS
 """Rows of totals that are gathered before equal ones are summed."""
 
 
