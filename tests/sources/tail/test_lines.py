@@ -75,21 +75,18 @@ def pieces(content: bytes, sizes: list[int], max_line: int) -> list[tuple[int, b
 
 
 def lines_of(found: list[tuple[int, bytes, int | None, bool]]) -> list[tuple[int, bytes, int | None, bool]]:
-    """Split runs of whole lines, so that results are compared line by line."""
+    """Split runs of whole lines at newlines only, so that results are compared line by line."""
     out: list[tuple[int, bytes, int | None, bool]] = []
     for offset, data, part, last in found:
         if part is not None:
             out.append((offset, data, part, last))
             continue
-        for line in data.split(b"\n")[: -1 if data.endswith(b"\n") else None]:
-            whole = line + b"\n" if content_has_newline(data, line) else line
-            out.append((offset, whole, None, False))
-            offset += len(whole)
+        at = 0
+        while at < len(data):
+            end = data.find(b"\n", at) + 1 or len(data)
+            out.append((offset + at, data[at:end], None, False))
+            at = end
     return out
-
-
-def content_has_newline(data: bytes, line: bytes) -> bool:
-    return data.endswith(b"\n") or not data.endswith(line)
 
 
 @given(CONTENT, st.lists(st.integers(0, 20)), st.integers(4, 16))

@@ -13,7 +13,7 @@ LOG = b"".join(encode(record) for record in RECORDS)
 def test_what_is_written_is_read() -> None:
     found = decode(LOG)
     assert (list(found.records), found.good_bytes) == (RECORDS, len(LOG))
-    assert encode({}) == b"\x02\x00\x00\x00" + b"\xa3\xa6\xbf\x43" + b"{}"  # CRC-32 of `{}` is 43bfa6a3
+    assert encode({}) == b"\x02\x00\x00\x00" + b"\x43\xbf\xa6\xa3" + b"{}"  # CRC-32 of `{}` is a3a6bf43
 
 
 @given(st.integers(0, len(LOG)))
