@@ -6,6 +6,7 @@ Expected values are worked out by hand from the reference behaviour of Loki 3.7.
 import json
 
 import pytest
+
 from web.conftest import NOW_NS, House, S, house  # noqa: F401  the fixture
 
 P = "/loki/api/v1"

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import cramjam
 import pytest
-from web import wire
-from web.conftest import FakeSink, House, wait_until
 
 from tailrace import limits
 from tailrace.errors import TransientError
+from web import wire
+from web.conftest import FakeSink, House, wait_until
 
 T = 1_767_225_600_000_000_001
 PATH = "/loki/api/v1/push"

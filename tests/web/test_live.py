@@ -3,10 +3,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from web.conftest import House, S, wait_until
 
 from tailrace import limits
 from tailrace.web import live
+from web.conftest import House, S, wait_until
 
 
 def events(answer: httpx.Response) -> Iterator[tuple[str, str]]:

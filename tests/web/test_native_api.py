@@ -3,6 +3,7 @@ import json
 
 import polars as pl
 import pytest
+
 from web.conftest import NOW_NS, House, S
 
 ASK = {"query": '{host="a"}', "direction": "forward"}

@@ -2,6 +2,7 @@ import re
 from html import unescape
 
 import pytest
+
 from web.conftest import NOW_NS, House, S
 
 HOUR = 3_600 * S

@@ -5,24 +5,30 @@ Nothing here listens: who starts the server decides on the address, and it is lo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 
 from tailrace import __version__
 from tailrace.errors import TailraceError
 from tailrace.web import ingest, loki_api, native_api, status
 from tailrace.web.explorer import views
-from tailrace.web.live import LiveTails
 from tailrace.web.headers import SafeHeaders
+from tailrace.web.live import LiveTails
+from tailrace.web.origin import OwnPagesOnly
 from tailrace.web.refusals import Refused, refuse
-from tailrace.web.services import Services
 from tailrace.web.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from tailrace.web.services import Services
 
 
 def create_app(services: Services) -> FastAPI:
@@ -40,6 +46,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(HTTPException, _turned_down)
     app.add_exception_handler(RequestValidationError, _turned_down)
     app.add_middleware(SafeHeaders)
+    app.add_middleware(OwnPagesOnly, host=services.host)
     for router in (
         status.routes(services),
         ingest.routes(services),

@@ -7,6 +7,7 @@ nothing was kept. Limits hold for the body as sent and as expanded.
 
 from __future__ import annotations
 
+# ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
 import asyncio
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -87,11 +88,7 @@ def _inflated(body: bytes, encoding: str) -> bytes:
         return body
     if encoding not in {"gzip", "deflate"}:
         raise DataError(f"content encoding {encoding[:40]!r} is not known for JSON: send none, gzip or deflate")
-    # `deflate` is a zlib stream by the standard and a bare one by habit: the first byte tells
-    bare = encoding == "deflate" and not (body and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0)
-    inflate = zlib.decompressobj(
-        zlib.MAX_WBITS | 16 if encoding == "gzip" else -zlib.MAX_WBITS if bare else zlib.MAX_WBITS
-    )
+    inflate = zlib.decompressobj(_window_bits(body, encoding))
     try:
         text = inflate.decompress(body, limits.PUSH_BODY_BYTES + 1)
     except zlib.error as error:
@@ -101,6 +98,14 @@ def _inflated(body: bytes, encoding: str) -> bytes:
     if not inflate.eof:
         raise DataError(f"the {encoding} body ends too early")
     return text
+
+
+def _window_bits(body: bytes, encoding: str) -> int:
+    """Return what tells zlib the format. `deflate` is a zlib stream by the standard and a bare one by habit."""
+    if encoding == "gzip":
+        return zlib.MAX_WBITS | 16
+    wrapped = body[:1] and body[0] & 0x0F == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
+    return zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS
 
 
 def _block(body: bytes, encoding: str) -> bytes:

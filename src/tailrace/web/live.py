@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.responses import StreamingResponse
 
@@ -20,7 +20,9 @@ from tailrace.errors import TailraceError
 from tailrace.query.follow import Follower
 from tailrace.query.result import Lines
 from tailrace.web.refusals import Refused, as_json
-from tailrace.web.services import Services
+
+if TYPE_CHECKING:
+    from tailrace.web.services import Services
 
 POLL_S: Final = 0.25
 SILENCE_S: Final = 15.0

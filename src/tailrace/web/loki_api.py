@@ -6,6 +6,7 @@ Each path takes GET, and POST with a form. Failures are one line of plain text. 
 
 from __future__ import annotations
 
+# ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
 import json
 from collections.abc import Mapping
 from typing import Any, Final

@@ -8,6 +8,8 @@ server-sent events, `/api/v1/explain` tells how a query would run. Failures are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+
+# ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
 from typing import Final
 
 from fastapi import APIRouter

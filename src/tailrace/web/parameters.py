@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
 
 from tailrace import limits
 from tailrace.errors import QueryError
 from tailrace.web.refusals import Refused
 
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+    from starlette.requests import Request
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 

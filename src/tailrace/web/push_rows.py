@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -17,7 +17,9 @@ from tailrace import limits
 from tailrace.batch import field_column, sanitize_name, stream_text
 from tailrace.errors import DataError
 from tailrace.parse import level
-from tailrace.web.push_entries import Entries
+
+if TYPE_CHECKING:
+    from tailrace.web.push_entries import Entries
 
 SERVICE_LABELS: Final = (
     "service",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from starlette.datastructures import QueryParams
+from typing import TYPE_CHECKING, Final
 
 from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError
 from tailrace.web.times import duration_ns, time_ns
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
 
 HOUR_NS: Final = 3_600 * NS_PER_S
 _DEFAULT_POINTS: Final = 250

@@ -11,20 +11,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tailrace.errors import DataError, QueryError, QueryTimeout, TailraceError, TransientError
 from tailrace.web.headers import HEADERS
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
 RETRY_AFTER_S: Final = 5
 """What a sender is told to wait while the store cannot take its lines."""
 
 
-class Refused(TailraceError):
+class Refused(TailraceError):  # noqa: N818  reads as what happens: `raise Refused(413, …)`
     """A request is turned down with a status of its own."""
 
     def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tailrace.clock import Clock
-from tailrace.contracts import Engine, Followed, Sink, Table
-from tailrace.telemetry import Accounts
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tailrace.clock import Clock
+    from tailrace.contracts import Engine, Followed, Sink, Table
+    from tailrace.telemetry import Accounts
 
 
 def _always() -> bool:

@@ -1,7 +1,8 @@
-"""Health, own metrics and state: `/ready` for load balancers, `/metrics` for scrapers, `/status` for people's programs."""
+"""Health, own metrics and state: `/ready` for load balancers, `/metrics` for scrapers, `/status` for programs."""
 
 from __future__ import annotations
 
+# ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
 from typing import Any
 
 from fastapi import APIRouter
@@ -34,7 +35,7 @@ def routes(services: Services) -> APIRouter:
 
     @router.get("/status")
     def status() -> dict[str, Any]:  # JSON: nested, of several kinds
-        """What is followed, what became of it, and since when."""
+        """Tell what is followed, what became of it, and since when."""
         snapshot = services.table.snapshot()
         return {
             "version": __version__,

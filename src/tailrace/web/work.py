@@ -8,15 +8,17 @@ at its own time limit, which is why requests carry one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
-from typing import TypeVar
-
-from starlette.requests import Request
+from typing import TYPE_CHECKING, TypeVar
 
 from tailrace import limits
 from tailrace.web.refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
 
 T = TypeVar("T")
 
@@ -57,5 +59,5 @@ class Work:
 
 async def _gone(request: Request) -> None:
     """Return when the client has gone."""
-    while not await request.is_disconnected():
+    while not await request.is_disconnected():  # noqa: ASYNC110  there is no event for it
         await asyncio.sleep(0.2)

@@ -36,8 +36,11 @@ class Chart:
     left_out: int
 
 
-def chart(answer: Series, start_ns: int, end_ns: int) -> Chart:
-    """Return the drawing of an answer; its ground line is zero, or the least value below it."""
+def chart(answer: Series, start_ns: int, end_ns: int, step_ns: int) -> Chart:
+    """Return the drawing of an answer; its ground line is zero, or the least value below it.
+
+    A curve is broken where a step has no sample: nothing is drawn that was not measured.
+    """
     finite = answer.frame.filter(answer.frame["value"].is_finite())
     values = finite["value"]
     most = max([0.0, *values.to_list()], default=0.0)
@@ -47,12 +50,14 @@ def chart(answer: Series, start_ns: int, end_ns: int) -> Chart:
     for number, labels in enumerate(answer.labels[:ROWS_MOST]):
         points = finite.filter(finite["series"] == number)
         held = points["value"].to_list()
-        places = [
-            f"{(at - start_ns) * WIDTH / span:.1f},{HEIGHT - (value - least) * HEIGHT / height:.1f}"
-            for at, value in zip(points["_time_ns"].to_list(), held, strict=True)
-        ]
+        times = points["_time_ns"].to_list()
+        pieces = []
+        for at, before, value in zip(times, [None, *times], held, strict=False):
+            joined = before is not None and at - before <= step_ns
+            place = f"{(at - start_ns) * WIDTH / span:.1f},{HEIGHT - (value - least) * HEIGHT / height:.1f}"
+            pieces.append(f"L{place}" if joined else f"M{place}h0")  # `h0` is a dot, should nothing follow
         name = ", ".join(f"{key}={value}" for key, value in labels.items()) or "{}"
-        path = "M" + "L".join(places) if places and number < SERIES_MOST else ""
+        path = "".join(pieces) if number < SERIES_MOST else ""
         curves.append(Curve(name, path, held[-1] if held else float("nan"), min(held, default=0), max(held, default=0)))
     return Chart(curves, most, max(0, len(answer.labels) - ROWS_MOST))
 

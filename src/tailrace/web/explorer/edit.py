@@ -40,7 +40,7 @@ def edited(query: str, clicked: str, keep: bool) -> str:
 
 
 def finds(query: LogQuery) -> list[str]:
-    """Return what lines were searched for, as patterns of `re` to mark it; regexes are left out unless they spell a word."""
+    """Return what lines were searched for, as patterns of `re` to mark it; of regexes only those that spell a word."""
     filters = [stage for stage in query.stages if isinstance(stage, LineFilter)]
     texts = [re.escape(needle.text) for one in filters if one.op == "|=" for needle in one.needles if needle.text]
     regexes = [needle.text for one in filters if one.op == "|~" for needle in one.needles]

@@ -8,11 +8,13 @@ the first find.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SHOWN_CHARS: Final = 2_048
 """Characters of a line in the list; the opened line shows `OPENED_CHARS`."""
@@ -65,7 +67,7 @@ def _cut(line: str, finds: Sequence[str], most: int) -> Markup:
 def _symbol(char: str) -> str:
     """Return a visible stand-in: `^G` for ASCII's controls, else the code point."""
     code = ord(char)
-    return f"^{chr(code ^ 0x40)}" if code < 0x20 or code == 0x7F else f"U+{code:04X}"  # noqa: PLR2004  C0 and delete
+    return f"^{chr(code ^ 0x40)}" if code < 0x20 or code == 0x7F else f"U+{code:04X}"  # noqa: and delete
 
 
 def _colored(text: Markup, classes: str) -> Markup:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
-
-from starlette.datastructures import QueryParams
 
 from tailrace.errors import QueryError
 from tailrace.web.parameters import integer
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
 
 PAGE_LINES: Final = 100
 PAGE_LINES_MOST: Final = 1_000

@@ -6,6 +6,7 @@ without script; the script only saves the way to the server.
 
 from __future__ import annotations
 
+# ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from fastapi import APIRouter
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, Template
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -39,6 +40,7 @@ from tailrace.web.work import Work
 
 T = TypeVar("T")
 _HERE: Final = Path(__file__).parent
+PATH_CHARS: Final = 22
 _LOGQL_MARKS: Final = "{}()[]|"
 """A text with one of these is LogQL; a mistake in it is shown, not searched for."""
 
@@ -74,7 +76,6 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
     files = _files()
     pages = _templates(files)
     body = pages.get_template("explore.html")
-    row = pages.get_template("rows.html")
 
     @router.get("/")
     @router.get("/explore")
@@ -89,6 +90,13 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         html = body.render(view=view, state=view.state, host=services.host, version=__version__)
         return HTMLResponse(html, 400 if view.error else 200, {"Cache-Control": "no-store"})
 
+    _add_edit(router)
+    _add_live(router, tails, pages.get_template("rows.html"))
+    _add_files(router, files)
+    return router
+
+
+def _add_edit(router: APIRouter) -> None:
     @router.get("/explore/edit")
     def edit_query(request: Request) -> Response:
         """Turn a click on a value into the query that says it."""
@@ -99,6 +107,8 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
                 query = edit.edited(query, clicked, keep)
         return RedirectResponse(state.change(q=query).url(), 303)
 
+
+def _add_live(router: APIRouter, tails: LiveTails, row: Template) -> None:
     @router.get("/explore/live")
     def live(request: Request) -> Response:
         """Send new lines as they come, rendered as in the list."""
@@ -111,6 +121,8 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
 
         return tails.open(query, render)
 
+
+def _add_files(router: APIRouter, files: dict[str, bytes]) -> None:
     @router.get("/static/{name}")
     def static(name: str) -> Response:
         """Serve one of the page's own files; its address changes with its content."""
@@ -118,8 +130,6 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
             raise Refused(404, "there is no such file")
         kind = guess_type(name)[0] or "application/octet-stream"
         return Response(files[name], media_type=kind, headers={"Cache-Control": "public, max-age=31536000, immutable"})
-
-    return router
 
 
 async def _fill(view: View, services: Services, start: Start) -> None:
@@ -162,7 +172,7 @@ def _chart(services: Services, query: str, start_ns: int, end_ns: int) -> chart.
     asked = Asked(query, grid.start_ns, grid.end_ns, grid.step_ns)
     answer = run(asked, services.table, services.engine)
     assert isinstance(answer, Series), "a metric query gives numbers"
-    return chart.chart(answer, grid.start_ns, grid.end_ns)
+    return chart.chart(answer, grid.start_ns, grid.end_ns, grid.step_ns)
 
 
 def _got(part: T | BaseException) -> T:
@@ -204,6 +214,11 @@ def _as_search(text: str) -> str:
     return ""
 
 
+def short_path(value: str) -> str:
+    """Return the end of a long path, where paths differ; other values as they are."""
+    return "…/" + "/".join(value.split("/")[-2:]) if value.startswith("/") and len(value) > PATH_CHARS else value
+
+
 def _files() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (_HERE / "static").iterdir() if path.is_file()}
 
@@ -223,6 +238,7 @@ def _templates(files: dict[str, bytes]) -> Environment:
         clock=clock_text,
         day=day_text,
         ticks=ticks,
+        short=short_path,
         boxes=histogram.boxes,
         totals=histogram.totals,
         hist=histogram,

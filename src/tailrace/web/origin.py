@@ -1,0 +1,72 @@
+"""Keeps other people's web pages out of a server that listens on this machine only.
+
+A browser carries any page's requests to `127.0.0.1`. Two tricks are refused: a name that the page's owner points
+here (DNS rebinding: the connection is to loopback, but `Host` is a foreign name), and a request that changes something
+and comes from another site (`Sec-Fetch-Site`, which pages cannot forge). Programs send neither.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+
+from tailrace.web.headers import HEADERS
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class OwnPagesOnly:
+    """Refuses the requests of foreign pages."""
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._host = host.lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        why = self._refusal(scope) if scope["type"] == "http" else ""
+        if why:
+            await PlainTextResponse(why, 403, HEADERS)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> str:
+        headers = Headers(scope=scope)
+        if scope["method"] == "POST" and headers.get("sec-fetch-site") == "cross-site":
+            return "a page of another site may not send this"
+        name = _name(headers.get("host", ""))
+        here: str = (scope.get("server") or ("", 0))[0]
+        if _is_loopback(here) and not self._known(name):
+            return f"this server is for this machine; open it as http://{here} and not as {name[:100]}"
+        return ""
+
+    def _known(self, name: str) -> bool:
+        local = name in {"", "localhost", self._host} or name.endswith(".localhost")
+        return local or _is_address(name)
+
+
+def _name(host: str) -> str:
+    """Return a host header without its port.
+
+    >>> _name("[::1]:9080"), _name("Web:80"), _name("127.0.0.1")
+    ('::1', 'web', '127.0.0.1')
+    """
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].rstrip(".").lower()
+
+
+def _is_loopback(text: str) -> bool:
+    return _is_address(text) and ip_address(text).is_loopback
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
