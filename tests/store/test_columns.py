@@ -78,6 +78,8 @@ def test_columns_without_a_value_are_dropped() -> None:
     ("series", "dtype", "value"),
     [
         (pl.Series([7], dtype=pl.UInt8), pl.Int64(), 7),
+        (pl.Series([2**64 - 1], dtype=pl.UInt64), pl.String(), "18446744073709551615"),
+        (pl.Series([2**63 - 1], dtype=pl.UInt64), pl.Int64(), 2**63 - 1),
         (pl.Series([1.5], dtype=pl.Float32), pl.Float64(), 1.5),
         (pl.Series(["a"], dtype=pl.Categorical), pl.String(), "a"),
         (pl.Series([True]), pl.Boolean(), True),

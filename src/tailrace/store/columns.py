@@ -163,15 +163,20 @@ def _known_types(frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.drop(empty)
     casts = []
     for name, dtype in frame.schema.items():
-        target = ENVELOPE.get(name) if not is_field(name) else _field_type(dtype)
+        target = _field_type(frame[name]) if is_field(name) else ENVELOPE.get(name)
         if target is not None and target != dtype:
             casts.append(pl.col(name).cast(target))
     return frame.with_columns(casts) if casts else frame
 
 
-def _field_type(dtype: pl.DataType) -> pl.DataType:
+def _field_type(values: pl.Series) -> pl.DataType:
+    """Return the type of a field's column; integers that do not fit keep their digits as text."""
+    dtype = values.dtype
     if dtype.is_integer():
-        return pl.Int64()
+        wide = (
+            dtype in (pl.UInt64, pl.Int128) and values.cast(pl.Int64, strict=False).null_count() > values.null_count()
+        )
+        return pl.String() if wide else pl.Int64()
     if dtype.is_float():
         return pl.Float64()
     return dtype if dtype == pl.Boolean() else pl.String()
