@@ -33,7 +33,7 @@ def origins_of(blocks: Sequence[Block]) -> list[Origin]:
 def lines_of(blocks: Sequence[Block], origins: Sequence[Origin]) -> pl.DataFrame:
     """Return the lines of blocks as one frame, in the order of the blocks."""
     closed = [_closed(block) for block in blocks]
-    frame, sizes = _split(closed[0] if len(closed) == 1 else b"".join(closed))
+    frame, sizes = _split(closed)
     block_ends = pl.Series([len(data) for data in closed], dtype=pl.Int64).cum_sum()
     line_ends = (sizes.cast(pl.Int64) + 1).cum_sum()
     return frame.with_columns(_places(blocks, origins, line_ends, block_ends))
@@ -44,8 +44,12 @@ def _closed(block: Block) -> bytes:
     return block.data if block.data.endswith(b"\n") else block.data + b"\n"
 
 
-def _split(data: bytes) -> tuple[pl.DataFrame, pl.Series]:
-    """Return `_line` (and `_raw` if some line is not UTF-8) and the size in bytes of each line without its newline."""
+def _split(pieces: Sequence[bytes]) -> tuple[pl.DataFrame, pl.Series]:
+    """Return `_line` (and `_raw` if some line is not UTF-8) and the size in bytes of each line without its newline.
+
+    Pieces that are not UTF-8 are found by halving, so that one bad byte does not slow down the whole turn.
+    """
+    data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     if b"\r" not in data:
         try:
             frame = pl.read_lines(data, name="_line")
@@ -56,7 +60,11 @@ def _split(data: bytes) -> tuple[pl.DataFrame, pl.Series]:
     try:
         text = _pieces(data.decode())
     except UnicodeDecodeError:
-        return _split_lossy(data)
+        if len(pieces) == 1:
+            return _split_lossy(data)
+        halves = [_split(half) for half in (pieces[: len(pieces) // 2], pieces[len(pieces) // 2 :])]
+        frames, sizes = zip(*halves, strict=True)
+        return pl.concat(frames, how="diagonal"), pl.concat(sizes)
     return _without_cr(text), text.str.len_bytes()
 
 
