@@ -133,5 +133,8 @@ PUSHES_AT_ONCE: Final = 2
 PUSHES_WAITING: Final = 64
 """Push requests between their first byte and their commit; the next is told to come back."""
 
+PUSH_DAYS: Final = 1_000
+"""Days that the lines of one push may spread over: each day of a commit is a file of its own."""
+
 FORM_BYTES: Final = 1 * MIB
 """Largest body of a query sent as a form."""

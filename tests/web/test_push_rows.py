@@ -104,3 +104,15 @@ def test_a_time_that_is_none_is_refused(time: str) -> None:
 def test_a_time_beyond_64_bits_is_refused() -> None:
     with pytest.raises(DataError, match="out of range"):
         rows(Entries(streams=[{}], counts=[1], times=[2**70], lines=["x"]), NOW)
+
+
+def test_lines_of_too_many_days_are_refused() -> None:
+    day_ns, most = 86_400_000_000_000, limits.PUSH_DAYS
+    for days in (most, most + 1):
+        times = [day * day_ns for day in range(days)]
+        given = Entries(streams=[{}], counts=[days], times=times, lines=["x"] * days)
+        if days == most:
+            assert rows(given, NOW).height == most
+        else:
+            with pytest.raises(DataError, match="days"):
+                rows(given, NOW)

@@ -15,6 +15,7 @@ import polars as pl
 
 from tailrace import limits
 from tailrace.batch import field_column, sanitize_name, stream_text
+from tailrace.clock import NS_PER_S
 from tailrace.errors import DataError
 from tailrace.parse import level
 
@@ -62,6 +63,8 @@ LEVEL_NAMES: Final = (
 _MEMBER: Final = r'(?i)\b(?:level|severity|severity_text|lvl)"?\s*[:=]\s*"?([a-z]+)'
 """A level as a member of a JSON or logfmt line."""
 
+_DAY_NS: Final = 86_400 * NS_PER_S
+
 
 def rows(entries: Entries, now_ns: int) -> pl.DataFrame:
     """Return the frame of a request's entries, in their order."""
@@ -75,6 +78,8 @@ def rows(entries: Entries, now_ns: int) -> pl.DataFrame:
     )
     repeated = streams.filter(pl.col("count") > 0).select(pl.exclude("count").repeat_by("count").explode())
     frame = pl.DataFrame({"_time_ns": _times(entries.times), "_line": _texts(entries.lines)})
+    if (frame["_time_ns"] // _DAY_NS).n_unique() > limits.PUSH_DAYS:
+        raise DataError(f"the lines are of more than {limits.PUSH_DAYS} days; send fewer days at once")
     frame = frame.with_columns(_observed_ns=pl.lit(now_ns, pl.Int64)).hstack(repeated)
     if entries.meta_rows:
         frame = frame.hstack(_metadata(entries, frame.height))

@@ -22,7 +22,10 @@ OPENED_CHARS: Final = 65_536
 
 _COLOR: Final = r"\x1b\[(?P<color>[0-9;]*)m"
 _ESCAPE: Final = r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]"
-_HIDDEN: Final = r"(?P<hidden>[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])"
+_HIDDEN: Final = (
+    r"(?P<hidden>[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])"
+)
 
 
 def line_html(line: str, finds: Sequence[str] = (), most: int = SHOWN_CHARS) -> Markup:
@@ -67,7 +70,7 @@ def _cut(line: str, finds: Sequence[str], most: int) -> Markup:
 def _symbol(char: str) -> str:
     """Return a visible stand-in: `^G` for ASCII's controls, else the code point."""
     code = ord(char)
-    return f"^{chr(code ^ 0x40)}" if code < 0x20 or code == 0x7F else f"U+{code:04X}"  # noqa: and delete
+    return f"^{chr(code ^ 0x40)}" if code < 0x20 or code == 0x7F else f"U+{code:04X}"  # noqa: PLR2004  ASCII's controls
 
 
 def _colored(text: Markup, classes: str) -> Markup:
