@@ -42,9 +42,9 @@ def test_missed_files_lie_between_the_last_known_and_its_successor_in_birth() ->
         return Sibling(f"/l/{name}", FileId(1, born_ns, born_ns))
 
     siblings = [sibling("app.log.1", 30), sibling("app.log.2", 20), sibling("app.log.3", 10), sibling("web.log.1", 25)]
-    found = missed("/l/app.log", 10, FileId(1, 40, 40), siblings)
+    found = missed("/l/app.log", 11, FileId(1, 40, 40), siblings)
     assert [s.path for s in found] == ["/l/app.log.2", "/l/app.log.1"]
-    assert missed("/l/app.log", 10, FileId(1, 20, 20), siblings) == [siblings[1]]
+    assert missed("/l/app.log", 20, FileId(1, 20, 20), siblings) == [siblings[1]]  # births are coarse
     assert missed("/l/app.log", 0, FileId(1, 40, 40), siblings) == []
 
 

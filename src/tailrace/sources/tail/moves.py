@@ -36,6 +36,14 @@ class _Fresh:
     matches: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A folder's paths by inode number, and those with a rotated name by the name that it may come from."""
+
+    numbers: dict[int, str]
+    rotated: dict[str, list[str]]
+
+
 class Moves:
     """Follows the files of one roster from path to path."""
 
@@ -49,6 +57,7 @@ class Moves:
         self._wanted = wanted  # whether a path matches the configured ones
         self._fresh: dict[str, _Fresh] = {}
         self._missing: dict[Tracked, None] = {}
+        self._listed: dict[str, _Listing] = {}  # folders, during one `resolve`
 
     def put_back(self, files: list[Tracked]) -> None:
         """Start from a checkpoint: every file that was there is to be found again."""
@@ -130,9 +139,9 @@ class Moves:
 
         `walked`: every path was looked at, so what is found nowhere now is gone.
         """
-        listed: dict[str, dict[int, str]] = {}
+        self._listed.clear()
         for file in list(self._missing):
-            path = self._found_elsewhere(file, listed)
+            path = self._found_elsewhere(file)
             if path is not None:
                 self._move(file, path)
                 self._roster.ready[file] = None
@@ -149,7 +158,7 @@ class Moves:
                 self._arrive(path, fresh)
         return not self._missing
 
-    def _found_elsewhere(self, file: Tracked, listed: dict[str, dict[int, str]]) -> str | None:
+    def _found_elsewhere(self, file: Tracked) -> str | None:
         places = [file.path, file.real]
         if file.handle >= 0:
             found = filestat.look(file.handle)
@@ -157,11 +166,13 @@ class Moves:
                 file.unlinked_ns = found.ctime_ns
                 return None
             places.append(filestat.path_of(file.handle) or "")
-        folder = os.path.dirname(file.path)
-        if folder not in listed:
-            listed[folder] = _numbers_in(folder)
-        places.append(listed[folder].get(file.id.ino, ""))
+        places.append(self._listing(os.path.dirname(file.path)).numbers.get(file.id.ino, ""))
         return next((path for path in places if path and _is_at(path, file.id)), None)
+
+    def _listing(self, folder: str) -> _Listing:
+        if folder not in self._listed:
+            self._listed[folder] = _list(folder)
+        return self._listed[folder]
 
     def _not_found(self, file: Tracked) -> None:
         del self._missing[file]
@@ -209,8 +220,8 @@ class Moves:
     def _take_missed(self, name: str, successor: FileId) -> None:
         """Take up the files of a stream between the last known one and its `successor`, oldest first."""
         stats: dict[str, _Fresh] = {}
-        for path in _numbers_in(os.path.dirname(name)).values():
-            if path in self._roster.by_path or not suffixed(name, path) or sniff.refuse_name(path):
+        for path in self._listing(os.path.dirname(name)).rotated.get(name, ()):
+            if path in self._roster.by_path or sniff.refuse_name(path):
                 continue
             found = _plain(path)
             if found is not None:
@@ -283,7 +294,7 @@ class Moves:
 
     def _copy_of(self, file: Tracked, path: str) -> tuple[str, FileStat] | None:
         """Find the copy that was made of a file before it was cut short; nobody else may have begun to read it."""
-        for other in _numbers_in(os.path.dirname(path)).values():
+        for other in _list(os.path.dirname(path)).numbers.values():
             if other == path or not related(file.name, other):
                 continue
             found = _plain(other)
@@ -330,10 +341,16 @@ def _why_unseen(path: str) -> str:
     return ""
 
 
-def _numbers_in(folder: str) -> dict[int, str]:
-    """Return the paths in a folder by inode number."""
+def _list(folder: str) -> _Listing:
+    """List a folder; an unreadable one is empty."""
     try:
         with os.scandir(folder) as entries:
-            return {entry.inode(): entry.path for entry in entries}
+            numbers = {entry.inode(): entry.path for entry in entries}
     except OSError:
-        return {}
+        numbers = {}
+    rotated: dict[str, list[str]] = {}
+    for path in numbers.values():
+        for name in live_names(path):
+            if suffixed(name, path):
+                rotated.setdefault(name, []).append(path)
+    return _Listing(numbers, rotated)
