@@ -5,23 +5,24 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from deltalake.exceptions import DeltaError
 
 from store.faulty import Crash, FaultyFiles
 from store.rows import DAY_NS, START_NS, batch, lines, unnamed
-from tailrace.errors import TailraceError, TransientError
+from tailrace.errors import TableError, TransientError
 from tailrace.files import Files
 from tailrace.store import log
 from tailrace.store.compact import compact
+from tailrace.store.failures import first_line, meaning
 from tailrace.store.table import LogTable
 from tailrace.store.vacuum import vacuum
 from tailrace.store.verify import verify
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tailrace.batch import Batch
 
 OLD = [batch(["old 1", "old 2"], "a", 0)]
@@ -237,7 +238,7 @@ def test_failures_say_what_where_and_what_to_do(tmp_path: Path) -> None:
             TailraceError,
             r"logs: committing is not permitted: .*Read-only.*give this user write permission",
         ),
-        errno.EACCES: (TailraceError, r"logs: committing is not permitted: .*Permission denied.*write permission"),
+        errno.EACCES: (TableError, r"logs: committing is not permitted: .*Permission denied.*write permission"),
     }
     for number, (family, text) in cases.items():
         for what in ("write segment", "commit"):
@@ -256,3 +257,15 @@ class _FailingRun(Files):
         if what == self.what:
             raise OSError(self.number, os.strerror(self.number))
         return action()
+
+
+def test_a_failure_of_the_library_names_its_cause() -> None:
+    error = DeltaError(
+        "Generic LocalFileSystem error\n  \x1b[31m↳\x1b[0m Unable to copy\n \x1b[31m↳\x1b[0m No space left (os error 28)\n"
+    )
+    assert first_line(error) == "Generic LocalFileSystem error: Unable to copy: No space left (os error 28)"
+    assert first_line(DeltaError("Kernel error: x\n   0: <unknown>\n")) == "Kernel error: x"
+    denied = DeltaError("Generic error\n ↳ Permission denied (os error 13)")
+    assert isinstance(meaning(denied, Path("/data"), "committing"), TableError)
+    full = DeltaError("Generic error\n ↳ No space left on device (os error 28)")
+    assert isinstance(meaning(full, Path("/data"), "committing"), TransientError)

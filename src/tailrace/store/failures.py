@@ -7,6 +7,7 @@ system's text for others, so both are looked at.
 from __future__ import annotations
 
 import errno
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_CAUSE: Final = "\u21b3"  # the arrow before each cause in the library's texts
+_COLOUR: Final = re.compile(r"\x1b\[\d+m")
 _DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 _DENIED_TEXT: Final = ("Permission denied", "Operation not permitted", "Read-only file system")
 _MISPLACED: Final = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
@@ -56,5 +59,6 @@ def meaning(error: Exception, root: Path, doing: str) -> TailraceError:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error's text without the library's stack of frames."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """Return an error's text with its causes, without colours and the library's stack of frames."""
+    lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines()] or [type(error).__name__]
+    return ": ".join([lines[0], *(line.removeprefix(_CAUSE).strip() for line in lines[1:] if line.startswith(_CAUSE))])
