@@ -130,10 +130,7 @@ class Chain:
         outer = {name: f"{_OUTER}{name}" for name in frame.columns if is_field(name)}
         pieces = self._by_format(frame.rename(outer), origins, prefix=_CONTENT)
         back = {hidden: name for name, hidden in outer.items()}
-        return [
-            piece.rename({name: f"{name}_extracted" for name in outer if name in piece.columns}).rename(back)
-            for piece in pieces
-        ]
+        return [piece.rename(_extracted(piece, list(outer))).rename(back) for piece in pieces]
 
     def _parser(self, name: str) -> Parser:
         parser = self._parsers.get(name)
@@ -185,6 +182,18 @@ class Chain:
             memory.format = detect.choose(counts)
         memory.seen += counts["lines"]
         return memory.format
+
+
+def _extracted(piece: pl.DataFrame, outer: Sequence[str]) -> dict[str, str]:
+    """Return new names for the fields of a content that are named like the container's: `stream_extracted`."""
+    names: dict[str, str] = {}
+    for name in outer:
+        if name in piece.columns:
+            new = f"{name}_extracted"
+            while new in piece.columns or new in outer:
+                new += "_"
+            names[name] = new
+    return names
 
 
 def _together(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:

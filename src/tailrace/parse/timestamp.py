@@ -62,7 +62,6 @@ SHAPES: Final = (
 _BY_NAME: Final = {shape.name: shape for shape in SHAPES}
 ISO: Final = _BY_NAME["iso"]
 CLF: Final = _BY_NAME["clf"]
-SYSLOG: Final = _BY_NAME["syslog"]
 
 _EPOCH: Final = r"^\[?(\d{9,10}(?:\.\d{1,9})?|\d{13}|\d{16}|\d{19})(?:[\]\s,;:|]|$)"
 LEADING: Final = (
