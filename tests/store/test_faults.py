@@ -235,7 +235,7 @@ def test_failures_say_what_where_and_what_to_do(tmp_path: Path) -> None:
     cases = {
         errno.ENOSPC: (TransientError, r"logs: committing failed: .*No space left"),
         errno.EROFS: (
-            TailraceError,
+            TableError,
             r"logs: committing is not permitted: .*Read-only.*give this user write permission",
         ),
         errno.EACCES: (TableError, r"logs: committing is not permitted: .*Permission denied.*write permission"),
