@@ -8,7 +8,8 @@ from query.test_cases import S, frame
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import QueryError, QueryTimeout, TransientError
 from tailrace.limits import SERIES_LIMIT
-from tailrace.query.run import Request, run
+from tailrace.query import lines
+from tailrace.query.run import Request, pages, run
 
 ROWS = [{"t": n, "line": f"line {n}", "status": 200 + n, "user": f"u{n}"} for n in range(10)]
 
@@ -112,3 +113,23 @@ def test_a_walk_goes_on_when_stages_drop_most_lines(tmp_path):
             key=lambda n: -(int(n) % 97),
         )[:4]
     )
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("limit", [0, 700])
+def test_pages_under_each_other_are_the_answer(tmp_path, monkeypatch, direction, limit):
+    monkeypatch.setattr(lines, "LARGEST_STRETCH", 100)  # a bound, not behaviour: 250,000 lines would be slow
+    table = ReferenceTable(tmp_path, splits=4)
+    rows = [{"t": n % 53, "line": f'{{"n": {n}}}', "_offset": n} for n in range(1000)]
+    stored = [{"t": n % 59, "line": f"stored {n}", "_format": "json:msg", "_offset": n} for n in range(1000)]
+    table.add(frame(rows + stored))  # two ways of reading: parsed by the query, and at ingest
+    request = Request('{app="a"} | json', 0, 50 * S, limit=limit, direction=direction)
+    found = list(pages(request, table, PolarsEngine()))
+    assert len(found) > 3
+    whole = pl.concat([page.frame.select("_time_ns", "_line", "_offset") for page in found])
+    assert whole.equals(run(request, table, PolarsEngine()).frame.select("_time_ns", "_line", "_offset"))
+
+
+def test_pages_are_of_lines(table):
+    with pytest.raises(QueryError, match="only a log query"):
+        list(pages(Request("vector(1)", 0, 1), table, PolarsEngine()))

@@ -58,8 +58,14 @@ def lines(query: LogQuery, window: Window, snapshot: Snapshot, reading: Reading)
 def answer(found: Plan, window: Window, reading: Reading) -> Lines:
     """Read the lines of a plan."""
     reading.planned(found)
-    whole = Span(window.start_ns, window.end_ns)
-    frames = list(_all(found, whole, reading)) if not window.limit else _limited(found, window, reading)
+    frames: list[pl.DataFrame] = []
+    if not window.limit:
+        frames.extend(_all(found, Span(window.start_ns, window.end_ns), reading))
+    else:
+        for frame in walk(found, window, reading):
+            frames.append(frame)
+            if sum(one.height for one in frames) >= window.limit:
+                break
     return Lines(in_order(stacked(frames), window), reading.stats)
 
 
@@ -99,29 +105,41 @@ def read(branch: Branch, segments: Segments, span: Span, reading: Reading) -> It
                 yield rows.frame
 
 
-def _limited(found: Plan, window: Window, reading: Reading) -> list[pl.DataFrame]:
-    frames: list[pl.DataFrame] = []
-    for branch in found.branches:
-        frames.extend(_walk(branch, window, reading))
-    return frames
+def walk(found: Plan, window: Window, reading: Reading) -> Iterator[pl.DataFrame]:
+    """Return the lines stretch after stretch, from the near end of the window on; unordered within a stretch.
 
-
-def _walk(branch: Branch, window: Window, reading: Reading) -> Iterator[pl.DataFrame]:
-    """Read stretch after stretch until the limit is full or nothing is left."""
-    left, rest = window.limit, Span(window.start_ns, window.end_ns)
-    size = min(window.limit * (FIRST_GUESS if branch.stages else 1), LARGEST_STRETCH)
-    while left > 0:
-        found = _stretch(branch, rest, size, window.direction, reading)
-        if found.times.is_empty():
+    Memory holds one stretch, and a consumer that has enough simply stops.
+    """
+    backward = window.direction == "backward"
+    guess = window.limit * (FIRST_GUESS if any(branch.stages for branch in found.branches) else 1)
+    size = min(guess or LARGEST_STRETCH, LARGEST_STRETCH)
+    rest = Span(window.start_ns, window.end_ns)
+    while True:
+        stretches = [(branch, _stretch(branch, rest, size, window.direction, reading)) for branch in found.branches]
+        stretches = [(branch, stretch) for branch, stretch in stretches if len(stretch.times)]
+        if not stretches:
             return
-        first, last = sorted((int(found.times[0]), int(found.times[-1])))
-        for frame in read(branch, branch.segments.only(found.paths), Span(first, last + 1), reading):
-            left -= frame.height
-            yield frame
-        if len(found.times) < size:
+        near, far = _reach([stretch.times for _, stretch in stretches], size, backward=backward)
+        span = Span(far, near + 1) if backward else Span(near, far + 1)
+        yield stacked(
+            [
+                frame
+                for branch, stretch in stretches
+                for frame in read(branch, branch.segments.only(stretch.paths), span, reading)
+            ]
+        )
+        if all(len(stretch.times) < size for _, stretch in stretches):
             return
-        rest = Span(rest.start_ns, first) if window.direction == "backward" else Span(last + 1, rest.end_ns)
+        rest = Span(rest.start_ns, far) if backward else Span(far + 1, rest.end_ns)
         size = min(size * 8, LARGEST_STRETCH)
+
+
+def _reach(times: Sequence[pl.Series], size: int, *, backward: bool) -> tuple[int, int]:
+    """Return the times between which every branch's lines are known: a full stretch may have more behind its end."""
+    nearest, farthest = (max, min) if backward else (min, max)
+    near = nearest(int(found[0]) for found in times)
+    full = [int(found[-1]) for found in times if len(found) == size]
+    return near, nearest(full) if full else farthest(int(found[-1]) for found in times)
 
 
 @dataclass(frozen=True, slots=True)

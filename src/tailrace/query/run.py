@@ -8,20 +8,23 @@ In: a `Request`, a table and an engine. Out: `Lines` for a log query, `Series` f
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tailrace.errors import QueryError, TransientError
 from tailrace.limits import ENTRIES_DEFAULT, QUERY_TIMEOUT_S
 from tailrace.query.grid import Grid, aligned, instant
-from tailrace.query.lines import Window, lines
+from tailrace.query.lines import EVERYTHING, Window, in_order, lines, walk
 from tailrace.query.parser import parse
+from tailrace.query.plan import plan
 from tailrace.query.reads import Reading
 from tailrace.query.result import Lines, Series, Stats
 from tailrace.query.series import series
 from tailrace.query.syntax import LogQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tailrace.contracts import Engine, Table
 
 ATTEMPTS = 3
@@ -64,6 +67,31 @@ def run(request: Request, table: Table, engine: Engine) -> Lines | Series:
         reading.finish(time.perf_counter() - began)
         return answer
     raise TransientError("segments of the table vanish faster than they can be read; try again")
+
+
+def pages(request: Request, table: Table, engine: Engine) -> Iterator[Lines]:
+    """Answer a log query piece by piece, in answer order, in bounded memory however many lines there are.
+
+    The label columns of a piece are those that its lines have. `limit` holds over all pieces.
+    """
+    query = parse(request.query)
+    if not isinstance(query, LogQuery):
+        raise QueryError("only a log query has pages", hint='ask for lines, as in {host=~".+"}')
+    window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
+    reading = Reading(engine, Stats(), request.timeout_s)
+    found = plan(query, EVERYTHING, (request.start_ns, request.end_ns), table.snapshot(), engine)
+    reading.planned(found)
+    left = request.limit
+    try:
+        for frame in walk(found, window, reading):
+            page = in_order(frame, replace(window, limit=left if request.limit else 0))
+            if page.height:
+                yield Lines(page, reading.stats)
+            left -= page.height
+            if request.limit and left <= 0:
+                return
+    except FileNotFoundError as error:
+        raise TransientError("a segment of the table vanished while it was read; ask again") from error
 
 
 def grid_of(request: Request) -> Grid:
