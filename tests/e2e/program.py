@@ -115,8 +115,9 @@ class Up:
         self.process = None
 
     def terminate(self) -> tuple[int, float]:
-        """Ask it to stop; return its exit code and the seconds that it took."""
+        """Ask it to stop; return its exit code and the seconds that it took. Its last account is closed."""
         assert self.process is not None
+        self.account()
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(STOP_S)

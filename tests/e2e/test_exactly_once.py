@@ -86,7 +86,6 @@ def _end(up: Up, how: str, chance: random.Random) -> None:
     if how == "kill":
         up.kill()
         return
-    up.account()
     code, seconds = up.terminate()
     assert code == 0, f"SIGTERM ended it with {code}:\n{up.said()[-4000:]}"
     assert seconds < 10, f"SIGTERM took {seconds:.1f} s"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from tailrace.agent import collect
+from tailrace.config.model import Config
 from tailrace.telemetry import OUTCOMES, Account, Accounts
 
 if TYPE_CHECKING:
@@ -96,3 +100,40 @@ def test_a_scrape_between_any_two_steps_of_other_threads_is_closed() -> None:
         assert account.lines["read"] == 18_000
         assert account.lines["pending"] == 0
         assert account.bytes["read"] == 3 * 7 * 1_999_000
+
+
+LINES = (
+    b'{"level":"info","message":"hello","n":1}',
+    b'{"level":"info","message":"hello","n":"one","deep":{"a":[1,{"b":null}]}}',
+    b'{"broken": ',
+    b'ts=2026-01-01T00:00:00Z level=warn msg="a b"',
+    b"2026-01-01T00:00:00.5Z stdout F a whole line",
+    b"2026-01-01T00:00:01.5Z stdout P a part, ",
+    b"<13>1 2026-01-01T00:00:00Z host app 1 - - hello",
+    b'192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5',
+    b"2026-01-01 00:00:00,123 ERROR it failed",
+    b"plain words",
+    b"",
+    b"\r",
+    b"  indented\r",
+    "ümläut ✓".encode(),
+    b"not \xff\xfe UTF-8",
+    b"x" * 70_000,
+)
+
+contents = st.tuples(st.lists(st.sampled_from(LINES), max_size=60), st.booleans())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(contents, min_size=1, max_size=3))
+def test_an_import_accounts_for_every_line_and_byte_of_its_files(files: list[tuple[list[bytes], bool]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lines = size = 0
+        for number, (drawn, last_is_open) in enumerate(files):
+            data = b"".join(line + b"\n" for line in drawn)
+            if last_is_open and data and drawn[-1]:
+                data = data[:-1]  # the file is finished: its last line counts without its newline
+            (Path(folder) / f"{number}.log").write_bytes(data)
+            lines, size = lines + len(drawn), size + len(data)
+        summary = collect(Config(data=Path(folder) / "data"), [f"{folder}/*.log"])
+        assert (summary.lines, summary.bytes) == (lines, size)
