@@ -7,7 +7,9 @@ from tailrace.errors import QueryError
 from tailrace.web.explorer.state import Cursor, State, read_state
 
 texts = st.text(max_size=20).map(str.strip)
-cursors = st.builds(Cursor, st.sampled_from(["before", "after"]), st.integers(-(2**62), 2**62), st.integers(0, 10**6))
+cursors = st.builds(
+    Cursor, st.sampled_from(["before", "after"]), st.integers(-(2**62), 2**62), st.integers(0, 10**6 - 1)
+)
 states = st.builds(
     State,
     q=texts,

@@ -205,6 +205,20 @@ def test_the_theme_is_in_the_address(house: House) -> None:
     assert '<html lang="en">' in house.client.get("/").text
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/?from=-9223372036.5&to=9223372036",
+        "/?from=0&to=1",
+        "/?cur=after-0-5",
+        "/?cur=before-9223372036854775807-999999",
+    ],
+)
+def test_the_ends_of_time_are_no_failure(house: House, address: str) -> None:
+    house.store((-S, "x"))
+    assert house.client.get(address).status_code == 200
+
+
 def test_times_are_exact(house: House) -> None:
     house.store((-1, "x"))
     page = house.client.get("/").text

@@ -28,8 +28,9 @@ Direction = Literal["backward", "forward"]
 NEAREST_TIMEOUT_S: Final = 3.0
 FACET_VALUES: Final = 10
 _FACETS_FIRST: Final = ("service_name", "host")
-FIRST_NS: Final = -(2**62)
+FIRST_NS: Final = -(2**61)
 LAST_NS: Final = 2**62
+"""The years 1896 and 2116: what the page looks at is kept between them, so that sums of times fit in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)

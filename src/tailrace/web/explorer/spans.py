@@ -48,7 +48,8 @@ class Span:
 def choose(services: Services, state: State, now_ns: int) -> Span:
     """Return the range that the state names; without one, the last hour, widened to where the newest lines are."""
     start, end = state.start or DEFAULT_FROM, state.end or DEFAULT_TO
-    span = Span(moment_ns(start, now_ns, "from"), moment_ns(end, now_ns, "to"), start, end)
+    start_ns, end_ns = moment_ns(start, now_ns, "from"), moment_ns(end, now_ns, "to")
+    span = Span(max(start_ns, found.FIRST_NS), min(end_ns, found.LAST_NS), start, end)
     if span.end_ns <= span.start_ns:
         raise QueryError("the range ends before it starts", hint="swap from and to")
     newest_ns = found.newest_ns(services)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PAGE_LINES: Final = 100
 PAGE_LINES_MOST: Final = 1_000
-_CURSOR: Final = re.compile(r"(before|after)-(-?\d{1,19})-(\d{1,9})", re.ASCII)
+_CURSOR: Final = re.compile(r"(before|after)-(-?\d{1,19})-(\d{1,6})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
