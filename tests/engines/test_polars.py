@@ -1,57 +1,15 @@
-import narwhals as nw
 import polars as pl
-import pytest
 
 from query.reference_table import ReferenceTable
 from query.test_cases import frame
-from tailrace.engines.polars import PolarsEngine
-
-COLUMNS = {"_time_ns": pl.Int64(), "status": pl.Int64(), "user": pl.String()}
+from tailrace.engines.polars import BATCH_ROWS, PolarsEngine
 
 
-@pytest.fixture
-def segments(tmp_path):
+def test_batches_are_of_bounded_size(tmp_path):
     table = ReferenceTable(tmp_path)
-    table.add(frame([{"t": 1, "status": 200}, {"t": 2, "status": 500}]))
-    table.add(frame([{"t": 3, "user": "ann"}]))
-    return table.snapshot().segments(0, 2**62)
-
-
-def test_exactly_the_columns_asked_for_null_where_a_file_lacks_one(segments):
-    found = PolarsEngine().collect(PolarsEngine().scan(segments, COLUMNS)).sort("_time_ns")
-    assert found.schema == pl.Schema(COLUMNS)
-    assert found.rows() == [(10**9, 200, None), (2 * 10**9, 500, None), (3 * 10**9, None, "ann")]
-
-
-def test_a_column_that_no_file_has_keeps_the_rows(segments):
-    found = PolarsEngine().collect(PolarsEngine().scan(segments, {"none": pl.Float64()}))
-    assert found["none"].to_list() == [None, None, None]
-
-
-def test_a_condition_on_a_column_that_some_files_lack(segments):
-    scan = PolarsEngine().scan(segments, COLUMNS)
-    assert PolarsEngine().collect(scan.filter(nw.col("status").is_null()).select(n=nw.len()))["n"].item() == 1
-    assert PolarsEngine().collect(scan.filter(nw.col("status") >= 500).select(n=nw.len()))["n"].item() == 1
-
-
-def test_no_segments_are_an_empty_frame_with_the_columns(segments):
-    found = PolarsEngine().collect(PolarsEngine().scan(segments.only([]), COLUMNS))
-    assert found.schema == pl.Schema(COLUMNS)
-    assert found.is_empty()
-
-
-def test_batches_hold_all_rows_and_none_is_empty(segments):
-    scan = PolarsEngine().scan(segments, COLUMNS)
-    found = list(PolarsEngine().batches(scan))
-    assert sorted(pl.concat(found)["_time_ns"]) == [10**9, 2 * 10**9, 3 * 10**9]
-    assert list(PolarsEngine().batches(scan.filter(nw.col("status") > 900))) == []
-
-
-def test_a_vanished_segment_is_a_missing_file(segments, tmp_path):
-    scan = PolarsEngine().scan(segments, COLUMNS)
-    for path in tmp_path.glob("*.parquet"):
-        path.unlink()
-    with pytest.raises(FileNotFoundError):
-        PolarsEngine().collect(scan)
-    with pytest.raises(FileNotFoundError):
-        list(PolarsEngine().batches(scan))
+    rows = frame([{"t": 1}])
+    table.add(pl.concat([rows] * (2 * BATCH_ROWS + 1)))
+    scan = PolarsEngine().scan(table.snapshot().segments(0, 2**62), {"_time_ns": pl.Int64()})
+    sizes = [batch.height for batch in PolarsEngine().batches(scan)]
+    assert sum(sizes) == 2 * BATCH_ROWS + 1
+    assert max(sizes) <= BATCH_ROWS

@@ -1,0 +1,64 @@
+"""What every engine must do, as `contracts.Engine` says."""
+
+import narwhals as nw
+import polars as pl
+import pytest
+
+from query.reference_table import ReferenceTable
+from query.test_cases import frame
+from tailrace.registry import find, names
+
+COLUMNS = {"_time_ns": pl.Int64(), "status": pl.Int64(), "user": pl.String()}
+
+
+@pytest.fixture(params=names("engine"))
+def engine(request):
+    return find("engine", request.param)()
+
+
+@pytest.fixture
+def segments(tmp_path):
+    table = ReferenceTable(tmp_path)
+    table.add(frame([{"t": 1, "status": 200}, {"t": 2, "status": 500}]))
+    table.add(frame([{"t": 3, "user": "ann"}]))
+    return table.snapshot().segments(0, 2**62)
+
+
+def test_exactly_the_columns_asked_for_null_where_a_file_lacks_one(engine, segments):
+    found = engine.collect(engine.scan(segments, COLUMNS)).sort("_time_ns")
+    assert found.schema == pl.Schema(COLUMNS)
+    assert found.rows() == [(10**9, 200, None), (2 * 10**9, 500, None), (3 * 10**9, None, "ann")]
+
+
+def test_a_column_that_no_file_has_keeps_the_rows(engine, segments):
+    found = engine.collect(engine.scan(segments, {"none": pl.Float64()}))
+    assert found["none"].to_list() == [None, None, None]
+
+
+def test_a_condition_on_a_column_that_some_files_lack(engine, segments):
+    scan = engine.scan(segments, COLUMNS)
+    assert engine.collect(scan.filter(nw.col("status").is_null()).select(n=nw.len()))["n"].item() == 1
+    assert engine.collect(scan.filter(nw.col("status") >= 500).select(n=nw.len()))["n"].item() == 1
+
+
+def test_no_segments_are_an_empty_frame_with_the_columns(engine, segments):
+    found = engine.collect(engine.scan(segments.only([]), COLUMNS))
+    assert found.schema == pl.Schema(COLUMNS)
+    assert found.is_empty()
+
+
+def test_batches_hold_all_rows_and_none_is_empty(engine, segments):
+    scan = engine.scan(segments, COLUMNS)
+    found = list(engine.batches(scan))
+    assert sorted(pl.concat(found)["_time_ns"]) == [10**9, 2 * 10**9, 3 * 10**9]
+    assert list(engine.batches(scan.filter(nw.col("status") > 900))) == []
+
+
+def test_a_vanished_segment_is_a_missing_file(engine, segments, tmp_path):
+    scan = engine.scan(segments, COLUMNS)
+    for path in tmp_path.glob("*.parquet"):
+        path.unlink()
+    with pytest.raises(FileNotFoundError):
+        engine.collect(scan)
+    with pytest.raises(FileNotFoundError):
+        list(engine.batches(scan))
