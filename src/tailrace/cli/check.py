@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Check a configuration or a query w
 
 @app.command("config")
 def check_config(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML file to check.")],
+    file: Annotated[Path, typer.Argument(readable=False, metavar="FILE", help="YAML file to check.")],
     json: options.Json = False,
 ) -> None:
     """Find all mistakes of a configuration; warn about what is not there.

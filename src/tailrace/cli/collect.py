@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def collect(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files, folders or globs to import.")],
+    paths: Annotated[
+        list[Path], typer.Argument(readable=False, metavar="PATH…", help="Files, folders or globs to import.")
+    ],
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on following the files until Ctrl-C.")] = False,
     now: Annotated[bool, typer.Option("--now", "-n", help="Give every line the time of the import.")] = False,
     group: Annotated[

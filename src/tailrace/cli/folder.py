@@ -20,11 +20,11 @@ TailOutput = Literal["text", "jsonl", "raw"]
 
 def open_table(data: Path | None, settings: StoreSettings | None = None) -> LogTable:
     """Open the table of a data folder; None is the folder that `data_folder` decides on."""
-    from tailrace.config.folders import TABLE_LOG, data_folder
+    from tailrace.config.folders import data_folder, holds_table
     from tailrace.store.table import LogTable
 
     folder = data_folder() if data is None else data.expanduser()
-    if not (folder / TABLE_LOG).is_dir():
+    if not holds_table(folder):
         hint = "name the folder with --data, or fill it with 'tailrace up' or 'tailrace collect'"
         raise TableError(f"there is no table in {folder} ({hint})")
     return LogTable.open(folder, settings=settings)

@@ -14,6 +14,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
+        readable=False,  # what opens it says more than the parser of flags
         help="Data folder (default: $TAILRACE_DATA, ./data if it holds a table, else the system's place)",
         show_default=False,
     ),
@@ -21,7 +22,12 @@ Data = Annotated[
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", metavar="FILE", envvar="TAILRACE_CONFIG", help="YAML file; see 'tailrace config show'."
+        "--config",
+        "-c",
+        readable=False,
+        metavar="FILE",
+        envvar="TAILRACE_CONFIG",
+        help="YAML file; see 'tailrace config show'.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

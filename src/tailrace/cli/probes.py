@@ -145,15 +145,15 @@ def file_system(place: Path, mounts: str) -> str:
 
 def table(data: Path) -> Iterator[Finding]:
     """Look whether the table opens, and what it holds."""
-    from tailrace.config.folders import TABLE_LOG
+    from tailrace.config.folders import TABLE_LOG, holds_table
     from tailrace.errors import TailraceError
     from tailrace.store import log
     from tailrace.store.table import LogTable
 
-    if not (data / TABLE_LOG).is_dir():
-        yield Finding("table", "ok", "none yet; the first line makes it")
-        return
     try:
+        if not holds_table(data):
+            yield Finding("table", "ok", "none yet; the first line makes it")
+            return
         snapshot = LogTable.open(data).snapshot()
     except TailraceError as error:
         yield Finding("table", "fail", str(error), "tailrace table verify says more")

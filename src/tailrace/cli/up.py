@@ -12,6 +12,7 @@ def up(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
+            readable=False,
             metavar="PATH…",
             help="Files, folders or globs to follow. (default: this machine's usual logs)",
             show_default=False,

@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailrace.errors import TableError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,13 +27,21 @@ def data_folder(
     if named := environ.get("TAILRACE_DATA"):
         return Path(named).expanduser()
     local = Path("data")
-    if ((here or Path()) / local / TABLE_LOG).is_dir():
+    if os.path.isdir((here or Path()) / local / TABLE_LOG):  # noqa: PTH112  false, not an error, where it is not ours
         return local
     if os.geteuid() == 0 if root is None else root:
         return Path("/var/lib/tailrace")
     base = environ.get("XDG_DATA_HOME", "")
     home = Path(base) if base.startswith("/") else Path(environ.get("HOME", "~")).expanduser() / ".local" / "share"
     return home / "tailrace"
+
+
+def holds_table(data: Path) -> bool:
+    """Tell whether a data folder holds a table; one that this user may not look into is a `TableError`."""
+    try:
+        return (data / TABLE_LOG).is_dir()
+    except PermissionError as error:
+        raise TableError(f"{error.filename} cannot be read (give this user the right to read {data})") from None
 
 
 def machine_name() -> str:
