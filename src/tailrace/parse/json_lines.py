@@ -55,7 +55,9 @@ class JsonLines:
         good, bad = braces.arg_true(), (~braces).arg_true()
         rest = lines[bad]
         error = pl.when(pl.col("_line").str.contains(r"\S")).then(pl.lit(ERROR))
-        rest = rest.with_columns(error.alias("_error"), *timestamp.no_time(rest))
+        rest = rest.with_columns(
+            error.alias("_error"), pl.lit(None, pl.String).alias("_format"), *timestamp.no_time(rest)
+        )
         if not len(good):
             return rest
         both = pl.concat([self._objects(lines[good], reading), rest], how="diagonal")

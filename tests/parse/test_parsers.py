@@ -1,0 +1,65 @@
+"""What `contracts.Parser` promises, for every parser that the registry knows."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from tailrace import registry
+from tailrace.batch import FIELD_TYPES, is_field
+from tailrace.contracts import Parser, Reading
+
+LINES = [
+    '{"msg":"x","time":"2026-03-05T10:00:00Z","n":1}',
+    "{broken}",
+    "a=1 level=warn",
+    'h - - [05/Mar/2026:11:00:00 +0000] "GET / HTTP/1.1" 200 5',
+    "Mar  5 15:16:01 host sshd[1]: error",
+    "2026-03-05T10:00:00Z stdout F text",
+    '{"log":"text\\n","stream":"stdout","time":"2026-03-05T10:00:00Z"}',
+    "2026-03-05 10:00:00 INFO text",
+    "",
+    "\u2028\0 words",
+]
+
+
+@pytest.fixture(params=list(registry.COMPONENTS["parser"]))
+def parser(request: pytest.FixtureRequest) -> Parser:
+    found: Parser = registry.find("parser", request.param)()
+    assert found.name == request.param
+    return found
+
+
+def frame(lines: list[str]) -> pl.DataFrame:
+    rows = len(lines)
+    return pl.DataFrame(
+        {
+            "_line": pl.Series(lines, dtype=pl.String),
+            "_observed_ns": pl.Series([1_772_704_800 * 10**9] * rows, dtype=pl.Int64),
+            "_stream": pl.Series(["{}"] * rows, dtype=pl.String),
+            "_offset": pl.int_range(rows, eager=True),
+        }
+    )
+
+
+@pytest.mark.parametrize("lines", [LINES, LINES[::-1], ["{broken}"], [""], LINES * 2000], ids=len)
+def test_the_same_rows_in_the_same_order(parser: Parser, lines: list[str]) -> None:
+    before = frame(lines)
+    for _ in range(2):  # what it learned changes nothing
+        after = parser.parse(before, Reading(timezone="UTC"))
+        assert after["_offset"].to_list() == before["_offset"].to_list()
+        assert after["_stream"].equals(before["_stream"])
+        assert after["_time_ns"].dtype == pl.Int64
+        assert after["_format"].dtype == pl.String
+        assert after["_line"].null_count() == 0
+        fields = [name for name in after.columns if is_field(name)]
+        assert {after[name].dtype for name in fields} <= set(FIELD_TYPES.values())
+
+
+def test_a_line_that_does_not_fit_stays_raw_with_an_error(parser: Parser) -> None:
+    after = parser.parse(frame(LINES), Reading(timezone="UTC")).to_dicts()
+    for row, line in zip(after, LINES, strict=True):
+        if row.get("_error") is not None:
+            assert row["_line"] == line
+            assert line.strip()
+            assert row["_format"] is None
