@@ -188,6 +188,8 @@ class Moves:
 
     def _arrive(self, path: str, fresh: _Fresh) -> None:
         """Take up a new file: as the next one of a stream, or as one that was rotated away before it was seen."""
+        if fresh.number in self._roster.by_id:
+            return  # another name of a file that was taken up just now
         name = self._rotated_from(path, fresh.number) or (path if fresh.matches else None)
         why = sniff.refuse_name(path)
         if name is None or why:

@@ -43,6 +43,7 @@ class Tracked:
     unlinked_ns: int | None = None  # when its last name was removed, if that was seen
     gone_ns: int = 0  # when it was found nowhere
     grown_s: float = 0.0  # when it was last seen growing or changing its name
+    no_copy: bool = False  # it was compared with the file that it seemed to be a copy of
     original: Tracked | None = None  # the file that it seems to be a copy of; not read until that is clear
 
     @property

@@ -160,7 +160,7 @@ class Turns:
 
         A log that is copied and then cut short is seen twice: if the copy were read, its lines would be stored twice.
         """
-        if file.away or file.offset:
+        if file.away or file.offset or file.no_copy:
             return False
         for path in live_names(file.path):
             live = self._roster.by_path.get(path)
@@ -179,7 +179,7 @@ class Turns:
             del self._held[file]  # it was found to be the rest of its original
         elif live.key not in self._roster.files or not content.same_content(file.path, live.path, size):
             del self._held[file]
-            file.original = None
+            file.original, file.no_copy = None, True
             self._roster.ready[file] = None
         elif size != file.size:
             file.size = size
