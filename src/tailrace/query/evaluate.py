@@ -88,7 +88,8 @@ def grouped(grouping: Grouping | None) -> Needs:
     """Return the labels that a sum needs of its operand."""
     if grouping is None:
         return Needs()
-    return Needs(every=True) if grouping.without else Needs(names=frozenset(grouping.labels))
+    labels = frozenset(grouping.labels)
+    return Needs(every=True, but=labels) if grouping.without else Needs(names=labels)
 
 
 def _binary(metric: Binary, left: Value, right: Value) -> Value:

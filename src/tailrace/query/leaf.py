@@ -137,7 +137,7 @@ def _by_rows(
             reading.check()
             rows = branch.run(loader.rows(batch))
             _refuse_errors(rows, needs)
-            names = [name for name in rows.names() if needs.every or name in needs.names]
+            names = [name for name in rows.names() if needs.shows(name)]
             labels = [rows.label(name).alias(LABEL + name) for name in names]
             keyed = rows.frame.select(
                 *labels, *cells.keys(time), *(["_line"] if sized else []), _one=pl.lit(1, pl.Int64)
@@ -151,7 +151,7 @@ def _labelled(branch: Branch, needs: Needs, totals: pl.DataFrame) -> pl.DataFram
     """Turn columns of the table into labels."""
     kept = [column for column in (*CELL, *TOTALS) if column in totals.columns]
     rows = branch.loader(kept).rows(totals)
-    names = [name for name in rows.names() if needs.every or name in needs.names]
+    names = [name for name in rows.names() if needs.shows(name)]
     return rows.frame.select(*(rows.label(name).alias(LABEL + name) for name in names), *kept)
 
 

@@ -73,7 +73,8 @@ class Loader:
     def __post_init__(self) -> None:
         """Work out once which fields are read."""
         if self.needs.every:
-            self._names.extend(self.fields.columns)
+            unread = {name for name in self.needs.but if STREAM + name not in self.streams.columns}  # a clash names it
+            self._names.extend(name for name in self.fields.columns if name not in unread)
         for name in sorted(self.needs.names):
             base = name.removesuffix(_EXTRACTED)
             wanted = (name, base) if base != name and STREAM + base in self.streams.columns else (name,)

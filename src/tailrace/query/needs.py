@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Labels and the line. `every` asks for all labels; `names` are asked for by name even then."""
+    """Labels and the line. `every` asks for all labels except `but`; `names` are asked for by name in any case."""
 
     every: bool = False
     names: frozenset[str] = frozenset()
     line: bool = False
+    but: frozenset[str] = frozenset()
 
     @property
     def labels(self) -> bool:
@@ -26,6 +27,10 @@ class Needs:
         """Tell whether a label found on a line, or the name that it gets in a clash, is read."""
         return self.every or name in self.names or name + "_extracted" in self.names
 
+    def shows(self, name: str) -> bool:
+        """Tell whether a label is part of the answer."""
+        return name in self.names or (self.every and name not in self.but)
+
     def plus(self, names: frozenset[str] = frozenset(), *, line: bool = False) -> Needs:
         """Return what is needed if these are read too."""
-        return Needs(self.every, self.names | names, self.line or line)
+        return Needs(self.every, self.names | names, self.line or line, self.but)
