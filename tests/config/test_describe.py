@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tailrace.config.describe import markdown, schema
+from tailrace.config.load import parse
 from tailrace.config.model import Config
 from tailrace.config.problems import models_in
 from tailrace.settings import Settings
@@ -43,3 +44,10 @@ def test_the_page_names_every_key() -> None:
 def test_a_row_has_type_bounds_and_default() -> None:
     assert "| `zstd_level` | whole number ≥ 1, ≤ 19 | `3` |" in markdown()
     assert "| `raw` | `auto` or `keep` | `auto` |" in markdown()
+
+
+def test_the_example_of_the_page_is_a_configuration() -> None:
+    example = markdown().split("```yaml\n")[1].split("```")[0]
+    config = parse(example)
+    assert config.sources[0].paths == ("/var/log/**", "/srv/app/logs")
+    assert config.store.retention.days == 14
