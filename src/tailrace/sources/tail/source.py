@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tailrace.sources.tail.settings import TailSettings
 
 GATHER_S: Final = 0.1
-"""After news the source waits so long before it reads: many small writes become one turn."""
+"""After news the source waits so long before it reads, unless there was much to read just now."""
 
 FORGET_S: Final = 86_400.0
 """The state of a file that is gone is kept for this long: folders come back after a remount."""
@@ -62,6 +62,7 @@ class TailSource:
         self._moves = Moves(self._roster, settings, clock, self._discovery.takes)
         self._turns = Turns(self._roster, self._moves, self._reader, clock, follow=settings.follow)
         self._watch = Watch(clock, events=events and settings.follow)
+        self._turn_bytes = 0  # of the last turn
         self._started = False
         self._start_marked = False
 
@@ -100,18 +101,22 @@ class TailSource:
 
     def read(self, budget_bytes: int, timeout_s: float) -> Sequence[Block]:
         """Return the next blocks, in order per file; waits for news up to `timeout_s`."""
-        budget = min(budget_bytes, limits.READ_TURN_BYTES)
         self._look()
-        blocks = self._turns.take(budget)
-        if blocks or timeout_s <= 0 or self.done or self._roster.ready:
-            return blocks
-        due_s = self._turns.next_due_s() - self._clock.monotonic_s()
-        self._watch.wait(max(0.0, min(timeout_s, due_s)))
-        self._look()  # at once: a file that is about to vanish must be open before
-        if self._roster.ready:
+        if timeout_s > 0 and self._follow:
+            self._wait(timeout_s)
+        blocks = self._turns.take(min(budget_bytes, limits.READ_TURN_BYTES))
+        self._turn_bytes = sum(len(block.data) for block in blocks)
+        return blocks
+
+    def _wait(self, timeout_s: float) -> None:
+        """Wait for news, then for more of them: many small writes become one turn."""
+        if not self._roster.ready:
+            due_s = self._turns.next_due_s() - self._clock.monotonic_s()
+            self._watch.wait(max(0.0, min(timeout_s, due_s)))
+            self._look()  # at once: a file that is about to vanish must be open before
+        if self._roster.ready and self._turn_bytes < limits.READ_BLOCK_BYTES:
             self._watch.pause(min(GATHER_S, timeout_s))
             self._look()
-        return self._turns.take(budget)
 
     @property
     def done(self) -> bool:
