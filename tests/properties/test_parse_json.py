@@ -129,7 +129,7 @@ def parse(lines: list[str], cuts: list[int]) -> list[dict[str, Any]]:
     return rows
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(records, min_size=1, max_size=12), styles, st.lists(st.integers(0, 12), max_size=3))
 @example([{"a": {"b": 1}, "a_b": 2}, {"a": {}}, {"a": []}, {"a": 1}], {"separators": (",", ":")}, [])
 @example([{"a": 1}, {"a": 1.5}, {"a": 2**53 + 1}], {"separators": (",", ":")}, [1])
