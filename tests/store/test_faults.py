@@ -78,6 +78,22 @@ def test_the_faults_below_reach_every_operation(tmp_path: Path) -> None:
     assert files.done.count("write segment") == 2
 
 
+def test_what_a_commit_names_is_on_the_disk_before_it_and_the_commit_before_it_is_acknowledged(tmp_path: Path) -> None:
+    _old_table(tmp_path)
+    files = FaultyFiles(10_000, Crash())
+    table = _faulty(tmp_path, files)
+    _commit_new(table)
+    at = files.done.index("commit")
+    before, after = files.done[:at], files.done[at + 1 :]
+    newest = log.read(table.root, log.versions(table.root)[-1])
+    assert len(newest.paths) == 2
+    for path in newest.paths:
+        folder, name = path.split("/")
+        assert before.index(f"fsync {name}") < before.index(f"fsync_dir {folder}", before.index(f"fsync {name}"))
+        assert "fsync_dir logs" in before
+    assert after[-2:] == [f"fsync {log.commit_file(table.root, newest.version).name}", f"fsync_dir {log.LOG}"]
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(OPERATIONS))
 def test_a_crash_loses_and_repeats_nothing(at: int, after: bool, tmp_path: Path) -> None:
@@ -193,7 +209,7 @@ def test_a_crash_while_compacting_changes_no_row(after: bool, tmp_path: Path) ->
 
 
 def test_cleaning_up_survives_a_crash_anywhere(tmp_path: Path) -> None:
-    for at in range(0, 400, 13):
+    for at in range(0, 400, 37):
         data = tmp_path / str(at)
         table = _old_table(data)
         for number in range(1, 60):

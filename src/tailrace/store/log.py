@@ -30,6 +30,9 @@ TORN: Final = "_torn"
 ACTIONS_KEY: Final = "tailrace.actions"
 """Key of the commit's information that counts the add, remove and txn actions."""
 
+REPLACE: Final = "tailrace:replace"
+"""Name of the transaction that commits which remove files carry; it is no agent's."""
+
 _COMMIT: Final = re.compile(r"(\d{20})\.json")
 _CHECKPOINT: Final = re.compile(r"(\d{20})\.checkpoint(\..*)?\.parquet")
 
@@ -129,6 +132,7 @@ def transactions(root: Path) -> dict[str, int]:
     for version in versions(root):
         if version > newest:
             numbers |= read(root, version).transactions
+    numbers.pop(REPLACE, None)
     return numbers
 
 
