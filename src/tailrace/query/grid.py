@@ -9,7 +9,7 @@ of step and range.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tailrace.errors import QueryError
 from tailrace.limits import POINTS_LIMIT
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     Column = TypeVar("Column", nw.Expr, pl.Expr)
+
+
+LATEST_NS: Final = 2**63 - 1
+"""The last time that a column of times can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,12 @@ class Cells:
     @property
     def start_ns(self) -> int:
         """The first time that counts."""
-        return self.grid.first_ns - self.range_ns - self.offset_ns + 1
+        return max(self.grid.first_ns - self.range_ns - self.offset_ns + 1, -LATEST_NS)
 
     @property
     def end_ns(self) -> int:
         """The first time that does not count any more."""
-        return self.grid.last_ns - self.offset_ns + 1
+        return min(self.grid.last_ns - self.offset_ns + 1, LATEST_NS)
 
     @property
     def whole(self) -> bool:

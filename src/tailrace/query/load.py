@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -78,7 +79,10 @@ class Loader:
         for name in sorted(self.needs.names):
             base = name.removesuffix(_EXTRACTED)
             wanted = (name, base) if base != name and STREAM + base in self.streams.columns else (name,)
-            self._names.extend(found for found in wanted if found not in self._names and found != LEVEL)
+            self._names.extend(found for found in wanted if found not in self._names and self._stored(found))
+
+    def _stored(self, name: str) -> bool:
+        return name != LEVEL or LEVEL in self.fields.columns
 
     def columns(self) -> dict[str, pl.DataType]:
         """Return the columns of the table that the rows are made from."""
@@ -115,7 +119,8 @@ class Loader:
                 own = labels.get(META + name + _EXTRACTED)
                 labels[META + name + _EXTRACTED] = moved if own is None else pl.coalesce(own, moved)
         if LEVEL in self.needs.names:
-            labels[META + LEVEL] = pl.col("_level")
+            own = labels.get(META + LEVEL)
+            labels[META + LEVEL] = pl.col("_level") if own is None else pl.coalesce(own, "_level")
         frame = frame.with_columns(value.alias(name) for name, value in labels.items())
         if self.needs.every:
             frame = _with_more(frame, self._names)
@@ -140,7 +145,7 @@ class Loader:
     def _value(self, name: str) -> pl.Expr:
         parts = [values.text(pl.col(column), dtype) for column, dtype in self.fields.typed(name).items()]
         if name in self.needs.names and self.fields.maybe_more(name) and not self._always_stream(name):
-            parts.append(pl.col("_more").str.json_path_match(f"$[{json.dumps(name)}]"))
+            parts.append(values.per_distinct(pl.col("_more"), partial(_member, name), pl.String()))
         if self._reads_line(name):
             parts.append(pl.when(pl.col("_format") == f"json:{name}").then(pl.col("_line")))
         return pl.coalesce(parts) if parts else pl.lit(None, pl.String)
@@ -159,20 +164,18 @@ def stream_table(texts: Iterable[str]) -> pl.DataFrame:
 def _with_more(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Add the fields that lie in `_more`, under names that no column has."""
     texts = frame["_more"].drop_nulls().unique()
-    if texts.is_empty():
-        return frame
-    members = {text: json.loads(text) for text in texts}
-    found = sorted({name for record in members.values() for name in record} - set(names))
-    for name in found:
-        texts_of = {text: _plain(record.get(name)) for text, record in members.items()}
-        frame = frame.with_columns(values.per_distinct(pl.col("_more"), texts_of.get, pl.String()).alias(META + name))
-    return frame
+    found = sorted({name for text in texts for name in _members(text)} - set(names))
+    more = [values.per_distinct(pl.col("_more"), partial(_member, name), pl.String()) for name in found]
+    return frame.with_columns(value.alias(META + name) for name, value in zip(found, more, strict=True))
 
 
-def _plain(value: object) -> str | None:
-    """Return a JSON value as a label's text."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return values.float_text(value)
-    return json.dumps(value, ensure_ascii=False)
+def _members(text: str) -> dict[str, object]:
+    """Return the members of a JSON object, numbers as they are written."""
+    members: dict[str, object] = json.loads(text, parse_int=str, parse_float=str)
+    return members
+
+
+def _member(name: str, text: str) -> str | None:
+    """Return one member of a JSON object as a label's text."""
+    value = _members(text).get(name)
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -159,8 +159,7 @@ class Scan:
         exact = True
         for column, dtype in typed.items():
             if dtype.is_numeric() and test.measure == "number":
-                value = int(test.value) if float(test.value).is_integer() else test.value
-                tests.append(_COMPARE[test.op](nw.col(column), value).fill_null(value=False))
+                tests.append(_COMPARE[test.op](nw.col(column), _literal(test.value)).fill_null(value=False))
             else:  # text that may not convert: the line stays, with an error
                 tests.append(~nw.col(column).is_null())
                 exact = False
@@ -234,6 +233,11 @@ def _column_test(test: Matcher, column: nw.Expr, dtype: pl.DataType) -> nw.Expr 
     if _WORDS.fullmatch(test.value):
         return text.is_in(test.value.split("|"))
     return text.str.contains(regexes.anchored(test.value))
+
+
+def _literal(value: float) -> int | float:
+    """Return a whole number as one, so that it is compared with integers as they are."""
+    return int(value) if float(value).is_integer() and abs(value) < 2**63 else value
 
 
 def _never(column: nw.Expr) -> nw.Expr:
