@@ -129,7 +129,10 @@ class Moves:
     def _wake(self, file: Tracked, found: FileStat) -> None:
         if file.refused:
             file.size, file.ctime_ns = found.size, found.ctime_ns
-        elif file.original is None:
+            return
+        if found.size > file.size:
+            file.size, file.grown_s = found.size, self._clock.monotonic_s()
+        if file.original is None:
             self._roster.ready[file] = None
 
     # --- after the looks ------------------------------------------------------------------------
@@ -290,6 +293,7 @@ class Moves:
             self._fresh.pop(copy_path, None)
             self.lost_bytes += max(0, file.size - found.size)
             self._roster.become(file, copy_path, filestat.file_id(copy_path, found), now_s=now_s)
+            file.size = found.size
             self._roster.ready[file] = None
         again = self._roster.add(name, path, number, now_s=now_s, after=file)
         self._roster.ready[again] = None

@@ -20,7 +20,7 @@ from tailrace.sources.tail.watch import Watch
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tailrace.clock import Clock
     from tailrace.contracts import Block
@@ -62,6 +62,7 @@ class TailSource:
         self._moves = Moves(self._roster, settings, clock, self._discovery.takes)
         self._turns = Turns(self._roster, self._moves, self._reader, clock, follow=settings.follow)
         self._watch = Watch(clock, events=events and settings.follow)
+        self._linked: set[str] = set()  # folders that links lead to, since the last walk
         self._turn_bytes = 0  # of the last turn
         self._started = False
         self._start_marked = False
@@ -121,7 +122,7 @@ class TailSource:
     @property
     def done(self) -> bool:
         """Whether a one-shot source has read everything; never for one that follows."""
-        return not self._follow and self._started and not self._roster.ready
+        return not self._follow and self._started and not self._roster.ready and not self._turns.waiting()
 
     def close(self) -> None:
         """Release files and watches."""
@@ -157,16 +158,16 @@ class TailSource:
             self._started = True
             self._moves.first_start_ns = self._moves.first_start_ns or self._clock.now_ns()
             self._walk()
-        elif self._follow:
-            paths, folders = self._watch.news()
-            if self._watch.walk_due() or self._turns.found_nowhere:
-                self._walk()
-            elif paths or folders:
-                self._look_at(paths, folders)
-            self._turns.open_ready()
-            self._turns.keep_time()
+            return
+        paths, folders = self._watch.news() if self._follow else (set(), set())
+        if self._turns.found_nowhere or (self._follow and self._watch.walk_due()):
+            self._walk(paths)
+        elif paths or folders:
+            self._look_at(paths, folders)
+        self._turns.open_ready()
+        self._turns.keep_time()
 
-    def _walk(self) -> None:
+    def _walk(self, hints: Iterable[str] = ()) -> None:
         """Look at everything: finds what no event told."""
         self._watch.begin_walk()
         self._turns.found_nowhere = False
@@ -179,7 +180,10 @@ class TailSource:
         for path in list(self._roster.by_path):
             if path not in seen:
                 self._moves.look(path, matches=False)
+        for path in hints:
+            self._look_at_path(path)
         self._moves.resolve(walked=True)
+        self._linked.clear()
         self._watch_links()
         self._roster.forget(self._clock.now_ns() - round(FORGET_S * 1e9))
 
@@ -226,8 +230,9 @@ class TailSource:
 
     def _watch_links(self) -> None:
         """Watch the folders that links lead to: a link's own folder tells nothing about its target."""
-        for real in list(self._roster.by_real):
-            self._watch.add_nearest(real.rpartition("/")[0])
+        for folder in {real.rpartition("/")[0] for real in self._roster.by_real} - self._linked:
+            self._linked.add(folder)
+            self._watch.add_nearest(folder)
 
 
 def _followed(file: Tracked) -> Followed:

@@ -81,6 +81,10 @@ class Turns:
         for file in self._reader.close_idle(now_s - IDLE_CLOSE_S):
             self._roster.gone(file, self._clock.now_ns())
 
+    def waiting(self) -> bool:
+        """Tell whether a file will be ready again without any news."""
+        return bool(self._later)
+
     def next_due_s(self) -> float:
         """Return when `keep_time` has something to do, on the monotonic clock."""
         held = min(self._held.values(), default=float("inf")) + HOLD_S
@@ -96,27 +100,29 @@ class Turns:
         if first is not None and not _begun(file):
             return []
         while first is not None:
-            blocks = self._read_one(first, size)
+            blocks, outcome = self._read_one(first, size)
             if blocks:
                 self._roster.ready[file] = None
                 return blocks
-            if not self._passed(first):
-                self._later[file] = self._clock.monotonic_s() + AWAY_QUIET_S / 4
+            if not self._passed(first, outcome):
+                wait_s = AWAY_QUIET_S / 4 if outcome is Outcome.END else 0.0
+                self._later[file] = self._clock.monotonic_s() + wait_s
                 return []
             first = self._roster.before(file)
-        return self._read_one(file, size)
+        return self._read_one(file, size)[0]
 
-    def _passed(self, first: Tracked) -> bool:
+    def _passed(self, first: Tracked, outcome: Outcome) -> bool:
         """Tell whether a file with successors is at its end; it may wait for the end of its last line."""
-        if first.key in self._roster.files and not first.finished:
-            if first.waiting_bytes and not first.trouble:
-                return False
+        if first.key not in self._roster.files or first.finished:
+            return True
+        at_end = outcome is Outcome.TROUBLE or (outcome is Outcome.END and not first.waiting_bytes)
+        if at_end:
             self._roster.finish(first)
-        return True
+        return at_end
 
-    def _read_one(self, file: Tracked, size: int) -> list[Block]:
+    def _read_one(self, file: Tracked, size: int) -> tuple[list[Block], Outcome]:
         if self._follow and not file.text and self._seems_copy(file):
-            return []
+            return [], Outcome.END
         now_s = self._clock.monotonic_s()
         final = not self._follow or (file.away and now_s - file.grown_s >= AWAY_QUIET_S)
         reading = self._reader.read(file, size, self._clock.now_ns(), final=final)
@@ -133,11 +139,11 @@ class Turns:
         elif reading.outcome is Outcome.REFUSED:
             self._reader.close(file)
             self._roster.finish(file)
-        elif reading.outcome is Outcome.TROUBLE:
-            self._later[file] = now_s + limits.RESCAN_S
-        else:
+        elif reading.outcome is Outcome.ABSENT:
             self._lose(file)
-        return reading.blocks
+        elif self._follow:  # in trouble
+            self._later[file] = now_s + limits.RESCAN_S
+        return reading.blocks, reading.outcome
 
     def _at_end(self, file: Tracked, *, final: bool) -> None:
         if file.away and not file.finished:
