@@ -63,6 +63,7 @@ def _metric(metric: Metric, needs: Needs, grid: Grid, snapshot: Snapshot, engine
         sized = functions.RANGE[metric.function].measure == "bytes"
         found = plan(metric.range.log, needs.plus(line=sized), (cells.start_ns, cells.end_ns), snapshot, engine)
         keys = "all labels" if needs.every else ", ".join(sorted(needs.names)) or "nothing"
+        keys += f" but {', '.join(sorted(needs.but))}" if needs.but else ""
         yield f"{metric.function}, totals grouped by {keys}"
         yield from _indented(iter(_plan(found, cells, needs, sized=sized)))
     else:

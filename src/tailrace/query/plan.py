@@ -79,29 +79,27 @@ def plan_segments(
     held = segments.streams()
     streams = select(held["_stream"].unique().to_list(), query.selector)
     matching = _holding(segments, held, streams)
-    afters = _afters(query.stages, needs)
-    asked = query.stages[0].needs(afters[0]) if query.stages else needs
     by_path = formats(matching, engine) if query.stages or needs.names else {}
+    groups = _kinds(query.stages, by_path)
     branches = []
-    for kinds in _kinds(query.stages, by_path):
+    for kinds in groups:
         scan = Scan(Fields.of(snapshot), streams, kinds)
-        left = [stage for stage, after in zip(query.stages, afters, strict=True) if not stage.push(scan, after)]
-        after_left = _afters(left, needs)
         here = matching
-        if scan.bounds:
-            unpruned = set(snapshot.segments(*span, scan.bounds).frame["path"])
-            here = here.only([path for path in here.frame["path"] if path in unpruned])
-        if by_path and len(kinds) < len(frozenset().union(*by_path.values())):
-            here = here.only([path for path in here.frame["path"] if by_path[path] & kinds])
+        if len(groups) > 1:
+            here = here.only([path for path, found in by_path.items() if found & kinds])
             scan.only_formats()
+        stages, first = _pushed(query.stages, needs, scan)
+        if scan.bounds:
+            here = here.only(snapshot.segments(*span, scan.bounds).frame["path"].to_list())
+        mine = scan.streams.select("_stream")
         branches.append(
             Branch(
                 segments=_holding(here, held, scan.streams),
-                held=held.join(scan.streams.select("_stream"), on="_stream", how="semi"),
-                foreign=held.join(scan.streams.select("_stream"), on="_stream", how="anti"),
+                held=held.join(mine, on="_stream", how="semi"),
+                foreign=held.join(mine, on="_stream", how="anti"),
                 scan=scan,
-                stages=tuple(zip(left, after_left, strict=True)),
-                needs=_shown(left[0].needs(after_left[0]) if left else needs, asked),
+                stages=stages,
+                needs=first,
             )
         )
     branches = [branch for branch in branches if branch.segments.frame.height]
@@ -114,9 +112,16 @@ def plan_segments(
     return Plan(*span, segments, tuple(branches), {why: count for why, count in skipped.items() if count})
 
 
-def _shown(needs: Needs, asked: Needs) -> Needs:
-    """Where all labels are shown, those that the query names are too, even if only the scan reads them."""
-    return needs.plus(asked.names) if needs.every and asked.every else needs
+def _pushed(stages: Sequence[Stage], needs: Needs, scan: Scan) -> tuple[tuple[tuple[Stage, Needs], ...], Needs]:
+    """Let the scan do what it can; return the stages that are left, and what they need of the scan's rows."""
+    afters = _afters(stages, needs)
+    left = [stage for stage, after in zip(stages, afters, strict=True) if not stage.push(scan, after)]
+    after_left = _afters(left, needs)
+    first = left[0].needs(after_left[0]) if left else needs
+    asked = stages[0].needs(afters[0]) if stages else needs
+    if first.every and asked.every:  # all labels are shown: those that only the scan reads too
+        first = first.plus(asked.names)
+    return tuple(zip(left, after_left, strict=True)), first
 
 
 def _holding(segments: Segments, held: pl.DataFrame, streams: pl.DataFrame) -> Segments:
