@@ -6,13 +6,12 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-from tailrace.parse.chain import Chain
-
 from bench.generate import KINDS
 from bench.inputs import generated
 from bench.measure import MIB, Plan, Row, Timer, turns
 from tailrace import limits
 from tailrace.contracts import Block, Origin, Reading
+from tailrace.parse.chain import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from tailrace.query.run import Request
-from tailrace.query.run import run as ask
 
 from bench.generate import START_MS, STEP_MS
 from bench.imports import collect
 from bench.inputs import generated
 from bench.measure import OUT, Plan, Row, Timer, run, verdict
 from tailrace.engines.polars import PolarsEngine
+from tailrace.query.run import Request
+from tailrace.query.run import run as ask
 from tailrace.store.table import LogTable
 
 if TYPE_CHECKING:

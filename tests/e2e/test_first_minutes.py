@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import re
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.program import START_S, STOP_S, Up, answered, tailrace, until
+from e2e.program import COMMAND, START_S, STOP_S, Up, answered, tailrace, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +116,26 @@ def test_mistakes_are_told_without_a_traceback(tmp_path: Path) -> None:
         # a terminal's width may break the words: compare without line ends
         assert said in (done.stdout + done.stderr).replace("\n", ""), f"{words}: {done}"
         assert "Traceback" not in done.stderr, words
+
+
+def test_an_import_shows_its_progress_on_a_terminal_only(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("".join(f"line {number}\n" for number in range(20_000)))
+    quiet = tailrace("collect", tmp_path / "app.log", "--data", tmp_path / "quiet")
+    assert quiet.returncode == 0
+    assert "imported 20,000 lines" in quiet.stderr + quiet.stdout
+    assert "importing" not in quiet.stderr + quiet.stdout
+    main, terminal = pty.openpty()
+    words = [*COMMAND, "collect", str(tmp_path / "app.log"), "--data", str(tmp_path / "shown")]
+    with subprocess.Popen(words, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        said = b""
+        with contextlib.suppress(OSError):  # EIO is how a terminal says that nobody is left
+            while piece := os.read(main, 65_536):
+                said += piece
+        assert process.wait(STOP_S) == 0
+    os.close(main)
+    assert b"importing" in said
+    assert b"imported 20,000 lines" in said
 
 
 def test_version_is_answered_at_once() -> None:
