@@ -31,6 +31,7 @@ bench: $(VENV)/dev.stamp ## measure parse, commit, import, query, latency, memor
 
 docs: $(VENV)/dev.stamp ## write the generated reference pages
 	$(BIN)/python -m tailrace.config.describe docs/reference
+	$(BIN)/python -m tailrace.cli.describe docs/reference
 
 lock: $(VENV)/dev.stamp ## pin every dependency by name, version and hash
 	scripts/lock

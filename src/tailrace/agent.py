@@ -12,6 +12,7 @@ everything else is read again from the position before.
 from __future__ import annotations
 
 import queue
+import re
 import signal
 import threading
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from tailrace.telemetry import Accounts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
+    from pathlib import Path
 
     from tailrace.clock import Clock
     from tailrace.config.model import Config
@@ -270,7 +272,7 @@ def collect(
     table = LogTable.open(config.data, create=True, settings=config.store)
     checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group)
     settings = TailSettings(name=group, paths=tuple(paths), follow=watch)
-    source = TailSource(settings, name=group, clock=clock, host=config.host)
+    source = TailSource(outside(config.data, settings), name=group, clock=clock, host=config.host)
     sink = StoreSink(table, clock=clock, settings=config.store)
     agent = Agent([source], sink, checkpoint, accounts=accounts, clock=clock, restamp=now)
     try:
@@ -281,6 +283,12 @@ def collect(
     account = accounts.of(group)
     seconds = clock.monotonic_s() - start_s
     return Summary(account.lines["stored"], account.bytes["stored"], len(source.status()), seconds)
+
+
+def outside(data: Path, settings: TailSettings) -> TailSettings:
+    """Return the settings with our own data folder left out: each commit would be read as news, and make a commit."""
+    own = re.sub(r"([*?\[])", r"[\1]", str(data.absolute()))
+    return settings.model_copy(update={"exclude": (*settings.exclude, own)})
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tailrace import __version__
-from tailrace.agent import Agent, stop_on_signals
+from tailrace.agent import Agent, outside, stop_on_signals
 from tailrace.clock import SystemClock
 from tailrace.registry import find
 from tailrace.server import Server
@@ -35,8 +35,8 @@ def run(config: Config, announce: Callable[[str], None]) -> None:
     table = LogTable.open(config.data, create=True, settings=config.store)
     checkpoint = Checkpoint.open(config.data / "agents" / config.agent, agent_name=config.agent)
     sources: list[Source] = [
-        find("source", settings.type)(settings, name=settings.name, clock=clock, host=config.host)
-        for settings in config.sources
+        find("source", one.type)(outside(config.data, one), name=one.name, clock=clock, host=config.host)
+        for one in config.sources
     ]
     sink = StoreSink(table, clock=clock, settings=config.store)
 
