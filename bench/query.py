@@ -20,6 +20,7 @@ from bench.imports import collect
 from bench.inputs import generated
 from bench.measure import OUT, Plan, Row, Timer, run, verdict
 from tailrace.engines.polars import PolarsEngine
+from tailrace.query.result import Series
 from tailrace.query.run import Request
 from tailrace.query.run import run as ask
 from tailrace.store.table import LogTable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tailrace.query.result import Lines, Series
+    from tailrace.query.result import Lines
 
 FACTOR: Final = 1.5
 GRACE_S: Final = 0.020
@@ -56,6 +57,7 @@ def _value(result: Lines | Series) -> object:
 
 def _histogram(result: Lines | Series) -> object:
     """Return (level, minute) to count; a sample at T counts the lines after T - 1 m."""
+    assert isinstance(result, Series)
     levels = [dict(labels).get("detected_level") for labels in result.labels]
     frame = result.frame.filter(pl.col("value") > 0)
     rows = frame.select("series", pl.col("_time_ns") // MINUTE_NS - 1, pl.col("value").cast(pl.Int64)).rows()
@@ -66,13 +68,16 @@ def _times(result: Lines | Series) -> object:
     return result.frame["_time_ns"].to_list()
 
 
+def _only(frame: pl.DataFrame) -> object:
+    return int(frame.item())
+
+
 def questions(range_s: int) -> list[Question]:
     """Return the questions over a table whose rows span so many seconds."""
     span = f"[{range_s}s]"
-    scalar = lambda frame: int(frame.item())  # noqa: E731  one word for four twins
     return [
         Question(
-            "count", f"sum(count_over_time({ALL}{span}))", None, 0, _value, lambda rows: rows.select(pl.len()), scalar
+            "count", f"sum(count_over_time({ALL}{span}))", None, 0, _value, lambda rows: rows.select(pl.len()), _only
         ),
         Question(
             "histogram by level per minute",
@@ -90,7 +95,7 @@ def questions(range_s: int) -> list[Question]:
             0,
             _value,
             lambda rows: rows.filter(pl.col("status") >= 500).select(pl.len()),
-            scalar,
+            _only,
         ),
         Question(
             "last 100 of status >= 500",
@@ -108,7 +113,7 @@ def questions(range_s: int) -> list[Question]:
             0,
             _value,
             lambda rows: rows.filter(pl.col("_line").str.contains(WORD, literal=True)).select(pl.len()),
-            scalar,
+            _only,
         ),
     ]
 
@@ -142,7 +147,7 @@ def _measured(question: Question, plan: Plan, data: Path) -> Row:
 
     def by_hand() -> pl.DataFrame:
         paths = segments.frame["path"].to_list()
-        return question.by_hand(pl.scan_parquet(paths, hive_partitioning=False)).collect(engine="streaming")
+        return question.by_hand(pl.scan_parquet(paths, hive_partitioning=False, missing_columns="insert")).collect(engine="streaming")
 
     # what is compared is the same answer; the first run warms both up
     mine, theirs = question.answer(ours()), question.hand_answer(by_hand())
