@@ -2,7 +2,7 @@
 
 For the two parsers whose text no expression reads without losing something (`1e3`, escapes, first of two equal
 keys). Lines of files were taken apart when they were stored and never come here; measured on lines pushed
-over the Loki API: about 300,000 distinct JSON lines of 200 bytes per second and core.
+over the Loki API: about 170,000 distinct JSON lines of 220 bytes and ten members per second.
 """
 
 from __future__ import annotations
