@@ -134,13 +134,22 @@ def test_live_lines_come_to_the_top_and_wait_while_one_reads(page: Page, filled:
     assert page.evaluate("document.querySelectorAll('#lines script, #lines b').length") == 0
 
 
+def test_a_thousand_lines_at_once_do_not_hold_the_page_up(page: Page, filled: House) -> None:
+    visit(page, filled, "/?limit=1000")
+    page.keyboard.press("l")
+    expect(page.locator("#state")).to_contain_text("live")
+    filled.store(*[(number, "flood") for number in range(1_500)], host="a", fields={f"f{n}": n for n in range(10)})
+    expect(page.locator("#state")).to_contain_text("1,000 new · 500 left out: too many a second", timeout=10_000)
+    expect(page.locator(".row")).to_have_count(1_000)
+
+
 def test_the_page_works_without_script(plain_page: Page, filled: House) -> None:
     page = plain_page
     visit(page, filled, "/?limit=10")
     expect(page.locator(".row")).to_have_count(10)
     expect(page.locator("#live")).to_be_hidden()
     page.locator(".row summary").first.click()
-    page.locator("details[open] button[name=in]", has_text="+").first.click()
+    page.locator("details[open] .acts a", has_text="+").first.click()
     page.wait_for_url("**q=**")
     assert 'host="a"' in page.locator("#q").input_value() or 'service_name="app"' in page.locator("#q").input_value()
     page.locator("a[rel=next]").first.click()

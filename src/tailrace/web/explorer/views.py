@@ -15,6 +15,7 @@ from hashlib import sha256
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from jinja2 import Environment, FileSystemLoader, Template
@@ -87,7 +88,8 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         view = View(state, state.q or texts.EVERYTHING, error=error)
         if error is None:
             await _fill(view, services, partial(work.run, request))
-        html = body.render(view=view, state=view.state, host=services.host, version=__version__)
+        base = urlencode(state.change(q=view.query if state.q else "").pairs())
+        html = body.render(view=view, state=view.state, base=base, host=services.host, version=__version__)
         return HTMLResponse(html, 400 if view.error else 200, {"Cache-Control": "no-store"})
 
     _add_edit(router)
@@ -112,12 +114,13 @@ def _add_live(router: APIRouter, tails: LiveTails, row: Template) -> None:
     @router.get("/explore/live")
     def live(request: Request) -> Response:
         """Send new lines as they come, rendered as in the list."""
-        query = read_state(request.query_params).q or texts.EVERYTHING
+        state = read_state(request.query_params)
+        query, base = state.q or texts.EVERYTHING, urlencode(state.change().pairs())
         finds = edit.finds(_log_query(query))
 
         def render(lines: Lines) -> list[tuple[str, str]]:
             rows = found.rows_of(lines.frame)[::-1]
-            return [("lines", row.render(rows=rows, finds=finds).strip())]
+            return [("lines", row.render(rows=rows, finds=finds, base=base).strip())]
 
         return tails.open(query, render)
 
