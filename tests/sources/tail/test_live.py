@@ -40,7 +40,7 @@ while number < lines:
                 time.sleep(0.02)
             file = open(path, "ab", buffering=0)
         else:
-            time.sleep(0.3)
+            time.sleep(1.0)
             shutil.copyfile(path, path + ".1")
             os.truncate(path, 0)
             time.sleep(0.3)

@@ -170,12 +170,16 @@ class Turns:
             return False
         for path in live_names(file.path):
             live = self._roster.by_path.get(path)
-            if live is not None and live.original is None and not live.id.same(file.id) and live.head.length:
-                start, length = content.start_of(file.path), live.head.length
-                if start and start[:length] == content.start_of(path)[: len(start)][:length]:
-                    file.original = live
-                    self._held[file] = self._clock.monotonic_s()
-                    return True
+            if live is None or live.original is not None or live.id.same(file.id):
+                continue
+            start, others = content.start_of(file.path), content.start_of(path)
+            common = min(len(start), len(others))
+            if start and (
+                (live.head.length and live.head.fits(start)) or (common and start[:common] == others[:common])
+            ):
+                file.original = live
+                self._held[file] = self._clock.monotonic_s()
+                return True
         return False
 
     def _compare(self, file: Tracked, now_s: float) -> None:

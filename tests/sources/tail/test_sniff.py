@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+
+import pytest
+
+from tailrace.sources.tail.sniff import refuse_head, refuse_name
+
+
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [
+        (gzip.compress(b"x"), "compressed (gzip)"),
+        (bz2.compress(b"x"), "compressed (bzip2)"),
+        (lzma.compress(b"x"), "compressed (xz)"),
+        (b"\x28\xb5\x2f\xfd\x04", "compressed (zstd)"),
+        (b"SQLite format 3\x00", "an SQLite database"),
+        ("text".encode("utf-16"), "text in UTF-16"),
+        (b"one\x00two\n", "binary (NUL bytes)"),
+        (b"plain text\n", ""),
+        (b"\xef\xbb\xbftext with a mark\n", ""),
+        (b"latin-1 \xe4\n", ""),
+        (b"", ""),
+    ],
+)
+def test_first_bytes(start: bytes, why: str) -> None:
+    assert refuse_head(start) == why
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [
+        ("/var/log/wtmp", True),
+        ("/var/log/btmp.1", True),
+        ("/var/log/btmp-20260101", True),
+        ("/var/log/wtmp.log", False),
+        ("/var/log/app.log.2.gz", True),
+        ("/var/log/journal/x/system.journal", True),
+        ("/var/log/syslog", False),
+    ],
+)
+def test_names(path: str, refused: bool) -> None:
+    assert bool(refuse_name(path)) is refused
