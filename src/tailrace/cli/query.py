@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,6 +15,9 @@ from tailrace.errors import ConfigError
 if TYPE_CHECKING:
     from tailrace.cli.question import Question
     from tailrace.query.result import Lines, Series
+
+_PAGED: Final = ("jsonl", "raw")
+"""Formats in which a line looks the same whatever the other lines are: all of a table is printed in bounded memory."""
 
 
 def query(
@@ -70,9 +73,15 @@ def query(
 def _from_folder(asked: "Question", form: Output, data: Path | None) -> None:
     from tailrace.cli import folder
     from tailrace.engines.polars import PolarsEngine
-    from tailrace.query.run import run
+    from tailrace.query.run import pages, run
 
-    answer = run(asked.request(), folder.open_table(data), PolarsEngine())
+    table, engine = folder.open_table(data), PolarsEngine()
+    if asked.everything and form in _PAGED:
+        for page in pages(asked.request(), table, engine):
+            for piece in folder.rendered(page, form):
+                output.write_bytes(piece)
+        return
+    answer = run(asked.request(), table, engine)
     for piece in folder.rendered(answer, form, colour=output.coloured()):
         output.write_bytes(piece)
     if output.is_terminal():

@@ -32,6 +32,7 @@ class Question:
     step_ns: int | None
     limit: int
     direction: Direction
+    everything: bool = False  # all lines of a log query, however many
 
     def request(self) -> Request:
         """Return the request to the query engine in this process."""
@@ -71,7 +72,7 @@ def question(
     if isinstance(tree, LogQuery):
         if step is not None:
             raise QueryError("--step is for metric queries; this one gives lines")
-        return Question(query, asked, None, limit, direction)
+        return Question(query, asked, None, limit, direction, everything=limit == 0)
     step_ns = None if step is None else duration_ns(step, "--step")
     if step_ns is not None and step_ns <= 0:
         raise QueryError("--step must be more than zero")
