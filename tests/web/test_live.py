@@ -31,12 +31,12 @@ def test_new_lines_come_as_json_lines(house: House) -> None:
         assert answer.headers["cache-control"] == "no-store"
         found = events(answer)
         assert next(found) == ("comment", "following")
-        house.store((-3 * S, "late"), (0, "new\nwith two lines"), host="a", fields={"status": 7})
+        house.store((-3 * S, "late"), (0, "new\nwith two\r\u2028\x85lines"), host="a", fields={"status": 7})
         house.store((0, "other"), host="b")
         name, data = next(found)
         assert name == "lines"
         rows = [json.loads(line) for line in data.split("\n")]
-        assert [row["line"] for row in rows] == ["late", "new\nwith two lines"]
+        assert [row["line"] for row in rows] == ["late", "new\nwith two\r\u2028\x85lines"]
         assert rows[0]["fields"] == {"status": "7"}
         assert rows[0]["labels"] == {"host": "a", "service_name": "app"}
 

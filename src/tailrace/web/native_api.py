@@ -39,6 +39,9 @@ _OUTPUTS: Final[dict[str, tuple[str, Callable[[Lines | Series], Iterator[str]]]]
     "csv": ("text/csv; charset=utf-8", render.to_csv),
 }
 
+_LINE_ENDS: Final = str.maketrans({char: f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"})
+"""Characters that JSON leaves alone and readers of event streams take for the end of a line."""
+
 
 def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
     """Return the endpoints under `/api/v1`."""
@@ -99,7 +102,7 @@ def _output(given: QueryParams) -> str:
 
 
 def _jsonl_event(lines: Lines) -> list[tuple[str, str]]:
-    return [("lines", "".join(render.to_jsonl(lines)).rstrip("\n"))]
+    return [("lines", "".join(render.to_jsonl(lines)).rstrip("\n").translate(_LINE_ENDS))]
 
 
 def _header_text(text: str) -> str:
