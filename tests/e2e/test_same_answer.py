@@ -38,6 +38,7 @@ def live(make_up: Callable[..., Up], tmp_path: Path) -> Iterator[tuple[Up, int]]
     until(lambda: all(writer.idle() for writer in writers), 30, "the past is written")
     until(lambda: up.count('{filename=~".+"}') >= len(writers) * LINES, 60, "the past is stored")
     past_ns = time.time_ns()  # lines without a time of their own have that of their reading: it is over as well
+    until(lambda: time.time_ns() // 10**6 > past_ns // 10**6, 1, "a later millisecond", every_s=0.001)
     stopped = _keep_writing(writers)
     yield up, past_ns
     next(stopped)
