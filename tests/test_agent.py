@@ -59,6 +59,10 @@ class Numbers:
     def status(self):
         return []
 
+    @property
+    def counters(self):
+        return {}
+
     def close(self):
         self.closed = True
 

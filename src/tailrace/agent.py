@@ -282,7 +282,8 @@ def collect(
         sink.close()
     account = accounts.of(group)
     seconds = clock.monotonic_s() - start_s
-    return Summary(account.lines["stored"], account.bytes["stored"], len(source.status()), seconds)
+    files = sum(not item.why for item in source.status())
+    return Summary(account.lines["stored"], account.bytes["stored"], files, seconds)
 
 
 def outside(data: Path, settings: TailSettings) -> TailSettings:

@@ -116,6 +116,11 @@ class Source(Protocol):
         """Return what is followed, and what is not and why."""
         ...
 
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Return what happened that is no line, by name: bytes that are lost for sure, open files."""
+        ...
+
     def close(self) -> None:
         """Release files and watches; nothing is read afterwards."""
         ...
@@ -127,11 +132,12 @@ class Source(Protocol):
 class Parser(Protocol):
     """Makes fields from lines.
 
-    Comes in: a frame with `_line`, `_observed_ns` (and `_stream`, `_offset`, untouched), rows of many files. Goes out: the same
-    rows in the same order, with `_time_ns` (Int64, null where the line has no time), `_format`, and maybe
-    `_level`, `_error` and fields added, `_line` maybe replaced by the record's message. Must: be one set of
-    expressions over the frame, never a loop over lines; keep a row that does not fit, raw, with `_error`.
-    May: keep what it learned (field types, the year) between calls, per instance. Must not: raise for a line.
+    Comes in: a frame with `_line`, `_observed_ns` (and `_stream`, `_offset`, untouched), rows of many files.
+    Goes out: the same rows in the same order, with `_time_ns` (Int64, null where the line has no time),
+    `_format`, and maybe `_level`, `_error` and fields added, `_line` maybe replaced by the record's message.
+    Must: be one set of expressions over the frame, never a loop over lines; keep a row that does not fit, raw, with
+    `_error`. May: keep what it learned (field types, the year) between calls, per instance. Must not: raise for
+    a line.
     """
 
     name: str

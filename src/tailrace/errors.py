@@ -97,7 +97,7 @@ class QueryError(TailraceError):
         return f"{self.one_line()}\n  {text}\n  {' ' * (place[1] - 1)}^"
 
 
-class QueryTimeout(QueryError):
+class QueryTimeoutError(QueryError):
     """A query took longer than it may; the same query over less may be answered."""
 
 

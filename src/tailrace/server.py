@@ -52,6 +52,7 @@ class Server:
             host=config.host,
             followed=followed,
             started_ns=clock.now_ns(),
+            ready=lambda: not self._http.should_exit,
         )
         self._maintenance = Maintenance(table, config.store, clock, accounts)
         settings = uvicorn.Config(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from tailrace import __version__
 from tailrace.agent import Agent, outside, stop_on_signals
@@ -43,6 +44,8 @@ def run(config: Config, announce: Callable[[str], None]) -> None:
     def followed() -> list[Followed]:
         return [item for source in sources for item in source.status()]
 
+    for gauge, text in _COUNTED.items():
+        accounts.gauge(f"tailrace_{gauge}", text, partial(_counted, sources, gauge))
     server = Server(config, table, sink, accounts=accounts, clock=clock, followed=followed)
     agent = Agent(sources, sink, checkpoint, accounts=accounts, clock=clock, interval_s=config.store.commit_interval_s)
     announce(f"tailrace {__version__}, data in {config.data}")
@@ -58,6 +61,17 @@ def run(config: Config, announce: Callable[[str], None]) -> None:
     finally:
         server.stop()
         sink.close()
+
+
+_COUNTED: Final = {
+    "possibly_lost_bytes": "Bytes that a program cut off or deleted before they could be read.",
+    "nul_bytes_skipped": "NUL bytes of holes that were left out.",
+    "open_files": "Files that are open for reading.",
+}
+
+
+def _counted(sources: Sequence[Source], gauge: str) -> list[tuple[dict[str, str], float]]:
+    return [({"source": source.name}, source.counters[gauge]) for source in sources if gauge in source.counters]
 
 
 def _tell(followed: Callable[[], Sequence[Followed]], announce: Callable[[str], None]) -> None:

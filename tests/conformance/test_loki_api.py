@@ -201,11 +201,11 @@ def test_a_log_query_is_no_instant_query(house: House) -> None:  # noqa: F811
 
 
 def test_a_query_that_takes_too_long_is_504(filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tailrace.errors import QueryTimeout
+    from tailrace.errors import QueryTimeoutError
     from tailrace.web import loki_api
 
     def slow(*_: object) -> None:
-        raise QueryTimeout("the query took longer than 60 s")
+        raise QueryTimeoutError("the query took longer than 60 s")
 
     monkeypatch.setattr(loki_api, "run", slow)
     assert get(filled, "query_range", query='{a="b"}').status_code == 504

@@ -6,7 +6,7 @@ import pytest
 from query.reference_table import ReferenceTable
 from query.test_cases import S, frame
 from tailrace.engines.polars import PolarsEngine
-from tailrace.errors import QueryError, QueryTimeout, TransientError
+from tailrace.errors import QueryError, QueryTimeoutError, TransientError
 from tailrace.limits import SERIES_LIMIT
 from tailrace.query import lines
 from tailrace.query.run import Request, pages, run
@@ -31,9 +31,9 @@ def test_an_end_before_the_start_is_refused(table):
 
 
 def test_time_that_is_over_is_an_error_not_an_empty_answer(table):
-    with pytest.raises(QueryTimeout, match="longer than 0 s"):
+    with pytest.raises(QueryTimeoutError, match="longer than 0 s"):
         ask(table, '{app="a"}', timeout_s=0.0)
-    with pytest.raises(QueryTimeout):
+    with pytest.raises(QueryTimeoutError):
         ask(table, 'sum(count_over_time({app="a"} |= "line" [100s]))', timeout_s=0.0)
 
 

@@ -82,7 +82,7 @@ def lines_of(jsonl: str) -> "Lines":
     from tailrace.web.times import time_ns
 
     rows = []
-    for row in map(json.loads, jsonl.splitlines()):
+    for row in map(json.loads, filter(None, jsonl.split("\n"))):
         labels = {STREAM + name: value for name, value in row["labels"].items()}
         fields = {META + name: value for name, value in row["fields"].items()}
         level = row["fields"].get("level", row["fields"].get("detected_level"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import polars as pl
 
-from tailrace.errors import QueryTimeout
+from tailrace.errors import QueryTimeoutError
 from tailrace.limits import SCAN_BYTES
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ class Reading:
     def check(self) -> None:
         """Give up when the time is over."""
         if time.monotonic() > self._until_s:
-            raise QueryTimeout(f"the query took longer than {self._timeout_s:g} s", hint="ask for less time or streams")
+            raise QueryTimeoutError(
+                f"the query took longer than {self._timeout_s:g} s", hint="ask for less time or streams"
+            )
 
     def scans(
         self, branch: Branch, segments: Segments, span: Span, columns: Mapping[str, pl.DataType]

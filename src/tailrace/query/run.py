@@ -2,7 +2,7 @@
 
 In: a `Request`, a table and an engine. Out: `Lines` for a log query, `Series` for a metric query. Raises
 `QueryError` for what cannot be answered as asked (syntax, limits, errors on lines of a metric query),
-`QueryTimeout` when it takes too long. Never cuts an answer silently.
+`QueryTimeoutError` when it takes too long. Never cuts an answer silently.
 """
 
 from __future__ import annotations

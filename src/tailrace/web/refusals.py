@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from tailrace.errors import DataError, QueryError, QueryTimeout, TailraceError, TransientError
+from tailrace.errors import DataError, QueryError, QueryTimeoutError, TailraceError, TransientError
 from tailrace.web.headers import HEADERS
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _status(error: Exception) -> tuple[int, dict[str, str]]:
     match error:
         case Refused():
             return error.status, dict(error.headers)
-        case QueryTimeout():
+        case QueryTimeoutError():
             return 504, {}
         case QueryError() | DataError():
             return 400, {}

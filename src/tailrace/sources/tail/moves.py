@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tailrace.sources.tail.tracked import Tracked
 
 _BIRTH_SLACK_NS: Final = 50_000_000  # the kernel takes births from a coarse clock: doubt means read
+_LEAVING_NS: Final = 10_000_000_000  # a writer may go on that long in the file that was renamed away
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ class Moves:
         """Take up a new file: as the next one of a stream, or as one that was rotated away before it was seen."""
         if fresh.number in self._roster.by_id:
             return  # another name of a file that was taken up just now
-        name = self._rotated_from(path, fresh.number) or (path if fresh.matches else None)
+        name = self._rotated_from(path, fresh) or (path if fresh.matches else None)
         why = sniff.refuse_name(path)
         if name is None or why:
             if fresh.matches:
@@ -208,14 +209,30 @@ class Moves:
         self._take_missed(name, fresh.number)
         self._admit(name, path, fresh)
 
-    def _rotated_from(self, path: str, number: FileId) -> str | None:
-        """Return the stream of a file with a rotated name that came and went between two looks, if it is one."""
+    def _rotated_from(self, path: str, fresh: _Fresh) -> str | None:
+        """Return the stream of a file with a rotated name that came and went unseen, if it is one."""
         for name in live_names(path):
+            if not suffixed(name, path):
+                continue
             newest = self._roster.newest.get(name)
             replaced = newest.away if newest is not None else self._wanted(name)
-            if replaced and suffixed(name, path) and 0 < self._last_born_ns(name) <= number.born_ns:
+            if replaced and 0 < self._last_born_ns(name) <= fresh.number.born_ns:
+                return name
+            if newest is None and replaced and self._ended_before(name, fresh):
                 return name
         return None
+
+    def _ended_before(self, name: str, fresh: _Fresh) -> bool:
+        """Tell whether the file of today took over from a rotated one, by their times alone.
+
+        The writer had left the old file when it made the new one. A file that is written beside it (`worker.1` next to
+        `worker`) is younger than that, and no part of its stream: it would wait for an end that never comes.
+        """
+        live = _plain(name)
+        if live is None:
+            return False
+        born_ns = filestat.file_id(name, live).born_ns
+        return 0 < fresh.number.born_ns <= born_ns and fresh.found.mtime_ns <= born_ns + _LEAVING_NS
 
     def _last_born_ns(self, name: str) -> int:
         """Return the birth of the last known file of a stream; of an unknown one, when this agent began to look."""

@@ -19,6 +19,8 @@ _MAGIC: Final = (
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
 )
+_NUL_SHARE: Final = 0.05
+"""Programs that log now and then a NUL are text; records of fixed size, UTF-16 and the like have far more."""
 _LOGINS: Final = "login records, not text"
 _LOGIN_FILES: Final = frozenset({"wtmp", "btmp", "utmp", "lastlog", "faillog", "tallylog"})
 _ENDS: Final = {
@@ -45,4 +47,4 @@ def refuse_head(start: bytes) -> str:
     for magic, why in _MAGIC:
         if start.startswith(magic):
             return why
-    return "binary (NUL bytes)" if b"\x00" in start else ""
+    return "binary (NUL bytes)" if start.count(b"\x00") > len(start) * _NUL_SHARE else ""
