@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _BIRTH_SLACK_NS: Final = 50_000_000  # the kernel takes births from a coarse clock: doubt means read
 _LEAVING_NS: Final = 10_000_000_000  # a writer may go on that long in the file that was renamed away
+_COPYING_NS: Final = 10_000_000_000  # a copy may take that long
+_QUIET_NS: Final = 1_000_000_000  # a copy is complete when nothing came for that long
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +158,17 @@ class Moves:
             elif walked:
                 self._not_found(file)
         wanted = {file.name for file in self._missing}  # what replaces them is not understood yet
-        for path, fresh in sorted(self._fresh.items(), key=lambda item: item[1].number.born_ns):
+        for path, fresh in sorted(self._fresh.items(), key=self._turn_to_arrive):
             if path not in wanted and path in self._fresh:
                 del self._fresh[path]
                 self._arrive(path, fresh)
         return not self._missing
+
+    def _turn_to_arrive(self, item: tuple[str, _Fresh]) -> tuple[bool, int]:
+        """Return where a new file stands in line: what was rotated away before what took its name, older ones first."""
+        path, fresh = item
+        rotated = any(suffixed(name, path) and name in self._fresh for name in live_names(path))
+        return not rotated, fresh.number.born_ns
 
     def _found_elsewhere(self, file: Tracked) -> str | None:
         places = [file.path, file.real]
@@ -223,16 +231,21 @@ class Moves:
         return None
 
     def _ended_before(self, name: str, fresh: _Fresh) -> bool:
-        """Tell whether the file of today took over from a rotated one, by their times alone.
+        """Tell whether a rotated file was complete before the file of today went on, by their times alone.
 
-        The writer had left the old file when it made the new one. A file that is written beside it (`worker.1` next to
-        `worker`) is younger than that, and no part of its stream: it would wait for an end that never comes.
+        Either the writer left it when it made the new file, or it is a copy, written at once, after which the file of
+        today was cut short. A file that is written beside it (`worker.1` next to `worker`) is neither: it would
+        wait for an end that never comes.
         """
         live = _plain(name)
-        if live is None:
+        if live is None or not fresh.number.born_ns:
             return False
-        born_ns = filestat.file_id(name, live).born_ns
-        return 0 < fresh.number.born_ns <= born_ns and fresh.found.mtime_ns <= born_ns + _LEAVING_NS
+        live_born_ns = filestat.file_id(name, live).born_ns
+        born_ns, mtime_ns = fresh.number.born_ns, fresh.found.mtime_ns
+        if born_ns <= live_born_ns:
+            return mtime_ns <= live_born_ns + _LEAVING_NS
+        at_once = mtime_ns - born_ns <= _COPYING_NS
+        return at_once and mtime_ns <= live.mtime_ns and mtime_ns <= self._clock.now_ns() - _QUIET_NS
 
     def _last_born_ns(self, name: str) -> int:
         """Return the birth of the last known file of a stream; of an unknown one, when this agent began to look."""
