@@ -147,7 +147,9 @@ def _measured(question: Question, plan: Plan, data: Path) -> Row:
 
     def by_hand() -> pl.DataFrame:
         paths = segments.frame["path"].to_list()
-        return question.by_hand(pl.scan_parquet(paths, hive_partitioning=False, missing_columns="insert")).collect(engine="streaming")
+        return question.by_hand(pl.scan_parquet(paths, hive_partitioning=False, missing_columns="insert")).collect(
+            engine="streaming"
+        )
 
     # what is compared is the same answer; the first run warms both up
     mine, theirs = question.answer(ours()), question.hand_answer(by_hand())
