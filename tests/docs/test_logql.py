@@ -19,7 +19,7 @@ def _queries():
                 )
                 for command in commands:
                     if (query := asked(command)) is not None:
-                        yield pytest.param(query, "refused" in fence.note, id=f"{fence}")
+                        yield pytest.param(query, "# exit code 2" in command, id=f"{fence}")
 
 
 def _lines(body):
