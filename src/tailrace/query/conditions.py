@@ -68,4 +68,7 @@ def _compare(test: Comparison, rows: Rows) -> Verdict:
     label = rows.label(test.name)
     read = _READ[test.measure](label)
     failed = label.is_not_null() & read.is_null()
-    return Verdict(COMPARE[test.op](read, test.value).fill_null(value=False) | failed, failed)
+    passes = COMPARE[test.op](read, test.value)
+    if test.op != "!=":
+        passes &= read.is_not_nan()  # Polars takes NaN as the largest number, Go as none
+    return Verdict(passes.fill_null(value=False) | failed, failed)

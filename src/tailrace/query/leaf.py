@@ -139,9 +139,8 @@ def _by_rows(
             _refuse_errors(rows, needs)
             names = [name for name in rows.names() if needs.shows(name)]
             labels = [rows.label(name).alias(LABEL + name) for name in names]
-            keyed = rows.frame.select(
-                *labels, *cells.keys(time), *(["_line"] if sized else []), _one=pl.lit(1, pl.Int64)
-            )
+            ones = pl.repeat(1, rows.frame.height, dtype=pl.Int64).alias("_one")  # a literal alone would be one row
+            keyed = rows.frame.select(*labels, *cells.keys(time), *(["_line"] if sized else []), ones)
             keys = [column for column in keyed.columns if column not in ("_line", "_one")]
             totals = [pl.col("_one").sum().alias("lines"), size.alias("bytes")]
             yield keyed.group_by(keys).agg(totals) if keys else keyed.select(totals)

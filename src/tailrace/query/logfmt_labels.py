@@ -1,7 +1,8 @@
 r"""`key=value` pairs as labels, the way LogQL's `logfmt` stage sees them.
 
 Pairs are separated by bytes up to a space. A value may be quoted with JSON-like escapes; a key without value and
-a bad pair (`=` or `"` inside a value, no key, an open quote) are skipped, and no error is ever set.
+a bad pair (`=` or `"` inside a value, no key, an open quote, which
+takes the rest of the line with it) are skipped, and no error is ever set.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from tailrace.query.parsed import Pairs
 
 _PAIR: Final = re.compile(
-    r'[\x00-\x20]*(?:([^\x00-\x20="]+)=("(?:[^"\\]|\\.)*"(?=[\x00-\x20]|$)|[^\x00-\x20="]*(?=[\x00-\x20]|$))|([^\x00-\x20]+))',
+    r'[\x00-\x20]*(?:([^\x00-\x20="]+)=("(?:[^"\\]|\\.)*"(?=[\x00-\x20]|$)|[^\x00-\x20="]*(?=[\x00-\x20]|$))'
+    r'|([^\x00-\x20=]*="(?:[^"\\]|\\.)*(?:"[^\x00-\x20]*|$)|[^\x00-\x20]+))',
     re.DOTALL,
 )
 

@@ -40,8 +40,9 @@ class Drop:
         return after.plus(frozenset(pick.name for pick in self.picks if isinstance(pick, Matcher)))
 
     def push(self, scan: Scan, after: Needs) -> bool:
-        """Leave it to the rows, unless no label is wanted, or only errors go and there are none."""
-        idle = not after.labels or (not scan.may_fail and all(pick in ERRORS for pick in self.picks))
+        """Leave it to the rows, unless nobody reads what goes: errors are read by every metric query."""
+        errors = [pick for pick in self.picks if (pick if isinstance(pick, str) else pick.name) in ERRORS]
+        idle = not (scan.may_fail and errors) and (not after.labels or len(errors) == len(self.picks))
         scan.labels_changed |= not idle
         return idle
 
