@@ -20,6 +20,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 import polars as pl
 
 from tailrace.query import literals
+from tailrace.query.re2 import translated
 from tailrace.query.template_values import TemplateError, Time, Value, bounded, print_values, printf, shown, truth
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ def _count(regex: str, s: str) -> int:
     return int(str(_regex(pl.Series([s]).str.count_matches, regex)))
 
 
-def _regex(run: Callable[..., pl.Series], *arguments: str) -> object:
+def _regex(run: Callable[..., pl.Series], pattern: str, *arguments: str) -> object:
     try:
-        return run(*arguments)[0]
+        return run(translated(pattern), *arguments)[0]
     except pl.exceptions.ComputeError:
-        raise TemplateError(f"invalid regular expression {arguments[0]!r}") from None
+        raise TemplateError(f"invalid regular expression {pattern!r}") from None
 
 
 def _url_decode(s: str) -> str:

@@ -75,7 +75,8 @@ class LineFilter:
     def _condition(self) -> nw.Expr:
         literal = self.op in ("|=", "!=")
         line = nw.col("_line")
-        found = [line.str.contains(needle.text, literal=literal) for needle in self.needles]
+        texts = [needle.text if literal else regexes.searching(needle.text) for needle in self.needles]
+        found = [line.str.contains(text, literal=literal) for text in texts]
         anywhere = reduce(operator.or_, found)
         return anywhere if self.op in ("|=", "|~") else ~anywhere
 
