@@ -45,7 +45,12 @@ class Reader:
         else:
             command, _, note = self._here(command).partition("  # exit code ")
             done = subprocess.run(
-                ["bash", "-c", command], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60
+                ["bash", "-c", command],
+                cwd=self.folder,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
             )
             assert done.returncode == int(note or 0), done.stderr
             missing = [] if varies else _missing(shown, done.stdout + done.stderr)
@@ -62,7 +67,9 @@ class Reader:
         ask = "tailrace query '{service_name=\"app\"}' --data shop-data --limit 0 --output raw | wc -l"
 
         def stored() -> bool:
-            done = subprocess.run(["bash", "-c", ask], cwd=self.folder, env=self.environment, capture_output=True, text=True)
+            done = subprocess.run(
+                ["bash", "-c", ask], cwd=self.folder, env=self.environment, capture_output=True, text=True
+            )
             return int(done.stdout or 0) >= count
 
         _until(stored, f"{count} lines are not there")
@@ -151,5 +158,7 @@ def test_every_step_of_the_tutorial_works_as_shown(reader):
 def test_what_is_shown_but_not_printed_is_found():
     printed = "2026-01-02T03:04:05.678Z error order 600\n"
     assert _missing(("2025-05-05T05:05:05.555Z error order 600",), printed) == []
-    assert _missing(("2025-05-05T05:05:05.555Z error order 60",), printed) == ["2025-05-05T05:05:05.555Z error order 60"]
+    assert _missing(("2025-05-05T05:05:05.555Z error order 60",), printed) == [
+        "2025-05-05T05:05:05.555Z error order 60"
+    ]
     assert _missing(("… order 600",), printed) == []
