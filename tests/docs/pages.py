@@ -17,7 +17,8 @@ PAGES = sorted(
 )
 
 _FENCE = re.compile(
-    r"^(?P<indent> *)(?P<tick>`{3,})(?P<kind>\w*)[^\n]*\n(?P<body>.*?)^(?P=indent)(?P=tick) *$", re.M | re.S
+    r"^(?P<indent> *)(?P<tick>`{3,})(?P<kind>\w*)[^\n]*\n(?P<body>.*?)^(?P=indent)(?P=tick) *$",
+    re.MULTILINE | re.DOTALL,
 )
 _NOTE = re.compile(r"<!-- test: (?P<note>[^>]*?) -->\s*\Z")
 

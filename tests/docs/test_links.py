@@ -4,10 +4,11 @@ import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
 from docs.pages import PAGES, ROOT, name, prose
 
-LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)(?: \"[^\"]*\")?\)")
-HEADING = re.compile(r"^#{1,6} (?P<text>.+)$", re.M)
+LINK = re.compile(r"\]\((?P<target>[^)\s]+)(?: \"[^\"]*\")?\)|<img src=\"(?P<image>[^\"]+)\"")
+HEADING = re.compile(r"^#{1,6} (?P<text>.+)$", re.MULTILINE)
 ADDRESS = re.compile(r"https?://(?P<host>[^\s/:)>\"'`|]+)")
 HOSTS = {
     *("127.0.0.1", "localhost"),
@@ -15,6 +16,11 @@ HOSTS = {
     *("github.com", "json-schema.org", "www.rfc-editor.org", "keepachangelog.com", "semver.org", "www.apache.org"),
 }
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|tmp/lab)(?:/|\b)")
+
+
+def links(text: str) -> list[str]:
+    """Return the targets of links and images."""
+    return [found["target"] or found["image"] for found in LINK.finditer(text)]
 
 
 def anchors(text: str) -> set[str]:
@@ -25,15 +31,16 @@ def anchors(text: str) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_relative_link_and_image_is_there(page):
     missing = []
-    for found in LINK.finditer(prose(page)):
-        parts = urlsplit(found["target"])
+    for link in links(prose(page)):
+        parts = urlsplit(link)
         if parts.scheme:
             continue
         target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
-        if not target.exists() or not target.is_relative_to(ROOT):
-            missing.append(found["target"])
-        elif parts.fragment and target.suffix == ".md" and parts.fragment not in anchors(target.read_text("utf-8")):
-            missing.append(found["target"])
+        there = target.exists() and target.is_relative_to(ROOT)
+        if there and parts.fragment and target.suffix == ".md":
+            there = parts.fragment in anchors(target.read_text("utf-8"))
+        if not there:
+            missing.append(link)
     assert missing == []
 
 
@@ -49,7 +56,7 @@ def test_only_public_hosts_are_named(page):
 
 def test_every_page_for_users_is_in_the_index():
     index = (ROOT / "docs/README.md").read_text("utf-8")
-    listed = {found["target"] for found in LINK.finditer(index)}
+    listed = set(links(index))
     folders = ("tutorial", "howto", "reference", "explain")
     pages = {
         page.relative_to(ROOT / "docs").as_posix() for part in folders for page in (ROOT / "docs" / part).glob("*.md")

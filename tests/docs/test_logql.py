@@ -1,6 +1,7 @@
 """Every LogQL example in the documents is a query of this version, or is refused where the page says so."""
 
 import pytest
+
 from docs.pages import PAGES, fences, name, steps, words
 from tailrace.errors import QueryError
 from tailrace.query.parser import parse, parse_selector

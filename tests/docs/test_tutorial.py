@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from docs.pages import ROOT, fences, steps
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -44,14 +45,7 @@ class Reader:
             self.expected = shown
         else:
             command, _, note = self._here(command).partition("  # exit code ")
-            done = subprocess.run(
-                ["bash", "-c", command],
-                cwd=self.folder,
-                env=self.environment,
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
+            done = self._runs(command)
             assert done.returncode == int(note or 0), done.stderr
             missing = [] if varies else _missing(shown, done.stdout + done.stderr)
             assert missing == [], done.stdout + done.stderr
@@ -67,10 +61,7 @@ class Reader:
         ask = "tailrace query '{service_name=\"app\"}' --data shop-data --limit 0 --output raw | wc -l"
 
         def stored() -> bool:
-            done = subprocess.run(
-                ["bash", "-c", ask], cwd=self.folder, env=self.environment, capture_output=True, text=True
-            )
-            return int(done.stdout or 0) >= count
+            return int(self._runs(ask).stdout or 0) >= count
 
         _until(stored, f"{count} lines are not there")
 
@@ -82,6 +73,17 @@ class Reader:
 
     def _here(self, command: str) -> str:
         return command.replace("127.0.0.1:9080", f"127.0.0.1:{self.port}")
+
+    def _runs(self, command: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["bash", "-c", command],
+            check=False,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
 
     def _leaves_running(self, command: str, sign: str | None) -> None:
         output = self.folder / f"{len(self.running)}-{time.monotonic_ns()}.out"
