@@ -142,8 +142,12 @@ class Parser(Protocol):
 
     name: str
 
-    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
-        """Return the rows with what could be read from them."""
+    def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:
+        """Return the rows with what could be read from them.
+
+        `data`, when it is given, is the column `_line` as one piece, each line ended by a newline: for parsers
+        whose reader takes bytes.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ A, B = Origin("a", {"filename": "a"}, READING), Origin("b", {"filename": "b"}, R
 
 
 def rows(blocks):
-    return lines_of(blocks, origins_of(blocks))
+    return lines_of(blocks, origins_of(blocks)).frame
 
 
 def test_offsets_are_bytes_from_the_start_of_each_file():
@@ -85,3 +86,11 @@ def test_every_byte_is_accounted_for(files):
         else:
             assert row["_line"] == text.removesuffix("\r")
             assert row.get("_raw") is None
+
+
+@pytest.mark.parametrize("start", [b"x^", b"x\x01", b"x\x9c", b"x\xda", b"(\xb5/\xfd", b"\x1f\x8b"])
+def test_a_line_that_begins_like_compressed_data_is_a_line(start):
+    data = start + b"foo\nbar\n"
+    frame = rows([Block(A, 0, data, 1)])
+    assert frame["_line"].to_list() == [data.split(b"\n")[0].decode(errors="replace"), "bar"]
+    assert frame["_offset"].to_list() == [0, len(start) + 4]

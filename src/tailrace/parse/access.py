@@ -44,7 +44,7 @@ class Access:
 
     name = "access"
 
-    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:  # noqa: ARG002  the seam
         """Return the rows with the fields of the request."""
         fields = _fields(lines["_line"])
         time = fields.drop_in_place("time")

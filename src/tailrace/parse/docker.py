@@ -29,7 +29,7 @@ class Docker:
     def __init__(self) -> None:
         self._decoder = Decoder()
 
-    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:  # noqa: ARG002  the seam
         """Return the rows with their content as plain text."""
         frame = self.unwrap(lines, reading).drop("_final")
         good = pl.col("_error").is_null()

@@ -11,6 +11,7 @@ slower way, still without a Python object per line except for the bad lines them
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tailrace.contracts import Block, Origin
 
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+_PACKED: Final = (b"x", b"(", b"\x1f")  # first bytes of zlib, zstd and gzip
 
 
 def origins_of(blocks: Sequence[Block]) -> list[Origin]:
@@ -30,18 +32,41 @@ def origins_of(blocks: Sequence[Block]) -> list[Origin]:
     return list({block.origin.key: block.origin for block in blocks}.values())
 
 
-def lines_of(blocks: Sequence[Block], origins: Sequence[Origin]) -> pl.DataFrame:
-    """Return the lines of blocks as one frame, in the order of the blocks."""
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of blocks; `text` is them as bytes when a line's bytes are what stood in the file, else None."""
+
+    frame: pl.DataFrame
+    ends: pl.Series  # position behind the newline of each line, in all blocks together
+    text: bytes | None
+
+
+def lines_of(blocks: Sequence[Block], origins: Sequence[Origin]) -> Lines:
+    """Return the lines of blocks, in the order of the blocks."""
     closed = [_closed(block) for block in blocks]
-    frame, sizes = _split(closed)
+    data = closed[0] if len(closed) == 1 else b"".join(closed)
+    plain = None if b"\r" in data else _split_plain(data)
+    frame, sizes = _split(closed) if plain is None else plain
     block_ends = pl.Series([len(data) for data in closed], dtype=pl.Int64).cum_sum()
     line_ends = (sizes.cast(pl.Int64) + 1).cum_sum()
-    return frame.with_columns(_places(blocks, origins, line_ends, block_ends))
+    frame = frame.with_columns(_places(blocks, origins, line_ends, block_ends))
+    return Lines(frame, line_ends, None if plain is None else data)
 
 
 def _closed(block: Block) -> bytes:
     """Return the block's bytes with a newline at the end; only a finished file's last line or a part has none."""
     return block.data if block.data.endswith(b"\n") else block.data + b"\n"
+
+
+def _split_plain(data: bytes) -> tuple[pl.DataFrame, pl.Series] | None:
+    """Return what `_split` does for UTF-8 without carriage returns, or None if it is not UTF-8."""
+    # The reader unpacks what begins like compressed data, and `x^` begins like zlib: a blank line in front hides it.
+    hidden = data[:1] in _PACKED
+    try:
+        frame = pl.read_lines(b"\n" + data if hidden else data, name="_line")[int(hidden) :]
+    except pl.exceptions.ComputeError:  # says only that something is not UTF-8
+        return None
+    return frame, frame["_line"].str.len_bytes()
 
 
 def _split(pieces: Sequence[bytes]) -> tuple[pl.DataFrame, pl.Series]:
@@ -50,13 +75,9 @@ def _split(pieces: Sequence[bytes]) -> tuple[pl.DataFrame, pl.Series]:
     Pieces that are not UTF-8 are found by halving, so that one bad byte does not slow down the whole turn.
     """
     data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    if b"\r" not in data:
-        try:
-            frame = pl.read_lines(data, name="_line")
-        except pl.exceptions.ComputeError:  # says only that something is not UTF-8
-            pass
-        else:
-            return frame, frame["_line"].str.len_bytes()
+    plain = None if b"\r" in data else _split_plain(data)
+    if plain is not None:
+        return plain
     try:
         text = _pieces(data.decode())
     except UnicodeDecodeError:

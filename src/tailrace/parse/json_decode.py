@@ -44,8 +44,8 @@ class Decoder:
     def __init__(self) -> None:
         self.tree = Tree()
 
-    def decode(self, text: pl.Series) -> Decoded:
-        """Return the texts as columns, every value accounted for."""
+    def decode(self, text: pl.Series, data: bytes | None = None) -> Decoded:
+        """Return the texts as columns, every value accounted for; `data` may be the same texts, joined by newlines."""
         rows = pl.int_range(len(text), dtype=pl.UInt32, eager=True)
         exact = rows.clear()
         if not self.tree.root.keys:
@@ -56,7 +56,7 @@ class Decoder:
         for turn in range(_ROUNDS):
             if turn == _ROUNDS - 2:  # very mixed records: learn from every line, once, instead of failing again
                 self._learn(part, sample=len(part))
-            decoded = _read(part, self.tree.root)
+            decoded = _read(part, self.tree.root, data if part is text else None)
             if decoded is not None:
                 suspects = rows.filter(_suspects(part, decoded, self.tree.root))
                 if not len(suspects) or not self._learn(text[suspects]):
@@ -111,14 +111,13 @@ class Decoder:
         return Decoded(fields, marks["_more"], ~marks["ok"])
 
 
-def _read(text: pl.Series, node: Node) -> pl.DataFrame | None:
+def _read(text: pl.Series, node: Node, data: bytes | None = None) -> pl.DataFrame | None:
     """Return the objects decoded by a shape, or None if some row does not fit it."""
     schema = node.schema()
     if not schema:
         return None
-    data = text.str.join("\n").cast(pl.Binary)[0]
     try:
-        frame = pl.read_ndjson(data, schema=schema)
+        frame = pl.read_ndjson(text.str.join("\n").cast(pl.Binary)[0] if data is None else data, schema=schema)
     except pl.exceptions.PolarsError:
         return None
     return frame if frame.height == len(text) else None

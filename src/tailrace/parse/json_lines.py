@@ -44,13 +44,12 @@ class JsonLines:
     def __init__(self) -> None:
         self._decoder = Decoder()
 
-    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:
         """Return the rows with fields, time, level and message."""
-        text = lines["_line"]
         braces = lines.select(pl.col("_line").str.starts_with("{") & pl.col("_line").str.ends_with("}")).to_series()
         if braces.all():
-            return self._objects(lines, reading)
-        stripped = text.str.strip_chars(" \t\r")
+            return self._objects(lines, reading, data)
+        stripped = lines["_line"].str.strip_chars(" \t\r")
         braces = stripped.str.starts_with("{") & stripped.str.ends_with("}")
         good, bad = braces.arg_true(), (~braces).arg_true()
         rest = lines[bad]
@@ -63,8 +62,8 @@ class JsonLines:
         both = pl.concat([self._objects(lines[good], reading), rest], how="diagonal")
         return both[pl.concat([good, bad]).arg_sort()]
 
-    def _objects(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
-        decoded = self._decoder.decode(lines["_line"])
+    def _objects(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:
+        decoded = self._decoder.decode(lines["_line"], data)
         leaves = self._decoder.tree.leaves()
         fields = {name: decoded.fields[name] for name in decoded.fields.columns}
         given = "_time_ns" in lines.columns  # a container runtime's stamp: the member of the record stays a field

@@ -52,7 +52,7 @@ class Logfmt:
     def __init__(self) -> None:
         self._shapes: list[tuple[str, ...]] = []
 
-    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:  # noqa: ARG002  the seam
         """Return the rows with their pairs as fields."""
         fields = self._fields(lines["_line"])
         found = pl.lit(fields["_any"])

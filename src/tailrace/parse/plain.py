@@ -21,7 +21,7 @@ class Plain:
 
     name = "plain"
 
-    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:  # noqa: ARG002  the seam
+    def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:  # noqa: ARG002  the seam
         """Return the rows with their level."""
         return lines.with_columns(
             *no_time(lines),

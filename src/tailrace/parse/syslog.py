@@ -44,7 +44,7 @@ class Syslog:
 
     name = "syslog"
 
-    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:  # noqa: ARG002  the seam
         """Return the rows with the header's fields, time and level."""
         text = lines["_line"]
         parts = groups.extract(text, BSD)

@@ -23,7 +23,7 @@ class Timestamped:
 
     name = "timestamped"
 
-    def parse(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:  # noqa: ARG002  the seam
         """Return the rows with time and level; the line stays whole."""
         text = lines["_line"]
         letter = level.from_letter(text.str.extract(_KLOG, 1))
