@@ -58,7 +58,7 @@ class Decoder:
                 self._learn(part, sample=len(part))
             decoded = _read(part, self.tree.root, data if part is text else None)
             if decoded is not None:
-                suspects = rows.filter(_suspects(part, decoded, self.tree.root))
+                suspects = rows.filter(_suspects(part, decoded, self.tree.root, data if part is text else None))
                 if not len(suspects) or not self._learn(text[suspects]):
                     return self._assemble(text, rows, decoded, suspects, exact)
                 continue
@@ -151,20 +151,16 @@ _KEY_BACKSLASH: Final = '\\\\":'  # a key that itself ends in a backslash: looks
 _KEY_BLANK: Final = r'"[ \t\r]+:'
 
 
-def _suspects(text: pl.Series, decoded: pl.DataFrame, node: Node) -> pl.Series:
+def _suspects(text: pl.Series, decoded: pl.DataFrame, node: Node, data: bytes | None) -> pl.Series:
     """Return which rows may have lost something: keys in the text against keys that came out, and known traps."""
     found, doubts = _came_out(text, decoded.get_columns(), node)
     frame = pl.DataFrame({"text": text, "found": found})
     line = pl.col("text")
-    seen = frame.select(
-        keys=line.str.count_matches(_KEY_END, literal=True),
-        blank=line.str.contains('" ', literal=True).any(),
-        control=(line.str.contains("\t", literal=True) | line.str.contains("\r", literal=True)).any(),
-        escapes=line.str.contains("\\", literal=True).any(),
-    )
-    frame = frame.with_columns(seen["keys"].cast(pl.Int64))
-    escapes = seen["escapes"].any()
-    traps = [line.str.contains(_KEY_BLANK)] if seen["blank"].any() or seen["control"].any() else []
+    # Counted as a pattern: the search for a literal is slower (measured: 12 against 10 ms for 78,000 lines).
+    frame = frame.with_columns(keys=line.str.count_matches(_KEY_END).cast(pl.Int64))
+    escapes = _has(text, data, "\\")
+    blanks = _has(text, data, "\t") or _has(text, data, "\r") or _has(text, None, '" ')
+    traps = [line.str.contains(_KEY_BLANK)] if blanks else []
     if escapes:
         frame = frame.with_columns(keys=pl.col("keys") - line.str.count_matches(_KEY_END_ESCAPED, literal=True))
         traps += [line.str.contains(_KEY_BACKSLASH, literal=True), _half_surrogate(line)]
@@ -180,6 +176,13 @@ def _suspects(text: pl.Series, decoded: pl.DataFrame, node: Node) -> pl.Series:
     for doubt in doubts:
         short = short | doubt
     return short
+
+
+def _has(text: pl.Series, data: bytes | None, wanted: str) -> bool:
+    """Tell whether any text has a character; one byte is found faster in the bytes."""
+    if data is not None:
+        return wanted.encode() in data
+    return bool(text.str.contains(wanted, literal=True).any())
 
 
 def _came_out(text: pl.Series, columns: list[pl.Series], node: Node) -> tuple[pl.Series, list[pl.Series]]:

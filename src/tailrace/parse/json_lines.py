@@ -122,9 +122,13 @@ def _take_time(fields: dict[str, pl.Series], leaves: list[Leaf], reading: Readin
     result: pl.Series | None = None
     for leaf in _top(leaves, TIMES):
         value = fields[leaf.column]
-        times = _times(value, reading)
+        digits = timestamp.regular_digits(value) if value.dtype == pl.String else None
+        times = _times(value, reading) if digits is None else timestamp.regular(value, digits)
         if times is None:
             continue
+        if digits is not None and result is None and times.null_count() == 0:
+            del fields[leaf.column]
+            return times
         hit = times.is_not_null() if result is None else times.is_not_null() & result.is_null()
         if value.dtype == pl.String:
             exact = hit & value.str.contains(_EXACT)

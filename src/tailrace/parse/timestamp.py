@@ -156,12 +156,17 @@ def iso(text: pl.Series, timezone: str) -> pl.Series:
     """
     digits = regular_digits(text)
     if digits is not None:
-        base = pl.col("t").str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
-        part = pl.col("t").str.slice(20, digits).str.to_integer(strict=False) * 10 ** (9 - digits)
-        parts = text.to_frame("t").select(base=_ns(base), part=part if digits else pl.lit(0))
-        return parts["base"] + parts["part"]
+        return regular(text, digits)
     whole = text.str.extract(r"^\s*(.*?\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)\s*$", 1)
     return parse_shape(ISO, whole, text, timezone)
+
+
+def regular(text: pl.Series, digits: int) -> pl.Series:
+    """Return the times of texts of which `regular_digits` told the digits of the fraction."""
+    base = pl.col("t").str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
+    part = pl.col("t").str.slice(20, digits).str.to_integer(strict=False) * 10 ** (9 - digits)
+    parts = text.to_frame("t").select(base=_ns(base), part=part if digits else pl.lit(0))
+    return parts["base"] + parts["part"]
 
 
 def epoch_number(value: pl.Series) -> pl.Series:
