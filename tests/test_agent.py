@@ -202,6 +202,23 @@ def test_a_parser_that_fails_costs_no_line(tmp_path, monkeypatch):
     assert b"tailrace_parser_failures_total 1.0" in accounts.render()[0]
 
 
+def test_news_of_positions_alone_are_kept_at_a_stop(tmp_path):
+    class Forgetful(Numbers):
+        def mark(self):
+            return super().mark() or ({"gone": None, "new": 1} if self.closing() else {})
+
+        def closing(self):
+            first, self.told = not getattr(self, "told", False) and self.at == self.turns, self.at == self.turns
+            return first
+
+    sink = Memory()
+    agent_of(tmp_path, Forgetful(2), sink)[0].run()
+    checkpoint = Checkpoint.open(tmp_path / "agent", agent_name="t")
+    checkpoint.recover(sink.last_number(checkpoint.agent))
+    assert checkpoint.state["numbers"] == {"at": 2, "new": 1}
+    checkpoint.close()
+
+
 def test_a_reader_that_breaks_is_a_loud_error(tmp_path):
     class Broken(Numbers):
         def read(self, budget_bytes, timeout_s):

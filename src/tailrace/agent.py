@@ -202,6 +202,10 @@ class Agent:
                 self._send(gathering)
                 gathering, sent_s = _Gathering(), now_s
             self._settle(wait=not reading and not gathering.turns)
+            if gathering.marks and not gathering.turns and (not reading or now_s - sent_s >= limits.MARKS_S):
+                # News of positions alone, a generation or a forgotten file: nothing to commit, so done at once.
+                self._checkpoint.settle(self._checkpoint.plan(gathering.marks).number)
+                gathering, sent_s = _Gathering(), now_s
             if progress is not None:
                 backlog = sum(source.backlog_bytes() for source in self._sources)
                 progress(Progress(self._durable_lines, self._durable_bytes, backlog))

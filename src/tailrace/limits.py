@@ -64,6 +64,9 @@ COMMIT_QUEUE: Final = 1
 TURN_QUEUE: Final = 1
 """Parsed turns that may wait to be gathered into a batch, over all sources."""
 
+MARKS_S: Final = 10.0
+"""Time after which news of positions without any line are written down; before, a crash looks at the files again."""
+
 DRAIN_S: Final = 20.0
 """Time that a stop waits for what was read to become durable; after that the position has it read again."""
 
