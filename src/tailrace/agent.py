@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tailrace.clock import Clock
     from tailrace.config.model import Config
-    from tailrace.contracts import Block, Sink, Source
+    from tailrace.contracts import Block, Followed, Sink, Source
 
 _EMPTY = pl.DataFrame()
 _SLICE_S = 0.05  # how long the gathering thread waits for a turn before it looks at the clock and the sink again
@@ -166,7 +166,14 @@ class Agent:
         if self._restamp:
             frame = frame.with_columns(_time_ns=pl.col("_observed_ns") + pl.int_range(pl.len()))
         self._accounts.read(source.name, parsed.lines, parsed.bytes)
+        self._count_errors(source.name, frame)
         return Turn(source.name, frame, parsed.lines, parsed.bytes, source.mark())
+
+    def _count_errors(self, source: str, frame: pl.DataFrame) -> None:
+        if "_error" in frame.columns:
+            text = "Lines that did not fit their format; they are stored as they came, with `_error`."
+            for error, count in frame["_error"].drop_nulls().value_counts().iter_rows():
+                self._accounts.count("tailrace_parse_errors_total", text, count, source=source, error=error)
 
     def _parse(self, blocks: Sequence[Block], chain: Chain) -> Parsed:
         """Parse a turn; if a format fails on it, block by block, and the block that fails as plain, marked lines."""
@@ -255,6 +262,7 @@ class Summary:
     bytes: int
     files: int
     seconds: float
+    refused: tuple[Followed, ...] = ()  # what was found and not read, and why
 
 
 def collect(
@@ -286,8 +294,9 @@ def collect(
         sink.close()
     account = accounts.of(group)
     seconds = clock.monotonic_s() - start_s
-    files = sum(not item.why for item in source.status())
-    return Summary(account.lines["stored"], account.bytes["stored"], files, seconds)
+    found = source.status()
+    refused = tuple(item for item in found if item.why)
+    return Summary(account.lines["stored"], account.bytes["stored"], len(found) - len(refused), seconds, refused)
 
 
 def outside(data: Path, settings: TailSettings) -> TailSettings:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from tailrace import __version__
 from tailrace.agent import Agent, outside, stop_on_signals
 from tailrace.clock import SystemClock
+from tailrace.patience import Patience
 from tailrace.registry import find
 from tailrace.server import Server
 from tailrace.sinks.store import StoreSink
@@ -34,12 +35,18 @@ def run(config: Config, announce: Callable[[str], None]) -> None:
     """Follow, store and serve until SIGTERM or SIGINT; returns when all that was read is durable."""
     clock, accounts = SystemClock(), Accounts()
     table = LogTable.open(config.data, create=True, settings=config.store)
-    checkpoint = Checkpoint.open(config.data / "agents" / config.agent, agent_name=config.agent)
+    patience = Patience(clock, config.store.retry_s)
+    folder = config.data / "agents" / config.agent
+    checkpoint = Checkpoint.open(folder, agent_name=config.agent, patience=patience)
     sources: list[Source] = [
         find("source", one.type)(outside(config.data, one), name=one.name, clock=clock, host=config.host)
         for one in config.sources
     ]
-    sink = StoreSink(table, clock=clock, settings=config.store)
+    sink = StoreSink(table, clock=clock, settings=config.store, patience=patience)
+
+    def stop() -> None:
+        agent.stop()
+        patience.hurry()  # on a full disk the agent would wait for space for ever
 
     def followed() -> list[Followed]:
         return [item for source in sources for item in source.status()]
@@ -55,7 +62,7 @@ def run(config: Config, announce: Callable[[str], None]) -> None:
     announce(f"page: {server.address}")
     teller = threading.Thread(target=_tell, args=(followed, announce), name="tell", daemon=True)
     try:
-        with stop_on_signals(agent.stop):
+        with stop_on_signals(stop):
             teller.start()
             agent.run()
     finally:
@@ -75,8 +82,12 @@ def _counted(sources: Sequence[Source], gauge: str) -> list[tuple[dict[str, str]
 
 
 def _tell(followed: Callable[[], Sequence[Followed]], announce: Callable[[str], None]) -> None:
-    """Say once what is followed and why the rest is not; the first scan of the folders is done by then."""
-    threading.Event().wait(1.0)
+    """Say once what is followed and why the rest is not, as soon as the folders were looked at."""
+    pause, tries = threading.Event(), 50
+    while not followed() and tries:
+        pause.wait(0.1)
+        tries -= 1
+    pause.wait(0.2)
     for line in describe(followed()):
         announce(line)
 

@@ -182,7 +182,7 @@ def test_collect_of_a_relative_path_names_the_stream_by_the_whole_path(
 def test_collect_with_a_bar(run: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailrace.cli.output.is_terminal", lambda: True)
     (tmp_path / "a.log").write_text("one\n")
-    assert "imported 1 lines" in run("collect", tmp_path / "a.log", "--data", tmp_path / "d").err
+    assert "imported 1 line" in run("collect", tmp_path / "a.log", "--data", tmp_path / "d").err
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tailrace.cli import options, output
+from tailrace.cli import failures, options, output
 from tailrace.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
     from tailrace.agent import Progress
+
+_RETRY_S: Final = 30.0
+"""An import waits so long for a disk that is full, then it ends and says so: the next run goes on where it stopped."""
 
 
 def collect(
@@ -50,14 +53,20 @@ def collect(
     wanted = absolute(paths)
     if not watch and (absent := missing(wanted)):
         raise DataError(f"{', '.join(absent)}: there is no such file or folder (nothing was imported)")
+    if not watch and settings.store.retry_s is None:
+        settings = settings.model_copy(update={"store": settings.store.model_copy(update={"retry_s": _RETRY_S})})
     from tailrace.agent import collect as run
 
     with _bar(shown=output.is_terminal() and not watch) as progress:
         summary = run(settings, wanted, group=group, now=now, watch=watch, progress=progress)
+    for item in summary.refused:
+        output.note(f"not imported: {item.path}: {item.why}")
     output.note(
-        f"imported {summary.lines:,} lines ({output.size(summary.bytes)}) from {summary.files:,} "
-        f"file{'s' * (summary.files != 1)} in {summary.seconds:.1f} s"
+        f"imported {summary.lines:,} line{'s' * (summary.lines != 1)} ({output.size(summary.bytes)}) from "
+        f"{summary.files:,} file{'s' * (summary.files != 1)} in {summary.seconds:.1f} s"
     )
+    if summary.refused and not summary.files:
+        raise typer.Exit(failures.FOUND)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`tailrace tail`: new lines of a query, as they come."""
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,8 +62,11 @@ def _of_folder(logql: str, data: Path | None) -> Iterator["Lines"]:
 
 
 def _of_server(logql: str, url: str) -> Iterator["Lines"]:
+    import polars as pl  # noqa: F401 - it sets up signals when it is first imported, so before the next line
+
     from tailrace.cli import remote
 
+    signal.siginterrupt(signal.SIGINT, True)  # a read that waits for news ends at Ctrl-C, not at the next news
     with remote.answer(url, remote.TAIL, {"query": logql}) as response:
         for name, data in remote.events(response.iter_lines()):
             if name == "lines":

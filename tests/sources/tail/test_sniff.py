@@ -43,3 +43,12 @@ def test_first_bytes(start: bytes, why: str) -> None:
 )
 def test_names(path: str, refused: bool) -> None:
     assert bool(refuse_name(path)) is refused
+
+
+def test_random_bytes_are_not_text_and_a_nul_now_and_then_is():
+    noise = bytes(range(256)) * 8
+    assert refuse_head(noise) == "binary (control bytes, not UTF-8)"
+    assert refuse_head(b"one\x00\n" + b"a line of text\n" * 20) == ""
+    assert refuse_head("Größe über alles\n".encode("latin-1") * 20) == ""
+    assert refuse_head(b"\x1b[31mred\x1b[0m\n" * 20) == ""
+    assert refuse_head(("x" * 999 + "é").encode()[:1000]) == ""

@@ -19,8 +19,9 @@ _MAGIC: Final = (
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
 )
-_NUL_SHARE: Final = 0.05
+_CONTROL_SHARE: Final = 0.05
 """Programs that log now and then a NUL are text; records of fixed size, UTF-16 and the like have far more."""
+_CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b"))
 _LOGINS: Final = "login records, not text"
 _LOGIN_FILES: Final = frozenset({"wtmp", "btmp", "utmp", "lastlog", "faillog", "tallylog"})
 _ENDS: Final = {
@@ -47,4 +48,17 @@ def refuse_head(start: bytes) -> str:
     for magic, why in _MAGIC:
         if start.startswith(magic):
             return why
-    return "binary (NUL bytes)" if start.count(b"\x00") > len(start) * _NUL_SHARE else ""
+    if start.count(b"\x00") > len(start) * _CONTROL_SHARE:
+        return "binary (NUL bytes)"
+    control = len(start) - len(start.translate(None, _CONTROLS))
+    if control > len(start) * _CONTROL_SHARE and not _is_utf8(start):
+        return "binary (control bytes, not UTF-8)"
+    return ""
+
+
+def _is_utf8(start: bytes) -> bool:
+    try:
+        start.decode()
+    except UnicodeDecodeError as error:
+        return error.start >= len(start) - 3 and error.reason == "unexpected end of data"
+    return True
