@@ -10,8 +10,9 @@ import pytest
 
 from store.rows import batch
 from tailrace import limits
-from tailrace.clock import ManualClock
+from tailrace.clock import ManualClock, SystemClock
 from tailrace.errors import TableError, TransientError
+from tailrace.patience import Patience
 from tailrace.sinks.store import PATIENCE_S, StoreSink
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Interval:
     commit_interval_s: float = 1.0
+    retry_s: float | None = None
 
 
 @dataclass
@@ -185,6 +187,33 @@ def test_close_gives_up_on_a_disk_that_stays_full() -> None:
     with pytest.raises(TransientError, match="full"):
         future.result(30)
     closer.join()
+
+
+def test_hurry_frees_senders_that_wait_for_a_full_disk() -> None:
+    table = Ledger(always=TransientError("full"))
+    patience = Patience(SystemClock())
+    sink = StoreSink(table, clock=SystemClock(), settings=Interval(), patience=patience)
+    futures = [sink.submit(batch(["0"], "a", 0))]
+    assert table.entered.wait(30)
+    futures += [sink.submit(batch([str(number)], "a", number)) for number in range(1, limits.COMMIT_QUEUE + 1)]
+    sender = threading.Thread(target=lambda: futures.append(sink.submit(batch(["late"], "a", 99))))
+    sender.start()
+    patience.hurry()
+    sender.join(30)
+    assert not sender.is_alive()
+    for future in futures:
+        with pytest.raises(TransientError, match="full"):
+            future.result(30)
+    sink.close()
+
+
+def test_a_limit_ends_the_attempts() -> None:
+    table, clock = Ledger(always=TransientError("full")), ManualClock()
+    sink = StoreSink(table, clock=clock, settings=Interval(retry_s=30.0))
+    with pytest.raises(TransientError, match="full"):
+        sink.submit(batch(["one"], "a", 0)).result(30)
+    assert 30.0 <= clock.monotonic_s() <= 40.0
+    sink.close()
 
 
 def test_a_table_that_cannot_be_written_fails_the_batch_and_all_that_follow_it_from_its_agent() -> None:

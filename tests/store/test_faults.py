@@ -283,5 +283,6 @@ def test_a_failure_of_the_library_names_its_cause() -> None:
     assert first_line(DeltaError("Kernel error: x\n   0: <unknown>\n")) == "Kernel error: x"
     denied = DeltaError("Generic error\n ↳ Permission denied (os error 13)")
     assert isinstance(meaning(denied, Path("/data"), "committing"), TableError)
-    full = DeltaError("Generic error\n ↳ No space left on device (os error 28)")
-    assert isinstance(meaning(full, Path("/data"), "committing"), TransientError)
+    full = meaning(DeltaError("Generic error\n ↳ No space left on device (os error 28)"), Path("/data"), "committing")
+    assert isinstance(full, TransientError)
+    assert str(full) == "/data: committing failed: No space left on device; free some on the disk of this folder"

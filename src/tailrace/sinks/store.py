@@ -4,13 +4,13 @@ Comes in: batches, from any thread, through a short queue (a full one blocks, wh
 back-pressure). Goes out: futures completed after fsync, in the order of submission. The first batch after
 a quiet time is committed at once, then there is at most one commit per interval, and a large group does not
 wait. A `TransientError` is tried again for as long as it takes, with back-off; only batches without a
-position, whose senders wait and will send again, are given back after `PATIENCE_S`.
+position, whose senders wait and will send again, are given back after `PATIENCE_S`. `patience` may set an end to
+that: then the batches fail, and with them whoever sent them.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections import deque
 from concurrent.futures import Future
@@ -19,21 +19,16 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from tailrace import limits
 from tailrace.errors import TableError, TransientError
+from tailrace.patience import Patience
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tailrace.batch import Batch
     from tailrace.clock import Clock
 
 PATIENCE_S: Final = 5.0
 """How long a batch without a position is tried before its sender is told to send it again."""
-
-BACK_OFF_S: Final = (0.1, 10.0)
-"""First and longest pause between two attempts; each pause is twice the last, less up to half at random."""
-
-LAST_ATTEMPTS: Final = 3
-"""Attempts that are still made once the sink is to close."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -62,6 +57,11 @@ class Grouping(Protocol):
         """Shortest time between two small commits."""
         ...
 
+    @property
+    def retry_s(self) -> float | None:
+        """How long a failing commit is tried again; None never gives up."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
@@ -72,10 +72,11 @@ class _Taken:
 class StoreSink:
     """Implements `contracts.Sink` over a table; owns one thread."""
 
-    def __init__(self, table: Writable, *, clock: Clock, settings: Grouping) -> None:
+    def __init__(self, table: Writable, *, clock: Clock, settings: Grouping, patience: Patience | None = None) -> None:
         self._table = table
         self._clock = clock
         self._interval_s = settings.commit_interval_s
+        self._patience = patience or Patience(clock, settings.retry_s)
         self._changed = threading.Condition()
         self._waiting: deque[_Taken] = deque()
         self._news = threading.Event()  # something was submitted, or close was called
@@ -105,6 +106,7 @@ class StoreSink:
         with self._changed:
             self._closing.set()
             self._changed.notify_all()
+        self._patience.hurry()
         self._news.set()
         self._thread.join()
 
@@ -148,7 +150,7 @@ class StoreSink:
     def _commit(self, group: list[_Taken]) -> list[_Taken]:
         """Make the group visible; return what is, fail the futures of the rest."""
         started_s = self._clock.monotonic_s()
-        for pause_s in self._pauses():
+        for pause_s in self._patience.pauses():
             if not group:
                 return []
             try:
@@ -162,7 +164,7 @@ class StoreSink:
                 return self._one_by_one(group, error)
             else:
                 return group
-            self._clock.wait(self._closing, pause_s)
+            self._patience.wait(pause_s)
         self._fail(group, failure)
         return []
 
@@ -177,7 +179,7 @@ class StoreSink:
         """Make what is visible durable, then acknowledge it."""
         if not group:
             return
-        for pause_s in self._pauses():
+        for pause_s in self._patience.pauses():
             try:
                 self._table.sync()
             except TransientError as error:
@@ -190,17 +192,8 @@ class StoreSink:
                 for taken in group:
                     taken.done.set_result(None)
                 return
-            self._clock.wait(self._closing, pause_s)
+            self._patience.wait(pause_s)
         self._fail(group, failure)
-
-    def _pauses(self) -> Iterator[float]:
-        """Yield the pause after each attempt: for ever while the sink is open, a few once it closes."""
-        pause_s, longest_s = BACK_OFF_S
-        attempts_left = LAST_ATTEMPTS
-        while attempts_left:
-            yield pause_s * random.uniform(0.5, 1.0)  # noqa: S311  spreads writers, hides nothing
-            pause_s = min(pause_s * 2, longest_s)
-            attempts_left -= self._closing.is_set()
 
     def _give_back(self, group: list[_Taken], error: TransientError) -> list[_Taken]:
         self._fail([taken for taken in group if taken.batch.position is None], error)

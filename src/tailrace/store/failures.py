@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CAUSE: Final = "\u21b3"  # the arrow before each cause in the library's texts
+_FULL: Final = "No space left"
 _COLOUR: Final = re.compile(r"\x1b\[\d+m")
 _DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 _DENIED_TEXT: Final = ("Permission denied", "Operation not permitted", "Read-only file system")
 _MISPLACED: Final = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 _NEWER_TEXT: Final = ("reader version", "writer version", "reader feature", "writer feature", "Unsupported")
-_PASSING_TEXT: Final = ("os error", "No space left", "File not found", "Input/output error")
+_PASSING_TEXT: Final = ("os error", "File not found", "Input/output error")
 
 
 @contextmanager
@@ -48,6 +49,8 @@ def translated(root: Path, doing: str) -> Iterator[None]:
 def meaning(error: Exception, root: Path, doing: str) -> TailraceError:
     """Return the error to raise for a failure while working on the table."""
     text = first_line(error)
+    if _FULL in text:  # the libraries wrap it in words that mislead
+        return TransientError(f"{root}: {doing} failed: {_FULL} on device; free some on the disk of this folder")
     if getattr(error, "errno", None) in _DENIED or any(denied in text for denied in _DENIED_TEXT):
         return TableError(f"{root}: {doing} is not permitted: {text}; give this user write permission to the folder")
     if any(newer in text for newer in _NEWER_TEXT):

@@ -27,6 +27,9 @@ class StoreSettings(Settings):
     commit_interval_s: float = Field(default=limits.COMMIT_INTERVAL_S, ge=0)
     """At most one commit in this many seconds while little arrives."""
 
+    retry_s: float | None = Field(default=None, ge=0)
+    """How long a failing commit is tried again, as on a full disk; null waits until it works, or 30 s in an import."""
+
     compaction: bool = True
     """Whether small segments are joined and sorted in the background."""
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tailrace.batch import Position
+from tailrace.clock import ManualClock
 from tailrace.errors import ConfigError, TransientError
 from tailrace.files import Files
+from tailrace.patience import Patience
 from tailrace.sources.tail import checkpoint as module
 from tailrace.sources.tail.checkpoint import Checkpoint
 from tailrace.sources.tail.records import encode
@@ -258,23 +260,51 @@ def test_a_crash_at_any_operation_leaves_the_state_before_or_after(
     assert not files.dead
 
 
+class Full(Files):
+    """A disk without space for appends: for good, or for the next few."""
+
+    def __init__(self) -> None:
+        self.full = 0
+
+    def append(self, path: Path, data: bytes) -> None:
+        if self.full:
+            self.full -= 1
+            super().append(path, data[:5])
+            raise OSError(28, "No space left on device")
+        super().append(path, data)
+
+
+def test_with_patience_a_plan_waits_until_there_is_space(tmp_path: Path) -> None:
+    files, clock = Full(), ManualClock()
+    first = Checkpoint.open(tmp_path, agent_name="a", files=files, patience=Patience(clock))
+    first.plan({"files": {"k": 1}})
+    first.settle(0)
+    files.full = 12
+    assert first.plan({"files": {"k": 2}}).number == 1
+    assert clock.monotonic_s() > 20
+    again = reopen(first, tmp_path)
+    again.recover(1)
+    assert again.state == {"files": {"k": 2}}
+    again.close()
+
+
+def test_hurry_ends_the_wait_of_a_plan(tmp_path: Path) -> None:
+    files, patience = Full(), Patience(ManualClock())
+    checkpoint = Checkpoint.open(tmp_path, agent_name="a", files=files, patience=patience)
+    files.full = 1_000
+    patience.hurry()
+    with pytest.raises(TransientError, match="No space left on device"):
+        checkpoint.plan({"files": {"k": 1}})
+    checkpoint.close()
+
+
 def test_a_full_disk_is_transient_and_the_next_plan_is_whole(tmp_path: Path) -> None:
-    class Full(Files):
-        full = False
-
-        def append(self, path: Path, data: bytes) -> None:
-            if self.full:
-                super().append(path, data[:5])
-                raise OSError(28, "No space left on device")
-            super().append(path, data)
-
     files = Full()
     checkpoint = Checkpoint.open(tmp_path, agent_name="a", files=files)
     checkpoint.plan({"files": {"k": 1}})
-    files.full = True
+    files.full = 1
     with pytest.raises(TransientError, match="No space left on device"):
         checkpoint.plan({"files": {"k": 2}})
-    files.full = False
     assert checkpoint.plan({"files": {"k": 2}}).number == 1
     again = reopen(checkpoint, tmp_path)
     again.recover(1)

@@ -6,15 +6,18 @@ before its batch is sent; after a crash `recover` compares the plans with the la
 table holds: those up to it are done, the others never happened and are read again.
 
 The log is append-only (`records`), is rewritten as a whole when it has grown, and belongs to one
-process at a time. A log that cannot be read never stops the start: its good prefix counts, the
+process at a time. A log that cannot be written, as on a full disk, is tried again as long as `patience` lasts, if there
+is any. A log that cannot be read never stops the start: its good prefix counts, the
 file is set aside as `.broken-<n>`, and `warnings` says so. Not thread-safe.
 """
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tailrace.batch import Position
@@ -26,10 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tailrace.patience import Patience
+
 FORMAT: Final = "tailrace-checkpoint"
 VERSION: Final = 1
 LOG_BYTES: Final = 4 << 20
 """The log is rewritten when it is larger than this and than four times its newest snapshot."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 Marks = dict[str, dict[str, object]]
 
@@ -37,7 +44,7 @@ Marks = dict[str, dict[str, object]]
 class Checkpoint:
     """The memory of one agent in one folder; made by `open`."""
 
-    def __init__(self, folder: Path, agent_name: str, files: Files, lock: int) -> None:
+    def __init__(self, folder: Path, agent_name: str, files: Files, lock: int, patience: Patience | None) -> None:
         self.warnings: list[str] = []
         self.agent = f"{agent_name}-{uuid.uuid4().hex}"
         self.state: Marks = {}
@@ -45,6 +52,7 @@ class Checkpoint:
         self._path = folder / "checkpoint.log"
         self._files = files
         self._lock = lock
+        self._patience = patience
         self._open: dict[int, Marks] = {}  # plans that are not settled, oldest first
         self._settled: list[int] = []  # since the last record
         self._log_bytes = 0
@@ -53,29 +61,30 @@ class Checkpoint:
         self._rewrite()
 
     @classmethod
-    def open(cls, folder: Path, *, agent_name: str, files: Files | None = None) -> Checkpoint:
+    def open(
+        cls, folder: Path, *, agent_name: str, files: Files | None = None, patience: Patience | None = None
+    ) -> Checkpoint:
         """Open the checkpoint of an agent, creating it if needed; `ConfigError` if another process has it."""
         files = files or Files()
         files.makedirs(folder)
         lock = _lock(folder / "lock", agent_name)
         try:
-            return cls(folder, agent_name, files, lock)
+            return cls(folder, agent_name, files, lock, patience)
         except BaseException:
             os.close(lock)
             raise
 
     def plan(self, marks: Mapping[str, Mapping[str, object]]) -> Position:
         """Give a batch its number and make durable what it will have read; more than one plan may be open."""
-        if not self._log_bytes:
-            self._rewrite()  # the last write failed half-way: nothing may follow its rest
         number = self.next_number
         plan = {source: dict(changes) for source, changes in marks.items()}
-        self._append({"plan": number, "marks": plan, "settled": self._settled})
+        self._record(number, plan)
         self._settled = []
         self._open[number] = plan
         self.next_number = number + 1
         if self._log_bytes > max(LOG_BYTES, 4 * self._snapshot_bytes):
-            self._rewrite()
+            with suppress(TransientError):  # the plan is durable; the next one has to rewrite the log before it is
+                self._rewrite()
         return Position(self.agent, number)
 
     def settle(self, number: int) -> None:
@@ -104,6 +113,24 @@ class Checkpoint:
                 self._lock = -1
 
     # --- the log --------------------------------------------------------------------------------
+
+    def _record(self, number: int, plan: Marks) -> None:
+        """Make a plan durable, if need be in several attempts."""
+        if self._patience is not None:
+            for pause_s in self._patience.pauses():
+                try:
+                    self._try_to_record(number, plan)
+                except TransientError as error:
+                    _LOGGER.warning("%s; trying again in %.1f s, nothing is lost", error, pause_s)
+                else:
+                    return
+                self._patience.wait(pause_s)
+        self._try_to_record(number, plan)
+
+    def _try_to_record(self, number: int, plan: Marks) -> None:
+        if not self._log_bytes:
+            self._rewrite()  # the last write failed half-way: nothing may follow its rest
+        self._append({"plan": number, "marks": plan, "settled": self._settled})
 
     def _append(self, record: Mapping[str, object]) -> None:
         data = records.encode(record)
