@@ -46,10 +46,14 @@ def test_case(name: str, case: dict[str, Any]) -> None:
     assert parsed.bytes == len(data)
     assert len(rows) == len(expected)
     lines = data.decode(errors="replace").split("\n")
+    before = None
     for number, (row, want) in enumerate(zip(rows, expected, strict=True)):
         assert row["_line"] == want.get("line", lines[number]), "line"
         if "time" in want:
             assert row["_time_ns"] == ns(want["time"]), "time"
+            before = ns(want["time"])
+        elif before is not None:
+            assert row["_time_ns"] == before, "the time of the line before"
         else:
             assert row["_time_ns"] - observed in range(parsed.lines), "no time of its own"
         assert row.get("_level") == want.get("level"), "level"

@@ -156,3 +156,33 @@ def test_values_are_the_same_whatever_the_turns():
     )
     assert cut["n"].to_list() == whole["n"].to_list()
     assert cut["_line"].to_list() == whole["_line"].to_list()
+
+
+TRACE = "2026-03-05T10:00:00Z ERROR it broke\nTraceback (most recent call last):\n  File x\n"
+TRACE_NS = 1_772_704_800 * 10**9
+
+
+def at(second: float, text: str, key: str = "a") -> Block:
+    return Block(
+        Origin(key, {"filename": key}, Reading(format="timestamped")), 0, text.encode(), TRACE_NS + int(second * 1e9)
+    )
+
+
+def test_lines_of_a_stack_trace_have_the_time_of_its_first_line():
+    chain = Chain()
+    assert chain.parse([at(60, TRACE)]).frame["_time_ns"].to_list() == [TRACE_NS] * 3
+    assert chain.parse([at(64, "ValueError: no\n")]).frame["_time_ns"].to_list() == [TRACE_NS]
+
+
+def test_a_late_line_without_a_time_is_news_of_its_own():
+    chain = Chain()
+    chain.parse([at(60, TRACE)])
+    assert chain.parse([at(66, "stopped\n")]).frame["_time_ns"].to_list() == [TRACE_NS + 66 * 10**9]
+    assert chain.parse([at(67, "gone\n")]).frame["_time_ns"].to_list() == [TRACE_NS + 67 * 10**9]
+
+
+def test_a_file_without_times_has_no_share_in_the_times_of_others():
+    chain = Chain()
+    for second in (60, 61, 62):
+        times = chain.parse([at(second, "plain words\n", "b"), at(second, TRACE)]).frame["_time_ns"].to_list()
+        assert times == [TRACE_NS + second * 10**9, *[TRACE_NS] * 3]

@@ -8,7 +8,9 @@ parsed together. The format of a file is detected from its first lines and remem
 the lines stop fitting. Container lines are taken out of their wrapping and joined first, then their content has
 a format of its own; they keep the runtime's time stamp, so a time in the content stays a field.
 
-A row without a time gets the time of its reading plus its number in the turn, so that it keeps its place.
+A row without a time of its own belongs to the row before it, as the lines of a stack trace do, and gets its time, if
+that was read just before. Else it gets the time of its reading plus its number in the turn. Either way it keeps
+its place.
 """
 
 from __future__ import annotations
@@ -35,6 +37,9 @@ _WRAPPERS: Final = ("cri", "docker")
 _CONTENT: Final = "content of "  # key of what is inside a container's lines, in front of the origin's
 _OUTER: Final = "_outer_"  # in front of the fields of the wrapping while the content is parsed
 _MISSES: Final = 8  # lines in a row (net of fitting ones) that make a format doubtful
+_CONTINUED_NS: Final = 5_000_000_000  # a row that is read later than this after the one before is news of its own
+_OBSERVED: Final = pl.col("_observed_ns") + pl.col("_row").cast(pl.Int64)
+_LAST: Final = {"_origin": pl.UInt32, "last_ns": pl.Int64, "then_ns": pl.Int64}
 _HALVED: Final = 32_768  # rows of one format from which on two threads are worth it
 _REMEMBERED: Final = 65_536  # files whose format is remembered
 
@@ -73,6 +78,9 @@ class Chain:
         self._wrappers: dict[str, Wrapper] = {}
         self._joiners: dict[str, Joiner] = {}
         self._formats: dict[str, _Memory] = {}
+        self._times: dict[
+            str, tuple[int, int]
+        ] = {}  # of the last row of each file that has times, and when it was read
         self._pool: ThreadPoolExecutor | None = None
 
     def parse(self, blocks: Sequence[Block]) -> Parsed:
@@ -95,9 +103,29 @@ class Chain:
             pieces.append(parts)
         frame = _together(pieces)
         missing = [pl.lit(None, dtype).alias(name) for name, dtype in _ALWAYS.items() if name not in frame.columns]
-        observed = pl.col("_observed_ns") + pl.col("_row").cast(pl.Int64)
-        frame = frame.with_columns(missing).with_columns(_time_ns=pl.coalesce("_time_ns", observed))
+        frame = self._with_times(frame.with_columns(missing), origins)
         return Parsed(frame.drop("_row", "_origin"), len(lines), size)
+
+    def _with_times(self, frame: pl.DataFrame, origins: Sequence[Origin]) -> pl.DataFrame:
+        """Give every row a time, and remember the last one of each file for the rows of the next turn."""
+        lacking = frame["_time_ns"].null_count()
+        if lacking == len(frame) and not self._times:
+            return frame.with_columns(_time_ns=_OBSERVED)
+        timed = frame if not lacking else frame.filter(pl.col("_time_ns").is_not_null())
+        last = timed.group_by("_origin").agg(pl.col("_time_ns", "_observed_ns").last())
+        if lacking:
+            known = [(index, *self._times.get(origin.key, (None, 0))) for index, origin in enumerate(origins)]
+            first = pl.DataFrame(known, schema=_LAST, orient="row")
+            frame = frame.join(first, on="_origin", how="left", maintain_order="left")
+            recent = pl.col("_observed_ns") - pl.col("then_ns") < _CONTINUED_NS
+            before = pl.col("_time_ns").forward_fill().over("_origin")
+            times = pl.coalesce("_time_ns", before, pl.when(recent).then("last_ns"), _OBSERVED)
+            frame = frame.with_columns(_time_ns=times).drop("last_ns", "then_ns")
+        for index, time_ns, observed_ns in last.iter_rows():
+            self._times[origins[index].key] = (time_ns, observed_ns)
+        while len(self._times) > _REMEMBERED:
+            del self._times[next(iter(self._times))]
+        return frame
 
     def _by_format(
         self, lines: pl.DataFrame, origins: Sequence[Origin], *, prefix: str, text: Lines | None = None
