@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from tailrace.batch import Position
 from tailrace.clock import ManualClock
-from tailrace.errors import ConfigError, TransientError
+from tailrace.errors import ConfigError, TableError, TransientError
 from tailrace.files import Files
 from tailrace.patience import Patience
 from tailrace.sources.tail import checkpoint as module
@@ -286,6 +287,20 @@ def test_with_patience_a_plan_waits_until_there_is_space(tmp_path: Path) -> None
     again.recover(1)
     assert again.state == {"files": {"k": 2}}
     again.close()
+
+
+def test_a_folder_that_may_not_be_written_or_is_gone_is_said_at_once(tmp_path: Path) -> None:
+    class Denied(Files):
+        def makedirs(self, path: Path) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with pytest.raises(TableError, match=r"cannot be written: Read-only file system; give this user write permission"):
+        Checkpoint.open(tmp_path / "a", agent_name="a", files=Denied())
+    checkpoint = Checkpoint.open(tmp_path / "b", agent_name="a", patience=Patience(ManualClock()))
+    shutil.rmtree(tmp_path / "b")
+    with pytest.raises(TableError, match="the data folder was removed"):
+        checkpoint.plan({"files": {"k": 1}})
+    checkpoint.close()
 
 
 def test_hurry_ends_the_wait_of_a_plan(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ file is set aside as `.broken-<n>`, and `warnings` says so. Not thread-safe.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -21,7 +22,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tailrace.batch import Position
-from tailrace.errors import ConfigError, Problem, TransientError
+from tailrace.errors import ConfigError, Problem, TableError, TailraceError, TransientError
 from tailrace.files import Files
 from tailrace.sources.tail import records
 
@@ -36,6 +37,8 @@ VERSION: Final = 1
 LOG_BYTES: Final = 4 << 20
 """The log is rewritten when it is larger than this and than four times its newest snapshot."""
 
+_DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 _LOGGER: Final = logging.getLogger(__name__)
 
 Marks = dict[str, dict[str, object]]
@@ -66,8 +69,11 @@ class Checkpoint:
     ) -> Checkpoint:
         """Open the checkpoint of an agent, creating it if needed; `ConfigError` if another process has it."""
         files = files or Files()
-        files.makedirs(folder)
-        lock = _lock(folder / "lock", agent_name)
+        try:
+            files.makedirs(folder)
+            lock = _lock(folder / "lock", agent_name)
+        except OSError as error:
+            raise _meaning(error, folder) from error
         try:
             return cls(folder, agent_name, files, lock, patience)
         except BaseException:
@@ -139,7 +145,7 @@ class Checkpoint:
             self._files.append(self._path, data)
             self._files.fsync(self._path)
         except OSError as error:
-            raise TransientError(f"{self._path}: cannot be written: {error.strerror or error}") from error
+            raise _meaning(error, self._path) from error
         self._log_bytes = before + len(data)
 
     def _rewrite(self) -> None:
@@ -150,7 +156,7 @@ class Checkpoint:
         try:
             self._files.save(self._path, data)
         except OSError as error:
-            raise TransientError(f"{self._path}: cannot be written: {error.strerror or error}") from error
+            raise _meaning(error, self._path) from error
         self._settled = []
         self._log_bytes = self._snapshot_bytes = len(data)
 
@@ -211,6 +217,15 @@ def merge(state: Marks, changes: Mapping[str, Mapping[str, object]]) -> None:
                 known.pop(key, None)
             else:
                 known[key] = value
+
+
+def _meaning(error: OSError, path: Path) -> TailraceError:
+    what = f"{path}: cannot be written: {error.strerror or error}"
+    if error.errno in _DENIED:
+        return TableError(f"{what}; give this user write permission to the data folder")
+    if error.errno in _GONE:
+        return TableError(f"{what}; the data folder was removed or replaced, the next start makes a new one")
+    return TransientError(what)
 
 
 def _lock(path: Path, agent_name: str) -> int:
