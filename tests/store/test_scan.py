@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
 from store.rows import DAY_NS, START_NS, batch, lines
+from tailrace.batch import Batch
 from tailrace.contracts import Bound
 from tailrace.store import scan, segment, state
 from tailrace.store.compact import compact
@@ -132,3 +134,14 @@ def test_the_cache_forgets_the_least_recently_used(table: LogTable, monkeypatch:
     for path in (a, b, a, c, a, b):
         cache.get(path)
     assert reads == [a, b, c, b]
+
+
+def test_other_engines_find_times_in_the_statistics(tmp_path: Path) -> None:
+    """Delta cuts times to milliseconds, so the bounds are rounded away from the rows."""
+    table = LogTable.open(tmp_path, create=True)
+    times = [1_700_000_000_123_456_789, 1_700_000_009_123_000_001]
+    frame = pl.DataFrame({"_time_ns": times, "_observed_ns": times, "_stream": ["{}"] * 2, "_line": ["a", "b"]})
+    table.commit([Batch(frame, "s", 2, 4)])
+    adds = pl.DataFrame(DeltaTable(tmp_path / "logs").get_add_actions(flatten=True))
+    milliseconds = adds.select(pl.col("min._time", "max._time").dt.epoch("ms")).row(0)
+    assert milliseconds == (1_700_000_000_123, 1_700_000_009_124)

@@ -7,6 +7,7 @@ lines and times per stream, so that the streams of a file cost a footer and not 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import uuid
@@ -21,7 +22,6 @@ from tailrace import limits
 from tailrace.batch import is_field
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
@@ -57,6 +57,7 @@ _MEASURES: Final = (
     pl.col("_time_ns").min().alias("min_time_ns"),
     pl.col("_time_ns").max().alias("max_time_ns"),
 )
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _HIGHEST: Final = "\U0010ffff"
 
 
@@ -226,8 +227,16 @@ def statistics(
             lowest[name] = low
         if high is not None:
             highest[name] = high
+    if "_time" in names and "_time_ns" in lowest:  # for other engines: ours compares `_time_ns`
+        lowest["_time"] = _stamp(int(row["min _time_ns"]) // 1_000_000)
+        highest["_time"] = _stamp(-(-int(row["max _time_ns"]) // 1_000_000))
     nulls = {name: row.get(f"nulls {name}", row["rows"]) for name in indexed}
     return {"numRecords": row["rows"], "minValues": lowest, "maxValues": highest, "nullCount": nulls}
+
+
+def _stamp(milliseconds: int) -> str:
+    """Return a time as Delta's statistics write it: UTC, cut to milliseconds, so bounds are rounded away from it."""
+    return f"{_EPOCH + dt.timedelta(milliseconds=milliseconds):%Y-%m-%dT%H:%M:%S}.{milliseconds % 1_000:03d}Z"
 
 
 def _lower(value: str | float | None, most: int) -> str | int | float | None:

@@ -118,6 +118,7 @@ def frame_of(adds: Sequence[log.Action], root: Path, columns: Columns) -> pl.Dat
     return _named(pl.DataFrame(rows, schema=schema, strict=False), root)
 
 
+_FOR_OTHERS: Final = ("min._time", "max._time")  # other engines prune by them; we have `_time_ns`, exact
 _RAW_SCHEMA: Final = {
     "path": pl.String(),
     "size_bytes": pl.Int64(),
@@ -139,11 +140,14 @@ def _row(add: log.Action) -> dict[str, Any]:  # values of any statistic's type
     }
     for source, kind in _STATISTICS.items():
         row.update((f"{kind}.{name}", value) for name, value in stats.get(source, {}).items())
+    for name in _FOR_OTHERS:
+        row.pop(name, None)
     return row
 
 
 def _named(raw: pl.DataFrame, root: Path) -> pl.DataFrame:
-    statistics = [name for name in raw.columns if name.partition(".")[0] in _STATISTICS.values()]
+    known = [name for name in raw.columns if name.partition(".")[0] in _STATISTICS.values()]
+    statistics = [name for name in known if name not in _FOR_OTHERS]
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in _EXPECTED.items() if name not in raw.columns]
     raw = raw.with_columns(missing)
     return raw.select(
