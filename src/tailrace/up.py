@@ -11,7 +11,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from tailrace import __version__
+from tailrace import __version__, memory
 from tailrace.agent import Agent, outside, stop_on_signals
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
@@ -33,6 +33,7 @@ _SHOWN = 8  # followed paths that the start names one by one
 
 def run(config: Config, announce: Callable[[str], None]) -> None:
     """Follow, store and serve until SIGTERM or SIGINT; returns when all that was read is durable."""
+    memory.share_heap()
     clock, accounts = SystemClock(), Accounts()
     table = LogTable.open(config.data, create=True, settings=config.store)
     patience = Patience(clock, config.store.retry_s)

@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from tailrace import limits
+from tailrace import limits, memory
 from tailrace.errors import TableError, TransientError
 from tailrace.patience import Patience
 
@@ -134,7 +134,9 @@ class StoreSink:
             if self._closing.is_set() or _large(group):
                 return group
             if not group:
-                self._news.wait()
+                if not self._news.wait(memory.QUIET_S):
+                    memory.give_back()
+                    self._news.wait()
                 continue
             left_s = self._last_commit_s + self._interval_s - self._clock.monotonic_s()
             if left_s <= 0:

@@ -10,6 +10,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
+from tailrace import memory
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TailraceError
 from tailrace.store.compact import compact
@@ -67,6 +68,7 @@ class Maintenance:
     def _run(self) -> None:
         while not self._clock.wait(self._stopping, self._settings.maintain_interval_s):
             self.round()
+            memory.give_back()  # the sink does so when it is quiet; here for one that never is
 
     def _vacuum(self) -> None:
         pressed = self._clock.now_ns() < self._pressed_until_ns

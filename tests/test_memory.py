@@ -1,0 +1,51 @@
+"""Giving memory back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from tailrace import memory
+
+GLIBC = platform.libc_ver()[0] == "glibc"
+
+BURST = """
+import threading
+from pathlib import Path
+from tailrace import memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+def burst():
+    held = [b"x" * (60_000 + n) for n in range(1_000)]
+    kept.extend(held[::100])
+
+kept = []
+thread = threading.Thread(target=burst)
+thread.start()
+thread.join()
+before = resident()
+memory.give_back()
+print((before - resident()) * 4096)
+"""
+
+
+@pytest.mark.skipif(not GLIBC, reason="only glibc keeps freed memory this way")
+def test_what_a_thread_freed_goes_back_to_the_system() -> None:
+    said = subprocess.run([sys.executable, "-c", BURST], capture_output=True, text=True, check=True).stdout
+    assert int(said) > 40_000_000
+
+
+def test_a_system_without_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    memory._function.cache_clear()
+    try:
+        memory.share_heap()
+        memory.give_back()
+    finally:
+        memory._function.cache_clear()
