@@ -10,7 +10,8 @@ from tailrace.config.load import load
 
 CLI = (ROOT / "docs/reference/cli.md").read_text("utf-8")
 SECTIONS = {
-    found[1]: found[2] for found in re.finditer(r"^## `tailrace ([a-z ]+)`\n(.*?)(?=^## |\Z)", CLI, re.MULTILINE | re.DOTALL)
+    found[1]: found[2]
+    for found in re.finditer(r"^## `tailrace ([a-z ]+)`\n(.*?)(?=^## |\Z)", CLI, re.MULTILINE | re.DOTALL)
 }
 
 

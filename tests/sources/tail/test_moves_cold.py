@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ def lines_by_name(folder):
     found = []
     while not source.done:
         for block in source.read(MIB, 0.0):
-            name = os.path.basename(block.origin.labels["filename"])
+            name = Path(block.origin.labels["filename"]).name
             found += [(name, line) for line in block.data.decode().splitlines()]
     source.close()
     return found
