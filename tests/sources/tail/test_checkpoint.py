@@ -52,6 +52,19 @@ def test_plans_after_the_last_number_never_happened_and_their_numbers_are_not_us
     third.close()
 
 
+def test_for_a_table_that_was_made_anew_all_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    first.plan({"files": {"k": 1}})
+    first.settle(0)
+    first.plan({"files": {"k": 2}})
+    again = reopen(first, tmp_path)
+    again.recover(None)
+    assert again.state == {}
+    assert "all is read again" in caplog.text
+    assert again.plan({"files": {"k": 1}}).number == 2
+    again.close()
+
+
 def test_nothing_committed_means_nothing_settled(tmp_path: Path) -> None:
     first = Checkpoint.open(tmp_path, agent_name="a")
     first.plan({"files": {"k": 1}})

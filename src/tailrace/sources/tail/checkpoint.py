@@ -99,7 +99,13 @@ class Checkpoint:
         self._settled.append(number)
 
     def recover(self, last_number: int | None) -> None:
-        """Settle the plans up to the table's last number and drop the others for good; before the first plan."""
+        """Settle the plans up to the table's last number and drop the others for good; before the first plan.
+
+        A table that knows nothing of this agent, though batches were settled, is a new one: all is read again for it.
+        """
+        if last_number is None and self.state:
+            _LOGGER.warning("%s: the table holds nothing of what was read so far: all is read again", self._path)
+            self.state = {}
         for number in sorted(self._open):
             if last_number is not None and number <= last_number:
                 self.settle(number)
