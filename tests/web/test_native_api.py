@@ -35,6 +35,22 @@ def test_parquet_holds_the_rows(filled: House) -> None:
     assert pl.read_parquet(io.BytesIO(answer.content))["line"].to_list() == ["one", "=two"]
 
 
+def test_all_lines_come_in_the_order_and_form_of_a_limited_answer(house: House) -> None:
+    house.store(*((-n * S, f"line {n}") for n in range(1, 8)), app="many")
+    for output in ("jsonl", "raw"):
+        for direction in ("backward", "forward"):
+            asked = {"query": '{app="many"}', "output": output, "direction": direction}
+            whole = house.client.get("/api/v1/logs/query", params={**asked, "limit": 0})
+            assert whole.headers["x-tailrace-complete"] == "true"
+            assert whole.text.count("\n") == 7
+            assert whole.content == house.client.get("/api/v1/logs/query", params={**asked, "limit": 100}).content
+
+
+def test_all_of_nothing_is_empty(house: House) -> None:
+    answer = house.client.get("/api/v1/logs/query", params={"query": '{app="none"}', "limit": 0})
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 def test_limit_zero_is_all_and_start_counts_but_end_does_not(house: House) -> None:
     house.store(*[(-number, f"{number}") for number in range(1, 301)], host="a")
     everything = house.client.get("/api/v1/logs/query", params=ASK | {"limit": 0, "output": "raw"})

@@ -8,6 +8,8 @@ server-sent events, `/api/v1/explain` tells how a query would run. Failures are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import chain
 
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
 from typing import Final
@@ -23,7 +25,7 @@ from tailrace.errors import QueryError, did_you_mean
 from tailrace.query import parser, render
 from tailrace.query.explain import explain
 from tailrace.query.result import Lines, Series
-from tailrace.query.run import Request, run
+from tailrace.query.run import Request, pages, run
 from tailrace.query.syntax import LogQuery
 from tailrace.web.live import LiveTails
 from tailrace.web.parameters import direction, get_or_post, integer, parameters, query_text
@@ -39,6 +41,14 @@ _OUTPUTS: Final[dict[str, tuple[str, Callable[[Lines | Series], Iterator[str]]]]
     "csv": ("text/csv; charset=utf-8", render.to_csv),
 }
 
+_PAGED: Final = ("jsonl", "raw")
+"""Forms whose lines do not depend on each other, so that an answer of all lines is sent in pages.
+
+A failure after the first page cuts the connection, which every client takes for an error."""
+
+_EXPORT_TIMEOUT_S: Final = 3_600.0
+"""How long all lines may take: the time counts while the client reads, too."""
+
 _LINE_ENDS: Final = str.maketrans({char: f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"})
 """Characters that JSON leaves alone and readers of event streams take for the end of a line."""
 
@@ -52,6 +62,8 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         """Answer a query in the form that `output` names."""
         given = await parameters(request)
         output, asked = _output(given), _asked(given, services.clock.now_ns())
+        if not asked.limit and output in _PAGED and isinstance(parser.parse(asked.query), LogQuery):
+            return await _everything(request, asked, output)
         result = await work.run(request, lambda: run(asked, services.table, services.engine))
         headers = {"X-Tailrace-Complete": str(result.complete).lower()}
         if result.warnings:
@@ -62,6 +74,15 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         kind, write = _OUTPUTS[output]
         pieces = iterate_in_threadpool(write(result))
         return StreamingResponse(pieces, headers=headers, media_type=kind)
+
+    async def _everything(request: HttpRequest, asked: Request, output: str) -> Response:
+        """Send all lines page by page: memory holds one, and the first is read before the answer begins."""
+        kind, write = _OUTPUTS[output]
+        read = pages(replace(asked, timeout_s=_EXPORT_TIMEOUT_S), services.table, services.engine)
+        first = await work.run(request, lambda: next(read, None))
+        found = () if first is None else chain([first], read)
+        pieces = iterate_in_threadpool(piece for page in found for piece in write(page))
+        return StreamingResponse(pieces, headers={"X-Tailrace-Complete": "true"}, media_type=kind)
 
     @router.get("/logs/tail")
     def tail(request: HttpRequest) -> Response:
