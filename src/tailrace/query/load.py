@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tailrace.contracts import Snapshot
     from tailrace.query.needs import Needs
 
-LEVEL: Final = "detected_level"
-"""The label as which `_level` is read."""
+VIRTUAL: Final[Mapping[str, str]] = {"detected_level": "_level", "detected_error": "_error"}
+"""Labels that ingest found out and that are read when a query names them, with their columns."""
 
 _EXTRACTED: Final = "_extracted"
 
@@ -82,7 +82,7 @@ class Loader:
             self._names.extend(found for found in wanted if found not in self._names and self._stored(found))
 
     def _stored(self, name: str) -> bool:
-        return name != LEVEL or LEVEL in self.fields.columns
+        return name not in VIRTUAL or name in self.fields.columns
 
     def columns(self) -> dict[str, pl.DataType]:
         """Return the columns of the table that the rows are made from."""
@@ -91,8 +91,7 @@ class Loader:
             names.append("_line")
         if self._stream_names():
             names.append("_stream")
-        if LEVEL in self.needs.names:
-            names.append("_level")
+        names.extend(column for name, column in VIRTUAL.items() if name in self.needs.names)
         for name in self._names:
             names.extend(self.fields.columns.get(name, ()))
             if self.fields.maybe_more(name) and not self._always_stream(name):
@@ -118,9 +117,10 @@ class Loader:
                 moved = pl.when(pl.col(STREAM + name).is_not_null()).then(value)
                 own = labels.get(META + name + _EXTRACTED)
                 labels[META + name + _EXTRACTED] = moved if own is None else pl.coalesce(own, moved)
-        if LEVEL in self.needs.names:
-            own = labels.get(META + LEVEL)
-            labels[META + LEVEL] = pl.col("_level") if own is None else pl.coalesce(own, "_level")
+        for name, column in VIRTUAL.items():
+            if name in self.needs.names:
+                own = labels.get(META + name)
+                labels[META + name] = pl.col(column) if own is None else pl.coalesce(own, column)
         frame = frame.with_columns(value.alias(name) for name, value in labels.items())
         if self.needs.every:
             frame = _with_more(frame, self._names)

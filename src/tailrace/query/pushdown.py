@@ -23,6 +23,7 @@ import polars as pl
 from tailrace.contracts import Bound
 from tailrace.query import regexes, values
 from tailrace.query.conditions import judge
+from tailrace.query.load import VIRTUAL
 from tailrace.query.matching import accepts
 from tailrace.query.result import STREAM
 from tailrace.query.rows import ERRORS, Rows
@@ -135,20 +136,21 @@ class Scan:
             return Predicate(None, exact=True)  # no line has an error, and that is what is wanted
         if condition.name in ERRORS or STREAM + condition.name in self.streams.columns:
             return Predicate(None, exact=False)
-        if condition.name.endswith("_extracted") or condition.name == "detected_level":
-            return self._level(condition)
+        if condition.name.endswith("_extracted") or condition.name in VIRTUAL:
+            return self._virtual(condition)
         return self._compare(condition) if isinstance(condition, Comparison) else self._match(condition)
 
     def _in_all_streams(self, name: str) -> bool:
         column = STREAM + name
         return column in self.streams.columns and not self.streams[column].null_count()
 
-    def _level(self, test: Matcher | Comparison) -> Predicate:
-        """`detected_level` is the column `_level`; other names that are made, not stored, are left to the rows."""
-        if test.name != "detected_level" or not isinstance(test, Matcher) or "detected_level" in self.fields.columns:
+    def _virtual(self, test: Matcher | Comparison) -> Predicate:
+        """A virtual label is an envelope column; other names that are made, not stored, are left to the rows."""
+        column = VIRTUAL.get(test.name)
+        if column is None or not isinstance(test, Matcher) or test.name in self.fields.columns:
             return Predicate(None, exact=False)
-        self.columns["_level"] = pl.String()
-        return Predicate(_text_test(test, {"_level": pl.String()}), exact=True)
+        self.columns[column] = pl.String()
+        return Predicate(_text_test(test, {column: pl.String()}), exact=True)
 
     def _compare(self, test: Comparison) -> Predicate:
         typed = self.fields.typed(test.name)
