@@ -15,7 +15,6 @@ its place.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -40,7 +39,6 @@ _MISSES: Final = 8  # lines in a row (net of fitting ones) that make a format do
 _CONTINUED_NS: Final = 5_000_000_000  # a row that is read later than this after the one before is news of its own
 _OBSERVED: Final = pl.col("_observed_ns") + pl.col("_row").cast(pl.Int64)
 _LAST: Final = {"_origin": pl.UInt32, "last_ns": pl.Int64, "then_ns": pl.Int64}
-_HALVED: Final = 32_768  # rows of one format from which on two threads are worth it
 _REMEMBERED: Final = 65_536  # files whose format is remembered
 
 
@@ -74,14 +72,13 @@ class Chain:
     """Parses turns; remembers formats, shapes and open container records between them."""
 
     def __init__(self) -> None:
-        self._parsers: dict[tuple[str, int], Parser] = {}
+        self._parsers: dict[str, Parser] = {}
         self._wrappers: dict[str, Wrapper] = {}
         self._joiners: dict[str, Joiner] = {}
         self._formats: dict[str, _Memory] = {}
         self._times: dict[
             str, tuple[int, int]
         ] = {}  # of the last row of each file that has times, and when it was read
-        self._pool: ThreadPoolExecutor | None = None
 
     def parse(self, blocks: Sequence[Block]) -> Parsed:
         """Return the records of the blocks."""
@@ -130,7 +127,7 @@ class Chain:
     def _by_format(
         self, lines: pl.DataFrame, origins: Sequence[Origin], *, prefix: str, text: Lines | None = None
     ) -> list[pl.DataFrame]:
-        """Return the parsed rows, one frame or two per format and reading; `text` is where the lines come from."""
+        """Return the parsed rows, one frame per format and reading; `text` is where the lines come from."""
         groups: dict[tuple[str, Reading], list[int]] = {}
         for index, form in self._formats_of(lines, origins, prefix).items():
             groups.setdefault((form, origins[index].reading), []).append(index)
@@ -140,27 +137,9 @@ class Chain:
             if form in _WRAPPERS and not prefix:
                 pieces += self._unwrap(form, rows, reading, origins)
             else:
-                pieces += self._parse(form, rows, reading, text if rows is lines else None)
+                data = text.text if text is not None and rows is lines else None
+                pieces.append(self._parser(form).parse(rows, reading, data))
         return pieces
-
-    def _parse(self, form: str, rows: pl.DataFrame, reading: Reading, text: Lines | None) -> list[pl.DataFrame]:
-        """Parse rows of one format; many rows in two halves at once, each by a parser of its own.
-
-        Most of a parser's work is Rust on one thread; an import has the second core free half of the time.
-        """
-        data = text.text if text is not None else None
-        if len(rows) < _HALVED:
-            return [self._parser(form, 0).parse(rows, reading, data)]
-        half = len(rows) // 2
-        cut = text.ends[half - 1] if text is not None else 0
-        texts = (None, None) if data is None else (data[:cut], data[cut:])
-        halves = (rows[:half], rows[half:])
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(2, thread_name_prefix="parse")
-        parsers = [self._parser(form, slot) for slot in range(2)]
-        return list(
-            self._pool.map(lambda parser, part, piece: parser.parse(part, reading, piece), parsers, halves, texts)
-        )
 
     def _unwrap(self, form: str, rows: pl.DataFrame, reading: Reading, origins: Sequence[Origin]) -> list[pl.DataFrame]:
         """Return container records, parsed by the format of their content."""
@@ -186,10 +165,10 @@ class Chain:
         back = {hidden: name for name, hidden in outer.items()}
         return [piece.rename(_extracted(piece, list(outer))).rename(back) for piece in pieces]
 
-    def _parser(self, name: str, slot: int) -> Parser:
-        parser = self._parsers.get((name, slot))
+    def _parser(self, name: str) -> Parser:
+        parser = self._parsers.get(name)
         if parser is None:
-            parser = self._parsers[name, slot] = registry.find("parser", name)()
+            parser = self._parsers[name] = registry.find("parser", name)()
         return parser
 
     def _wrapper(self, name: str) -> Wrapper:

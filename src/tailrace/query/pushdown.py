@@ -145,7 +145,7 @@ class Scan:
         return column in self.streams.columns and not self.streams[column].null_count()
 
     def _virtual(self, test: Matcher | Comparison) -> Predicate:
-        """A virtual label is an envelope column; other names that are made, not stored, are left to the rows."""
+        """Test the envelope column of a virtual label; other names that are made, not stored, are left to the rows."""
         column = VIRTUAL.get(test.name)
         if column is None or not isinstance(test, Matcher) or test.name in self.fields.columns:
             return Predicate(None, exact=False)
