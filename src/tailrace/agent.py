@@ -1,8 +1,8 @@
 """The reading half, wired: sources are read and parsed, turns gathered into batches, batches made durable.
 
-One thread per source reads and parses (a *turn*); the calling thread gathers turns into a batch, makes
-its plan durable in the checkpoint, and hands it to the sink. So reading the next turn and writing
-the last batch use both cores, and a slow sink stops the readers through bounded queues.
+One thread per source reads (a *turn*) and hands the lines to parsers beside it; the calling thread gathers turns
+in their order into a batch, makes its plan durable in the checkpoint, and hands it to the sink. So reading, parsing
+and writing use all cores, and a slow sink stops the readers through bounded queues.
 
 Exactly once: a batch is numbered and planned before it is sent; the table remembers the number with the rows.
 After a crash the checkpoint asks the sink for the last number it holds, takes the plans up to it as done, and
@@ -15,6 +15,7 @@ import queue
 import re
 import signal
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from tailrace import limits
 from tailrace.batch import Batch, stack
 from tailrace.clock import SystemClock
 from tailrace.parse.chain import Chain, Parsed
+from tailrace.patience import Patience
 from tailrace.sinks.store import StoreSink
 from tailrace.sources.tail import TailSettings, TailSource
 from tailrace.sources.tail.checkpoint import Checkpoint
@@ -33,7 +35,6 @@ from tailrace.telemetry import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
     from pathlib import Path
 
     from tailrace.clock import Clock
@@ -46,13 +47,13 @@ _SLICE_S = 0.05  # how long the gathering thread waits for a turn before it look
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one source handed out at once, parsed, with the position after it."""
+    """What one source handed out at once, on its way through a parser, with the position after it."""
 
     source: str
-    frame: pl.DataFrame
     lines: int
     bytes: int
     marks: Mapping[str, object]
+    frame: Callable[[], pl.DataFrame]  # waits for the parser; called once, in the order of the turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,16 @@ class _Gathering:
     """Turns on their way into the next batch."""
 
     turns: list[Turn] = field(default_factory=list)
+    frames: list[pl.DataFrame] = field(default_factory=list)
     marks: dict[str, dict[str, object]] = field(default_factory=dict)
     lines: int = 0
     bytes: int = 0
 
-    def add(self, turn: Turn) -> None:
+    def add(self, turn: Turn, frame: pl.DataFrame) -> None:
         self.marks.setdefault(turn.source, {}).update(turn.marks)
         if turn.lines:
             self.turns.append(turn)
+            self.frames.append(frame)
             self.lines += turn.lines
             self.bytes += turn.bytes
 
@@ -146,28 +149,39 @@ class Agent:
     def _read(self, source: Source) -> None:
         chain = Chain()
         try:
-            while not self._stopping.is_set():
-                turn = self._turn(source, chain)
-                if turn.lines or turn.marks:
-                    self._turns.put(turn)
-                elif source.done:
-                    break
+            with ThreadPoolExecutor(limits.PARSERS, thread_name_prefix="parse") as pool:
+                while not self._stopping.is_set():
+                    turn = self._turn(source, chain, pool)
+                    if turn.lines or turn.marks:
+                        self._turns.put(turn)
+                    elif source.done:
+                        break
         except BaseException as error:  # noqa: BLE001 - it is raised again in the gathering thread
             self._turns.put(error)
         else:
             self._turns.put(None)
 
-    def _turn(self, source: Source, chain: Chain) -> Turn:
+    def _turn(self, source: Source, chain: Chain, pool: ThreadPoolExecutor) -> Turn:
         blocks = source.read(limits.READ_TURN_BYTES, 0.5)
+        marks = source.mark()
         if not blocks:
-            return Turn(source.name, _EMPTY, 0, 0, source.mark())
-        parsed = self._parse(blocks, chain)
-        frame = parsed.frame
-        if self._restamp:
-            frame = frame.with_columns(_time_ns=pl.col("_observed_ns") + pl.int_range(pl.len()))
-        self._accounts.read(source.name, parsed.lines, parsed.bytes)
-        self._count_errors(source.name, frame)
-        return Turn(source.name, frame, parsed.lines, parsed.bytes, source.mark())
+            return Turn(source.name, 0, 0, marks, lambda: _EMPTY)
+        try:
+            prepared = chain.prepare(blocks)
+            work = pool.submit(chain.work, prepared) if prepared.free else _done(chain.work(prepared))
+        except Exception:  # noqa: BLE001 - as in `_salvage`
+            parsed = self._salvage(blocks)
+            self._accounts.read(source.name, parsed.lines, parsed.bytes)
+            return Turn(source.name, parsed.lines, parsed.bytes, marks, lambda: parsed.frame)
+
+        def frame() -> pl.DataFrame:
+            try:
+                return chain.finish(prepared, work.result()).frame
+            except Exception:  # noqa: BLE001 - as in `_salvage`
+                return self._salvage(blocks).frame
+
+        self._accounts.read(source.name, prepared.lines, prepared.bytes)
+        return Turn(source.name, prepared.lines, prepared.bytes, marks, frame)
 
     def _count_errors(self, source: str, frame: pl.DataFrame) -> None:
         if "_error" in frame.columns:
@@ -175,20 +189,22 @@ class Agent:
             for error, count in frame["_error"].drop_nulls().value_counts().iter_rows():
                 self._accounts.count("tailrace_parse_errors_total", text, count, source=source, error=error)
 
-    def _parse(self, blocks: Sequence[Block], chain: Chain) -> Parsed:
-        """Parse a turn; if a format fails on it, block by block, and the block that fails as plain, marked lines."""
+    def _salvage(self, blocks: Sequence[Block]) -> Parsed:
+        """Parse a turn on which a format failed: block by block, and a block that fails as plain, marked lines.
+
+        A fault in one format must not stop the other files, nor lose a line.
+        """
+        if len(blocks) > 1:
+            parts = [self._salvage([block]) for block in blocks]
+            total = (sum(part.lines for part in parts), sum(part.bytes for part in parts))
+            return Parsed(stack([part.frame for part in parts]), *total)
         try:
-            return chain.parse(blocks)
-        except Exception:  # noqa: BLE001 - a fault in one format must not stop the other files, nor lose a line
-            if len(blocks) > 1:
-                parts = [self._parse([block], chain) for block in blocks]
-                total = (sum(part.lines for part in parts), sum(part.bytes for part in parts))
-                return Parsed(stack([part.frame for part in parts]), *total)
+            return Chain().parse(blocks)
+        except Exception:  # noqa: BLE001 - see above
             self._accounts.count("tailrace_parser_failures_total", "Blocks stored as plain lines: their parser failed.")
-            block = blocks[0]
-            plain = replace(block.origin, reading=replace(block.origin.reading, format="plain"))
-            parsed = chain.parse([replace(block, origin=plain)])
-            return replace(parsed, frame=parsed.frame.with_columns(_error=pl.lit("ParserFailure")))
+        plain = replace(blocks[0].origin, reading=replace(blocks[0].origin.reading, format="plain"))
+        parsed = Chain().parse([replace(blocks[0], origin=plain)])
+        return replace(parsed, frame=parsed.frame.with_columns(_error=pl.lit("ParserFailure")))
 
     # --- the gathering thread -------------------------------------------------------------------
 
@@ -202,7 +218,7 @@ class Agent:
             if turn is None:
                 reading -= 1
             elif turn is not _NOTHING:
-                gathering.add(turn)
+                gathering.add(turn, self._frame(turn))
             now_s = self._clock.monotonic_s()
             due = gathering.turns and (now_s - sent_s >= self._interval_s or not reading)
             if due or gathering.full():
@@ -217,6 +233,13 @@ class Agent:
                 backlog = sum(source.backlog_bytes() for source in self._sources)
                 progress(Progress(self._durable_lines, self._durable_bytes, backlog))
 
+    def _frame(self, turn: Turn) -> pl.DataFrame:
+        frame = turn.frame()
+        self._count_errors(turn.source, frame)
+        if self._restamp and turn.lines:
+            return frame.with_columns(_time_ns=pl.col("_observed_ns") + pl.int_range(pl.len()))
+        return frame
+
     def _next(self) -> Turn | BaseException | None:
         try:
             return self._turns.get(timeout=_SLICE_S)
@@ -229,7 +252,7 @@ class Agent:
         for turn in gathering.turns:
             lines, size = shares.get(turn.source, (0, 0))
             shares[turn.source] = (lines + turn.lines, size + turn.bytes)
-        frame = stack([turn.frame for turn in gathering.turns])
+        frame = stack(gathering.frames)
         source = gathering.turns[0].source
         done = self._sink.submit(Batch(frame, source, gathering.lines, gathering.bytes, position))
         self._sent.append(_Sent(position.number, shares, done))
@@ -251,7 +274,13 @@ class Agent:
             self._next()
 
 
-_NOTHING = Turn("", _EMPTY, 0, 0, {})
+_NOTHING = Turn("", 0, 0, {}, lambda: _EMPTY)
+
+
+def _done(pieces: list[pl.DataFrame]) -> Future[list[pl.DataFrame]]:
+    done: Future[list[pl.DataFrame]] = Future()
+    done.set_result(pieces)
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +291,9 @@ class Summary:
     bytes: int
     files: int
     seconds: float
-    refused: tuple[Followed, ...] = ()  # what was found and not read, and why
+    refused: tuple[Followed, ...]  # what was found and not read, and why
+    warnings: tuple[str, ...]  # about the memory of earlier imports
+    complete: bool  # whether everything was read; false after a stop
 
 
 def collect(
@@ -281,22 +312,36 @@ def collect(
     """
     clock, accounts = SystemClock(), Accounts()
     start_s = clock.monotonic_s()
-    table = LogTable.open(config.data, create=True, settings=config.store)
-    checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group)
+    # A one-shot import commits as fast as it can; who follows gathers small writes, as `up` does.
+    store = config.store if watch else config.store.model_copy(update={"commit_interval_s": 0.0})
+    table = LogTable.open(config.data, create=True, settings=store)
+    patience = Patience(clock, store.retry_s)
+    checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group, patience=patience)
     settings = TailSettings(name=group, paths=tuple(paths), follow=watch)
     source = TailSource(outside(config.data, settings), name=group, clock=clock, host=config.host)
-    sink = StoreSink(table, clock=clock, settings=config.store)
+    sink = StoreSink(table, clock=clock, settings=store, patience=patience)
     agent = Agent([source], sink, checkpoint, accounts=accounts, clock=clock, restamp=now)
+
+    def stop() -> None:
+        agent.stop()
+        patience.hurry()
+
     try:
-        with stop_on_signals(agent.stop):
+        with stop_on_signals(stop):
             agent.run(progress)
     finally:
         sink.close()
-    account = accounts.of(group)
-    seconds = clock.monotonic_s() - start_s
-    found = source.status()
+    stored, found = accounts.of(group), source.status()
     refused = tuple(item for item in found if item.why)
-    return Summary(account.lines["stored"], account.bytes["stored"], len(found) - len(refused), seconds, refused)
+    return Summary(
+        lines=stored.lines["stored"],
+        bytes=stored.bytes["stored"],
+        files=len(found) - len(refused),
+        seconds=clock.monotonic_s() - start_s,
+        refused=refused,
+        warnings=tuple(checkpoint.warnings),
+        complete=watch or source.done,
+    )
 
 
 def outside(data: Path, settings: TailSettings) -> TailSettings:

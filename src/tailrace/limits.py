@@ -21,7 +21,7 @@ CONFIG_NODES: Final = 100_000
 READ_BLOCK_BYTES: Final = 1 * MIB
 """Largest read from one file in one turn: keeps a thousand busy files fair to each other."""
 
-READ_TURN_BYTES: Final = 16 * MIB
+READ_TURN_BYTES: Final = 8 * MIB
 """Largest sum of one turn over all files; one turn is parsed as one frame (measured: larger is not faster)."""
 
 LINE_BYTES: Final = 1 * MIB
@@ -52,7 +52,7 @@ FIELD_NAME_BYTES: Final = 200
 COMMIT_INTERVAL_S: Final = 1.0
 """At most one commit per interval when little arrives."""
 
-COMMIT_ROWS: Final = 300_000
+COMMIT_ROWS: Final = 200_000
 """A commit of this many rows does not wait for the interval (bounds memory while importing)."""
 
 COMMIT_BYTES: Final = 64 * MIB
@@ -61,8 +61,11 @@ COMMIT_BYTES: Final = 64 * MIB
 COMMIT_QUEUE: Final = 1
 """Batches that may wait for the committer; a full queue stops the readers (back-pressure)."""
 
+PARSERS: Final = 2
+"""Turns of one source that are parsed at once."""
+
 TURN_QUEUE: Final = 1
-"""Parsed turns that may wait to be gathered into a batch, over all sources."""
+"""Turns that may wait, parsed or in a parser, to be gathered into a batch, over all sources."""
 
 MARKS_S: Final = 10.0
 """Time after which news of positions without any line are written down; before, a crash looks at the files again."""

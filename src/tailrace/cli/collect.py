@@ -59,13 +59,17 @@ def collect(
 
     with _bar(shown=output.is_terminal() and not watch) as progress:
         summary = run(settings, wanted, group=group, now=now, watch=watch, progress=progress)
+    for warning in summary.warnings:
+        output.note(f"warning: {warning}")
     for item in summary.refused:
         output.note(f"not imported: {item.path}: {item.why}")
     output.note(
         f"imported {summary.lines:,} line{'s' * (summary.lines != 1)} ({output.size(summary.bytes)}) from "
         f"{summary.files:,} file{'s' * (summary.files != 1)} in {summary.seconds:.1f} s"
     )
-    if summary.refused and not summary.files:
+    if not summary.complete:
+        output.note("stopped before the end: the same command goes on from here")
+    if (summary.refused and not summary.files) or not summary.complete:
         raise typer.Exit(failures.FOUND)
 
 

@@ -15,7 +15,8 @@ its place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
@@ -51,6 +52,41 @@ class Parsed:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Files of a turn, by index, that are parsed as one frame."""
+
+    format: str
+    reading: Reading
+    origins: tuple[int, ...]
+    inside: bool  # content of container records
+
+    @property
+    def wraps(self) -> bool:
+        """Whether the lines hold lines of another format."""
+        return self.format in _WRAPPERS and not self.inside
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A turn as lines, with the format of each file."""
+
+    origins: Sequence[Origin]
+    split: Lines | None
+    groups: Sequence[_Group]
+    bytes: int
+
+    @property
+    def lines(self) -> int:
+        """How many lines, and parts of lines, there are."""
+        return 0 if self.split is None else len(self.split.frame)
+
+    @property
+    def free(self) -> bool:
+        """Whether the work may be done in any thread: container records are joined in the order of the turns."""
+        return not any(group.wraps for group in self.groups)
+
+
 @dataclass(slots=True)
 class _Memory:
     """What is known of a file's format."""
@@ -72,7 +108,7 @@ class Chain:
     """Parses turns; remembers formats, shapes and open container records between them."""
 
     def __init__(self) -> None:
-        self._parsers: dict[str, Parser] = {}
+        self._local = threading.local()  # the parsers, by name
         self._wrappers: dict[str, Wrapper] = {}
         self._joiners: dict[str, Joiner] = {}
         self._formats: dict[str, _Memory] = {}
@@ -82,26 +118,43 @@ class Chain:
 
     def parse(self, blocks: Sequence[Block]) -> Parsed:
         """Return the records of the blocks."""
+        turn = self.prepare(blocks)
+        return self.finish(turn, self.work(turn))
+
+    # A turn in three steps, so that the heavy one of a turn can run beside the next turn's: `prepare` and `finish` are
+    # called in the order of the turns, `work` in any thread if the turn is `free`, else between the two as well.
+
+    def prepare(self, blocks: Sequence[Block]) -> Prepared:
+        """Cut blocks into lines and decide on the format of each file."""
         blocks = [block for block in blocks if block.data]
-        size = sum(len(block.data) for block in blocks)
         if not blocks:
-            return Parsed(pl.DataFrame(schema=_ALWAYS), 0, 0)
+            return Prepared([], None, [], 0)
         origins = origins_of(blocks)
         split = lines_of(blocks, origins)
-        lines = split.frame.with_row_index("_row")
-        parts = lines.clear()
-        whole = lines
-        if "_part" in lines.columns:
-            parts = lines.filter(pl.col("_part").is_not_null())
-            whole = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last")
-        text = split if whole is lines else None
-        pieces = self._by_format(whole, origins, prefix="", text=text) if len(whole) else []
-        if len(parts):
-            pieces.append(parts)
+        split = replace(split, frame=split.frame.with_row_index("_row"))
+        whole = split.frame if "_part" not in split.frame.columns else split.frame.filter(pl.col("_part").is_null())
+        groups = self._groups(whole, origins, prefix="") if len(whole) else []
+        return Prepared(origins, split, groups, sum(len(block.data) for block in blocks))
+
+    def work(self, turn: Prepared) -> list[pl.DataFrame]:
+        """Parse the lines of a turn: one frame per format and reading."""
+        if turn.split is None:
+            return []
+        lines = turn.split.frame
+        if "_part" not in lines.columns:
+            return self._by_format(lines, turn.origins, turn.groups, text=turn.split.text)
+        whole = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last")
+        pieces = self._by_format(whole, turn.origins, turn.groups) if len(whole) else []
+        return [*pieces, lines.filter(pl.col("_part").is_not_null())]
+
+    def finish(self, turn: Prepared, pieces: Sequence[pl.DataFrame]) -> Parsed:
+        """Put the pieces of a turn together, in the order of its lines, each with a time."""
+        if turn.split is None:
+            return Parsed(pl.DataFrame(schema=_ALWAYS), 0, 0)
         frame = _together(pieces)
         missing = [pl.lit(None, dtype).alias(name) for name, dtype in _ALWAYS.items() if name not in frame.columns]
-        frame = self._with_times(frame.with_columns(missing), origins)
-        return Parsed(frame.drop("_row", "_origin"), len(lines), size)
+        frame = self._with_times(frame.with_columns(missing), turn.origins)
+        return Parsed(frame.drop("_row", "_origin"), turn.lines, turn.bytes)
 
     def _with_times(self, frame: pl.DataFrame, origins: Sequence[Origin]) -> pl.DataFrame:
         """Give every row a time, and remember the last one of each file for the rows of the next turn."""
@@ -124,21 +177,24 @@ class Chain:
             del self._times[next(iter(self._times))]
         return frame
 
-    def _by_format(
-        self, lines: pl.DataFrame, origins: Sequence[Origin], *, prefix: str, text: Lines | None = None
-    ) -> list[pl.DataFrame]:
-        """Return the parsed rows, one frame per format and reading; `text` is where the lines come from."""
+    def _groups(self, lines: pl.DataFrame, origins: Sequence[Origin], *, prefix: str) -> list[_Group]:
+        """Return which files are read by which format, in which way."""
         groups: dict[tuple[str, Reading], list[int]] = {}
         for index, form in self._formats_of(lines, origins, prefix).items():
             groups.setdefault((form, origins[index].reading), []).append(index)
+        return [_Group(form, reading, tuple(indexes), bool(prefix)) for (form, reading), indexes in groups.items()]
+
+    def _by_format(
+        self, lines: pl.DataFrame, origins: Sequence[Origin], groups: Sequence[_Group], *, text: bytes | None = None
+    ) -> list[pl.DataFrame]:
+        """Return the parsed rows, one frame per group; `text` is the lines as bytes."""
         pieces: list[pl.DataFrame] = []
-        for (form, reading), indexes in groups.items():
-            rows = lines if len(groups) == 1 else lines.filter(pl.col("_origin").is_in(indexes))
-            if form in _WRAPPERS and not prefix:
-                pieces += self._unwrap(form, rows, reading, origins)
+        for group in groups:
+            rows = lines if len(groups) == 1 else lines.filter(pl.col("_origin").is_in(group.origins))
+            if group.wraps:
+                pieces += self._unwrap(group.format, rows, group.reading, origins)
             else:
-                data = text.text if text is not None and rows is lines else None
-                pieces.append(self._parser(form).parse(rows, reading, data))
+                pieces.append(self._parser(group.format).parse(rows, group.reading, text if rows is lines else None))
         return pieces
 
     def _unwrap(self, form: str, rows: pl.DataFrame, reading: Reading, origins: Sequence[Origin]) -> list[pl.DataFrame]:
@@ -161,14 +217,17 @@ class Chain:
     def _content(self, frame: pl.DataFrame, origins: Sequence[Origin]) -> list[pl.DataFrame]:
         """Return container records with the fields of their content; a name that both have means the container's."""
         outer = {name: f"{_OUTER}{name}" for name in frame.columns if is_field(name)}
-        pieces = self._by_format(frame.rename(outer), origins, prefix=_CONTENT)
+        frame = frame.rename(outer)
+        pieces = self._by_format(frame, origins, self._groups(frame, origins, prefix=_CONTENT))
         back = {hidden: name for name, hidden in outer.items()}
         return [piece.rename(_extracted(piece, list(outer))).rename(back) for piece in pieces]
 
     def _parser(self, name: str) -> Parser:
-        parser = self._parsers.get(name)
+        """Return the parser of this thread: what a parser learns is not shared, so it needs no lock."""
+        parsers: dict[str, Parser] = self._local.__dict__
+        parser = parsers.get(name)
         if parser is None:
-            parser = self._parsers[name] = registry.find("parser", name)()
+            parser = parsers[name] = registry.find("parser", name)()
         return parser
 
     def _wrapper(self, name: str) -> Wrapper:
