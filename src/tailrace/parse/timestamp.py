@@ -55,6 +55,12 @@ SHAPES: Final = (
     ),
     Shape("rfc2822", rf"^(?:{_DAY}, )(?P<base>\d?\d {_MONTH} \d{{4}} {_CLOCK}){_ZONE}", "%d %b %Y %H:%M:%S"),
     Shape("klog", rf"^[IWEFD](?P<base>\d{{4}} {_CLOCK})\.(?P<frac>\d{{6}})\b", "%Y %m%d %H:%M:%S", yearless=True),
+    # After one word, as `update-alternatives 2026-01-02 03:04:05: …` and `Start-Date: 2026-01-02  03:04:05` of apt.
+    Shape(
+        "after_word",
+        rf"^[A-Za-z][\w.-]{{0,40}}:? (?P<base>\d{{4}}-\d\d-\d\d  ?{_CLOCK}){_FRACTION}{_ZONE}",
+        "%Y-%m-%d %H:%M:%S",
+    ),
     Shape("syslog", rf"^(?P<base>{_MONTH} [ \d]\d {_CLOCK}){_FRACTION}\b", "%Y %b %e %H:%M:%S", yearless=True),
 )
 """The shapes, commonest first."""
