@@ -44,3 +44,9 @@ def test_only_the_head_of_each_group_is_looked_at():
     frame = pl.DataFrame({"g": [0] * 10 + [1] * 2, "_line": ["a"] * 3 + ["{}"] * 7 + ["{}"] * 2})
     rows = {row["g"]: row for row in count(frame, "g", 3).to_dicts()}
     assert (rows[0]["lines"], rows[0]["json"], rows[1]["json"]) == (3, 0, 2)
+
+
+def test_a_third_of_the_lines_is_enough_for_lines_that_begin_with_a_time():
+    lines = ["2026-03-05T15:16:01Z ERROR it broke", "Traceback", "  File x"]
+    assert choose(count(pl.DataFrame({"g": [0] * 3, "_line": lines}), "g", 64).to_dicts()[0]) == "timestamped"
+    assert choose(count(pl.DataFrame({"g": [0] * 4, "_line": [*lines, "more"]}), "g", 64).to_dicts()[0]) == "plain"

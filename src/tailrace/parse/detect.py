@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SHARE: Final = 0.5
 """Share of the lines that a format must fit, at least."""
 
+STANZA_SHARE: Final = 0.3
+"""The same for lines that begin with a time: stack traces and stanzas have lines between that do not."""
+
 _LINE: Final = pl.col("_line")
 _JSON: Final = _LINE.str.contains(r"^\s*\{.*\}\s*$")
 _DOCKER: Final = _JSON & _LINE.str.contains(r'"log":\s*"') & _LINE.str.contains(r'"stream":\s*"std(?:out|err)"')
@@ -47,6 +50,6 @@ def count(lines: pl.DataFrame, group: str, head: int) -> pl.DataFrame:
 
 
 def choose(counts: Mapping[str, int]) -> str:
-    """Return the format that fits best: the most particular of those that fit half of the lines, else plain."""
-    need = max(1.0, counts["lines"] * SHARE)
-    return next((name for name in TESTS if counts[name] >= need), "plain")
+    """Return the format that fits best: the most particular of those that fit enough of the lines, else plain."""
+    shares = ((name, STANZA_SHARE if name == "timestamped" else SHARE) for name in TESTS)
+    return next((name for name, share in shares if counts[name] >= max(1.0, counts["lines"] * share)), "plain")
