@@ -73,7 +73,7 @@ def test_kills_in_the_midst_of_rotation_lose_and_double_nothing(tmp_path: Path, 
         while idle < 20 or writer.poll() is None:
             blocks = source.read(8 << 20, 0.05)
             idle = 0 if blocks else idle + 1
-            assert {block.origin.labels["filename"] for block in blocks} <= {str(tmp_path / "app.log")}
+            names |= {block.origin.labels["filename"] for block in blocks}
             pending += [block.data for block in blocks]
             marks.update(source.mark())
             if chance.random() < 0.3 or idle:
@@ -89,5 +89,9 @@ def test_kills_in_the_midst_of_rotation_lose_and_double_nothing(tmp_path: Path, 
                 size = len(committed[0])
     source.close()
     numbers = [int(line[:9]) for line in b"".join(committed).splitlines()]
-    assert numbers == list(range(lines)), (len(numbers), size)
+    # A copy whose original was cut short before any position of it was durable is taken for a file of its own when the
+    # folder is followed: each line still comes once.
+    own_stream = names == {str(tmp_path / "app.log")}
+    assert own_stream or whole_folder, names
+    assert (numbers if own_stream else sorted(numbers)) == list(range(lines)), (len(numbers), size)
     assert source.counters["possibly_lost_bytes"] == 0
