@@ -69,6 +69,7 @@ def test_kills_in_the_midst_of_rotation_lose_and_double_nothing(tmp_path: Path, 
     with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(lines), str(seed)]) as writer:
         pending: list[bytes] = []
         marks: dict[str, object] = {}
+        names: set[str] = set()
         idle = 0
         while idle < 20 or writer.poll() is None:
             blocks = source.read(8 << 20, 0.05)
