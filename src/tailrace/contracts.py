@@ -5,6 +5,7 @@ seam           implemented by                called by
 =============  ============================  =============================================
 `Source`       `sources.tail`                `agent`, in its reading thread
 `Parser`       one file each in `parse`      `parse.chain`, in the agent's reading thread
+`Reduction`    `reduce.pipeline`             `agent`, in its gathering thread
 `Sink`         `sinks.store`                 `agent` and `web.ingest`
 `Table`        `store`                       `query`, `web`, `cli`, in any thread
 `Engine`       `engines.polars`              `query`
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     import narwhals as nw
@@ -147,6 +148,57 @@ class Parser(Protocol):
 
         `data`, when it is given, is the column `_line` as one piece, each line ended by a newline: for parsers
         whose reader takes bytes.
+        """
+        ...
+
+
+# --- reduce ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """What a reduction made of a batch's rows.
+
+    `frame` goes on to the sink. `dropped` has one entry per rule: its id, and the lines and bytes of input that
+    ended there.
+    """
+
+    frame: pl.DataFrame
+    dropped: Sequence[tuple[str, int, int]] = ()
+
+
+class Reduction(Protocol):
+    """Decides what of the rows is kept, counted, or sent elsewhere.
+
+    Comes in: frames in the order of the turns, with two columns beside the envelope: `_in_lines` and `_in_bytes`
+    (Int64), how many lines and bytes of input the row was made of. Rows that a reduction makes itself have 0 there.
+    Must: count every row that does not come out under a rule's id; be bounded in memory; give the same result
+    however the rows are split into frames. Must not: read a clock, raise for a row.
+
+    One thread calls it. Like a source it is no keeper of its own state: `mark` names what changed, as JSON, and the
+    agent makes that durable together with the positions of the lines and the rows that it belongs to.
+    """
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Go on from a state; called once, before the first `reduce`."""
+        ...
+
+    def reduce(self, frame: pl.DataFrame, now_ns: int) -> Reduced:
+        """Return the rows that go on, and what was dropped."""
+        ...
+
+    def flush(self, now_ns: int, *, final: bool) -> Reduced:
+        """Return rows that are due by the time alone: closed windows, summaries; with `final` everything held."""
+        ...
+
+    def mark(self) -> Mapping[str, object]:
+        """Return the changes of state since the last mark: key to state, null to forget it."""
+        ...
+
+    def edition(self) -> Callable[[], None]:
+        """Return what the frames since the last edition did outside (metric values, alerts on channels).
+
+        The agent calls it when the batch of these frames is durable: so all values that are shown belong to one cut.
         """
         ...
 
