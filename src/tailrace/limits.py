@@ -33,6 +33,12 @@ RESCAN_S: Final = 10.0
 OPEN_FILES: Final = 256
 """File descriptors that tailing may hold; idle files are closed and found again by identity."""
 
+UNPACK_TURN_BYTES: Final = 32 * MIB
+"""Decompressed bytes that one turn passes over on the way to an offset: about 0.1 s of gzip."""
+
+UNPACK_FILES: Final = 2
+"""Compressed files that are read at once: each holds the window of its decompressor, with `xz -9` 65 MiB."""
+
 # --- parse ------------------------------------------------------------------------------------
 
 DETECT_LINES: Final = 64
@@ -144,3 +150,11 @@ PUSH_DAYS: Final = 1_000
 
 FORM_BYTES: Final = 1 * MIB
 """Largest body of a query sent as a form."""
+
+# --- reduce -----------------------------------------------------------------------------------
+
+RULE_BYTES: Final = 16_384
+"""Length of a rule's text."""
+
+RULE_DEPTH: Final = 64
+"""Brackets and negations of a rule inside each other."""

@@ -1,0 +1,494 @@
+"""The text of a rule as a tree: SQL's boolean expressions over one row.
+
+Comes in: `status >= 500 and path like '/api/%'`. Goes out: the tree that `rule_values` makes an expression of. Refuses,
+with the place and what to write instead, what looks beyond one row (subqueries, aggregates, windows) and what no
+function of ours does. SQL's words are read in any case. Beside SQL's own spellings these are understood: `==`, `=~` and
+`!~` with a regular expression, `&&`, `||` and `!`, `starts_with` between two values, and numbers as `0x1F` and `0o17`.
+
+>>> parse("not path like '/api/%'")
+Not(of=Match(kind='like', value=Name(text='path', exact=False, at=4), pattern='/api/%', at=9))
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from tailrace.errors import did_you_mean
+from tailrace.limits import RULE_BYTES, RULE_DEPTH
+
+Value = str | int | float | bool | None
+
+
+class RuleError(ValueError):
+    """A rule that cannot be used: what is wrong, at which character from 0, and what to do."""
+
+    def __init__(self, what: str, at: int, hint: str = "") -> None:
+        self.what = what
+        self.at = at
+        self.hint = hint
+        super().__init__(f"column {at + 1}: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A column, a label, or one of the short names of the envelope; `exact` if it was written in double quotes."""
+
+    text: str
+    exact: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value that stands in the rule."""
+
+    value: Value
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of some values."""
+
+    name: str
+    arguments: tuple[Node, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Two numbers joined by `+ - * / %`."""
+
+    op: str
+    left: Node
+    right: Node
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Two values compared by `= != < <= > >=`."""
+
+    op: str
+    left: Node
+    right: Node
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A text held against a pattern; `kind` is like, ilike, regex or prefix."""
+
+    kind: str
+    value: Node
+    pattern: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """A value that is one of some."""
+
+    value: Node
+    items: tuple[Literal, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """A value that is not there."""
+
+    of: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite; null stays null."""
+
+    of: Node
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of them."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one of them."""
+
+    parts: tuple[Node, ...]
+
+
+Node = Name | Literal | Call | Arithmetic | Compare | Match | In | IsNull | Not | And | Or
+
+FUNCTIONS: Final = {
+    "lower": (1, 1),
+    "upper": (1, 1),
+    "trim": (1, 1),
+    "length": (1, 1),
+    "substr": (2, 3),
+    "abs": (1, 1),
+    "floor": (1, 1),
+    "ceil": (1, 1),
+    "round": (1, 2),
+    "coalesce": (1, 16),
+    "starts_with": (2, 2),
+    "ends_with": (2, 2),
+    "contains": (2, 2),
+    "regexp_like": (2, 2),
+}
+"""Functions of a rule, with the fewest and the most values that they take."""
+
+_BEYOND: Final = {
+    *("count", "sum", "min", "max", "avg", "mean", "median", "stddev", "variance", "first", "last", "quantile"),
+    *("row_number", "rank", "lag", "lead", "any_value"),
+}
+_WORDS: Final = {
+    *("and", "or", "not", "in", "between", "like", "ilike", "regexp", "rlike", "is", "null", "true", "false"),
+    *("starts_with", "case", "cast"),
+}
+_COMPARE: Final = {"=": "=", "==": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_REGEX: Final = {  # whether it is negated, and whether it folds case
+    "=~": (False, False),
+    "~": (False, False),
+    "!~": (True, False),
+    "~*": (False, True),
+    "!~*": (True, True),
+}
+_TOKEN: Final = re.compile(
+    r"(?P<space>\s+)"
+    r"|(?P<number>0[xX][0-9a-fA-F]+|0[oO][0-7]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<text>'(?:[^']|'')*')"
+    r'|(?P<quoted>"(?:[^"]|"")*"|`[^`]*`)'
+    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)"
+    r"|(?P<sign>!~\*|!~|=~|~\*|\^@|==|!=|<>|<=|>=|&&|\|\||[-=<>()+*/%,~!])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str  # number, text, quoted, word, sign, end
+    text: str
+    at: int
+
+    @property
+    def lower(self) -> str:
+        return self.text.lower() if self.kind in {"word", "sign"} else ""
+
+    def said(self) -> str:
+        return "the rule ends" if self.kind == "end" else f"found {self.text!r}"
+
+
+def parse(text: str) -> Node:
+    """Return the tree of a rule; raises `RuleError`."""
+    try:
+        return _Parser(text).rule()
+    except RecursionError:
+        raise RuleError("nested too deeply", 0) from None
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    at = 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise _unreadable(text, at)
+        if found.lastgroup != "space":
+            tokens.append(_Token(str(found.lastgroup), found[0], at))
+        at = found.end()
+    return [*tokens, _Token("end", "", len(text))]
+
+
+def _unreadable(text: str, at: int) -> RuleError:
+    if text[at] in "'\"`":
+        return RuleError("a quote is opened and not closed", at, f"write {text[at]} at its end")
+    if text[at] == ";":
+        return RuleError("a rule is one condition, without ';'", at, "remove it")
+    return RuleError(f"{text[at]!r} means nothing here", at, "put text in single quotes")
+
+
+class _Parser:
+    """Reads one rule, word by word."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > RULE_BYTES:
+            raise RuleError(f"longer than {RULE_BYTES:,} characters", 0)
+        self._tokens = _tokens(text)
+        self._next = 0
+        self._depth = 0
+
+    def rule(self) -> Node:
+        if self._token.kind == "end":
+            raise RuleError("there is nothing in it", 0, "write a condition, such as level == 'error'")
+        node = self._or()
+        if self._token.kind != "end":
+            raise self._surplus()
+        return node
+
+    @property
+    def _token(self) -> _Token:
+        return self._tokens[self._next]
+
+    def _take(self, *words: str) -> _Token | None:
+        token = self._token
+        if token.lower not in words:
+            return None
+        self._next += 1
+        return token
+
+    def _expect(self, word: str, after: str) -> None:
+        if not self._take(word):
+            raise RuleError(f"expected {word!r} {after}, but {self._token.said()}", self._token.at)
+
+    def _surplus(self) -> RuleError:
+        token = self._token
+        if token.text == ")":
+            return RuleError("this ')' closes nothing", token.at, "remove it")
+        hint = did_you_mean(token.lower, ("and", "or", "in", "like", "between", "regexp")) if token.lower else ""
+        return RuleError(
+            f"expected 'and', 'or' or the end, {token.said()}", token.at, hint or "join two conditions by 'and' or 'or'"
+        )
+
+    # --- conditions, from the loosest to the tightest -------------------------------------------------------------
+
+    def _or(self) -> Node:
+        self._depth += 1
+        if self._depth > RULE_DEPTH:
+            raise RuleError(f"nested more than {RULE_DEPTH} deep", self._token.at)
+        parts = [self._and()]
+        while self._take("or", "||"):
+            parts.append(self._and())
+        self._depth -= 1
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+    def _and(self) -> Node:
+        parts = [self._not()]
+        while self._take("and", "&&"):
+            parts.append(self._not())
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+    def _not(self) -> Node:
+        negations = 0
+        while self._take("not", "!"):
+            negations += 1
+        node = self._condition()
+        return Not(node) if negations % 2 else node
+
+    def _condition(self) -> Node:
+        left = self._sum()
+        token = self._token
+        if token.lower in _COMPARE:
+            self._next += 1
+            right = self._sum()
+            _refuse_null(left, right)
+            return Compare(_COMPARE[token.lower], left, right, token.at)
+        if token.lower in _REGEX:
+            self._next += 1
+            negated, folded = _REGEX[token.lower]
+            pattern = _checked(self._text(f"after {token.text!r}"), folded=folded)
+            return _maybe_not(Match("regex", left, pattern, token.at), negated)
+        if self._take("is"):
+            return self._is(left)
+        negated = bool(self._take("not"))
+        node = self._between_words(left)
+        if node is not None:
+            return _maybe_not(node, negated)
+        if negated:
+            raise RuleError(f"expected 'in', 'like' or 'between' after 'not', but {self._token.said()}", self._token.at)
+        return left
+
+    def _between_words(self, left: Node) -> Node | None:
+        """Return a condition whose operator is a word."""
+        token = self._token
+        match token.lower:
+            case "in":
+                self._next += 1
+                return In(left, self._items(), token.at)
+            case "between":
+                self._next += 1
+                low = self._sum()
+                self._expect("and", "between two bounds")
+                high = self._sum()
+                return And((Compare(">=", left, low, token.at), Compare("<=", left, high, token.at)))
+            case "like" | "ilike" as kind:
+                self._next += 1
+                return Match(kind, left, self._text(f"after {kind!r}").value_text, token.at)
+            case "regexp" | "rlike":
+                self._next += 1
+                return Match("regex", left, _checked(self._text("after 'regexp'"), folded=False), token.at)
+            case "starts_with" | "prefix" | "^@":
+                self._next += 1
+                return Match("prefix", left, self._text(f"after {token.text!r}").value_text, token.at)
+        return None
+
+    def _is(self, left: Node) -> Node:
+        negated = bool(self._take("not"))
+        if self._take("null"):
+            return _maybe_not(IsNull(left), negated)
+        token = self._take("true", "false")
+        if token is None:
+            raise RuleError(f"expected null, true or false after 'is', but {self._token.said()}", self._token.at)
+        return _maybe_not(Compare("=", left, Literal(token.lower == "true", token.at), token.at), negated)
+
+    def _items(self) -> tuple[Literal, ...]:
+        self._expect("(", "after 'in'")
+        items: list[Literal] = []
+        while True:
+            if self._token.lower == "select":
+                raise _beyond(self._token)
+            value = self._sum()
+            if not isinstance(value, Literal):
+                raise RuleError("a list holds values only", getattr(value, "at", self._token.at), "quote text")
+            _refuse_null(value)
+            items.append(value)
+            if self._take(")"):
+                return tuple(items)
+            self._expect(",", "between the values of a list")
+
+    def _text(self, after: str) -> _Text:
+        token = self._token
+        if token.kind != "text":
+            raise RuleError(f"expected text in single quotes {after}, but {token.said()}", token.at)
+        self._next += 1
+        return _Text(token.text[1:-1].replace("''", "'"), token.at)
+
+    # --- values ---------------------------------------------------------------------------------------------------
+
+    def _sum(self) -> Node:
+        node = self._product()
+        while token := self._take("+", "-"):
+            node = Arithmetic(token.text, node, self._product(), token.at)
+        return node
+
+    def _product(self) -> Node:
+        node = self._value()
+        while token := self._take("*", "/", "%"):
+            node = Arithmetic(token.text, node, self._value(), token.at)
+        return node
+
+    def _value(self) -> Node:  # noqa: PLR0911  one answer per kind of word
+        token = self._token
+        self._next += 1
+        match token.kind:
+            case "number":
+                return Literal(_number(token), token.at)
+            case "text":
+                return Literal(token.text[1:-1].replace("''", "'"), token.at)
+            case "quoted":
+                return Name(token.text[1:-1].replace('""', '"'), exact=True, at=token.at)
+            case "word":
+                return self._word(token)
+        if token.text == "(":
+            if self._token.lower == "select":
+                raise _beyond(self._token)
+            node = self._or()
+            self._expect(")", "at the end of the brackets")
+            return node
+        if token.text == "-":
+            value = self._value()
+            if isinstance(value, Literal) and isinstance(value.value, int | float):
+                return Literal(-value.value, token.at)
+            return Arithmetic("-", Literal(0, token.at), value, token.at)
+        self._next -= 1
+        raise RuleError(f"expected a column or a value, but {token.said()}", token.at)
+
+    def _word(self, token: _Token) -> Node:
+        constants: dict[str, Value] = {"true": True, "false": False, "null": None}
+        if token.lower in constants:
+            return Literal(constants[token.lower], token.at)
+        if token.lower in {"select", "exists", "over"}:
+            raise _beyond(token)
+        if self._token.text == "(":
+            return self._call(token)
+        if token.lower in _WORDS:
+            what = f"expected a column or a value, found {token.text!r}"
+            raise RuleError(what, token.at, f'write "{token.text}" for a column of that name')
+        return Name(token.text.replace(".", "_"), exact=False, at=token.at)
+
+    def _call(self, token: _Token) -> Node:
+        name = token.lower
+        if name in _BEYOND:
+            raise _beyond(token)
+        if name not in FUNCTIONS:
+            hint = did_you_mean(name, FUNCTIONS) or f"known: {', '.join(FUNCTIONS)}"
+            raise RuleError(f"there is no function {token.text!r}", token.at, hint)
+        self._next += 1
+        arguments: list[Node] = []
+        if not self._take(")"):
+            arguments.append(self._or())
+            while self._take(","):
+                arguments.append(self._or())
+            self._expect(")", f"at the end of {name}(…)")
+        fewest, most = FUNCTIONS[name]
+        if not fewest <= len(arguments) <= most:
+            takes = str(fewest) if fewest == most else f"{fewest} to {most}"
+            raise RuleError(f"{name} takes {takes} values, got {len(arguments)}", token.at)
+        return _patterned(Call(name, tuple(arguments), token.at))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    value_text: str
+    at: int
+
+
+def _number(token: _Token) -> int | float:
+    if token.text[:2].lower() in {"0x", "0o"}:
+        value = int(token.text, 0)
+    elif token.text.isdigit():
+        value = int(token.text)
+    else:
+        return float(token.text)
+    if value >= 1 << 63:
+        raise RuleError("a whole number goes up to 9,223,372,036,854,775,807", token.at, "put it in quotes")
+    return value
+
+
+def _patterned(call: Call) -> Node:
+    """Return what a call means: some functions are other spellings of a condition."""
+    kinds = {"starts_with": "prefix", "ends_with": "suffix", "contains": "contains", "regexp_like": "regex"}
+    if call.name not in kinds:
+        return call
+    value, pattern = call.arguments
+    if not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
+        raise RuleError(f"the second value of {call.name} is text in single quotes", call.at)
+    text = pattern.value
+    if call.name == "regexp_like":
+        text = _checked(_Text(text, pattern.at), folded=False)
+    return Match(kinds[call.name], value, text, call.at)
+
+
+def _checked(pattern: _Text, *, folded: bool) -> str:
+    """Return a regular expression that the engine takes."""
+    import polars as pl
+
+    text = f"(?i){pattern.value_text}" if folded else pattern.value_text
+    try:
+        pl.Series([""]).str.contains(text)
+    except pl.exceptions.ComputeError as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        reason = next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[0])
+        hint = "looking around and back-references are not possible" if "look-around" in reason else ""
+        raise RuleError(f"this regular expression cannot be used: {reason}", pattern.at, hint) from None
+    return text
+
+
+def _maybe_not(node: Node, negated: bool) -> Node:
+    return Not(node) if negated else node
+
+
+def _refuse_null(*nodes: Node) -> None:
+    for node in nodes:
+        if isinstance(node, Literal) and node.value is None:
+            raise RuleError("nothing is equal to null, null neither", node.at, "write 'is null' or 'is not null'")
+
+
+def _beyond(token: _Token) -> RuleError:
+    what = f"{token.text!r} looks beyond one row, and a rule is about one row"
+    return RuleError(what, token.at, "use the step 'aggregate', or a metric")

@@ -1,0 +1,91 @@
+r"""Alerts as text: the blocks that a trace's file channel writes.
+
+A block is `COUNT: <n>`, `EVENT: {<common members>} <arguments> ` and an empty line. Strings are quoted with
+backslash escapes, descriptors have their path behind them, buffers are cut to what the call returned.
+
+>>> quoted('a "b"\n\x01é')
+'"a \\"b\\"\\n\\x01é"'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tailrace.reduce.traceleft.events import EVENTS, argument, common, path_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_ESCAPES: Final = {
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+    "\\": r"\\",
+    '"': r"\"",
+}
+_BUFFER_BYTES: Final = 256
+_ASCII_END: Final = 0x80
+_PLANE_END: Final = 0x10000
+
+
+def blocks(rows: pl.DataFrame) -> str:
+    """Return the blocks of alerts; rows without a known event have their line in the place of the event."""
+    return "".join(f"COUNT: {row['_count']}\nEVENT: {row['text']}\n\n" for row in _rows(rows))
+
+
+def _rows(rows: pl.DataFrame) -> list[dict[str, Any]]:  # values of a frame, as Polars gives them
+    counts = rows["_count"].to_list() if "_count" in rows.columns else [1] * len(rows)
+    return [{"_count": count, "text": event_text(rows[index])} for index, count in enumerate(counts)]
+
+
+def event_text(row: pl.DataFrame) -> str:
+    """Return the text of one event (a frame of one row), its arguments behind its common members."""
+    name = row["name"][0] if "name" in row.columns else None
+    if name not in EVENTS:
+        return str(row["_line"][0]) if "_line" in row.columns else ""
+    number = {member: common(row, member)[0] for member in ("timestamp", "program_id", "pid", "ret", "hash", "flags")}
+    head = (
+        f"{{Timestamp:{number['timestamp']} ProgramID:{number['program_id']} Pid:{number['pid']} Ret:{number['ret']} "
+        f"Name:{name} Hash:{number['hash'] % 2**64} Flags:{number['flags']}}}"
+    )
+    return f"{head} {arguments_text(row, name, number['ret'])}"
+
+
+def arguments_text(row: pl.DataFrame, event: str, ret: int) -> str:
+    """Return the arguments of one event as `Name value ` pairs."""
+    parts: list[str] = []
+    for number, wanted in enumerate(EVENTS[event], 1):
+        value = argument(row, event, number)[0]
+        match wanted.kind:
+            case "string":
+                shown = quoted(str(value if value is not None else ""))
+            case "buffer":
+                text = str(value or "").encode("utf-8", "surrogateescape")[: max(0, min(ret, _BUFFER_BYTES))]
+                shown = quoted(text.decode("utf-8", "surrogateescape"))
+            case "fd":
+                path = path_of(row, event, number)[0]
+                shown = f"{value if value is not None else 0}<{'unknown' if path is None else path}>"
+            case _:
+                shown = str(value if value is not None else 0)
+        parts.append(f"{wanted.name.capitalize()} {shown} ")
+    return "".join(parts)
+
+
+def quoted(text: str) -> str:
+    """Return a text in double quotes with what cannot be printed escaped."""
+    return '"' + "".join(_escaped(letter) for letter in text) + '"'
+
+
+def _escaped(letter: str) -> str:
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8  # noqa: PLR2004
+        return f"\\x{code - 0xDC00:02x}"
+    if letter.isprintable():
+        return letter
+    return f"\\x{code:02x}" if code < _ASCII_END else f"\\u{code:04x}" if code < _PLANE_END else f"\\U{code:08x}"
