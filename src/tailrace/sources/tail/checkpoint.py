@@ -6,9 +6,13 @@ before its batch is sent; after a crash `recover` compares the plans with the la
 table holds: those up to it are done, the others never happened and are read again.
 
 The log is append-only (`records`), is rewritten as a whole when it has grown, and belongs to one
-process at a time. A log that cannot be written, as on a full disk, is tried again as long as `patience` lasts, if there
-is any. A log that cannot be read never stops the start: its good prefix counts, the
-file is set aside as `.broken-<n>`, and `warnings` says so. Not thread-safe.
+process at a time. A log that is whole is only read at the start, and added to. One that cannot be written, as on a
+full disk, is tried again as long as `patience` lasts, if there is any; it does not stop the start either. Nor does
+a log that is torn, foreign or of another version: its good prefix counts, the file is set aside as
+`.broken-<n>`, and `warnings` says so. Refused is only what an operator must mend: a folder without permission, a log
+that the disk does not give back. Not thread-safe.
+
+One plan is one write and one fsync, and a plan is made per batch, not per file: that is what groups them.
 """
 
 from __future__ import annotations
@@ -58,10 +62,11 @@ class Checkpoint:
         self._patience = patience
         self._open: dict[int, Marks] = {}  # plans that are not settled, oldest first
         self._settled: list[int] = []  # since the last record
+        self._dropped: list[int] = []  # the same, plans that never happened
         self._log_bytes = 0
         self._snapshot_bytes = 0
         self._load()
-        self._rewrite()
+        self._begin()
 
     @classmethod
     def open(
@@ -85,7 +90,7 @@ class Checkpoint:
         number = self.next_number
         plan = {source: dict(changes) for source, changes in marks.items()}
         self._record(number, plan)
-        self._settled = []
+        self._settled, self._dropped = [], []
         self._open[number] = plan
         self.next_number = number + 1
         if self._log_bytes > max(LOG_BYTES, 4 * self._snapshot_bytes):
@@ -102,24 +107,36 @@ class Checkpoint:
         """Settle the plans up to the table's last number and drop the others for good; before the first plan.
 
         A table that knows nothing of this agent, though batches were settled, is a new one: all is read again for it.
+        What is decided here is durable with the next plan; a crash before it leads to the same decision.
         """
+        last = -1 if last_number is None else last_number
         if last_number is None and self.state:
             _LOGGER.warning("%s: the table holds nothing of what was read so far: all is read again", self._path)
             self.state = {}
+            self._log_bytes = 0  # the next plan follows a snapshot without the old state
+        elif last >= self.next_number:
+            lost = last + 1 - self.next_number
+            _LOGGER.warning("%s: the table holds %d batches that are not noted here; their lines are read again",
+                self._path, lost)  # fmt: skip
         for number in sorted(self._open):
-            if last_number is not None and number <= last_number:
+            if number <= last:
                 self.settle(number)
+        self._dropped += self._open
         self._open.clear()
         # A dropped number is never used again: its batch may still be on its way somewhere.
-        self.next_number = max(self.next_number, -1 if last_number is None else last_number + 1)
-        self._rewrite()
+        self.next_number = max(self.next_number, last + 1)
 
     def close(self) -> None:
-        """Write what was settled and give the folder free; nothing is planned afterwards."""
+        """Write what was settled and give the folder free; nothing is planned afterwards.
+
+        On a full disk it stays unwritten: the next start learns it from the table.
+        """
         if self._lock >= 0:
             try:
-                if self._settled:
+                if self._settled or self._dropped:
                     self._rewrite()
+            except TransientError as error:
+                _LOGGER.warning("%s; the next start asks the table instead", error)
             finally:
                 os.close(self._lock)
                 self._lock = -1
@@ -142,7 +159,7 @@ class Checkpoint:
     def _try_to_record(self, number: int, plan: Marks) -> None:
         if not self._log_bytes:
             self._rewrite()  # the last write failed half-way: nothing may follow its rest
-        self._append({"plan": number, "marks": plan, "settled": self._settled})
+        self._append({"plan": number, "marks": plan, "settled": self._settled, "dropped": self._dropped})
 
     def _append(self, record: Mapping[str, object]) -> None:
         data = records.encode(record)
@@ -163,55 +180,88 @@ class Checkpoint:
             self._files.save(self._path, data)
         except OSError as error:
             raise _meaning(error, self._path) from error
-        self._settled = []
+        self._settled, self._dropped = [], []
         self._log_bytes = self._snapshot_bytes = len(data)
+
+    # --- the start ------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Make sure that what was loaded can be added to; a full disk only puts that off to the first plan."""
+        try:
+            if self._log_bytes:
+                self._sync_name()
+            else:
+                self._rewrite()
+        except TransientError as error:
+            self._log_bytes = 0
+            self.warnings.append(f"{error}; nothing is read until it can be")
+
+    def _sync_name(self) -> None:
+        """Bring the log's name to the disk: whoever renamed it may have been killed before it did."""
+        try:
+            self._files.fsync_dir(self._path.parent)
+        except OSError as error:
+            raise _meaning(error, self._path) from error
 
     def _load(self) -> None:
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise TableError(f"{self._path}: cannot be read: {error.strerror}; see to the disk and to permissions, "
+                             "or move the file away to have everything read again") from error  # fmt: skip
         decoded = records.decode(data)
-        why = self._replay(decoded.records)
-        if not why and decoded.good_bytes < len(data):
-            rest = len(data) - decoded.good_bytes
-            if decoded.torn:
-                self.warnings.append(f"{self._path}: the last {rest} bytes were never finished and are left out")
-            else:
-                why = f"{rest} bytes after byte {decoded.good_bytes} cannot be read"
+        why, rest = self._replay(decoded.records), len(data) - decoded.good_bytes
         if why:
-            aside = self._set_aside()
-            self.warnings.append(f"{self._path}: {why}; set aside as {aside.name}, going on from what is whole")
+            self._set_aside(why)
+        elif not rest:
+            self._log_bytes, self._snapshot_bytes = len(data), decoded.ends[1]
+        elif decoded.torn:
+            self.warnings.append(f"{self._path}: the last {rest} bytes were never finished and are left out")
+        else:
+            self._set_aside(f"{rest} bytes after byte {decoded.good_bytes} cannot be read")
 
     def _replay(self, found: tuple[records.Record, ...]) -> str:
-        """Take over the records; returns why they cannot be used, or an empty text."""
+        """Take over the records; returns why not all of them can be used, or an empty text."""
         if not found or found[0].get("format") != FORMAT:
             return "this is not a checkpoint"
         if found[0].get("version") != VERSION:
             return f"its format has version {found[0].get('version')!r}, this program reads {VERSION}"
-        self.agent = str(found[0]["agent"])
-        for record in found[1:]:
-            self._apply(record)
-        return ""
+        try:
+            self.agent = str(found[0]["agent"])
+            for record in found[1:]:
+                self._apply(record)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return "it has a record that is not understood"
+        return "" if len(found) > 1 else "it has no snapshot"
 
     def _apply(self, record: records.Record) -> None:
+        """Take over one record. One that was written twice changes nothing."""
         fields = cast("dict[str, Any]", record)  # written by `_append` and `_rewrite`, proven by its checksum
         if "state" in fields:
-            self.state = fields["state"]
-            self.next_number = fields["next"]
+            self.state, self.next_number = fields["state"], fields["next"]
             self._open = dict(fields["open"])
             return
         for number in fields["settled"]:
-            merge(self.state, self._open.pop(number))
-        self._open[fields["plan"]] = fields["marks"]
-        self.next_number = fields["plan"] + 1
+            merge(self.state, self._open.pop(number, {}))
+        for number in fields["dropped"]:
+            self._open.pop(number, None)
+        if fields["plan"] >= self.next_number:
+            self._open[fields["plan"]] = fields["marks"]
+            self.next_number = fields["plan"] + 1
 
-    def _set_aside(self) -> Path:
+    def _set_aside(self, why: str) -> None:
+        """Keep the log under another name; its own is given to the new log at once."""
         number = 1
         while (aside := self._path.with_name(f"{self._path.name}.broken-{number}")).exists():
             number += 1
-        self._files.link(self._path, aside)  # the name itself is replaced at once by the new log
-        return aside
+        try:
+            self._files.link(self._path, aside)
+            kept = f"set aside as {aside.name}"
+        except OSError as error:
+            kept = f"not set aside: {error.strerror}"
+        self.warnings.append(f"{self._path}: {why}; {kept}, going on from what is whole")
 
 
 def merge(state: Marks, changes: Mapping[str, Mapping[str, object]]) -> None:

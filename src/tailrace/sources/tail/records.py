@@ -24,11 +24,16 @@ Record = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The records of the good prefix, its length in bytes, and whether what follows is only a torn end."""
+    """The records of the good prefix, where each ends, and whether what follows is only a torn end."""
 
     records: tuple[Record, ...]
-    good_bytes: int
+    ends: tuple[int, ...]
     torn: bool
+
+    @property
+    def good_bytes(self) -> int:
+        """Length of the good prefix."""
+        return self.ends[-1] if self.ends else 0
 
 
 def encode(record: Mapping[str, object]) -> bytes:
@@ -43,6 +48,7 @@ def decode(data: bytes) -> Decoded:
     `torn` is True if the rest is shorter than its own head says, as an interrupted write leaves it.
     """
     records: list[Record] = []
+    ends: list[int] = []
     good = 0
     while good + _HEAD.size <= len(data):
         length, checksum = _HEAD.unpack_from(data, good)
@@ -52,10 +58,11 @@ def decode(data: bytes) -> Decoded:
         whole = len(payload) == length and zlib.crc32(payload) == checksum
         record = _record(payload) if whole else None
         if record is None:
-            return Decoded(tuple(records), good, torn=False)
+            return Decoded(tuple(records), tuple(ends), torn=False)
         records.append(record)
         good += _HEAD.size + length
-    return Decoded(tuple(records), good, torn=True)
+        ends.append(good)
+    return Decoded(tuple(records), tuple(ends), torn=True)
 
 
 def _record(payload: bytes) -> Record | None:
