@@ -1,0 +1,17 @@
+"""The reading half, wired: sources are read and parsed, turns gathered into batches, batches made durable.
+
+One thread per source reads (a *turn*) and hands the lines to parsers beside it; the calling thread gathers turns
+in their order into a batch, makes its plan durable in the checkpoint, and hands it to the sink. So reading, parsing
+and writing use all cores, and a slow sink stops the readers through bounded queues.
+
+Exactly once: a batch is numbered and planned before it is sent; the table remembers the number with the rows.
+After a crash the checkpoint asks the sink for the last number it holds, takes the plans up to it as done, and
+everything else is read again from the position before.
+"""
+
+from tailrace.agent.once import Summary, collect
+from tailrace.agent.running import Agent, Change, Progress
+from tailrace.agent.signals import stop_on_signals
+from tailrace.agent.wiring import outside
+
+__all__ = ["Agent", "Change", "Progress", "Summary", "collect", "outside", "stop_on_signals"]

@@ -1,0 +1,84 @@
+"""An import, wired: files into the table, durably, and back; with `watch` on and on, without a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tailrace.agent.running import Agent, Progress
+from tailrace.agent.signals import stop_on_signals
+from tailrace.agent.wiring import outside
+from tailrace.clock import SystemClock
+from tailrace.patience import Patience
+from tailrace.sinks.store import StoreSink
+from tailrace.sources.tail import TailSettings, TailSource
+from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.store.table import LogTable
+from tailrace.telemetry import Accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tailrace.config.model import Config
+    from tailrace.contracts import Followed
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an import brought into the table."""
+
+    lines: int
+    bytes: int
+    files: int
+    seconds: float
+    refused: tuple[Followed, ...]  # what was found and not read, and why
+    warnings: tuple[str, ...]  # about the memory of earlier imports
+    complete: bool  # whether everything was read; false after a stop
+
+
+def collect(
+    config: Config,
+    paths: Sequence[str],
+    *,
+    group: str = "collect",
+    now: bool = False,
+    watch: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Import files into the table, durably, and return; with `watch` go on until told to stop.
+
+    A group remembers what it has read: a second import of the same files brings only what is new. `now`
+    replaces every time stamp by the moment of reading.
+    """
+    clock, accounts = SystemClock(), Accounts()
+    start_s = clock.monotonic_s()
+    # A one-shot import commits as fast as it can; who follows gathers small writes, as `up` does.
+    store = config.store if watch else config.store.model_copy(update={"commit_interval_s": 0.0})
+    table = LogTable.open(config.data, create=True, settings=store)
+    patience = Patience(clock, store.retry_s)
+    checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group, patience=patience)
+    settings = TailSettings(name=group, paths=tuple(paths), follow=watch)
+    source = TailSource(outside(config.data, settings), name=group, clock=clock, host=config.host)
+    sink = StoreSink(table, clock=clock, settings=store, patience=patience)
+    agent = Agent([source], sink, checkpoint, accounts=accounts, clock=clock, restamp=now)
+
+    def stop() -> None:
+        agent.stop()
+        patience.hurry()
+
+    try:
+        with stop_on_signals(stop):
+            agent.run(progress)
+    finally:
+        sink.close()
+    stored, found = accounts.of(group), source.status()
+    refused = tuple(item for item in found if item.why)
+    return Summary(
+        lines=stored.lines["stored"],
+        bytes=stored.bytes["stored"],
+        files=len(found) - len(refused),
+        seconds=clock.monotonic_s() - start_s,
+        refused=refused,
+        warnings=tuple(checkpoint.warnings),
+        complete=watch or source.done,
+    )
