@@ -7,6 +7,7 @@ seam           implemented by                called by
 `Parser`       one file each in `parse`      `parse.chain`, in the agent's reading thread
 `Reduction`    `reduce.pipeline`             `agent`, in its gathering thread
 `Sink`         `sinks.store`                 `agent` and `web.ingest`
+`Channel`      one file each in `sinks`      the reduction
 `Table`        `store`                       `query`, `web`, `cli`, in any thread
 `Engine`       `engines.polars`              `query`
 `Clock`        `clock`                       everything that waits or asks the time
@@ -15,8 +16,10 @@ seam           implemented by                called by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from tailrace.encoding import UTF8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tailrace.batch import Batch
+    from tailrace.encoding import Encoding
 
     Frame = nw.LazyFrame[Any]  # any native frame that Narwhals knows: which one is the engine's business
 
@@ -48,15 +52,18 @@ class Origin:
     key: str  # identity and generation of the file, unique in its source
     labels: Mapping[str, str]  # stream labels, `host`, `source`, `filename`, `service_name` and more
     reading: Reading
+    encoding: Encoding = UTF8  # of the bytes of its blocks: codec, and what ends a line
+    fields: Mapping[str, str] = field(default_factory=dict)  # of all its records, but no labels: `pod_uid`, `restart`
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Bytes of one file from `offset` on. Ends with a newline, unless it is a part of an over-long line.
+    """Bytes of one file from `offset` on. Ends with a delimiter, a newline mostly, unless it is a part of a line.
 
     `part` is None for a block of whole lines; else the block is exactly one part, numbered from 1,
-    without a newline of its own except after the last. A last line that will never get its newline
-    (the file is finished) comes as a block of one whole line that does not end in a newline.
+    without a delimiter of its own except after the last: parts are made of an over-long line, or of a line that
+    waited for its end too long. A last line that will never get its newline (the file is finished) comes as a block
+    of one whole line that does not end in one.
     """
 
     origin: Origin
@@ -204,6 +211,32 @@ class Reduction(Protocol):
 
 
 # --- sinks ----------------------------------------------------------------------------------------
+
+
+class Channel(Protocol):
+    """Where a reduction sends rows beside the table: a file, a service, the terminal.
+
+    Comes in: rows of a batch that is durable; alerts have a column `_count`, how many rows they stand for.
+    Must: return at once; hold a bounded number of rows and count the ones it has to give up; go on after a
+    failure. Must not: stop the agent. A row is sent at most once by a process; rows between a batch and a crash are
+    not sent again.
+    """
+
+    name: str
+
+    def send(self, rows: pl.DataFrame) -> None:
+        """Take rows to send."""
+        ...
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How many rows were sent, and how many given up."""
+        ...
+
+    def close(self) -> None:
+        """Send what was taken, for a bounded time, then stop."""
+        ...
+
 
 
 class Sink(Protocol):
