@@ -1,4 +1,4 @@
-"""Cut bytes at newlines, without touching the lines one by one.
+"""Cut bytes at the ends of lines, without touching the lines one by one.
 
 Comes in: the bytes from an offset on. Goes out: which spans of them can be handed out: runs of
 whole lines, and parts of lines that are longer than allowed. What is left is the beginning of a line
@@ -9,10 +9,8 @@ depend on how the bytes were chunked. The cost is one search per `max_line` byte
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-_UTF8_BYTES: Final = 4  # a character has at most this many bytes
-_NEWLINE: Final = b"\n"
+from tailrace.encoding import UTF8, Encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +32,57 @@ class Cut:
     parts: int
 
 
-def cut(data: bytes, *, parts: int, max_line: int, final: bool) -> Cut:
+def cut(
+    data: bytes,
+    *,
+    parts: int,
+    max_line: int,
+    final: bool,
+    flush: bool = False,
+    offset: int = 0,
+    encoding: Encoding = UTF8,
+) -> Cut:
     """Cut `data`, which begins in a line that already has `parts` parts out (0: at its start).
 
     A line whose content is longer than `max_line` bytes goes out in parts of that size, never cut inside a
-    UTF-8 character. With `final` the rest is handed out too, as a line without a newline.
+    character. With `final` the rest is handed out too, as a line without a delimiter; with `flush` as a part
+    that others may follow, up to where no character and no delimiter is cut. The file has `data` at `offset`.
     """
     spans: list[Span] = []
     whole = at = 0  # whole lines from `whole` to `at` wait to go out as one span
-    size = len(data)
+    size, longest = len(data), max_line + len(encoding.end)
     while at < size:
-        newline = data.rfind(_NEWLINE, at, at + max_line + 1) if not parts else -1
-        if newline >= 0:
-            at = newline + 1
+        behind = encoding.last_end(data, at, at + longest, offset) if not parts else -1
+        if behind >= 0:
+            at = behind
             continue
-        newline = data.find(_NEWLINE, at, at + max_line + 1) if parts else -1
-        last = newline >= 0 or (final and size - at <= max_line)
-        if not last and size - at <= max_line:
+        found = encoding.find(data, at, at + longest, offset) if parts else -1
+        last = found >= 0 or (final and size - at <= max_line)
+        if not last and not final and size - at < longest:
             break
         if whole < at:
             spans.append(Span(whole, at))
-        end = newline + 1 or (size if last else _boundary(data, at, at + max_line))
+        if last:
+            end = found + len(encoding.end) if found >= 0 else size
+        else:
+            end = encoding.boundary(data, at, at + max_line, offset)
+            end = end if end > at else at + max_line  # not one character in that many bytes: it is no text
         spans.append(Span(at, end, parts + 1, last) if parts or not last else Span(at, end))
         parts = 0 if last else parts + 1
         whole = at = end
     if whole < at:
         spans.append(Span(whole, at))
+    if flush and at < size:
+        end = _certain(data, at, offset, encoding)
+        if at < end:
+            spans.append(Span(at, end, parts + 1))
+            at, parts = end, parts + 1
     return Cut(tuple(spans), at, parts)
 
 
-def _boundary(data: bytes, start: int, end: int) -> int:
-    """Return `end`, or up to three bytes before it if a UTF-8 character would be cut."""
-    for back in range(1, _UTF8_BYTES):
-        at = end - back
-        if at <= start:
-            break
-        byte = data[at]
-        if byte < 0x80:  # noqa: PLR2004  ASCII: nothing is cut
-            break
-        if byte >= 0xC0:  # noqa: PLR2004  a lead byte: its character has 2, 3 or 4 bytes
-            return at if 2 + (byte >= 0xE0) + (byte >= 0xF0) > back else end  # noqa: PLR2004
+def _certain(data: bytes, start: int, offset: int, encoding: Encoding) -> int:
+    """Return how far an unfinished line is certain: not the beginning of a character, of a delimiter, or of a CRLF."""
+    end = encoding.boundary(data, start, len(data) - encoding.begun(data, start), offset)
+    if encoding.delimiter == "\n" and data[start:end].endswith(encoding.carriage_return):
+        end -= len(encoding.carriage_return)
     return end
