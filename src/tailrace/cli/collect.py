@@ -44,7 +44,7 @@ def collect(
     from tailrace.cli.paths import absolute, missing
     from tailrace.config.load import load
     from tailrace.config.model import agent_name
-    from tailrace.config.problems import Mistake
+    from tailrace.settings import Mistake
 
     try:
         settings = load(config, {"data": data, "agent": agent_name(group)})

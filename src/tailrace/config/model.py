@@ -16,11 +16,10 @@ from pydantic import Discriminator, Field, Tag, field_validator
 
 from tailrace.batch import sanitize_name
 from tailrace.config.folders import data_folder, machine_name
-from tailrace.config.problems import Mistake, Mistakes
 from tailrace.config.usual import usual_logs
 from tailrace.errors import did_you_mean
 from tailrace.registry import COMPONENTS, names
-from tailrace.settings import Settings
+from tailrace.settings import Mistake, Mistakes, Settings
 from tailrace.sources.tail.settings import TailSettings
 from tailrace.store.settings import StoreSettings
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from tailrace.config.trail import Trail, trail_text
 from tailrace.errors import Problem, did_you_mean
+from tailrace.settings import Mistake, Mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,23 +50,6 @@ _LIMITS: Final[Mapping[str, tuple[str, str]]] = {
     "less_than_equal": ("at most", "le"),
 }
 _WORD_CHARS: Final = 60  # of a wrong value that a message repeats
-
-
-class Mistake(ValueError):  # noqa: N818  it is a person's, not ours
-    """What a validator of ours raises when it also knows what to do, or where below its value the mistake is."""
-
-    def __init__(self, what: str, hint: str = "", below: Trail = ()) -> None:
-        self.hint = hint
-        self.below = below
-        super().__init__(what)
-
-
-class Mistakes(ValueError):  # noqa: N818  as above
-    """Several of them at once."""
-
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        self.mistakes = tuple(mistakes)
-        super().__init__("; ".join(map(str, mistakes)))
 
 
 def explain(
