@@ -65,7 +65,7 @@ class Encoding:
 
     @property
     def overlaps(self) -> bool:
-        """Whether a delimiter may begin within another, as two newlines do; only a search from the front is right then."""
+        """Whether a delimiter may begin within another, as two newlines do: then it is only found from the front."""
         return any(self.delimiter.startswith(self.delimiter[size:]) for size in range(1, len(self.delimiter)))
 
     def find(self, data: bytes, start: int, stop: int, offset: int = 0) -> int:
@@ -117,10 +117,10 @@ UTF8: Final = Encoding()
 
 @lru_cache(maxsize=1024)
 def encoding_of(codec: str, delimiter: str = "\n") -> Encoding:
-    """Return an encoding; `LookupError` if there is no such text encoding, `ValueError` if the delimiter cannot be.
+    r"""Return an encoding; `LookupError` if there is no such text encoding, `ValueError` if the delimiter cannot be.
 
     >>> encoding_of("UTF16").end, encoding_of("cp500").end, encoding_of("shift-jis").codec
-    (b'\\n\\x00', b'%', 'shift_jis')
+    (b'\n\x00', b'%', 'shift_jis')
     """
     name = _known(codec)
     if not delimiter or len(delimiter) > DELIMITER_CHARS:

@@ -1,13 +1,13 @@
 """Make a column of lines from bytes, whatever encoding they have.
 
-Comes in: pieces of bytes of one encoding, each of whole lines and closed by a delimiter. Goes out: `_line` (UTF-8, without
-delimiter; with newlines as delimiter also without one trailing carriage return), `_raw` if some line's bytes
+Comes in: pieces of bytes of one encoding, each of whole lines and closed by a delimiter. Goes out: `_line` (UTF-8,
+without delimiter; with newlines as delimiter also without one trailing carriage return), `_raw` if some line's bytes
 are no text in that encoding, and the bytes that each line takes in its file, delimiter included.
 
 Cost: a pass over the bytes for UTF-8 lines that end in newlines; other encodings and delimiters, and pieces with
-carriage returns or bad bytes, take a slower way of some passes, still without a Python object per line. One object per line
-are what only some pieces need: of encodings with shift sequences, of delimiters that may overlap, or with bad bytes in
-UTF-16 and UTF-32.
+carriage returns or bad bytes, take a slower way of some passes, still without a Python object per line. Only three
+kinds of pieces are cut line by line: of encodings with shift sequences, of delimiters that may overlap, and of UTF-16
+and UTF-32 with bad bytes.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _lengths(frame: pl.DataFrame) -> pl.Series:
 
 
 def _lines(text: str, encoding: Encoding) -> tuple[pl.DataFrame, bytes | None]:
-    """Return the lines of a text that ends in a delimiter, carriage returns included; and them as UTF-8 if they have none."""
+    """Return the lines of a text, carriage returns included, and the text as UTF-8 if it has none."""
     if encoding.delimiter == "\n" and "\r" not in text:
         utf8 = text.encode()
         plain = _split_plain(utf8)
@@ -123,8 +123,7 @@ def _byte_sizes(data: bytes, encoding: Encoding) -> pl.Series:
 def _split_lossy(data: bytes, encoding: Encoding) -> Split:
     """Split bytes that are not of the encoding: `_line` shows them with U+FFFD, `_raw` has the bytes of the bad lines.
 
-    A delimiter is never part of a broken sequence, except where a decoder swallows it; then the lines are not as many as
-    the delimiters.
+    A delimiter is no part of a broken sequence, except where a decoder swallows it: then the numbers differ.
     """
     if encoding.kind == "units":
         return _one_by_one(data, encoding)

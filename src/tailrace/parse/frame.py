@@ -50,18 +50,37 @@ def lines_of(blocks: Sequence[Block], origins: Sequence[Origin]) -> Lines:
     sizes = runs[0].sizes if alone else pl.concat([run.sizes for run in runs])
     block_ends = pl.Series([len(data) for data in closed], dtype=pl.Int64).cum_sum()
     line_ends = sizes.cum_sum()
-    frame = frame.with_columns(_places(blocks, origins, line_ends, block_ends))
+    frame = _with_open_ends(frame, blocks, line_ends, block_ends).with_columns(
+        _places(blocks, origins, line_ends, block_ends)
+    )
     return Lines(_with_fields(frame, origins), line_ends, runs[0].text if alone else None)
 
 
 def _closed(block: Block) -> bytes:
     """Return the block's bytes with a delimiter at the end; only a finished file's last line or a part has none."""
-    encoding = block.origin.encoding
-    if block.data.endswith(encoding.end) and not (block.part is not None and not block.part_last):
-        return block.data
-    # A carriage return there is content, no half of a line's end: the one that is taken off is another.
-    keep = encoding.delimiter == "\n" and block.data.endswith(encoding.carriage_return)
-    return block.data + (encoding.carriage_return if keep else b"") + encoding.end
+    return block.data if _is_closed(block) else block.data + block.origin.encoding.end
+
+
+def _is_closed(block: Block) -> bool:
+    return block.data.endswith(block.origin.encoding.end) and (block.part is None or block.part_last)
+
+
+def _with_open_ends(
+    frame: pl.DataFrame, blocks: Sequence[Block], line_ends: pl.Series, block_ends: pl.Series
+) -> pl.DataFrame:
+    """Give a carriage return back that was taken off where no newline followed it: there it is content."""
+    cut = [
+        number
+        for number, block in enumerate(blocks)
+        if (encoding := block.origin.encoding).delimiter == "\n"
+        and block.data.endswith(encoding.carriage_return)
+        and not _is_closed(block)
+    ]
+    if not cut:
+        return frame
+    rows = line_ends.search_sorted(block_ends[cut])
+    at = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(rows.implode())
+    return frame.with_columns(pl.when(at).then(pl.col("_line") + "\r").otherwise("_line").alias("_line"))
 
 
 def _with_fields(frame: pl.DataFrame, origins: Sequence[Origin]) -> pl.DataFrame:
@@ -87,6 +106,7 @@ def _places(
             "_origin": pl.Series(indexes, dtype=pl.UInt32),
             "_observed_ns": pl.Series([block.observed_ns for block in blocks], dtype=pl.Int64),
             "first": pl.Series([block.offset for block in blocks], dtype=pl.Int64),
+            "end": pl.Series([block.offset + len(block.data) for block in blocks], dtype=pl.Int64),
             "_part": pl.Series([block.part for block in blocks], dtype=pl.Int32),
             "_part_last": pl.Series(
                 [None if block.part is None else block.part_last for block in blocks], dtype=pl.Boolean
@@ -100,5 +120,8 @@ def _places(
     spread = table[of_row]
     line_starts, block_starts = line_ends.shift(1, fill_value=0), block_ends.shift(1, fill_value=0)
     offset = spread["first"] + line_starts - block_starts[of_row]
+    same = of_row.shift(-1) == of_row
+    size = pl.select(pl.when(same.fill_null(value=False)).then(offset.shift(-1)).otherwise(spread["end"]) - offset)
     columns = [spread["_stream"], spread["_origin"], spread["_observed_ns"], offset.alias("_offset")]
+    columns.append(size.to_series().alias("_in_bytes"))
     return columns if table["_part"].null_count() == len(table) else [*columns, spread["_part"], spread["_part_last"]]
