@@ -44,6 +44,19 @@ UNPACK_FILES: Final = 2
 DETECT_LINES: Final = 64
 """Lines from the head of a file that format detection looks at."""
 
+HELD_BYTES: Final = 32 * MIB
+"""Bytes of open records that one source holds back; beyond, the oldest go out as they are."""
+
+HELD_RECORDS: Final = 65_536
+"""Open records that one source holds back; beyond, the oldest go out as they are."""
+
+PART_WAIT_S: Final = 10.0
+"""Time that the parts of a container's line wait for the last one: a rotated file counts as finished after two
+seconds, and its writer may hesitate."""
+
+LINK_S: Final = 3_600.0
+"""Time for which it is remembered that a record went out without its end, to link what may still come."""
+
 FIELD_COLUMNS: Final = 512
 """Field columns of the table; further fields go to the JSON column `_more`."""
 
@@ -158,3 +171,14 @@ RULE_BYTES: Final = 16_384
 
 RULE_DEPTH: Final = 64
 """Brackets and negations of a rule inside each other."""
+
+# --- metrics from logs ------------------------------------------------------------------------
+
+METRIC_SERIES: Final = 1_000
+"""Series of one metric from logs when it does not say; further ones are counted together as `__other__`."""
+
+METRIC_SESSIONS: Final = 10_000
+"""Open sessions (connections, transfers) that are remembered at once to be joined with their later lines."""
+
+NATIVE_BUCKETS: Final = 160
+"""Buckets of one native histogram; beyond, neighbours are merged, which halves its resolution."""

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-
 import pytest
 
 from tailrace.sources.tail.sniff import refuse_head, refuse_name
@@ -12,10 +8,6 @@ from tailrace.sources.tail.sniff import refuse_head, refuse_name
 @pytest.mark.parametrize(
     ("start", "why"),
     [
-        (gzip.compress(b"x"), "compressed (gzip)"),
-        (bz2.compress(b"x"), "compressed (bzip2)"),
-        (lzma.compress(b"x"), "compressed (xz)"),
-        (b"\x28\xb5\x2f\xfd\x04", "compressed (zstd)"),
         (b"SQLite format 3\x00", "an SQLite database"),
         ("text".encode("utf-16"), "text in UTF-16"),
         (b"one\x00two\n", "binary (NUL bytes)"),
@@ -36,7 +28,7 @@ def test_first_bytes(start: bytes, why: str) -> None:
         ("/var/log/btmp.1", True),
         ("/var/log/btmp-20260101", True),
         ("/var/log/wtmp.log", False),
-        ("/var/log/app.log.2.gz", True),
+        ("/var/log/app.log.2.gz", False),
         ("/var/log/journal/x/system.journal", True),
         ("/var/log/syslog", False),
     ],

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gzip
 import os
 import shutil
 from collections.abc import Callable
@@ -337,16 +336,16 @@ class TestFolders:
 class TestRefused:
     def test_what_is_not_text_is_named(self, tail: Make) -> None:
         t = tail()
-        t.write("old.log.gz", gzip.compress(b"line\n"))
-        t.write("packed", gzip.compress(b"line\n"))
+        t.write("old.log.zip", b"PK\x03\x04 and more")
+        t.write("packed", b"\x04\x22\x4d\x18 and more")
         t.write("binary", b"a\x00b\n")
         t.write("wtmp", "x\n")
         t.write("text.log", "yes\n")
         os.mkfifo(t.folder / "pipe")
         assert t.read() == {"text.log": "yes\n"}
         assert t.whys() == {
-            "old.log.gz": "compressed (gzip)",
-            "packed": "compressed (gzip)",
+            "old.log.zip": "compressed (zip)",
+            "packed": "compressed (lz4)",
             "binary": "binary (NUL bytes)",
             "wtmp": "login records, not text",
             "pipe": "a named pipe, not a file",

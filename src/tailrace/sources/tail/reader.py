@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
 from tailrace.contracts import Block
-from tailrace.sources.tail import filestat, lines, sniff
+from tailrace.sources.tail import compressed, filestat, lines, sniff
+from tailrace.sources.tail.compressed import End, Packed
 from tailrace.sources.tail.identity import HEAD_BYTES, Verdict, head_of, judge, marker_span
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LARGE_BYTES: Final = 256 * limits.KIB
 _PROBE_BYTES: Final = 64 * limits.KIB
+_UNPACK_BYTES: Final = 4 * limits.MIB
+_UNDECIDED: Final = {End.OPEN, End.SHORT}
+_SHORT: Final = "compressed, and cut short or still being written; it is read on when it grows"
 _NUL: Final = b"\x00"
 _HOLE_BYTES: Final = 64  # a longer run of NULs where a line begins is a hole, not data
 
@@ -40,6 +44,8 @@ class Outcome(enum.Enum):
     ABSENT = "the path has no file, or another one"
     TROUBLE = "it cannot be read at the moment"
     REFUSED = "it is not text"
+    LATER = "it is compressed, and its turn did not come yet"
+    SHORT = "it is compressed, and cut short or still being written"
 
 
 @dataclass(slots=True)
@@ -60,6 +66,8 @@ class Reader:
 
     def __init__(self, max_line_bytes: int, open_files: int = limits.OPEN_FILES) -> None:
         self.nul_bytes_skipped = 0
+        self.damaged_bytes = 0  # of compressed files, on the disk: they cannot be decompressed
+        self._unpacking: dict[str, Tracked] = {}
         self._max_line = max_line_bytes
         self._limit = open_files
         self._open: OrderedDict[str, Tracked] = OrderedDict()  # least recently used first
@@ -103,6 +111,8 @@ class Reader:
             del self._open[file.key]
             os.close(file.handle)
             file.handle = -1
+            file.content = None
+            self._unpacking.pop(file.key, None)
 
     def close_idle(self, grown_before_s: float) -> list[Tracked]:
         """Close files that are read and have not grown since; returns those that have no name any more."""
@@ -128,19 +138,17 @@ class Reader:
 
     def _read(self, file: Tracked, size: int, now_ns: int, *, final: bool) -> Reading:
         found = filestat.look(file.handle)
+        if file.packed:
+            return self._read_packed(file, size, now_ns, found)
         data = self._data(file, size, found.size)
         # The proof is read after the data: content that was replaced before the data was read shows in it.
         start = os.pread(file.handle, HEAD_BYTES, 0)
         at, length = marker_span(file.offset)
-        verdict = judge(
-            same_file=True,
-            head_fits=file.head.fits(start),
-            marker_fits=file.marker_fits(os.pread(file.handle, length, at) if length else b""),
-            size=found.size,
-            offset=file.offset,
-        )
-        if verdict is not Verdict.CONTINUE:
+        if not _proven(file, start, os.pread(file.handle, length, at) if length else b"", found.size):
             return Reading(Outcome.CHANGED)
+        file.packed = "" if file.text else compressed.codec_of(start)
+        if file.packed:
+            return self._read_packed(file, size, now_ns, found)
         grown = found.size > file.size
         grown_head = len(start) > file.head.length
         if grown_head:
@@ -156,6 +164,66 @@ class Reader:
         blocks = self._hand_out(file, data, now_ns, final=final and read_to >= found.size)
         outcome = Outcome.MORE if read_to < found.size else Outcome.END
         return Reading(outcome, blocks, grown, moved=grown_head or file.offset != offset)
+
+    def _read_packed(self, file: Tracked, size: int, now_ns: int, found: FileStat) -> Reading:
+        """Read the content of a compressed file; its offset, head and marker are those of the content."""
+        grown = found.size > file.size
+        _seen(file, found)
+        if file.spent == found.size:
+            return Reading(Outcome.END, grown=grown)
+        content = self._unpacker(file)
+        if content is None:
+            return Reading(Outcome.LATER, grown=grown)
+        data = content.pread(min(max(size, self._max_line + 8), _UNPACK_BYTES), file.offset)
+        if not data and content.end in _UNDECIDED and content.known_bytes <= file.offset:
+            far = content.end is End.OPEN
+            if not far:
+                file.trouble = _SHORT
+            return Reading(Outcome.LATER if far else Outcome.SHORT, grown=grown)
+        start = content.pread(HEAD_BYTES, 0)
+        at, length = marker_span(file.offset)
+        lost = content.end is End.DAMAGED and content.known_bytes < file.offset  # nothing stands against the offset
+        if not lost and not _proven(file, start, content.pread(length, at) if length else b"", content.known_bytes):
+            return Reading(Outcome.CHANGED)
+        grown_head = len(start) > file.head.length
+        if grown_head:
+            file.head = head_of(start)
+        if start and not file.text:
+            file.text = True
+            file.refused = sniff.refuse_head(start)
+            if file.refused:
+                return Reading(Outcome.REFUSED)
+        return self._unpacked(file, content, data, now_ns, found.size, Reading(Outcome.MORE, [], grown, grown_head))
+
+    def _unpacked(self, file: Tracked, content: Packed, data: bytes, now_ns: int, size: int, made: Reading) -> Reading:
+        """Hand out what was decompressed; the last line needs no newline when the content is complete."""
+        ended = content.end in {End.WHOLE, End.DAMAGED}
+        made.blocks = self._hand_out(file, data, now_ns, final=ended)
+        made.moved |= bool(made.blocks)
+        if content.end is End.OPEN:
+            return made
+        file.trouble = ""
+        if content.end is End.SHORT:
+            made.outcome, file.trouble = Outcome.SHORT, _SHORT
+            return made
+        if content.end is End.DAMAGED:
+            self.damaged_bytes += content.raw_bytes_left(size)
+            file.trouble = f"compressed ({file.packed}), damaged after {file.offset} bytes of content: {content.why}"
+        made.outcome, made.moved, file.spent = Outcome.END, True, size
+        return made
+
+    def _unpacker(self, file: Tracked) -> Packed | None:
+        """Return the decompressor of a file, None while others have all that there may be."""
+        if file.content is None:
+            if len(self._unpacking) >= limits.UNPACK_FILES:
+                waits = next((other for other in self._unpacking.values() if other.trouble), None)
+                if waits is None:
+                    return None
+                waits.content = None
+                del self._unpacking[waits.key]
+            file.content = Packed(file.handle, file.packed)
+            self._unpacking[file.key] = file
+        return file.content
 
     def _data(self, file: Tracked, size: int, end: int) -> bytes:
         """Return bytes on from the offset; many of them end with a line, since to cut them off later costs a copy."""
@@ -202,9 +270,21 @@ class Reader:
     def _shrink(self, limit: int) -> None:
         surplus = len(self._open) - limit
         if surplus > 0:
-            reachable = [file for file in self._open.values() if file.unlinked_ns is None]
+            reachable = [file for file in self._open.values() if file.unlinked_ns is None and file.content is None]
             for file in reachable[:surplus]:
                 self.close(file)
+
+
+def _proven(file: Tracked, start: bytes, before: bytes, size: int) -> bool:
+    """Tell whether a file still has the content that was read, from its first bytes and those before the offset."""
+    verdict = judge(
+        same_file=True,
+        head_fits=file.head.fits(start),
+        marker_fits=file.marker_fits(before),
+        size=size,
+        offset=file.offset,
+    )
+    return verdict is Verdict.CONTINUE
 
 
 def _seen(file: Tracked, found: FileStat) -> None:

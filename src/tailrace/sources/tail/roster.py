@@ -173,7 +173,7 @@ class Roster:
             file is not None
             and (file.id.ino, file.id.dev) == (found.st_ino, found.st_dev)
             and (file.size, file.ctime_ns) == (found.st_size, found.st_ctime_ns)
-            and (bool(file.refused) or file.offset == file.size)
+            and (bool(file.refused) or not file.unread_bytes)
         )
 
     def _lose_id(self, file: Tracked) -> None:

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tailrace.sources.tail.compressed import plain_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -23,17 +25,20 @@ _NUMBERED: Final = re.compile(r"[.\-_]\d\S*")
 def suffixed(live: str, other: str) -> bool:
     """Tell whether `other` has the name of `live` with a number or date behind it, as `app.log.1`.
 
-    Folders are not compared: rotation may move files to another one.
+    Folders are not compared: rotation may move files to another one. What a compressor puts behind the name is left out.
     """
-    base, name = os.path.basename(live), os.path.basename(other)
+    base, packed = os.path.basename(live), os.path.basename(other)
+    name = plain_name(packed)
+    if name == base:
+        return name != packed
     return name.startswith(base) and _SUFFIX.fullmatch(name[len(base) :]) is not None
 
 
 def related(live: str, other: str) -> bool:
     """Tell whether rotation of `live` may have made `other`, as `app.log.1`, `app-20260101.log`, `old/app.log`."""
-    base, name = os.path.basename(live), os.path.basename(other)
+    base, name = os.path.basename(live), os.path.basename(plain_name(other))
     if name == base:
-        return os.path.dirname(live) != os.path.dirname(other)
+        return plain_name(other) != other or os.path.dirname(live) != os.path.dirname(other)
     stem, extension = os.path.splitext(base)
     inner = name[len(stem) : len(name) - len(extension)]
     numbered = bool(extension) and name.startswith(stem) and name.endswith(extension) and _NUMBERED.fullmatch(inner)
@@ -42,10 +47,11 @@ def related(live: str, other: str) -> bool:
 
 def live_names(path: str) -> list[str]:
     """Return the paths in the same folder whose rotation may have made `path`, longest first."""
-    folder, name = os.path.split(path)
+    folder, name = os.path.split(plain_name(path))
     extension = os.path.splitext(name)[1]
     cuts = [at for at, character in enumerate(name) if at and character in ".-_"]
     bases = [base for at in reversed(cuts) for base in (name[:at], name[:at] + extension)]
+    bases += [name] if plain_name(path) != path else []
     return [live for base in dict.fromkeys(bases) if related(live := os.path.join(folder, base), path)]
 
 

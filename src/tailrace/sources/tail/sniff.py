@@ -6,10 +6,6 @@ import os
 from typing import Final
 
 _MAGIC: Final = (
-    (b"\x1f\x8b", "compressed (gzip)"),
-    (b"\x28\xb5\x2f\xfd", "compressed (zstd)"),
-    (b"BZh", "compressed (bzip2)"),
-    (b"\xfd7zXZ\x00", "compressed (xz)"),
     (b"\x04\x22\x4d\x18", "compressed (lz4)"),
     (b"PK\x03\x04", "compressed (zip)"),
     (b"LPKSHHRH", "a systemd journal, which is read by its own source"),
@@ -25,10 +21,6 @@ _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b"))
 _LOGINS: Final = "login records, not text"
 _LOGIN_FILES: Final = frozenset({"wtmp", "btmp", "utmp", "lastlog", "faillog", "tallylog"})
 _ENDS: Final = {
-    ".gz": "compressed (gzip)",
-    ".zst": "compressed (zstd)",
-    ".bz2": "compressed (bzip2)",
-    ".xz": "compressed (xz)",
     ".lz4": "compressed (lz4)",
     ".zip": "compressed (zip)",
     ".journal": "a systemd journal, which is read by its own source",

@@ -147,6 +147,7 @@ class TailSource:
         return {
             "possibly_lost_bytes": self._moves.lost_bytes,
             "nul_bytes_skipped": self._reader.nul_bytes_skipped,
+            "damaged_bytes": self._reader.damaged_bytes,
             "open_files": self._reader.open_files(),
         }
 

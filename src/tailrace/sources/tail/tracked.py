@@ -9,6 +9,7 @@ from tailrace.sources.tail.identity import FileId, Head, digest, marker_span
 
 if TYPE_CHECKING:
     from tailrace.contracts import Origin
+    from tailrace.sources.tail.compressed import Packed
 
 AWAY_QUIET_S = 2.0
 """A file that was rotated away is finished when it has not grown for this long."""
@@ -35,6 +36,9 @@ class Tracked:
     mtime_ns: int = 0
     real: str = ""  # its path without links, if that is another one
     handle: int = -1
+    packed: str = ""  # by what it is compressed; offset, head and marker are those of its content
+    content: Packed | None = None  # its decompressor, while it is read
+    spent: int = -1  # its size on the disk when all of its content had been read, if it is compressed
     text: bool = False  # its head was looked at
     refused: str = ""  # why it is not read
     trouble: str = ""  # why it cannot be read at the moment
@@ -53,8 +57,15 @@ class Tracked:
 
     @property
     def waiting_bytes(self) -> int:
-        """The bytes that are known and not handed out."""
-        return 0 if self.refused or (self.gone_ns and self.handle < 0) else max(0, self.size - self.offset)
+        """The bytes that are known and not handed out; of a compressed file, those on the disk."""
+        return 0 if self.refused or (self.gone_ns and self.handle < 0) else self.unread_bytes
+
+    @property
+    def unread_bytes(self) -> int:
+        """The bytes after the offset, whether somebody can read them or not."""
+        if self.packed:
+            return 0 if self.spent == self.size else self.size
+        return max(0, self.size - self.offset)
 
     def marker_fits(self, found: bytes) -> bool:
         """Tell whether `found`, read from `marker_span(offset)`, are the bytes that were there; remembers them."""
@@ -88,7 +99,14 @@ class Tracked:
             "marker": self.marker if self.before is None else digest(self.before),
             "size": self.size,
         }
-        optional = {"part": self.parts, "away": self.away, "finished": self.finished, "gone": self.gone_ns}
+        optional: dict[str, object] = {
+            "part": self.parts,
+            "away": self.away,
+            "finished": self.finished,
+            "gone": self.gone_ns,
+            "packed": self.packed,
+            "spent": self.spent + 1,
+        }
         return state | {name: value for name, value in optional.items() if value}
 
     @classmethod
@@ -113,4 +131,6 @@ class Tracked:
             away=bool(fields.get("away", False)),
             finished=bool(fields.get("finished", False)),
             gone_ns=int(fields.get("gone", 0)),
+            packed=str(fields.get("packed", "")),
+            spent=int(fields.get("spent", 0)) - 1,
         )

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 IDLE_CLOSE_S: Final = 60.0
 """A file that has not grown for this long gives its descriptor back."""
 
+SHORT_QUIET_S: Final = 10.0
+"""A compressed file that is cut short holds up its stream until it has not grown for this long."""
+
 HOLD_S: Final = 3.0
 """A new file that begins like its live original is held back until it has not grown for this long."""
 
@@ -116,6 +119,8 @@ class Turns:
         if first.key not in self._roster.files or first.finished:
             return True
         at_end = outcome is Outcome.TROUBLE or (outcome is Outcome.END and not first.waiting_bytes)
+        if outcome is Outcome.SHORT:
+            at_end = not self._follow or self._clock.monotonic_s() - first.grown_s >= SHORT_QUIET_S
         if at_end:
             self._roster.finish(first)
         return at_end
@@ -133,7 +138,7 @@ class Turns:
         if reading.outcome is Outcome.MORE:
             self._roster.ready[file] = None
         elif reading.outcome is Outcome.END:
-            self._at_end(file, final=final)
+            self._at_end(file, final=final or bool(file.packed))
         elif reading.outcome is Outcome.CHANGED:
             self._moves.renew(file)
         elif reading.outcome is Outcome.REFUSED:
@@ -141,18 +146,20 @@ class Turns:
             self._roster.finish(file)
         elif reading.outcome is Outcome.ABSENT:
             self._lose(file)
+        elif reading.outcome is Outcome.LATER:
+            self._later[file] = now_s
         elif self._follow:  # in trouble
             self._later[file] = now_s + limits.RESCAN_S
         return reading.blocks, reading.outcome
 
     def _at_end(self, file: Tracked, *, final: bool) -> None:
-        if file.away and not file.finished:
+        if (file.away or file.packed) and not file.finished:
             if final:
                 self._roster.finish(file)
             else:
                 self._later[file] = file.grown_s + AWAY_QUIET_S
         old = self._clock.now_ns() - file.mtime_ns > IDLE_CLOSE_S * 1e9
-        if old and not file.away and not file.waiting_bytes:
+        if file.packed or (old and not file.away and not file.waiting_bytes):
             self._reader.close(file)
 
     def _lose(self, file: Tracked) -> None:
