@@ -42,6 +42,8 @@ WORDS: Final = {
     "emergency": "fatal",
     "panic": "fatal",
     "dpanic": "fatal",
+    "failure": "fatal",  # of Blue Gene: worse than its fatal
+    "config": "debug",  # of java.util.logging
 }
 """Lower-case word of a logger to the level it means."""
 
@@ -63,8 +65,17 @@ NUMBERS: Final = {
 }
 """Syslog severities and pino's numbers; the two ranges do not meet."""
 
-LETTERS: Final = {"I": "info", "W": "warn", "E": "error", "F": "fatal", "D": "debug", "T": "trace"}
-"""The first letter of a klog or glog line."""
+LETTERS: Final = {
+    "V": "trace",
+    "T": "trace",
+    "D": "debug",
+    "I": "info",
+    "W": "warn",
+    "E": "error",
+    "F": "fatal",
+    "A": "fatal",
+}
+"""The letter of a klog or glog line, or of Android's logcat (verbose, assert)."""
 
 # Words that are too common in prose to be taken for a level in free text: `fine`, `alert`, `inf`, …
 _TEXT_WORDS: Final = (

@@ -3,81 +3,28 @@
 Comes in: a column of text (or numbers) and the zone of stamps that name none. Goes out: Int64, exact to
 the nanosecond, null where there is no such stamp or no such date. Refuses nothing: a wrong date is null.
 
-A `Shape` is one way to write a time: an anchored pattern whose groups are `base` (the date and time
-down to the second), maybe `frac` (digits of the fraction) and maybe `zone`; a format for `base`. Shapes without
-a year get the latest year that does not put them more than a day after the time of reading: logs
-are written before they are read, and clocks may differ by a zone.
+The ways to write a time are the shapes of `stamp_shapes`. Those without a year get the latest year that does not put
+them more than a day after the time of reading: logs are written before they are read, and clocks may differ by a zone.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from tailrace.parse import groups
+from tailrace.parse.stamp_shapes import CLF, ISO, LEADING, SHAPES, Shape
+
+__all__ = ["CLF", "ISO", "LEADING", "SHAPES", "Shape"]
 
 _RANGE_US: Final = 2**63 // 1_000 - 2 * 86_400 * 10**6  # two days short, for offsets
 _DAY_NS: Final = 86_400 * 10**9
 _LEAP_YEARS: Final = 8  # the widest gap between two 29ths of February
 _WIDTHS: Final = (20, *range(22, 31))  # of RFC 3339 in UTC with `Z`: no fraction, or a point and 1 to 9 digits
-_FRACTION: Final = r"(?:[.,](?P<frac>\d{1,9})\d*)?"
-_ZONE: Final = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d\b))?"
-_CLOCK: Final = r"\d\d:\d\d:\d\d"
-_MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_DAY: Final = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """One way to write a time at the start of a text."""
-
-    name: str
-    pattern: str  # anchored; groups base, frac, zone
-    format: str  # of the group `base`
-    yearless: bool = False
-
-
-SHAPES: Final = (
-    Shape("iso", rf"^\[?(?P<base>\d{{4}}-\d\d-\d\d[T ]{_CLOCK}){_FRACTION}{_ZONE}", "%Y-%m-%d %H:%M:%S"),
-    Shape("slash", rf"^\[?(?P<base>\d{{4}}/\d\d/\d\d {_CLOCK}){_FRACTION}{_ZONE}", "%Y/%m/%d %H:%M:%S"),
-    Shape("short_slash", rf"^\[?(?P<base>\d\d/\d\d/\d\d {_CLOCK}){_FRACTION}", "%y/%m/%d %H:%M:%S"),
-    Shape("compact", r"^(?P<base>\d{6} \d{6})\b", "%y%m%d %H%M%S"),
-    Shape("basic", rf"^(?P<base>\d{{8}}T\d{{6}}){_FRACTION}{_ZONE}", "%Y%m%dT%H%M%S"),
-    Shape("clf", rf"^\[?(?P<base>\d\d/{_MONTH}/\d{{4}}:{_CLOCK}){_FRACTION}{_ZONE}", "%d/%b/%Y:%H:%M:%S"),
-    Shape(
-        "ctime",
-        rf"^\[?(?:{_DAY} )(?P<base>{_MONTH} [ \d]\d {_CLOCK}){_FRACTION}(?P<year> \d{{4}})\b",
-        "%b %e %H:%M:%S %Y",
-    ),
-    Shape("rfc2822", rf"^(?:{_DAY}, )(?P<base>\d?\d {_MONTH} \d{{4}} {_CLOCK}){_ZONE}", "%d %b %Y %H:%M:%S"),
-    Shape("klog", rf"^[IWEFD](?P<base>\d{{4}} {_CLOCK})\.(?P<frac>\d{{6}})\b", "%Y %m%d %H:%M:%S", yearless=True),
-    # After one word, as `update-alternatives 2026-01-02 03:04:05: …` and `Start-Date: 2026-01-02  03:04:05` of apt.
-    Shape(
-        "after_word",
-        rf"^[A-Za-z][\w.-]{{0,40}}:? (?P<base>\d{{4}}-\d\d-\d\d  ?{_CLOCK}){_FRACTION}{_ZONE}",
-        "%Y-%m-%d %H:%M:%S",
-    ),
-    Shape("syslog", rf"^(?P<base>{_MONTH} [ \d]\d {_CLOCK}){_FRACTION}\b", "%Y %b %e %H:%M:%S", yearless=True),
-)
-"""The shapes, commonest first."""
-
-_BY_NAME: Final = {shape.name: shape for shape in SHAPES}
-ISO: Final = _BY_NAME["iso"]
-CLF: Final = _BY_NAME["clf"]
-
 _EPOCH: Final = r"^\[?(\d{9,10}(?:\.\d{1,9})?|\d{13}|\d{16}|\d{19})(?:[\]\s,;:|]|$)"
-LEADING: Final = (
-    "|".join(f"(?:{shape.pattern})" for shape in SHAPES)
-    .replace("?P<base>", "?:")
-    .replace("?P<frac>", "?:")
-    .replace("?P<zone>", "?:")
-    .replace("?P<year>", "?:")
-)
-"""One pattern that tells whether a text starts with any of the shapes."""
 
 
 def zone_name(timezone: str) -> str:
@@ -113,24 +60,39 @@ def leading(text: pl.Series, observed_ns: pl.Series, timezone: str) -> pl.Series
         open_rows = open_rows.filter(~hit)
         if not len(open_rows):
             return found
-    times = epoch_text(frame["text"][open_rows].str.extract(_EPOCH, 1))
+    times = epoch_start(frame["text"][open_rows])
     hit = times.is_not_null()
     return found.scatter(open_rows.filter(hit), times.filter(hit)) if hit.any() else found
 
 
+def epoch_start(text: pl.Series) -> pl.Series:
+    """Return the times of digits since 1970 that texts begin with."""
+    return epoch_text(text.str.extract(_EPOCH, 1))
+
+
 def parse_shape(shape: Shape, text: pl.Series, observed_ns: pl.Series, timezone: str) -> pl.Series:
     """Return the times of texts that start with one shape, null for the others."""
-    parts = groups.extract(text, shape.pattern)
-    if parts["base"].null_count() == len(parts):
-        return parts["base"].cast(pl.Int64)
+    return of_parts(shape, groups.extract(text, shape.pattern), observed_ns, timezone)
+
+
+def of_parts(shape: Shape, parts: pl.DataFrame, observed_ns: pl.Series, timezone: str) -> pl.Series:
+    """Return the times of the groups that a shape's pattern found, null where it did not fit."""
     base = parts["base"]
+    if base.null_count() == len(parts):
+        return base.cast(pl.Int64)
+    none = pl.Series([None], dtype=pl.String).new_from_index(0, len(base))
+    frac = parts["frac"] if "frac" in parts.columns else none
+    if "ms" in parts.columns:
+        frac = parts["ms"].str.pad_start(3, "0")
+    if not shape.format:
+        return epoch_text(base) + _fraction_ns(frac)
     if "year" in parts.columns:
         base = base + parts["year"]
     if shape.name == "iso":
         base = base.str.replace("T", " ", literal=True)
-    none = pl.Series([None], dtype=pl.String).new_from_index(0, len(base))
+    elif shape.name == "after_word":
+        base = base.str.replace("  ", " ", literal=True)
     zone = parts["zone"] if "zone" in parts.columns else none
-    frac = parts["frac"] if "frac" in parts.columns else none
     if shape.yearless:
         seconds = _with_year(base, shape.format, observed_ns, timezone)
     else:
