@@ -40,8 +40,12 @@ def test_case(name: str, case: dict[str, Any]) -> None:
     )
     data = base64.b64decode(case["input_b64"]) if "input_b64" in case else case["input"].encode() + b"\n"
     observed = ns(case.get("observed", OBSERVED))
-    parsed = Chain().parse([Block(Origin("f", {"filename": "f"}, reading), 0, data, observed)])
-    rows = parsed.frame.to_dicts()
+    chain = Chain()
+    parsed = chain.parse([Block(Origin("f", {"filename": "f"}, reading), 0, data, observed)])
+    frames = [parsed.frame, chain.flush(observed, final=True).frame]
+    assert sum(frame["_in_bytes"].sum() for frame in frames) == len(data)
+    assert sum(frame["_in_lines"].sum() for frame in frames) == parsed.lines
+    rows = [row for frame in frames for row in frame.drop("_in_lines", "_in_bytes").to_dicts()]
     expected = case.get("rows", [case])
     assert parsed.bytes == len(data)
     assert len(rows) == len(expected)

@@ -124,17 +124,84 @@ def test_parts_of_an_over_long_line_are_not_parsed():
     assert parsed.lines == 4
 
 
-def test_container_parts_are_numbered_on_in_the_next_turn():
+def cri(text: str, key: str = "f") -> Block:
+    return block(key, text)
+
+
+def account(*parsed) -> tuple[int, int]:
+    frames = [each.frame for each in parsed]
+    return sum(f["_in_lines"].sum() for f in frames), sum(f["_in_bytes"].sum() for f in frames)
+
+
+def test_an_open_container_record_is_held_until_its_last_part_comes():
     chain = Chain()
-    first = chain.parse([block("f", "2026-03-05T10:00:00Z stdout P a\n2026-03-05T10:00:01Z stdout P b\n")])
-    assert first.frame["_part"].to_list() == [1, 2]
-    assert first.frame["_part_last"].to_list() == [False, False]
-    second = chain.parse([block("f", "2026-03-05T10:00:02Z stdout F c\n2026-03-05T10:00:03Z stdout F whole\n")])
-    assert second.frame["_line"].to_list() == ["c", "whole"]
-    assert second.frame["_part"].to_list() == [3, None]
-    assert second.frame["_part_last"].to_list() == [True, None]
-    third = chain.parse([block("f", "2026-03-05T10:00:04Z stdout P x\n2026-03-05T10:00:05Z stdout F y\n")])
-    assert third.frame["_line"].to_list() == ["xy"]
+    first = chain.parse([cri("2026-03-05T10:00:00Z stdout P a\n2026-03-05T10:00:01Z stdout P b\n")])
+    assert (len(first.frame), first.lines, chain.pending()) == (0, 2, (2, 64))
+    second = chain.parse([cri("2026-03-05T10:00:02Z stdout F c\n2026-03-05T10:00:03Z stdout F whole\n")])
+    assert second.frame["_line"].to_list() == ["abc", "whole"]
+    assert second.frame["_in_lines"].to_list() == [3, 1]
+    assert second.frame["_in_bytes"].to_list() == [96, 36]
+    assert "_part" not in second.frame.columns or second.frame["_part"].null_count() == 2
+    assert chain.pending() == (0, 0)
+
+
+def test_an_open_record_survives_a_restart():
+    chain = Chain()
+    first = chain.parse([cri("2026-03-05T10:00:00Z stdout P a\n2026-03-05T10:00:01Z stderr P x\n")])
+    state = json.loads(json.dumps(chain.mark()))
+    assert len(state) == 2
+    assert chain.mark() == {}
+    again = Chain()
+    again.restore(state)
+    assert again.pending() == (2, 64)
+    second = again.parse([cri("2026-03-05T10:00:02Z stdout F b\n")])
+    assert second.frame.select("_line", "_time_ns", "_offset", "_in_lines").rows() == [
+        ("ab", 1_772_704_800 * 10**9, 0, 2)
+    ]
+    assert again.mark() == {next(key for key in state if "stdout" in key): None}
+    rest = again.flush(OBSERVED, final=True)
+    assert rest.frame.select("_line", "stream", "_error", "_part", "_part_last").rows() == [
+        ("x", "stderr", "CutRecord", 1, False)
+    ]
+    assert account(first, second, rest) == (3, 96)
+
+
+def test_a_record_whose_end_does_not_come_is_given_out_and_its_rest_linked():
+    chain = Chain()
+    chain.parse([cri("2026-03-05T10:00:00Z stdout P a\n")])
+    assert len(chain.flush(OBSERVED + 9 * 10**9, final=False).frame) == 0
+    cut = chain.flush(OBSERVED + 10 * 10**9, final=False).frame
+    assert cut.select("_line", "_error", "_part", "_part_last").rows() == [("a", "CutRecord", 1, False)]
+    assert chain.pending() == (0, 0)
+    late = chain.parse([cri("2026-03-05T10:00:20Z stdout P b\n2026-03-05T10:00:21Z stdout F c\n")]).frame
+    assert late.select("_line", "_part", "_part_last").rows() == [("bc", 2, True)]
+    assert chain.parse([cri("2026-03-05T10:00:22Z stdout F d\n")]).frame["_line"].to_list() == ["d"]
+
+
+def test_the_wait_begins_anew_after_a_restart_and_when_the_clock_is_set_back():
+    chain = Chain()
+    chain.parse([cri("2026-03-05T10:00:00Z stdout P a\n")])
+    again = Chain()
+    again.restore(chain.mark())
+    later = OBSERVED + 10**15
+    assert len(again.flush(later, final=False).frame) == 0
+    assert len(again.flush(later - 10**12, final=False).frame) == 0
+    assert len(again.flush(later - 10**12 + 10**10, final=False).frame) == 1
+
+
+def test_a_state_that_is_not_ours_is_forgotten():
+    chain = Chain()
+    chain.restore({"part:stdout:{}": {"line": 3}, "part:stderr:{}": "x", "other": {}})
+    assert chain.pending() == (0, 0)
+    assert chain.mark() == {"part:stdout:{}": None, "part:stderr:{}": None, "other": None}
+
+
+def test_two_restarts_of_a_container_are_not_joined():
+    chain = Chain()
+    frame = chain.parse(
+        [cri("2026-03-05T10:00:00Z stdout P a\n", "0.log"), cri("2026-03-05T10:00:01Z stdout F b\n", "1.log")]
+    ).frame
+    assert frame.select("_line", "_in_lines").rows() == [("b", 1)]
 
 
 def test_a_thousand_files_in_one_turn():

@@ -1,46 +1,46 @@
 """From blocks to one frame of records: lines, format, fields, time.
 
 Comes in: the blocks of one turn, maybe a thousand small ones of as many files. Goes out: `Parsed`, one frame with the
-columns of the envelope and the fields of all records, rows of each file in its order.
+columns of the envelope and the fields of all records, rows of each file in its order; and `_in_lines` and `_in_bytes`,
+the input that a row was made of. Records that are open at the end of a turn are held: they are in no frame, the account
+keeps them pending, and `mark` is what the checkpoint must keep of them together with the position.
 
 The work per turn is per format, not per file: all lines become one frame, rows of one format and one `Reading` are
-parsed together. The format of a file is detected from its first lines and remembered; it is looked for again when
-the lines stop fitting. Container lines are taken out of their wrapping and joined first, then their content has
-a format of its own; they keep the runtime's time stamp, so a time in the content stays a field.
+parsed together. Container lines are taken out of their wrapping and joined first, then their content has a format of
+its own; they keep the runtime's time stamp, so a time in the content stays a field.
 
 A row without a time of its own belongs to the row before it, as the lines of a stack trace do, and gets its time, if
 that was read just before. Else it gets the time of its reading plus its number in the turn. Either way it keeps
-its place.
+its place. (The time of the row before is not kept over a restart: that would be a mark per file and batch.)
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
 
 from tailrace import registry
 from tailrace.batch import ENVELOPE, is_field
-from tailrace.limits import DETECT_LINES
-from tailrace.parse import detect
-from tailrace.parse.frame import Lines, lines_of, origins_of
+from tailrace.limits import PART_WAIT_S, READ_TURN_BYTES
+from tailrace.parse.formats import REMEMBERED, WRAPPERS, Formats
+from tailrace.parse.frame import lines_of, origins_of
+from tailrace.parse.held import Held
 from tailrace.parse.join import Joiner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tailrace.contracts import Block, Origin, Parser, Reading
 
-_WRAPPERS: Final = ("cri", "docker")
 _CONTENT: Final = "content of "  # key of what is inside a container's lines, in front of the origin's
 _OUTER: Final = "_outer_"  # in front of the fields of the wrapping while the content is parsed
-_MISSES: Final = 8  # lines in a row (net of fitting ones) that make a format doubtful
+_NEVER_NS: Final = 2**62
 _CONTINUED_NS: Final = 5_000_000_000  # a row that is read later than this after the one before is news of its own
 _OBSERVED: Final = pl.col("_observed_ns") + pl.col("_row").cast(pl.Int64)
 _LAST: Final = {"_origin": pl.UInt32, "last_ns": pl.Int64, "then_ns": pl.Int64}
-_REMEMBERED: Final = 65_536  # files whose format is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +59,32 @@ class _Group:
     format: str
     reading: Reading
     origins: tuple[int, ...]
-    inside: bool  # content of container records
 
-    @property
-    def wraps(self) -> bool:
-        """Whether the lines hold lines of another format."""
-        return self.format in _WRAPPERS and not self.inside
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Rows that parsers are to read; `text` is them as bytes, `outer` names the fields of their wrapping."""
+
+    rows: pl.DataFrame
+    groups: Sequence[_Group]
+    text: bytes | None = None
+    outer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A turn as lines, with the format of each file."""
+    """A turn as rows: what is still to parse, and what needs no parser."""
 
     origins: Sequence[Origin]
-    split: Lines | None
-    groups: Sequence[_Group]
+    jobs: Sequence[_Job]
+    ready: Sequence[pl.DataFrame]
+    lines: int
     bytes: int
 
     @property
-    def lines(self) -> int:
-        """How many lines, and parts of lines, there are."""
-        return 0 if self.split is None else len(self.split.frame)
-
-    @property
     def free(self) -> bool:
-        """Whether the work may be done in any thread: container records are joined in the order of the turns."""
-        return not any(group.wraps for group in self.groups)
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What is known of a file's format."""
-
-    format: str
-    seen: int = 0
-    misses: int = 0
+        """Whether the work may be done in any thread; it always may."""
+        return True
 
 
 class Wrapper(Protocol):
@@ -105,55 +96,132 @@ class Wrapper(Protocol):
 
 
 class Chain:
-    """Parses turns; remembers formats, shapes and open container records between them."""
+    """Parses turns; remembers formats, shapes and open records between them."""
 
     def __init__(self) -> None:
         self._local = threading.local()  # the parsers, by name
         self._wrappers: dict[str, Wrapper] = {}
-        self._joiners: dict[str, Joiner] = {}
-        self._formats: dict[str, _Memory] = {}
+        self._formats = Formats()
+        self._parts = Held("part")
+        self._joiner = Joiner(self._parts)
+        self._behind = False
+        self._foreign: dict[str, object] = {}  # names in a state that nothing here understands: forgotten
         self._times: dict[
             str, tuple[int, int]
         ] = {}  # of the last row of each file that has times, and when it was read
 
     def parse(self, blocks: Sequence[Block]) -> Parsed:
-        """Return the records of the blocks."""
+        """Return the records of the blocks; what is open at their end stays held."""
         turn = self.prepare(blocks)
         return self.finish(turn, self.work(turn))
 
+    # --- what is held -----------------------------------------------------------------------------
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Take back what was held, from the merged marks; called once, before the first turn."""
+        for name, record in state.items():
+            if not self._parts.restore(name, record):
+                self._foreign[name] = None
+
+    def mark(self) -> Mapping[str, object]:
+        """Return what changed in what is held since the last mark: after `prepare`, it belongs to that turn."""
+        foreign, self._foreign = self._foreign, {}
+        return {**foreign, **self._parts.mark()}
+
+    def pending(self) -> tuple[int, int]:
+        """Return the lines and bytes of input that are held."""
+        return self._parts.pending()
+
+    def flush(self, now_ns: int, *, final: bool) -> Parsed:
+        """Return the records whose wait is over, and what is held beyond the limits; with `final` everything held.
+
+        Called between turns. While the last turn was a full one the source is behind: what is missing may be read
+        next, so only the limits count.
+        """
+        wait_ns = 0 if final else _NEVER_NS if self._behind else round(PART_WAIT_S * 1e9)
+        cut = self._joiner.cut(now_ns, wait_ns)
+        self._parts.commit()
+        frame = _whole_frame(cut).with_columns(_time_ns=pl.coalesce("_time_ns", _OBSERVED))
+        return Parsed(frame.drop("_row", "_origin", strict=False), 0, 0)
+
     # A turn in three steps, so that the heavy one of a turn can run beside the next turn's: `prepare` and `finish` are
-    # called in the order of the turns, `work` in any thread if the turn is `free`, else between the two as well.
+    # called in the order of the turns, `work` in any thread. What is held changes in `prepare` (and `flush`) alone.
 
     def prepare(self, blocks: Sequence[Block]) -> Prepared:
-        """Cut blocks into lines and decide on the format of each file."""
+        """Cut blocks into lines, decide on the format of each file, and put the pieces of records together."""
         blocks = [block for block in blocks if block.data]
+        size = sum(len(block.data) for block in blocks)
+        self._behind = size >= READ_TURN_BYTES // 2
         if not blocks:
-            return Prepared([], None, [], 0)
+            return Prepared([], [], [], 0, 0)
         origins = origins_of(blocks)
         split = lines_of(blocks, origins)
-        split = replace(split, frame=split.frame.with_row_index("_row"))
-        whole = split.frame if "_part" not in split.frame.columns else split.frame.filter(pl.col("_part").is_null())
-        groups = self._groups(whole, origins, prefix="") if len(whole) else []
-        return Prepared(origins, split, groups, sum(len(block.data) for block in blocks))
+        lines = split.frame.with_row_index("_row")
+        whole, ready, text = lines, [], split.text
+        if "_part" in lines.columns:
+            whole, text = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last"), None
+            ready = [lines.filter(pl.col("_part").is_not_null())]
+        jobs: list[_Job] = []
+        try:
+            groups = self._groups(whole, origins, prefix="") if len(whole) else []
+            direct = [group for group in groups if group.format not in WRAPPERS]
+            if len(direct) == len(groups):
+                jobs = [_Job(whole, groups, text)] if groups else []
+            else:
+                self._sort_out(whole, groups, origins, jobs, ready)
+        except BaseException:
+            self._parts.rollback()
+            raise
+        self._parts.commit()
+        return Prepared(origins, jobs, ready, len(lines), size)
+
+    def _sort_out(
+        self,
+        lines: pl.DataFrame,
+        groups: Sequence[_Group],
+        origins: Sequence[Origin],
+        jobs: list[_Job],
+        ready: list[pl.DataFrame],
+    ) -> None:
+        """Take container lines out of their wrapping, and make jobs of what is inside and of all other lines."""
+        lines = lines.with_columns(_in_lines=pl.lit(1, pl.Int64))
+        for group in groups:
+            rows = lines if len(groups) == 1 else lines.filter(pl.col("_origin").is_in(group.origins))
+            if group.format not in WRAPPERS:
+                jobs.append(_Job(rows, [group]))
+                continue
+            frame = self._wrapper(group.format).unwrap(rows, group.reading)
+            good = frame["_final"].is_not_null()
+            if not good.all():
+                ready.append(frame.filter(~good).drop("_final"))
+                frame = frame.filter(good)
+            frame = self._joiner.join(frame.drop("_error"), origins)
+            if "_part" in frame.columns:
+                ready.append(frame.filter(pl.col("_part").is_not_null()))
+                frame = frame.filter(pl.col("_part").is_null()).drop("_part", "_part_last")
+            if len(frame):
+                jobs.append(self._content(frame, origins))
+
+    def _content(self, frame: pl.DataFrame, origins: Sequence[Origin]) -> _Job:
+        """Return the job for container records; a name that both have means the container's."""
+        outer = tuple(name for name in frame.columns if is_field(name))
+        frame = frame.rename({name: f"{_OUTER}{name}" for name in outer})
+        return _Job(frame, self._groups(frame, origins, prefix=_CONTENT), outer=outer)
 
     def work(self, turn: Prepared) -> list[pl.DataFrame]:
-        """Parse the lines of a turn: one frame per format and reading."""
-        if turn.split is None:
-            return []
-        lines = turn.split.frame
-        if "_part" not in lines.columns:
-            return self._by_format(lines, turn.origins, turn.groups, text=turn.split.text)
-        whole = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last")
-        pieces = self._by_format(whole, turn.origins, turn.groups) if len(whole) else []
-        return [*pieces, lines.filter(pl.col("_part").is_not_null())]
+        """Parse the rows of a turn: one frame per format and reading."""
+        pieces: list[pl.DataFrame] = []
+        for job in turn.jobs:
+            for group in job.groups:
+                alone = len(job.groups) == 1
+                rows = job.rows if alone else job.rows.filter(pl.col("_origin").is_in(group.origins))
+                piece = self._parser(group.format).parse(rows, group.reading, job.text if alone else None)
+                pieces.append(_named(piece, job.outer))
+        return pieces
 
     def finish(self, turn: Prepared, pieces: Sequence[pl.DataFrame]) -> Parsed:
         """Put the pieces of a turn together, in the order of its lines, each with a time."""
-        if turn.split is None:
-            return Parsed(pl.DataFrame(schema=_ALWAYS), 0, 0)
-        frame = _together(pieces)
-        missing = [pl.lit(None, dtype).alias(name) for name, dtype in _ALWAYS.items() if name not in frame.columns]
-        frame = self._with_times(frame.with_columns(missing), turn.origins)
+        frame = self._with_times(_whole_frame([*pieces, *turn.ready]), turn.origins)
         return Parsed(frame.drop("_row", "_origin"), turn.lines, turn.bytes)
 
     def _with_times(self, frame: pl.DataFrame, origins: Sequence[Origin]) -> pl.DataFrame:
@@ -173,54 +241,16 @@ class Chain:
             frame = frame.with_columns(_time_ns=times).drop("last_ns", "then_ns")
         for index, time_ns, observed_ns in last.iter_rows():
             self._times[origins[index].key] = (time_ns, observed_ns)
-        while len(self._times) > _REMEMBERED:
+        while len(self._times) > REMEMBERED:
             del self._times[next(iter(self._times))]
         return frame
 
     def _groups(self, lines: pl.DataFrame, origins: Sequence[Origin], *, prefix: str) -> list[_Group]:
         """Return which files are read by which format, in which way."""
         groups: dict[tuple[str, Reading], list[int]] = {}
-        for index, form in self._formats_of(lines, origins, prefix).items():
+        for index, form in self._formats.of(lines, origins, prefix).items():
             groups.setdefault((form, origins[index].reading), []).append(index)
-        return [_Group(form, reading, tuple(indexes), bool(prefix)) for (form, reading), indexes in groups.items()]
-
-    def _by_format(
-        self, lines: pl.DataFrame, origins: Sequence[Origin], groups: Sequence[_Group], *, text: bytes | None = None
-    ) -> list[pl.DataFrame]:
-        """Return the parsed rows, one frame per group; `text` is the lines as bytes."""
-        pieces: list[pl.DataFrame] = []
-        for group in groups:
-            rows = lines if len(groups) == 1 else lines.filter(pl.col("_origin").is_in(group.origins))
-            if group.wraps:
-                pieces += self._unwrap(group.format, rows, group.reading, origins)
-            else:
-                pieces.append(self._parser(group.format).parse(rows, group.reading, text if rows is lines else None))
-        return pieces
-
-    def _unwrap(self, form: str, rows: pl.DataFrame, reading: Reading, origins: Sequence[Origin]) -> list[pl.DataFrame]:
-        """Return container records, parsed by the format of their content."""
-        frame = self._wrapper(form).unwrap(rows, reading)
-        good = frame["_final"].is_not_null()
-        pieces: list[pl.DataFrame] = []
-        if not good.all():
-            pieces.append(frame.filter(~good).drop("_final"))
-            frame = frame.filter(good)
-        if not len(frame):
-            return pieces
-        frame = self._joiners.setdefault(form, Joiner()).join(frame.drop("_error"))
-        if "_part" in frame.columns:
-            linked = frame.filter(pl.col("_part").is_not_null())
-            pieces.append(linked)
-            frame = frame.filter(pl.col("_part").is_null()).drop("_part", "_part_last")
-        return pieces + (self._content(frame, origins) if len(frame) else [])
-
-    def _content(self, frame: pl.DataFrame, origins: Sequence[Origin]) -> list[pl.DataFrame]:
-        """Return container records with the fields of their content; a name that both have means the container's."""
-        outer = {name: f"{_OUTER}{name}" for name in frame.columns if is_field(name)}
-        frame = frame.rename(outer)
-        pieces = self._by_format(frame, origins, self._groups(frame, origins, prefix=_CONTENT))
-        back = {hidden: name for name, hidden in outer.items()}
-        return [piece.rename(_extracted(piece, list(outer))).rename(back) for piece in pieces]
+        return [_Group(form, reading, tuple(indexes)) for (form, reading), indexes in groups.items()]
 
     def _parser(self, name: str) -> Parser:
         """Return the parser of this thread: what a parser learns is not shared, so it needs no lock."""
@@ -236,48 +266,19 @@ class Chain:
             wrapper = self._wrappers[name] = registry.find("parser", name)()
         return wrapper
 
-    def _formats_of(self, lines: pl.DataFrame, origins: Sequence[Origin], prefix: str) -> dict[int, str]:
-        """Return the format of each origin (by index) that has lines."""
-        present = lines["_origin"].unique(maintain_order=True).to_list()
-        formats: dict[int, str] = {}
-        automatic: list[int] = []
-        for index in present:
-            declared = origins[index].reading.format
-            if declared == "auto" or (prefix and declared in _WRAPPERS):
-                automatic.append(index)
-            else:
-                formats[index] = declared
-        if automatic:
-            # A turn of one file, as an import has them, is large: its first lines are enough.
-            some = (
-                lines.head(4 * DETECT_LINES) if len(present) == 1 else lines.filter(pl.col("_origin").is_in(automatic))
-            )
-            table = detect.count(some, "_origin", DETECT_LINES)
-            counts = {row.pop("_origin"): row for row in table.iter_rows(named=True)}
-            for index in automatic:
-                formats[index] = self._detected(prefix + origins[index].key, counts.get(index), wrapped=bool(prefix))
-        return formats
 
-    def _detected(self, key: str, counts: dict[str, int] | None, *, wrapped: bool) -> str:
-        """Return the format of a file, after looking at the first lines of its newest rows."""
-        memory = self._formats.get(key)
-        if counts is None:  # blank lines only
-            return memory.format if memory else "plain"
-        if wrapped:
-            counts = counts | dict.fromkeys(_WRAPPERS, 0)
-        if memory is None:
-            memory = self._formats[key] = _Memory(detect.choose(counts))
-            while len(self._formats) > _REMEMBERED:
-                del self._formats[next(iter(self._formats))]
-        elif memory.format in detect.TESTS:
-            fits = counts[memory.format]
-            memory.misses = max(0, memory.misses + counts["lines"] - 2 * fits)
-            if memory.misses >= _MISSES:
-                memory.format, memory.misses = detect.choose(counts), 0
-        elif memory.seen < DETECT_LINES or counts["lines"] >= _MISSES:
-            memory.format = detect.choose(counts)
-        memory.seen += counts["lines"]
-        return memory.format
+def _whole_frame(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the pieces as one frame in the order of the lines, with every column that is always there."""
+    frame = _together(pieces) if pieces else pl.DataFrame(schema={"_row": pl.UInt32, "_origin": pl.UInt32})
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in _ALWAYS.items() if name not in frame.columns]
+    return frame.with_columns(missing).with_columns(pl.col("_in_lines").fill_null(1))
+
+
+def _named(piece: pl.DataFrame, outer: Sequence[str]) -> pl.DataFrame:
+    """Return the piece with the names of its wrapping's fields as they were; the content's make room."""
+    if not outer:
+        return piece
+    return piece.rename(_extracted(piece, outer)).rename({f"{_OUTER}{name}": name for name in outer})
 
 
 def _extracted(piece: pl.DataFrame, outer: Sequence[str]) -> dict[str, str]:
@@ -307,7 +308,7 @@ def _together(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
     casts = {name: _common_type(columns) for name, columns in seen.items() if len({each.dtype for each in columns}) > 1}
     alike = [piece.cast({name: casts[name] for name in piece.columns if name in casts}) for piece in pieces]
     frame = pl.concat(alike, how="diagonal")
-    return frame if frame["_row"].is_sorted() else frame.sort("_row")
+    return frame if frame["_row"].is_sorted() else frame.sort("_row", maintain_order=True)
 
 
 def _common_type(columns: Sequence[pl.Series]) -> pl.DataType:
@@ -320,6 +321,8 @@ def _common_type(columns: Sequence[pl.Series]) -> pl.DataType:
 
 
 _ALWAYS: Final = {
-    name: ENVELOPE[name] for name in ("_time_ns", "_observed_ns", "_stream", "_line", "_offset", "_format")
+    **{name: ENVELOPE[name] for name in ("_time_ns", "_observed_ns", "_stream", "_line", "_offset", "_format")},
+    "_in_lines": pl.Int64(),
+    "_in_bytes": pl.Int64(),
 }
 _DOUBLE: Final = 2**53  # integers up to here are doubles, too

@@ -1,0 +1,87 @@
+"""Which format each file has: detected from its first lines, remembered, and looked for again when it stops fitting.
+
+Comes in: the lines of a turn and the origins of its files. Goes out: a format per file. A declared format is not
+questioned. What is inside a container's lines has a memory of its own, under a prefix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.limits import DETECT_LINES
+from tailrace.parse import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tailrace.contracts import Origin
+
+WRAPPERS: Final = ("cri", "docker")
+"""Formats whose lines hold lines of another format."""
+
+REMEMBERED: Final = 65_536
+"""Files of which something is remembered."""
+
+_MISSES: Final = 8  # lines in a row (net of fitting ones) that make a format doubtful
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is known of a file's format."""
+
+    format: str
+    seen: int = 0
+    misses: int = 0
+
+
+class Formats:
+    """The formats of the files of one source."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Memory] = {}
+
+    def of(self, lines: pl.DataFrame, origins: Sequence[Origin], prefix: str) -> dict[int, str]:
+        """Return the format of each origin (by index) that has lines; with a prefix they are what others wrapped."""
+        present = lines["_origin"].unique(maintain_order=True).to_list()
+        formats: dict[int, str] = {}
+        automatic: list[int] = []
+        for index in present:
+            declared = origins[index].reading.format
+            if declared == "auto" or (prefix and declared in WRAPPERS):
+                automatic.append(index)
+            else:
+                formats[index] = declared
+        if automatic:
+            # A turn of one file, as an import has them, is large: its first lines are enough.
+            some = (
+                lines.head(4 * DETECT_LINES) if len(present) == 1 else lines.filter(pl.col("_origin").is_in(automatic))
+            )
+            table = detect.count(some, "_origin", DETECT_LINES)
+            counts = {row.pop("_origin"): row for row in table.iter_rows(named=True)}
+            for index in automatic:
+                formats[index] = self._detected(prefix + origins[index].key, counts.get(index), wrapped=bool(prefix))
+        return formats
+
+    def _detected(self, key: str, counts: dict[str, int] | None, *, wrapped: bool) -> str:
+        """Return the format of a file, after looking at the first lines of its newest rows."""
+        memory = self._known.get(key)
+        if counts is None:  # blank lines only
+            return memory.format if memory else "plain"
+        if wrapped:
+            counts = counts | dict.fromkeys(WRAPPERS, 0)
+        if memory is None:
+            memory = self._known[key] = _Memory(detect.choose(counts))
+            while len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
+        elif memory.format in detect.TESTS:
+            fits = counts[memory.format]
+            memory.misses = max(0, memory.misses + counts["lines"] - 2 * fits)
+            if memory.misses >= _MISSES:
+                memory.format, memory.misses = detect.choose(counts), 0
+        elif memory.seen < DETECT_LINES or counts["lines"] >= _MISSES:
+            memory.format = detect.choose(counts)
+        memory.seen += counts["lines"]
+        return memory.format

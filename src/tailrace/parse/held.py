@@ -1,0 +1,155 @@
+"""Records that wait for their end: held back, bounded, and kept over a restart.
+
+A record that is open at the end of a turn (the parts of a container's line, the lines of a stack trace) is one `Open`
+per file chain and output, with the text so far and where it began. `Held` keeps them, tells what changed as JSON for
+the checkpoint, and says whose wait is over. What is held is in no frame, so its lines and bytes stay pending.
+
+Changes are staged: `commit` makes them real when the turn could be prepared, `rollback` forgets them when it could not.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from tailrace.batch import stream_labels
+from tailrace.contracts import Origin, Reading
+from tailrace.limits import HELD_BYTES, HELD_RECORDS, LINK_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Key = tuple[str, str]
+"""A file chain, as the text of its labels, and the output (`stdout`, `stderr`, or nothing for a plain file)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A record without its end. With no `lines` it is only the memory that parts of it were given out."""
+
+    line: str
+    raw: bytes | None  # the exact bytes of `line` if they are not UTF-8
+    time_ns: int | None  # of the first line, like the next three
+    observed_ns: int
+    offset: int | None
+    lines: int  # of input, in `line`
+    bytes: int
+    size: int  # bytes of text since the beginning of the record, parts that were given out included
+    pieces: int  # lines or parts, likewise
+    chunk: int  # in which stretch of the record `line` is; each stretch is a part when the record grows too long
+    parts: int  # that were given out
+    last_ns: int  # when its last line was read; negative after a restart: the wait begins anew
+    file: str  # key of the file of its last line
+    format: str
+    raw_mode: str
+    timezone: str
+    note: str = ""  # what whoever holds it must know to go on
+    error: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)  # values of columns: text, numbers, truth
+
+    def origin(self, stream: str) -> Origin:
+        """Return where it came from, as far as it matters to parse it."""
+        reading = Reading(self.format, cast("Any", self.raw_mode), self.timezone)
+        return Origin(self.file, stream_labels(stream), reading)
+
+    def state(self) -> dict[str, object]:
+        """Return what the checkpoint keeps."""
+        state = {name: value for name, value in asdict(self).items() if value not in (None, "", {})}
+        if self.raw is not None:
+            state["raw"] = base64.b64encode(self.raw).decode()
+        return state
+
+    @classmethod
+    def of(cls, state: object) -> Open:
+        """Return a record as `state` tells, with its wait to begin anew; raises if it tells something else."""
+        given = {"raw": None, "time_ns": None, "offset": None, "line": "", **cast("dict[str, Any]", state)}
+        if given["raw"] is not None:
+            given["raw"] = base64.b64decode(given["raw"])
+        return cls(**{**given, "last_ns": -1})
+
+
+class Held:
+    """The open records of one source, for one reason; `name` is in front of their keys in the checkpoint."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._open: dict[Key, Open] = {}
+        self._staged: dict[Key, Open | None] = {}
+        self._changed: set[Key] = set()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        """Return how many records are open."""
+        return len(self._open)
+
+    def get(self, key: Key) -> Open | None:
+        """Return the open record of a key."""
+        return self._staged[key] if key in self._staged else self._open.get(key)
+
+    def put(self, key: Key, record: Open | None) -> None:
+        """Hold another record for the key, or none."""
+        self._staged[key] = record
+
+    def commit(self) -> None:
+        """Make what was put real."""
+        for key, record in self._staged.items():
+            before = self._open.pop(key, None)
+            if before is record:
+                continue
+            self._bytes += (record.bytes if record else 0) - (before.bytes if before else 0)
+            self._changed.add(key)
+            if record is not None:
+                self._open[key] = record
+        self._staged.clear()
+
+    def rollback(self) -> None:
+        """Forget what was put."""
+        self._staged.clear()
+
+    def pending(self) -> tuple[int, int]:
+        """Return the lines and bytes of input that are held."""
+        return sum(record.lines for record in self._open.values()), self._bytes
+
+    def due(self, now_ns: int, wait_ns: int) -> Iterator[tuple[Key, Open]]:
+        """Yield what has waited for long enough, and the oldest while too much is held; a memory of parts expires."""
+        over = max(0, len(self._open) - HELD_RECORDS)
+        excess = self._bytes - HELD_BYTES
+        for key, record in list(self._open.items()):
+            waited = now_ns - record.last_ns
+            if record.last_ns < 0 or waited < 0:  # after a restart, or the clock was set back
+                self._open[key], waited = replace(record, last_ns=now_ns), 0
+            if not record.lines:
+                if waited >= LINK_S * 1e9 or over > 0:
+                    over -= 1
+                    self.put(key, None)
+            elif waited >= wait_ns or over > 0 or excess > 0:
+                over -= 1
+                excess -= record.bytes
+                yield key, record
+
+    # --- the checkpoint -------------------------------------------------------------------------
+
+    def mark(self) -> dict[str, object]:
+        """Return what changed since the last mark."""
+        changed, self._changed = self._changed, set()
+        marks: dict[str, object] = {}
+        for stream, output in changed:
+            record = self._open.get((stream, output))
+            marks[f"{self.name}:{output}:{stream}"] = None if record is None else record.state()
+        return marks
+
+    def restore(self, name: str, state: object) -> bool:
+        """Take back a record by the name that `mark` gave it; tells whether it was one of these."""
+        owner, _, rest = name.partition(":")
+        output, separator, stream = rest.partition(":")
+        if owner != self.name or not separator:
+            return False
+        try:
+            record = Open.of(state)
+        except (KeyError, TypeError, ValueError):
+            self._changed.add((stream, output))  # not of our making: forgotten with the next mark
+            return True
+        self._open[stream, output] = record
+        self._bytes += record.bytes
+        return True
