@@ -1,21 +1,21 @@
 """Both halves in one process: `tailrace up` follows files and serves the page.
 
-Comes in: a checked configuration. Goes out: a table that others can read while this runs, and a page. Refuses a
-data folder that another process writes as the same agent, and a port that is taken.
+Comes in: a checked configuration, and how to read it again. Goes out: a table that others can read while this runs,
+and a page. Refuses a data folder that another process writes as the same agent, and a port that is taken.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tailrace import __version__, memory
-from tailrace.agent import Agent, outside, stop_on_signals
+from tailrace.agent import Agent, Reload, make_source, reload_on_signal, stop_on_signals
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
-from tailrace.registry import find
 from tailrace.server import Server
 from tailrace.sinks.store import StoreSink
 from tailrace.sources.tail.checkpoint import Checkpoint
@@ -24,51 +24,68 @@ from tailrace.telemetry import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tailrace.config.model import Config
-    from tailrace.contracts import Followed, Source
+    from tailrace.contracts import Followed
 
 _SHOWN = 8  # followed paths that the start names one by one
 
 
-def run(config: Config, announce: Callable[[str], None]) -> None:
-    """Follow, store and serve until SIGTERM or SIGINT; returns when all that was read is durable."""
+def run(
+    config: Config,
+    announce: Callable[[str], None],
+    *,
+    file: Path | None = None,
+    load: Callable[[], Config] | None = None,
+) -> None:
+    """Follow, store and serve until SIGTERM or SIGINT; returns when all that was read is durable.
+
+    With `file` and `load` the configuration is read again when the file changes, and at SIGHUP.
+    """
     memory.share_heap()
     clock, accounts = SystemClock(), Accounts()
     table = LogTable.open(config.data, create=True, settings=config.store)
     patience = Patience(clock, config.store.retry_s)
     folder = config.data / "agents" / config.agent
     checkpoint = Checkpoint.open(folder, agent_name=config.agent, patience=patience)
-    sources: list[Source] = [
-        find("source", one.type)(outside(config.data, one), name=one.name, clock=clock, host=config.host)
-        for one in config.sources
-    ]
     sink = StoreSink(table, clock=clock, settings=config.store, patience=patience)
+    agent = Agent(
+        [make_source(config, one, clock) for one in config.sources],
+        sink,
+        checkpoint,
+        accounts=accounts,
+        clock=clock,
+        interval_s=config.store.commit_interval_s,
+        linger=True,
+    )
 
     def stop() -> None:
         agent.stop()
         patience.hurry()  # on a full disk the agent would wait for space for ever
 
     def followed() -> list[Followed]:
-        return [item for source in sources for item in source.status()]
+        return [item for source in agent.sources() for item in source.status()]
 
-    for gauge, text in _COUNTED.items():
-        accounts.gauge(f"tailrace_{gauge}", text, partial(_counted, sources, gauge))
+    _gauges(agent, accounts)
     server = Server(config, table, sink, accounts=accounts, clock=clock, followed=followed)
-    agent = Agent(sources, sink, checkpoint, accounts=accounts, clock=clock, interval_s=config.store.commit_interval_s)
     announce(f"tailrace {__version__}, data in {config.data}")
     for warning in checkpoint.warnings:
         announce(f"warning: {warning}")
     server.start()
     announce(f"page: {server.address}")
     teller = threading.Thread(target=_tell, args=(followed, announce), name="tell", daemon=True)
-    try:
-        with stop_on_signals(stop):
-            teller.start()
-            agent.run()
-    finally:
-        server.stop()
-        sink.close()
+    with ExitStack() as ending:
+        ending.callback(sink.close)
+        ending.callback(server.stop)
+        ending.enter_context(stop_on_signals(stop))
+        if file is not None and load is not None:
+            reload = Reload(config, load, [file], agent.change, accounts=accounts, clock=clock, announce=announce)
+            reload.start()
+            ending.callback(reload.stop)
+            ending.enter_context(reload_on_signal(reload.ask))
+        teller.start()
+        agent.run()
 
 
 _COUNTED: Final = {
@@ -78,8 +95,15 @@ _COUNTED: Final = {
 }
 
 
-def _counted(sources: Sequence[Source], gauge: str) -> list[tuple[dict[str, str], float]]:
-    return [({"source": source.name}, source.counters[gauge]) for source in sources if gauge in source.counters]
+def _gauges(agent: Agent, accounts: Accounts) -> None:
+    """Register what sources count that is no line."""
+
+    def counted(name: str) -> list[tuple[dict[str, str], float]]:
+        found = [(source.name, source.counters) for source in agent.sources()]
+        return [({"source": source}, counters[name]) for source, counters in found if name in counters]
+
+    for name, text in _COUNTED.items():
+        accounts.gauge(f"tailrace_{name}", text, partial(counted, name))
 
 
 def _tell(followed: Callable[[], Sequence[Followed]], announce: Callable[[str], None]) -> None:

@@ -10,8 +10,20 @@ everything else is read again from the position before.
 """
 
 from tailrace.agent.once import Summary, collect
+from tailrace.agent.reload import Reload
 from tailrace.agent.running import Agent, Change, Progress
-from tailrace.agent.signals import stop_on_signals
-from tailrace.agent.wiring import outside
+from tailrace.agent.signals import reload_on_signal, stop_on_signals
+from tailrace.agent.wiring import make_source, outside
 
-__all__ = ["Agent", "Change", "Progress", "Summary", "collect", "outside", "stop_on_signals"]
+__all__ = [
+    "Agent",
+    "Change",
+    "Progress",
+    "Reload",
+    "Summary",
+    "collect",
+    "make_source",
+    "outside",
+    "reload_on_signal",
+    "stop_on_signals",
+]

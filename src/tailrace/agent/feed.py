@@ -8,7 +8,7 @@ the source itself is handed on with `Ended`.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -20,10 +20,12 @@ from tailrace.parse.chain import Chain, Parsed
 
 if TYPE_CHECKING:
     import queue
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from tailrace.clock import Clock
     from tailrace.contracts import Block, Source
+    from tailrace.parse.chain import Prepared
     from tailrace.telemetry import Accounts
 
 Marks = dict[str, dict[str, object]]
@@ -33,6 +35,7 @@ WAIT_S: Final = 0.5
 """How long a source waits for news in one turn; a stop is seen after that at the latest."""
 
 _EMPTY: Final = pl.DataFrame()
+_FAILED: Final = "ParserFailure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,24 @@ class Feed:
         self._stopping = stopping  # of the whole agent
         self._leaving = threading.Event()  # of this feed
         self._chain = Chain()
+        self._parsing = threading.Lock()  # turns are finished in the gathering thread, flushes in ours
+        self._final = False
+        self._flushed_s = clock.monotonic_s()
         self._thread = threading.Thread(target=self._run, name=f"read-{self.name}")
 
-    def start(self) -> None:
-        """Begin to read; the source was restored before."""
+    def start(self, held: Mapping[str, object], *, counted: bool) -> None:
+        """Begin to read; the source was restored before, `held` is what its chain had not given out.
+
+        What is held was read by an earlier process, unless it is `counted` as pending in this one already.
+        """
+        self._chain.restore(held)
+        if not counted:
+            self._accounts.read(self.name, *self._chain.pending())
         self._thread.start()
 
-    def leave(self) -> None:
-        """Stop after the turn that is under way."""
+    def leave(self, *, final: bool) -> None:
+        """Stop after the turn that is under way; with `final` nobody goes on, and nothing may stay held."""
+        self._final = final
         self._leaving.set()
 
     def leaving(self) -> bool:
@@ -104,7 +117,11 @@ class Feed:
                     if turn.lines or turn.marks:
                         self._turns.put(turn)
                     elif self.source.done:
+                        self._final = True
                         break
+                    self._flush(final=False)
+                if self._final and not self._stopping.is_set():
+                    self._flush(final=True)
         except BaseException as raised:  # noqa: BLE001 - it is raised again in the gathering thread
             error = raised
         self._turns.put(Ended(self, error))
@@ -114,64 +131,100 @@ class Feed:
         if not blocks:
             return Turn(self.name, marks=self._marks())
         read_s = self._clock.monotonic_s()
-        chain = self._chain
         try:
-            prepared = chain.prepare(blocks)
-            work = pool.submit(chain.work, prepared) if prepared.free else _done(chain.work(prepared))
+            prepared = self._chain.prepare(blocks)
         except Exception:  # noqa: BLE001 - as in `_salvage`
             parsed = self._salvage(blocks)
             self._accounts.read(self.name, parsed.lines, parsed.bytes)
-            return Turn(
-                self.name,
-                parsed.lines,
-                parsed.bytes,
-                self._marks(),
-                read_s,
-                lambda: _counted(parsed.frame, parsed.bytes),
-            )
-
-        def frame() -> pl.DataFrame:
-            try:
-                parsed = chain.finish(prepared, work.result())
-            except Exception:  # noqa: BLE001 - as in `_salvage`
-                parsed = self._salvage(blocks)
-            return _counted(parsed.frame, parsed.bytes)
-
+            return Turn(self.name, parsed.lines, parsed.bytes, self._marks(), read_s, lambda: parsed.frame)
+        work = pool.submit(self._chain.work, prepared)
         self._accounts.read(self.name, prepared.lines, prepared.bytes)
-        return Turn(self.name, prepared.lines, prepared.bytes, self._marks(), read_s, frame)
+        marks = self._marks()
+        return Turn(self.name, prepared.lines, prepared.bytes, marks, read_s, lambda: self._frame(prepared, work))
+
+    def _flush(self, *, final: bool) -> None:
+        """Hand over records whose wait is over."""
+        now_s = self._clock.monotonic_s()
+        if final or now_s - self._flushed_s >= WAIT_S:
+            self._flushed_s = now_s
+            with self._parsing:
+                parsed = self._chain.flush(self._clock.now_ns(), final=final)
+            if parsed.frame.height:
+                self._turns.put(Turn(self.name, marks=self._marks(), read_s=now_s, frame=lambda: parsed.frame))
 
     def _marks(self) -> Marks:
         """Return what changed since the last turn, by the name under which the checkpoint keeps it."""
-        marks = {self.name: dict(self.source.mark())}
+        marks = {self.name: dict(self.source.mark()), held_name(self.name): dict(self._chain.mark())}
         return {name: changes for name, changes in marks.items() if changes}
 
-    def _salvage(self, blocks: Sequence[Block]) -> Parsed:
-        """Parse a turn on which a format failed: block by block, and a block that fails as plain, marked lines.
+    # --- faults of a format ---------------------------------------------------------------------
 
-        A fault in one format must not stop the other files, nor lose a line.
+    def _frame(self, prepared: Prepared, work: Future[list[pl.DataFrame]]) -> pl.DataFrame:
+        """Return the rows of a turn; those that a parser fails on are plain lines, marked."""
+        try:
+            pieces = work.result()
+            with self._parsing:
+                return self._chain.finish(prepared, pieces).frame
+        except Exception:  # noqa: BLE001 - a fault in one format must not stop the other files, nor lose a line
+            pieces = [piece for one in _apart(prepared) for piece in self._survive(one)]
+            with self._parsing:
+                return self._chain.finish(prepared, pieces).frame
+
+    def _survive(self, one: Prepared) -> list[pl.DataFrame]:
+        try:
+            pieces = self._chain.work(one)
+            with self._parsing:
+                self._chain.finish(one, pieces)
+        except Exception:  # noqa: BLE001 - see above
+            self._count_failure()
+            return [piece.with_columns(_error=pl.lit(_FAILED)) for piece in self._chain.work(_plain(one))]
+        return pieces
+
+    def _salvage(self, blocks: Sequence[Block]) -> Parsed:
+        """Parse a turn that could not even be prepared: block by block, and a block that fails as plain lines.
+
+        What is open at the end of a block is handed out as it is.
         """
         if len(blocks) > 1:
             parts = [self._salvage([block]) for block in blocks]
             total = (sum(part.lines for part in parts), sum(part.bytes for part in parts))
             return Parsed(stack([part.frame for part in parts]), *total)
         try:
-            return Chain().parse(blocks)
+            return _whole(blocks)
         except Exception:  # noqa: BLE001 - see above
-            self._accounts.count("tailrace_parser_failures_total", "Blocks stored as plain lines: their parser failed.")
+            self._count_failure()
         plain = replace(blocks[0].origin, reading=replace(blocks[0].origin.reading, format="plain"))
-        parsed = Chain().parse([replace(blocks[0], origin=plain)])
-        return replace(parsed, frame=parsed.frame.with_columns(_error=pl.lit("ParserFailure")))
+        parsed = _whole([replace(blocks[0], origin=plain)])
+        return replace(parsed, frame=parsed.frame.with_columns(_error=pl.lit(_FAILED)))
+
+    def _count_failure(self) -> None:
+        self._accounts.count("tailrace_parser_failures_total", "Pieces stored as plain lines: their parser failed.")
 
 
-def _done(pieces: list[pl.DataFrame]) -> Future[list[pl.DataFrame]]:
-    done: Future[list[pl.DataFrame]] = Future()
-    done.set_result(pieces)
-    return done
+def held_name(source: str) -> str:
+    """Return the name under which the checkpoint keeps what the chain of a source holds."""
+    return f"{source}/parse"
 
 
-def _counted(frame: pl.DataFrame, size: int) -> pl.DataFrame:
-    """Return the rows with the lines and bytes of input that each was made of."""
-    if "_in_lines" in frame.columns:
-        return frame
-    rest = pl.when(pl.int_range(pl.len()) == 0).then(size).otherwise(0)
-    return frame.with_columns(_in_lines=pl.lit(1, pl.Int64), _in_bytes=rest.cast(pl.Int64))
+def _whole(blocks: Sequence[Block]) -> Parsed:
+    """Parse blocks with nothing before and nothing after them."""
+    chain = Chain()
+    parsed = chain.parse(blocks)
+    rest = chain.flush(0, final=True)
+    return replace(parsed, frame=stack([parsed.frame, rest.frame])) if rest.frame.height else parsed
+
+
+def _apart(prepared: Prepared) -> Iterator[Prepared]:
+    """Yield the rows to parse of each file by itself."""
+    for job in prepared.jobs:
+        for group in job.groups:
+            for origin in group.origins:
+                rows = job.rows.filter(pl.col("_origin") == origin)
+                alone = replace(job, rows=rows, groups=[replace(group, origins=(origin,))], text=None)
+                yield replace(prepared, jobs=[alone], ready=[])
+
+
+def _plain(one: Prepared) -> Prepared:
+    return replace(
+        one, jobs=[replace(job, groups=[replace(each, format="plain") for each in job.groups]) for job in one.jobs]
+    )

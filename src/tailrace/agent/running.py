@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 import polars as pl
 
 from tailrace import limits
-from tailrace.agent.feed import Ended, Feed, Turn
+from tailrace.agent.feed import Ended, Feed, Turn, held_name
 from tailrace.agent.gathering import MADE, Gathering, Share
 from tailrace.batch import Batch
 from tailrace.contracts import Reduced
@@ -260,7 +260,7 @@ class Agent:
 
     def _start(self, feed: Feed) -> None:
         feed.source.restore(self._position(feed.name))
-        feed.start()
+        feed.start(self._position(held_name(feed.name)), counted=False)
 
     def _position(self, name: str) -> dict[str, object]:
         """Return what is known under a name, with all that is on its way."""
@@ -288,7 +288,7 @@ class Agent:
         new.restore(self._position(new.name))
         if isinstance(new, Adopts):
             new.adopt(old)
-        feed.start()
+        feed.start(self._position(held_name(feed.name)), counted=True)
 
     def _begin_change(self, now_s: float) -> None:
         """Begin the next change at the border of a batch, or end the one under way."""
@@ -308,7 +308,7 @@ class Agent:
         self._coming = {source.name: source for source in change.come}
         for name in change.leave:
             if name in self._feeds:
-                self._feeds[name].leave()
+                self._feeds[name].leave(final=name not in self._coming)
             elif name in self._ended:
                 self._ended.pop(name).close()
         for source in [one for name, one in self._coming.items() if name not in self._feeds]:

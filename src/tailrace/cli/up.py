@@ -30,7 +30,8 @@ def up(
     """Follow log files, store what they say, and serve a page to search it.
 
     Without a path and without sources in the configuration it follows the usual logs of this machine. Stop it with
-    Ctrl-C or SIGTERM: what was read is then durable, and the next start goes on where this one stopped.
+    Ctrl-C or SIGTERM: what was read is then durable, and the next start goes on where this one stopped. With --config
+    it takes over changes of the file while it runs, at once at SIGHUP; a file with mistakes changes nothing.
 
     For example:
 
@@ -44,10 +45,11 @@ def up(
     from tailrace.config.load import load
 
     sources = [{"paths": absolute(paths)}] if paths else None
-    settings = load(config, {"data": data, "listen": listen, "sources": sources})
+    flags = {"data": data, "listen": listen, "sources": sources}
+    settings = load(config, flags)
     if paths:
         for path in missing(settings.sources[0].paths):
             output.note(f"warning: {path} does not exist; it is followed when it appears")
     from tailrace.up import run
 
-    run(settings, announce=output.note)
+    run(settings, announce=output.note, file=config, load=lambda: load(config, flags))
