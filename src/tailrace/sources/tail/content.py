@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
+from tailrace.sources.tail import sniff
 from tailrace.sources.tail.identity import HEAD_BYTES, Head, head_of, marker_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tailrace.encoding import Encoding
     from tailrace.sources.tail.tracked import Tracked
 
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -49,10 +51,20 @@ def landmarks(path: str, offset: int) -> Landmarks:
     return Landmarks(offset, head_of(start_of(path)), _span(path, at, length))
 
 
-def last_line_end(path: str, size: int, max_line: int) -> int:
-    """Return the offset behind the last newline; an unfinished last line is not jumped over, it will be read whole."""
+def jump(file: Tracked, offset: int) -> None:
+    """Go on at an offset as if everything before it had been read."""
+    marks = landmarks(file.path, offset)
+    file.offset, file.head, file.before = marks.offset, marks.head, marks.before
+    file.size = max(file.size, offset)
+
+
+def last_line_end(path: str, size: int, max_line: int, declared: Encoding) -> int:
+    """Return the offset behind the last line; an unfinished one is not jumped over, it will be read whole."""
+    encoding = sniff.encoding_at(start_of(path), declared)
     at = max(0, size - max_line)
-    return at + _span(path, at, size - at).rfind(b"\n") + 1
+    at -= at % encoding.unit
+    data = _span(path, at, size - at)
+    return at + max(0, encoding.last_end(data, 0, len(data), at))
 
 
 def same_content(path: str, other: str, size: int) -> bool:

@@ -12,11 +12,12 @@ import enum
 import errno
 import os
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
 from tailrace.contracts import Block
+from tailrace.encoding import marked, may_be_marked
 from tailrace.sources.tail import compressed, filestat, lines, sniff
 from tailrace.sources.tail.compressed import End, Packed
 from tailrace.sources.tail.identity import HEAD_BYTES, Verdict, head_of, judge, marker_span
@@ -31,6 +32,7 @@ _PROBE_BYTES: Final = 64 * limits.KIB
 _UNPACK_BYTES: Final = 4 * limits.MIB
 _UNDECIDED: Final = {End.OPEN, End.SHORT}
 _SHORT: Final = "compressed, and cut short or still being written; it is read on when it grows"
+_SPARE: Final = 512  # more than any delimiter and character have: a line of the limit can be told from a longer one
 _NUL: Final = b"\x00"
 _HOLE_BYTES: Final = 64  # a longer run of NULs where a line begins is a hole, not data
 
@@ -72,13 +74,16 @@ class Reader:
         self._limit = open_files
         self._open: OrderedDict[str, Tracked] = OrderedDict()  # least recently used first
 
-    def read(self, file: Tracked, size: int, now_ns: int, *, final: bool) -> Reading:
-        """Read about `size` bytes on from the offset; with `final` an unfinished last line is handed out too."""
+    def read(self, file: Tracked, size: int, now_ns: int, *, final: bool, flush: bool = False) -> Reading:
+        """Read about `size` bytes on from the offset.
+
+        With `final` an unfinished last line is handed out too, with `flush` as a part that its rest is linked to.
+        """
         problem = self.open(file)
         if problem is not None:
             return Reading(problem)
         try:
-            return self._read(file, size, now_ns, final=final)
+            return self._read(file, size, now_ns, final=final, flush=flush)
         except OSError as error:
             file.trouble = error.strerror or str(error)
             self.close(file)
@@ -136,9 +141,9 @@ class Reader:
 
     # --- one file -------------------------------------------------------------------------------
 
-    def _read(self, file: Tracked, size: int, now_ns: int, *, final: bool) -> Reading:
+    def _read(self, file: Tracked, size: int, now_ns: int, *, final: bool, flush: bool) -> Reading:
         found = filestat.look(file.handle)
-        if file.packed:
+        if file.packed or file.spent == found.size:
             return self._read_packed(file, size, now_ns, found)
         data = self._data(file, size, found.size)
         # The proof is read after the data: content that was replaced before the data was read shows in it.
@@ -154,15 +159,15 @@ class Reader:
         if grown_head:
             file.head = head_of(start)
         _seen(file, found)
-        if start and not file.text:
-            file.text = True
-            file.refused = "" if file.generation else sniff.refuse_head(start)
-            if file.refused:
-                return Reading(Outcome.REFUSED)
         read_to, offset = file.offset + len(data), file.offset
-        data = self._past_hole(file, data)
-        blocks = self._hand_out(file, data, now_ns, final=final and read_to >= found.size)
         outcome = Outcome.MORE if read_to < found.size else Outcome.END
+        final = final and outcome is Outcome.END
+        if not file.text and may_be_marked(start) and not final:
+            return Reading(outcome, [], grown, grown_head)
+        if start and not file.text and not self._begin(file, start):
+            return Reading(Outcome.REFUSED)
+        data = self._past_hole(file, _past_mark(file, data))
+        blocks = self._hand_out(file, data, now_ns, final=final, flush=flush and outcome is Outcome.END)
         return Reading(outcome, blocks, grown, moved=grown_head or file.offset != offset)
 
     def _read_packed(self, file: Tracked, size: int, now_ns: int, found: FileStat) -> Reading:
@@ -174,7 +179,7 @@ class Reader:
         content = self._unpacker(file)
         if content is None:
             return Reading(Outcome.LATER, grown=grown)
-        data = content.pread(min(max(size, self._max_line + 8), _UNPACK_BYTES), file.offset)
+        data = content.pread(min(max(size, self._max_line + _SPARE), _UNPACK_BYTES), file.offset)
         if not data and content.end in _UNDECIDED and content.known_bytes <= file.offset:
             far = content.end is End.OPEN
             if not far:
@@ -188,17 +193,14 @@ class Reader:
         grown_head = len(start) > file.head.length
         if grown_head:
             file.head = head_of(start)
-        if start and not file.text:
-            file.text = True
-            file.refused = sniff.refuse_head(start)
-            if file.refused:
-                return Reading(Outcome.REFUSED)
+        if start and not file.text and not self._begin(file, start):
+            return Reading(Outcome.REFUSED)
         return self._unpacked(file, content, data, now_ns, found.size, Reading(Outcome.MORE, [], grown, grown_head))
 
     def _unpacked(self, file: Tracked, content: Packed, data: bytes, now_ns: int, size: int, made: Reading) -> Reading:
         """Hand out what was decompressed; the last line needs no newline when the content is complete."""
         ended = content.end in {End.WHOLE, End.DAMAGED}
-        made.blocks = self._hand_out(file, data, now_ns, final=ended)
+        made.blocks = self._hand_out(file, _past_mark(file, data), now_ns, final=ended)
         made.moved |= bool(made.blocks)
         if content.end is End.OPEN:
             return made
@@ -227,16 +229,35 @@ class Reader:
 
     def _data(self, file: Tracked, size: int, end: int) -> bytes:
         """Return bytes on from the offset; many of them end with a line, since to cut them off later costs a copy."""
-        wanted = min(max(size, self._max_line + 8), end - file.offset)
+        wanted = min(max(size, self._max_line + _SPARE), end - file.offset)
         if wanted > _LARGE_BYTES:
             at = file.offset + wanted - _PROBE_BYTES
-            newline = os.pread(file.handle, _PROBE_BYTES, at).rfind(b"\n")
-            if newline >= 0 and wanted - _PROBE_BYTES + newline + 1 > self._max_line + 8:
-                wanted -= _PROBE_BYTES - newline - 1
+            probe = os.pread(file.handle, _PROBE_BYTES, at)
+            behind = file.origin.encoding.last_end(probe, 0, len(probe), at)
+            if behind >= 0 and wanted - _PROBE_BYTES + behind > self._max_line + _SPARE:
+                wanted -= _PROBE_BYTES - behind
         return os.pread(file.handle, wanted, file.offset) if wanted > 0 else b""
 
-    def _hand_out(self, file: Tracked, data: bytes, now_ns: int, *, final: bool) -> list[Block]:
-        made = lines.cut(data, parts=file.parts, max_line=self._max_line, final=final)
+    def _begin(self, file: Tracked, start: bytes) -> bool:
+        """Look at the first bytes of a file; tells whether it is text."""
+        file.text = True
+        found = sniff.encoding_at(start, file.origin.encoding)
+        if found != file.origin.encoding:
+            file.codec, file.origin = found.codec, replace(file.origin, encoding=found)
+        # A file that was text is so still: after a cut it may begin with anything.
+        file.refused = "" if file.generation else sniff.refuse_head(start, found)
+        return not file.refused
+
+    def _hand_out(self, file: Tracked, data: bytes, now_ns: int, *, final: bool, flush: bool = False) -> list[Block]:
+        made = lines.cut(
+            data,
+            parts=file.parts,
+            max_line=self._max_line,
+            final=final,
+            flush=flush,
+            offset=file.offset,
+            encoding=file.origin.encoding,
+        )
         blocks: list[Block] = []
         for span in made.spans:
             piece = data if span.end - span.start == len(data) else data[span.start : span.end]
@@ -252,9 +273,10 @@ class Reader:
             return data
         rest = data.lstrip(_NUL)
         skipped = len(data) - len(rest)
+        skipped -= skipped % file.origin.encoding.unit  # half of the first character may be a NUL
         file.advance(data[:skipped], 0)
         self.nul_bytes_skipped += skipped
-        return rest
+        return data[skipped:]
 
     # --- descriptors ----------------------------------------------------------------------------
 
@@ -273,6 +295,15 @@ class Reader:
             reachable = [file for file in self._open.values() if file.unlinked_ns is None and file.content is None]
             for file in reachable[:surplus]:
                 self.close(file)
+
+
+def _past_mark(file: Tracked, data: bytes) -> bytes:
+    """Skip a byte-order mark at the start of a file: it is no text."""
+    found = None if file.offset else marked(data)
+    if found is None or found[0] != file.origin.encoding.codec:
+        return data
+    file.advance(data[: found[1]], 0)
+    return data[found[1] :]
 
 
 def _proven(file: Tracked, start: bytes, before: bytes, size: int) -> bool:

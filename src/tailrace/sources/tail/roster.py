@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tailrace.contracts import Origin
+from tailrace.encoding import encoding_of
 from tailrace.sources.tail.labels import labels_of
 from tailrace.sources.tail.tracked import Tracked
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from tailrace.contracts import Reading
+    from tailrace.encoding import Encoding
     from tailrace.sources.tail.identity import FileId
 
 
@@ -29,12 +31,14 @@ class Roster:
         source: str,
         labels: Mapping[str, str],
         reading: Reading,
+        encoding: Encoding,
         close: Callable[[Tracked], None],
     ) -> None:
         self.files: dict[str, Tracked] = {}
         self.ready: dict[Tracked, None] = {}  # they may have something to read, in order of their turns
         self.changed: dict[str, Tracked | None] = {}  # since the last mark; None is forgotten
         self.nameless: dict[Tracked, None] = {}  # gone, or reachable by their descriptor only
+        self.awaited: dict[Tracked, float] = {}  # gone, but their rest may come again: until when their streams wait
         self.by_path: dict[str, Tracked] = {}
         self.by_real: dict[str, Tracked] = {}  # files followed by a link, at the path that it leads to
         self.by_id: dict[FileId, Tracked] = {}  # the last generation of each
@@ -44,19 +48,23 @@ class Roster:
         self._source = source
         self._labels = labels
         self._reading = reading
-        self._close = close
+        self._encoding = encoding
+        self.close = close
         self._order = 0
 
-    def origin(self, key: str, name: str) -> Origin:
-        """Return where the blocks of a file come from."""
-        return Origin(key, labels_of(name, host=self._host, source=self._source, extra=self._labels), self._reading)
+    def origin(self, key: str, name: str, codec: str = "") -> Origin:
+        """Return where the blocks of a file come from; `codec` is what its byte-order mark told."""
+        encoding = encoding_of(codec, self._encoding.delimiter) if codec else self._encoding
+        labels = labels_of(name, host=self._host, source=self._source, extra=self._labels)
+        return Origin(key, labels, self._reading, encoding)
 
     def add(self, name: str, path: str, number: FileId, *, now_s: float, after: Tracked | None = None) -> Tracked:
         """Take up a file as the last one of its stream, or as the next generation `after` one."""
         order, generation = (self._order, 0) if after is None else (after.order, after.generation + 1)
         while (key := f"{number.dev:x}.{number.ino:x}.{number.born_ns:x}.{generation}") in self.files:
             generation += 1
-        file = Tracked(key, name, path, number, generation, order, self.origin(key, name))
+        codec = "" if after is None else after.codec
+        file = Tracked(key, name, path, number, generation, order, self.origin(key, name, codec), codec=codec)
         file.away, file.grown_s = path != name, now_s
         self._order = max(self._order, order + 1)
         self.files[key] = file
@@ -120,6 +128,7 @@ class Roster:
         self.lose_path(file)
         self.by_path[path] = file
         self.nameless.pop(file, None)
+        self.awaited.pop(file, None)
         away = path != file.name
         if (file.path, file.away, file.gone_ns) != (path, away, 0):
             self.changed[file.key] = file
@@ -131,9 +140,10 @@ class Roster:
 
     def become(self, file: Tracked, path: str, number: FileId, *, now_s: float) -> None:
         """Go on with the state of a file in another one that has its content."""
-        self._close(file)
+        self.close(file)
         self._lose_id(file)
         file.id, file.unlinked_ns = number, None
+        file.packed, file.spent = "", -1
         self.by_id[number] = file
         self.move(file, path, now_s=now_s)
         self.join(file)
@@ -145,15 +155,17 @@ class Roster:
         file.away = True
         self.nameless[file] = None
         self.changed[file.key] = file
-        self.finish(file)
+        if file not in self.awaited:
+            self.finish(file)
 
     def drop(self, file: Tracked) -> None:
         """Forget a file."""
-        self._close(file)
+        self.close(file)
         self.finish(file)
         self.lose_path(file)
         self._lose_id(file)
         self.nameless.pop(file, None)
+        self.awaited.pop(file, None)
         if self.by_real.get(file.real) is file:
             del self.by_real[file.real]
         if self.newest.get(file.name) is file:

@@ -56,11 +56,23 @@ class TailSource:
         self._clock = clock
         self._reader = Reader(settings.max_line_bytes, open_files)
         self._roster = Roster(
-            host=host, source=name, labels=settings.labels, reading=settings.reading(), close=self._reader.close
+            host=host,
+            source=name,
+            labels=settings.labels,
+            reading=settings.reading(),
+            encoding=settings.text(),
+            close=self._reader.close,
         )
         self._discovery = Discovery(settings.paths, settings.exclude)
         self._moves = Moves(self._roster, settings, clock, self._discovery.takes)
-        self._turns = Turns(self._roster, self._moves, self._reader, clock, follow=settings.follow)
+        self._turns = Turns(
+            self._roster,
+            self._moves,
+            self._reader,
+            clock,
+            follow=settings.follow,
+            partial_after_s=settings.partial_after_s,
+        )
         self._watch = Watch(clock, events=events and settings.follow)
         self._linked: set[str] = set()  # folders that links lead to, since the last walk
         self._turn_bytes = 0  # of the last turn
@@ -75,11 +87,11 @@ class TailSource:
         for key, value in state.items():
             try:
                 if key == _SELF and isinstance(value, dict):
-                    self._moves.first_start_ns = int(value["first_start_ns"])
+                    self._moves.arrivals.first_start_ns = int(value["first_start_ns"])
                     self._start_marked = True
                 else:
                     file = Tracked.of(key, value, self._roster.origin(key, ""))
-                    file.origin = self._roster.origin(key, file.name)
+                    file.origin = self._roster.origin(key, file.name, file.codec)
                     files.append(file)
             except (KeyError, TypeError, ValueError):
                 self._roster.changed[key] = None
@@ -94,7 +106,7 @@ class TailSource:
             if file is None or not (file.refused or file.original)
         }
         if not self._start_marked and self._started:
-            marks[_SELF] = {"first_start_ns": self._moves.first_start_ns}
+            marks[_SELF] = {"first_start_ns": self._moves.arrivals.first_start_ns}
             self._start_marked = True
         return marks
 
@@ -157,7 +169,7 @@ class TailSource:
         """Find out what may have changed."""
         if not self._started:
             self._started = True
-            self._moves.first_start_ns = self._moves.first_start_ns or self._clock.now_ns()
+            self._moves.arrivals.first_start_ns = self._moves.arrivals.first_start_ns or self._clock.now_ns()
             self._walk()
             return
         paths, folders = self._watch.news() if self._follow else (set(), set())

@@ -40,6 +40,7 @@ class Tracked:
     content: Packed | None = None  # its decompressor, while it is read
     spent: int = -1  # its size on the disk when all of its content had been read, if it is compressed
     text: bool = False  # its head was looked at
+    codec: str = ""  # that its byte-order mark told
     refused: str = ""  # why it is not read
     trouble: str = ""  # why it cannot be read at the moment
     away: bool = False  # its name is no longer its own: rotated, deleted or gone
@@ -63,9 +64,9 @@ class Tracked:
     @property
     def unread_bytes(self) -> int:
         """The bytes after the offset, whether somebody can read them or not."""
-        if self.packed:
-            return 0 if self.spent == self.size else self.size
-        return max(0, self.size - self.offset)
+        if self.spent == self.size:
+            return 0
+        return self.size if self.packed else max(0, self.size - self.offset)
 
     def marker_fits(self, found: bytes) -> bool:
         """Tell whether `found`, read from `marker_span(offset)`, are the bytes that were there; remembers them."""
@@ -101,6 +102,7 @@ class Tracked:
         }
         optional: dict[str, object] = {
             "part": self.parts,
+            "codec": self.codec,
             "away": self.away,
             "finished": self.finished,
             "gone": self.gone_ns,
@@ -124,6 +126,7 @@ class Tracked:
             head=Head(int(fields["head_len"]), str(fields["head"])),
             offset=int(fields["offset"]),
             parts=int(fields.get("part", 0)),
+            codec=str(fields.get("codec", "")),
             marker=str(fields["marker"]),
             before=None if fields["marker"] else b"",
             size=int(fields["size"]),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
 from tailrace.sources.tail import content, filestat
-from tailrace.sources.tail.moves import jump
 from tailrace.sources.tail.reader import Outcome
 from tailrace.sources.tail.rotation import live_names
 from tailrace.sources.tail.tracked import AWAY_QUIET_S
@@ -38,13 +37,16 @@ _LARGE_BYTES: Final = 16 * limits.MIB  # a larger read is not faster, only harde
 class Turns:
     """Reads what is ready in a roster."""
 
-    def __init__(self, roster: Roster, moves: Moves, reader: Reader, clock: Clock, *, follow: bool) -> None:
+    def __init__(
+        self, roster: Roster, moves: Moves, reader: Reader, clock: Clock, *, follow: bool, partial_after_s: float
+    ) -> None:
         self.found_nowhere = False  # a file was lost while reading: a full walk is needed
         self._roster = roster
         self._moves = moves
         self._reader = reader
         self._clock = clock
         self._follow = follow
+        self._partial_after_s = partial_after_s
         self._later: dict[Tracked, float] = {}  # when a file is ready again without any news
         self._held: dict[Tracked, float] = {}  # seeming copies, and when they were compared last
 
@@ -130,7 +132,8 @@ class Turns:
             return [], Outcome.END
         now_s = self._clock.monotonic_s()
         final = not self._follow or (file.away and now_s - file.grown_s >= AWAY_QUIET_S)
-        reading = self._reader.read(file, size, self._clock.now_ns(), final=final)
+        quiet = 0 < self._partial_after_s <= now_s - file.grown_s
+        reading = self._reader.read(file, size, self._clock.now_ns(), final=final, flush=quiet)
         if reading.grown:
             file.grown_s = now_s
         if reading.moved:
@@ -158,6 +161,9 @@ class Turns:
                 self._roster.finish(file)
             else:
                 self._later[file] = file.grown_s + AWAY_QUIET_S
+        flush_s = file.grown_s + self._partial_after_s
+        if file.waiting_bytes and not file.away and flush_s > self._clock.monotonic_s():
+            self._later[file] = flush_s
         old = self._clock.now_ns() - file.mtime_ns > IDLE_CLOSE_S * 1e9
         if file.packed or (old and not file.away and not file.waiting_bytes):
             self._reader.close(file)
@@ -204,7 +210,7 @@ class Turns:
         else:
             del self._held[file]
             file.original = None
-            jump(file, size)
+            content.jump(file, size)
             self._roster.finish(file)
 
 
