@@ -182,3 +182,6 @@ METRIC_SESSIONS: Final = 10_000
 
 NATIVE_BUCKETS: Final = 160
 """Buckets of one native histogram; beyond, neighbours are merged, which halves its resolution."""
+
+STEPS: Final = 256
+"""Steps of a spec."""

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from tailrace.config.document import Document, read_document
 from tailrace.config.model import Config
 from tailrace.config.problems import explain, found_text
+from tailrace.config.text import text_of
 from tailrace.errors import ConfigError, Problem
-from tailrace.limits import CONFIG_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ def load(path: Path | None = None, flags: Mapping[str, object] | None = None) ->
 def resolve(path: Path | None = None, flags: Mapping[str, object] | None = None) -> Loaded:
     """Return the same with the origin of every value."""
     given = {key: value for key, value in (flags or {}).items() if value is not None}
-    document = Document() if path is None else read_document(_text(path), os.environ)
+    document = Document() if path is None else read_document(text_of(path), os.environ)
     config = _config(document, given, None if path is None else str(path))
     return Loaded(config, document, path, given)
 
@@ -91,23 +91,3 @@ def _of_flag(problem: Problem, trail: Trail, flags: Mapping[str, object]) -> Pro
     if not trail or trail[0] not in flags:
         return problem
     return Problem(f"--{trail[0]}", problem.what, problem.hint)
-
-
-def _text(path: Path) -> str:
-    """Return the text of a file; what cannot be read is the operator's mistake."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(CONFIG_BYTES + 1)
-    except FileNotFoundError:
-        raise ConfigError("there is no such file", file=str(path)) from None
-    except IsADirectoryError:
-        raise ConfigError("this is a folder; name the file in it", file=str(path)) from None
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    if len(data) > CONFIG_BYTES:
-        raise ConfigError(f"longer than {CONFIG_BYTES:,} bytes; this is no configuration", file=str(path))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise ConfigError([Problem("$", "not UTF-8 text", "save it as UTF-8", line, 1)], file=str(path)) from None

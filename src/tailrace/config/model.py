@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from pathlib import Path  # noqa: TC003  pydantic reads the annotations when the class is made
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,8 +16,10 @@ from pydantic import Discriminator, Field, Tag, field_validator
 
 from tailrace.batch import sanitize_name
 from tailrace.config.folders import data_folder, machine_name
+from tailrace.config.spec import load_spec
 from tailrace.config.usual import usual_logs
-from tailrace.errors import did_you_mean
+from tailrace.errors import ConfigError, did_you_mean
+from tailrace.reduce.spec import Spec
 from tailrace.registry import COMPONENTS, names
 from tailrace.settings import Mistake, Mistakes, Settings
 from tailrace.sources.tail.settings import TailSettings
@@ -68,6 +70,10 @@ class Config(Settings):
     store: StoreSettings = StoreSettings()
     """How the table is kept."""
 
+    spec: Spec = Spec()
+    """What is kept of the lines, what is dropped, counted or sent elsewhere: written here, or the path of a YAML file
+    that holds it. A relative path starts where Tailrace is started."""
+
     @field_validator("data", mode="before")
     @classmethod
     def _is_path(cls, value: object) -> object:
@@ -90,6 +96,16 @@ class Config(Settings):
     @classmethod
     def _folder_name(cls, value: str) -> str:
         return agent_name(value)
+
+    @field_validator("spec", mode="before")
+    @classmethod
+    def _of_file(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return load_spec(Path(value).expanduser())
+        except ConfigError as error:
+            raise Mistakes([Mistake(problem.one_line(value)) for problem in error.problems]) from None
 
     @field_validator("sources")
     @classmethod

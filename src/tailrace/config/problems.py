@@ -133,6 +133,8 @@ def _one(error: ErrorDetails) -> tuple[str, str]:
     elif name == "union_tag_invalid":
         known, tag = _listed(context["expected_tags"]), str(context["tag"])
         what, hint = f"there is no type {tag!r}", did_you_mean(tag, known) or f"known: {', '.join(known)}"
+    elif name == "union_tag_not_found":
+        what, hint = f"the key {context['discriminator']} is required", "say of which kind it is"
     elif name in {"value_error", "assertion_error"}:
         what = str(context.get("error"))
     elif name == "string_pattern_mismatch":

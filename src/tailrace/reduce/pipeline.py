@@ -1,0 +1,99 @@
+"""The reduction: a spec's steps over the frames, in order.
+
+Comes in: frames with `_in_lines` and `_in_bytes` beside the envelope. Goes out: what the steps let through, with both
+columns, and under which step's id the rest ended. What steps remember leaves as marks, under `<id>/<kind>/<key>`: a
+step that got another kind under the same id starts anew. What was sent to channels waits for `edition`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tailrace.batch import stack
+from tailrace.contracts import Reduced
+from tailrace.reduce.spec import step_ids
+from tailrace.reduce.step import Held
+from tailrace.reduce.steps.route import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tailrace.contracts import Channel
+    from tailrace.reduce.spec import Spec
+    from tailrace.reduce.step import Step
+
+
+class Pipeline:
+    """Runs the steps of a spec; implements `contracts.Reduction`.
+
+    `channels` has every channel that the spec names, by name; they get their rows when the batch is durable.
+    """
+
+    def __init__(self, spec: Spec, channels: Mapping[str, Channel] | None = None) -> None:
+        ids = step_ids(spec.steps)
+        self.steps: list[Step] = [settings.step(name) for settings, name in zip(spec.steps, ids, strict=True)]
+        self._prefixes = [f"{name}/{settings.type}/" for settings, name in zip(spec.steps, ids, strict=True)]
+        self._channels = channels or {}
+
+    @property
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """What happened that is no dropped row, by step id: late rows, keys beyond a bound."""
+        return {step.id: step.counters for step in self.steps if isinstance(step, Held)}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Go on from a state; what no step knows is left alone."""
+        for step, prefix in zip(self.steps, self._prefixes, strict=True):
+            if isinstance(step, Held):
+                step.restore({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
+
+    def reduce(self, frame: pl.DataFrame, now_ns: int) -> Reduced:
+        """Return the rows that go on, and what was dropped."""
+        dropped: dict[str, tuple[int, int]] = {}
+        for step in self.steps:
+            frame = _applied(step, frame, now_ns, dropped)
+        return Reduced(frame, _listed(dropped))
+
+    def flush(self, now_ns: int, *, final: bool) -> Reduced:
+        """Return rows that are due by the time alone, having gone through the steps after the one that made them."""
+        dropped: dict[str, tuple[int, int]] = {}
+        frame = pl.DataFrame()
+        for step in self.steps:
+            frame = _applied(step, frame, now_ns, dropped)
+            due = step.flush(now_ns, final=final) if isinstance(step, Held) else None
+            if due is not None and len(due):
+                frame = stack([frame, due]) if len(frame) else due
+        return Reduced(frame, _listed(dropped))
+
+    def mark(self) -> Mapping[str, object]:
+        """Return the changes of all steps' states since the last mark."""
+        held = [(step, prefix) for step, prefix in zip(self.steps, self._prefixes, strict=True)]
+        return {
+            prefix + key: value for step, prefix in held if isinstance(step, Held) for key, value in step.mark().items()
+        }
+
+    def edition(self) -> Callable[[], None]:
+        """Return what sends the rows that were routed to channels since the last edition."""
+        sent = [each for step in self.steps if isinstance(step, Route) for each in step.sent()]
+
+        def publish() -> None:
+            for channel, rows in sent:
+                self._channels[channel].send(rows)
+
+        return publish
+
+
+def _applied(step: Step, frame: pl.DataFrame, now_ns: int, dropped: dict[str, tuple[int, int]]) -> pl.DataFrame:
+    """Return what a step lets through of a frame; adds to what was dropped."""
+    if not len(frame):
+        return frame
+    reduced = step.apply(frame, now_ns)
+    for name, lines, size in reduced.dropped:
+        before = dropped.get(name, (0, 0))
+        dropped[name] = (before[0] + lines, before[1] + size)
+    return reduced.frame
+
+
+def _listed(dropped: Mapping[str, tuple[int, int]]) -> tuple[tuple[str, int, int], ...]:
+    return tuple((name, lines, size) for name, (lines, size) in dropped.items())

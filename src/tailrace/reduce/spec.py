@@ -1,0 +1,109 @@
+"""The declared spec: how lines become fields, what of the rows is kept, and what is counted from them.
+
+`Spec` is the model of the configuration's key `spec`, inline or in a file of its own. Its steps run in their order;
+each step's file holds its settings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from tailrace.channels import ChannelSettings  # noqa: TC001  pydantic reads the annotations when the class is made
+from tailrace.errors import did_you_mean
+from tailrace.limits import STEPS
+from tailrace.reduce.steps.drop import DropSettings
+from tailrace.reduce.steps.drop_fields import DropFieldsSettings
+from tailrace.reduce.steps.keep import KeepSettings
+from tailrace.reduce.steps.keep_fields import KeepFieldsSettings
+from tailrace.reduce.steps.rename import RenameSettings
+from tailrace.reduce.steps.route import DROP, STORE, RouteSettings
+from tailrace.settings import Mistake, Mistakes, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic_core import ErrorDetails
+
+AnyStep = Annotated[
+    KeepSettings | DropSettings | RouteSettings | RenameSettings | KeepFieldsSettings | DropFieldsSettings,
+    Field(discriminator="type"),
+]
+"""Settings of one step; `type` says which model reads the rest."""
+
+
+class Spec(Settings):
+    """What is kept of the lines, what is dropped and counted, and where it goes."""
+
+    steps: Annotated[tuple[AnyStep, ...], Field(max_length=STEPS)] = ()
+    """What is done with the rows, in this order. Each step gets what the one before it let through."""
+
+    channels: tuple[ChannelSettings, ...] = ()
+    """Where `route` steps may send rows beside the table."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _names_fit(cls, value: object, handler: ModelWrapValidatorHandler[Spec]) -> Spec:
+        """Look at the names that parts of the spec use for each other, also where a part is wrong in itself."""
+        mistakes = list(_misnamed(value)) if isinstance(value, dict) else []
+        try:
+            spec = handler(value)
+        except ValidationError as error:
+            found = [_detail(each) for each in error.errors()]
+            own = [InitErrorDetails(type="value_error", loc=(), input=value, ctx={"error": m}) for m in mistakes]
+            raise ValidationError.from_exception_data(cls.__name__, [*found, *own]) from None
+        if mistakes:
+            raise Mistakes(mistakes)
+        return spec
+
+
+def step_ids(steps: Sequence[object]) -> list[str]:
+    """Return the id of each step: its own, or its number from 1 and its kind."""
+    return [str(_get(step, "id") or f"{number}-{_get(step, 'type')}") for number, step in enumerate(steps, 1)]
+
+
+def _detail(error: ErrorDetails) -> InitErrorDetails:
+    """Return an error as pydantic takes it back: without its text."""
+    detail = InitErrorDetails(type=error["type"], loc=error["loc"], input=error["input"])
+    if "ctx" in error:
+        detail["ctx"] = error["ctx"]
+    return detail
+
+
+def _misnamed(value: dict[str, object]) -> Iterator[Mistake]:
+    """Yield what is wrong with names that must differ, or that must be there; the rest may be wrong as well."""
+    steps, channels = _list(value.get("steps")), _list(value.get("channels"))
+    yield from _taken("steps", "id", step_ids(steps), [])
+    names = [str(_get(channel, "name")) for channel in channels]
+    yield from _taken("channels", "name", names, [STORE, DROP])
+    known = [STORE, DROP, *names]
+    for index, step in enumerate(steps):
+        routes = enumerate(_list(_get(step, "routes")))
+        places = [(("routes", number, "to"), _get(route, "to")) for number, route in routes]
+        for below, targets in [*places, (("unmatched",), _get(step, "unmatched"))]:
+            for target in [targets] if isinstance(targets, str) else _list(targets):
+                if target not in known:
+                    hint = did_you_mean(str(target), known) or f"known: {', '.join(known)}"
+                    yield Mistake(f"there is no channel {target!r}", hint, ("steps", index, *below))
+
+
+def _taken(part: str, key: str, names: Sequence[str], reserved: Sequence[str]) -> Iterator[Mistake]:
+    """Yield a mistake for each name that an earlier one has."""
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in reserved:
+            yield Mistake(f"the name {name!r} has a meaning of its own", "choose another", (part, index, key))
+        elif first.setdefault(name, index) != index:
+            what = f"the {key} {name!r} belongs to {part}[{first[name]}] already"
+            yield Mistake(what, "choose another", (part, index, key))
+
+
+def _get(part: object, key: str) -> object:
+    """Return a key of settings, or of the mapping that they are made from."""
+    return part.get(key) if isinstance(part, dict) else getattr(part, key, None)
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else ()
