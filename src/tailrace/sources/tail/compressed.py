@@ -64,6 +64,11 @@ def plain_name(path: str) -> str:
     return next((path[: -len(end)] for end in ENDS if path.endswith(end)), path)
 
 
+def is_packed(path: str) -> bool:
+    """Tell whether the name of a file says that it is compressed."""
+    return path.endswith(ENDS)
+
+
 class Packed:
     """The content of an open compressed file; the descriptor stays the caller's."""
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tailrace.sources.tail.compressed import plain_name
+from tailrace.sources.tail.compressed import is_packed, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from tailrace.sources.tail.identity import FileId
 
 _SUFFIX: Final = re.compile(r"[.\-_](\d\S*|old|bak|prev|save)")
+_NUMBER_DIGITS: Final = 5  # a longer number is a date
 _NUMBERED: Final = re.compile(r"[.\-_]\d\S*")
 
 
 def suffixed(live: str, other: str) -> bool:
     """Tell whether `other` has the name of `live` with a number or date behind it, as `app.log.1`.
 
-    Folders are not compared: rotation may move files to another one. What a compressor puts behind the name is left out.
+    Folders are not compared: rotation may move files to another one. What a compressor put behind the name is no part
+    of it.
     """
     base, packed = os.path.basename(live), os.path.basename(other)
     name = plain_name(packed)
@@ -55,6 +57,13 @@ def live_names(path: str) -> list[str]:
     return [live for base in dict.fromkeys(bases) if related(live := os.path.join(folder, base), path)]
 
 
+def temporary(path: str) -> str:
+    """Return why a file is not read before it gets its final name, as `app.log.1.tmp`, or an empty text."""
+    name, end = os.path.splitext(path)
+    unfinished = end == ".tmp" and (is_packed(name) or live_names(name))
+    return "made by a rotation that is under way; it is read under its final name" if unfinished else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Sibling:
     """A file in the folder of a stream that nobody follows yet."""
@@ -63,16 +72,45 @@ class Sibling:
     id: FileId
 
 
-def missed(stream: str, last_born_ns: int, successor: FileId, siblings: Iterable[Sibling]) -> list[Sibling]:
+def in_order(stream: str, siblings: Iterable[Sibling]) -> list[Sibling]:
+    """Return rotated files of a stream, oldest first.
+
+    Births tell, as long as all are compressed or none: a compressed file is born when it is compressed, which may be
+    later than the file that came after it. So if there are both the names decide: of numbers the greatest is oldest,
+    dates go on.
+    """
+    found = list(siblings)
+    if len({is_packed(sibling.path) for sibling in found}) > 1:
+        return sorted(found, key=lambda sibling: rank(stream, sibling.path))
+    return sorted(found, key=lambda sibling: sibling.id.born_ns)
+
+
+def rank(stream: str, path: str) -> tuple[int, str]:
+    """Return the place of a rotated file among others, as its name tells: smaller is older."""
+    base, name = os.path.basename(stream), os.path.basename(plain_name(path))
+    suffix = name[len(base) :].lstrip(".-_") if name.startswith(base) else name
+    return (-int(suffix), "") if suffix.isdigit() and len(suffix) <= _NUMBER_DIGITS else (0, suffix)
+
+
+def missed(
+    stream: str, last_born_ns: int, successor: FileId, siblings: Iterable[Sibling], *, last: str = ""
+) -> list[Sibling]:
     """Return the files of a stream that came and were rotated away unseen, oldest first.
 
     They have a rotated name and were not born before the file of the stream that was known last, nor after its
-    `successor` of today. Without births nothing can be told.
+    `successor` of today. Without births nothing can be told. A compressed one may be born later; but it is not one
+    if its name says that it is older than the `last` known one, which has a rotated name itself.
     """
     if not last_born_ns:
         return []
-    between = [s for s in siblings if last_born_ns <= s.id.born_ns <= successor.born_ns and suffixed(stream, s.path)]
-    return sorted(between, key=lambda sibling: sibling.id.born_ns)
+
+    def between(sibling: Sibling) -> bool:
+        if not is_packed(sibling.path):
+            return last_born_ns <= sibling.id.born_ns <= successor.born_ns
+        newer = not (last and suffixed(stream, last)) or rank(stream, sibling.path) > rank(stream, last)
+        return newer and last_born_ns <= sibling.id.born_ns
+
+    return in_order(stream, [s for s in siblings if suffixed(stream, s.path) and between(s)])
 
 
 def copied_from(*, same_numbers: bool, born_ns: int, mtime_ns: int, unlinked_ns: int | None) -> bool:

@@ -1,0 +1,225 @@
+"""Take up files that appeared: whose stream they are, in which place, and whether their content is known already.
+
+Comes in: files that nobody follows yet, and those that are gone (`Roster.nameless`). Goes out: changes of the `Roster`.
+A new file carries on one that is gone (a copy, or the same content under another number), comes after the last of
+its stream, or was rotated away before it was seen; else it is a stream of its own. Doubt means read.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tailrace.sources.tail import content, filestat, places, sniff
+from tailrace.sources.tail.compressed import is_packed
+from tailrace.sources.tail.identity import MARKER_BYTES, FileId, Verdict, judge
+from tailrace.sources.tail.rotation import (
+    Sibling,
+    copied_from,
+    in_order,
+    live_names,
+    missed,
+    related,
+    suffixed,
+    temporary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tailrace.clock import Clock
+    from tailrace.sources.tail.filestat import FileStat
+    from tailrace.sources.tail.places import Folders
+    from tailrace.sources.tail.roster import Roster
+    from tailrace.sources.tail.settings import TailSettings
+    from tailrace.sources.tail.tracked import Tracked
+
+_BIRTH_SLACK_NS: Final = 50_000_000  # the kernel takes births from a coarse clock: doubt means read
+_LEAVING_NS: Final = 10_000_000_000  # a writer may go on that long in the file that was renamed away
+_COPYING_NS: Final = 10_000_000_000  # a copy may take that long
+_QUIET_NS: Final = 1_000_000_000  # a copy is complete when nothing came for that long
+_JUST_GONE_NS: Final = 10_000_000_000  # a file that was found missing so long ago may have been replaced
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A file that nobody follows yet; `matches` the configured paths or has only the name of a rotated one."""
+
+    found: FileStat
+    number: FileId
+    matches: bool
+
+
+class Arrivals:
+    """The files of one roster that wait to be taken up."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        settings: TailSettings,
+        clock: Clock,
+        wanted: Callable[[str], bool],
+        folders: Folders,
+    ) -> None:
+        self.refused: dict[str, str] = {}  # paths that are not followed, and why
+        self.first_start_ns = 0
+        self.fresh: dict[str, Fresh] = {}
+        self._roster = roster
+        self._settings = settings
+        self._clock = clock
+        self._wanted = wanted  # whether a path matches the configured ones
+        self._folders = folders
+
+    def take(self, unclear: set[str]) -> None:
+        """Take up what arrived, except at paths where it is unclear yet what was replaced."""
+        for path in self._in_turn():
+            if path not in unclear and path in self.fresh:
+                self._arrive(path, self.fresh.pop(path))
+
+    def _in_turn(self) -> list[str]:
+        """Return the new paths: what was rotated away before what took its name, older ones first."""
+        rotated: dict[str, list[Sibling]] = {}
+        others: list[Sibling] = []
+        for path, fresh in self.fresh.items():
+            name = next((n for n in live_names(path) if n in self.fresh and suffixed(n, path)), None)
+            (others if name is None else rotated.setdefault(name, [])).append(Sibling(path, fresh.number))
+        groups = [in_order(name, siblings) for name, siblings in rotated.items()]
+        groups.append(sorted(others, key=lambda sibling: sibling.id.born_ns))
+        return [sibling.path for group in groups for sibling in group]
+
+    def _arrive(self, path: str, fresh: Fresh) -> None:
+        if fresh.number in self._roster.by_id:
+            return  # another name of a file that was taken up just now
+        name = self._rotated_from(path, fresh) or (path if fresh.matches else None)
+        why = sniff.refuse_name(path) or temporary(path)
+        if name is None or why:
+            if fresh.matches:
+                self.refused[path] = why
+            return
+        self.refused.pop(path, None)
+        known = self._known_content(name, path, fresh)
+        if known is not None:
+            self._roster.become(known, path, fresh.number, now_s=self._clock.monotonic_s())
+            self._wake(known, fresh.found)
+            return
+        self._take_missed(name, fresh.number)
+        self._admit(name, path, fresh)
+
+    # --- streams --------------------------------------------------------------------------------
+
+    def _rotated_from(self, path: str, fresh: Fresh) -> str | None:
+        """Return the stream of a file with a rotated name that came and went unseen, if it is one."""
+        for name in live_names(path):
+            if not suffixed(name, path):
+                continue
+            newest = self._roster.newest.get(name)
+            replaced = newest.away if newest is not None else self._wanted(name)
+            if replaced and 0 < self._last_born_ns(name) <= fresh.number.born_ns:
+                return name
+            if newest is None and replaced and self._ended_before(name, path, fresh):
+                return name
+        return None
+
+    def _ended_before(self, name: str, path: str, fresh: Fresh) -> bool:
+        """Tell whether a rotated file was complete before the file of today went on, by their times alone.
+
+        Either the writer left it when it made the new file, or it is a copy, written at once, after which the file of
+        today was cut short. A file that is written beside it (`worker.1` next to `worker`) is neither: it would
+        wait for an end that never comes. Nobody logs into a compressed file.
+        """
+        live = places.plain(name)
+        if live is None or not fresh.number.born_ns:
+            return False
+        if is_packed(path):
+            return True
+        live_born_ns = filestat.file_id(name, live).born_ns
+        born_ns, mtime_ns = fresh.number.born_ns, fresh.found.mtime_ns
+        if born_ns <= live_born_ns:
+            return mtime_ns <= live_born_ns + _LEAVING_NS
+        at_once = mtime_ns - born_ns <= _COPYING_NS
+        return at_once and mtime_ns <= live.mtime_ns and mtime_ns <= self._clock.now_ns() - _QUIET_NS
+
+    def _last_born_ns(self, name: str) -> int:
+        """Return the birth of the last known file of a stream; of an unknown one, when this agent began to look."""
+        newest = self._roster.newest.get(name)
+        return self.first_start_ns - _BIRTH_SLACK_NS if newest is None else newest.id.born_ns
+
+    def _take_missed(self, name: str, successor: FileId) -> None:
+        """Take up the files of a stream between the last known one and its `successor`, oldest first."""
+        stats: dict[str, Fresh] = {}
+        for path in self._folders.listing(os.path.dirname(name)).rotated.get(name, ()):
+            if path in self._roster.by_path or sniff.refuse_name(path) or temporary(path):
+                continue
+            found = places.plain(path)
+            if found is not None:
+                number = filestat.file_id(path, found)
+                if number != successor and number not in self._roster.by_id:
+                    stats[path] = Fresh(found, number, matches=False)
+        siblings = [Sibling(path, fresh.number) for path, fresh in stats.items()]
+        newest = self._roster.newest.get(name)
+        last = newest.path if newest is not None and newest.path != name and not newest.gone_ns else ""
+        for sibling in missed(name, self._last_born_ns(name), successor, siblings, last=last):
+            self.fresh.pop(sibling.path, None)
+            self._admit(name, sibling.path, stats[sibling.path])
+
+    def _admit(self, name: str, path: str, fresh: Fresh) -> None:
+        file = self._roster.add(name, path, fresh.number, now_s=self._clock.monotonic_s())
+        if self._settings.read_from == "end" and 0 < fresh.number.born_ns < self.first_start_ns - _BIRTH_SLACK_NS:
+            if is_packed(path):
+                file.spent = fresh.found.size
+            else:
+                longest = self._settings.max_line_bytes
+                content.jump(file, content.last_line_end(path, fresh.found.size, longest, file.origin.encoding))
+        self._wake(file, fresh.found)
+
+    def _wake(self, file: Tracked, found: FileStat) -> None:
+        file.size = max(file.size, found.size)
+        file.grown_s = self._clock.monotonic_s()
+        self._roster.ready[file] = None
+
+    # --- content that is known ------------------------------------------------------------------
+
+    def _known_content(self, name: str, path: str, fresh: Fresh) -> Tracked | None:
+        """Return the file that a new one carries on: it was replaced by a copy, or moved to another device."""
+        for file in self._roster.nameless:
+            same_numbers = file.id.ino == fresh.number.ino and file.id.born_ns == fresh.number.born_ns != 0
+            if file.refused or not (same_numbers or file.name == name or related(file.name, path)):
+                continue
+            copied = copied_from(
+                same_numbers=same_numbers,
+                born_ns=fresh.number.born_ns,
+                mtime_ns=fresh.found.mtime_ns,
+                unlinked_ns=file.unlinked_ns,
+            )
+            saved = not copied and file.name == path and self._seems_saved(file, fresh)
+            if (copied or saved) and has_rest(file, path, fresh.found.size, by_name=copied):
+                return file
+        return None
+
+    def _seems_saved(self, file: Tracked, fresh: Fresh) -> bool:
+        """Tell whether a file may have been replaced by a longer copy of itself, as a save or an upload does, unseen.
+
+        It was there when it was looked for last, has more than was read, or came to its name after it was written.
+        What a program makes anew on every run begins alike too, but then its first bytes must be equal for long.
+        """
+        just_gone = file.gone_ns > 0 and self._clock.now_ns() - file.gone_ns <= _JUST_GONE_NS
+        longer = fresh.found.size > file.offset
+        renamed = fresh.found.ctime_ns > fresh.found.mtime_ns
+        return just_gone and file.unlinked_ns is None and file.offset >= MARKER_BYTES and (longer or renamed)
+
+
+def has_rest(file: Tracked, path: str, size: int, *, by_name: bool = True) -> bool:
+    """Tell whether a path has what a file had up to its offset; `by_name`: a rotated name is proof in small files."""
+    compared = content.holds_rest(path, file)
+    verdict = judge(
+        same_file=False,
+        head_fits=compared > 0,
+        marker_fits=compared > 0,
+        size=size,
+        offset=file.offset,
+        replaces=True,
+        compared=compared,
+        related=by_name and (related(file.name, path) or path == file.name),
+    )
+    return verdict is Verdict.MOVED

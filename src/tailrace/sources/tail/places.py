@@ -1,0 +1,93 @@
+"""Look at what stands at a path, and at what else is in its folder.
+
+A folder is listed at most once between two calls of `Folders.clear`. What cannot be seen is as good as not there,
+except for `why_unseen`, which tells the two apart.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tailrace.sources.tail import filestat
+from tailrace.sources.tail.rotation import live_names, suffixed
+
+if TYPE_CHECKING:
+    from tailrace.sources.tail.filestat import FileStat
+    from tailrace.sources.tail.identity import FileId
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A folder's paths by inode number, those with a rotated name by the name that it may come from, its folders."""
+
+    numbers: dict[int, str]
+    rotated: dict[str, list[str]]
+    folders: list[str]
+
+
+class Folders:
+    """Listings of folders, kept while one decision is made."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, Listing] = {}
+
+    def clear(self) -> None:
+        """Forget what was listed: time has passed."""
+        self._listed.clear()
+
+    def listing(self, folder: str) -> Listing:
+        """Return what is in a folder; an unreadable one is empty."""
+        if folder not in self._listed:
+            self._listed[folder] = _list(folder)
+        return self._listed[folder]
+
+
+def plain(path: str) -> FileStat | None:
+    """Return what is told about the plain file at a path, None if there is none."""
+    try:
+        found = filestat.look(path)
+    except OSError:
+        return None
+    return found if found.regular else None
+
+
+def is_at(path: str, number: FileId) -> bool:
+    """Tell whether a path leads to a certain file."""
+    found = plain(path)
+    return (
+        found is not None
+        and (found.dev, found.ino) == (number.dev, number.ino)
+        and number.same(filestat.file_id(path, found))
+    )
+
+
+def why_unseen(path: str) -> str:
+    """Return what stands against a look at a path, nothing if it is just not there."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _list(folder: str) -> Listing:
+    numbers: dict[int, str] = {}
+    folders: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                numbers[entry.inode()] = entry.path
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+    except OSError:
+        pass
+    rotated: dict[str, list[str]] = {}
+    for path in numbers.values():
+        for name in live_names(path):
+            if suffixed(name, path):
+                rotated.setdefault(name, []).append(path)
+    return Listing(numbers, rotated, folders)
