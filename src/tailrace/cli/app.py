@@ -16,6 +16,7 @@ from tailrace.cli import (
     failures,
     output,
     query,
+    receive,
     table,
     tail,
     up,
@@ -54,6 +55,7 @@ app.command()(collect.collect)
 app.command()(query.query)
 app.command()(tail.tail)
 app.command()(explain.explain)
+app.command()(receive.receive)
 app.add_typer(table.app, name="table")
 app.add_typer(check.app, name="check")
 app.add_typer(config.app, name="config")

@@ -1,8 +1,8 @@
 r"""Rules of an aggregation spec: conditions over the arguments of one event.
 
-`arg1 == '/tmp/a.txt'` is a rule of `reduce.rules` whose names are the arguments by number or name and the common members.
-Two things are theirs alone: numbers may be written `0o644`, `0x1ff` or as the name of a flag (`O_CREAT`), and a
-descriptor that is compared with a text means the path behind it.
+`arg1 == '/tmp/a.txt'` is a rule of `reduce.rules` whose names are the arguments, by number or name, and the common
+members. Two things are theirs alone: numbers may be written `0o644`, `0x1ff` or as the name of a flag (`O_CREAT`), and
+a descriptor that is compared with a text means the path behind it.
 
 >>> numbers("arg2 == 0o644 and arg3 = O_CREAT or arg1 = '0x10 O_RDWR'")
 "arg2 == 420 and arg3 = 64 or arg1 = '0x10 O_RDWR'"
@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tailrace.reduce.rules import Rule
-from tailrace.reduce.traceleft.events import EVENTS, argument, path_of
+from tailrace.syscalls.events import EVENTS, argument, path_of
 
 if TYPE_CHECKING:
     import polars as pl

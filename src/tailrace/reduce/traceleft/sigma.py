@@ -1,7 +1,7 @@
 """The processing function `sigma`: of the events of a key, each N-th passes.
 
-Comes in: rows of one filter in order, with a key and a second. Goes out: which of them pass. `frequency` N: the N-th, 2N-th,
-3N-th event of a key passes; N <= 1 passes all. `threshold` T > 0: a key is silent until it was seen more than T
+Comes in: rows of one filter in order, with a key and a second. Goes out: which of them pass. `frequency` N: the N-th,
+2N-th, 3N-th event of a key passes; N <= 1 passes all. `threshold` T > 0: a key is silent until it was seen more than T
 times in the current window of `window` seconds. The table of keys is bounded: the one that was not seen for longest is
 forgotten, and counted.
 """

@@ -1,7 +1,7 @@
-r"""Alerts as text: the blocks that a trace's file channel writes.
+r"""Events as text: `{<common members>} <arguments> `.
 
-A block is `COUNT: <n>`, `EVENT: {<common members>} <arguments> ` and an empty line. Strings are quoted with
-backslash escapes, descriptors have their path behind them, buffers are cut to what the call returned.
+Strings are quoted with backslash escapes, descriptors have their path behind them, buffers are cut to what the call
+returned.
 
 >>> quoted('a "b"\n\x01é')
 '"a \\"b\\"\\n\\x01é"'
@@ -9,9 +9,9 @@ backslash escapes, descriptors have their path behind them, buffers are cut to w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from tailrace.reduce.traceleft.events import EVENTS, argument, common, path_of
+from tailrace.syscalls.events import EVENTS, argument, common, path_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,21 +32,9 @@ _ASCII_END: Final = 0x80
 _PLANE_END: Final = 0x10000
 
 
-def blocks(rows: pl.DataFrame) -> str:
-    """Return the blocks of alerts; rows without a known event have their line in the place of the event."""
-    return "".join(f"COUNT: {row['_count']}\nEVENT: {row['text']}\n\n" for row in _rows(rows))
-
-
-def _rows(rows: pl.DataFrame) -> list[dict[str, Any]]:  # values of a frame, as Polars gives them
-    counts = rows["_count"].to_list() if "_count" in rows.columns else [1] * len(rows)
-    return [{"_count": count, "text": event_text(rows[index])} for index, count in enumerate(counts)]
-
-
 def event_text(row: pl.DataFrame) -> str:
-    """Return the text of one event (a frame of one row), its arguments behind its common members."""
-    name = row["name"][0] if "name" in row.columns else None
-    if name not in EVENTS:
-        return str(row["_line"][0]) if "_line" in row.columns else ""
+    """Return the text of one known event (a frame of one row), its arguments behind its common members."""
+    name: str = row["name"][0]
     number = {member: common(row, member)[0] for member in ("timestamp", "program_id", "pid", "ret", "hash", "flags")}
     head = (
         f"{{Timestamp:{number['timestamp']} ProgramID:{number['program_id']} Pid:{number['pid']} Ret:{number['ret']} "

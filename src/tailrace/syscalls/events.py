@@ -1,8 +1,8 @@
 """System-call events as rows: their names, their arguments in order, and where a row has them.
 
-Comes in: rows with `name` (which call), maybe `timestamp`, `program_id`, `pid`, `ret`, `hash`, `flags`, and the arguments
-as `arg1`, `arg2`, …, or by name as `args_<name>` (a member `args` of a JSON record), or as fields of their own name. The path
-behind a descriptor is `args_<name>_path`. Goes out: the arguments in the order of the call, as columns.
+Comes in: rows with `name` (which call), maybe `timestamp`, `program_id`, `pid`, `ret`, `hash`, `flags`, and the
+arguments as `arg1`, `arg2`, …, or by name as `args_<name>` (a member `args` of a JSON record), or as fields of their
+own name. The path behind a descriptor is `args_<name>_path`. Goes out: the arguments in the order of the call.
 """
 
 from __future__ import annotations

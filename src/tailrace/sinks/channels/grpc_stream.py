@@ -1,0 +1,124 @@
+"""A channel over gRPC: OTLP logs, or one long stream of `tracer.MetricCollector`. Needs the extra `otlp`."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
+
+from tailrace.errors import TailraceError, TransientError
+from tailrace.sinks.channels.otlp_logs import request
+from tailrace.sinks.channels.outbox import Outbox
+from tailrace.sinks.channels.tracer_messages import METHOD, Empty, metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
+
+    from tailrace.channels import GrpcChannel
+
+TIMEOUT_S: Final = 10.0
+_AGAIN: Final = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.CANCELLED,
+)
+
+
+def to_grpc(settings: GrpcChannel) -> Outbox:
+    """Return a channel that streams rows to a receiver."""
+    target = f"channel {settings.name!r}, {settings.path}"
+    connection = _connect(settings)
+    if settings.format == "otlp":
+        stub = LogsServiceStub(connection)  # type: ignore[no-untyped-call]  # made by a generator
+
+        def deliver(rows: pl.DataFrame) -> None:
+            try:
+                stub.Export(request(rows), timeout=TIMEOUT_S)
+            except grpc.RpcError as error:
+                raise _meaning(error, target) from error
+
+        return Outbox(settings.name, settings.queue, deliver, connection.close)
+    stream = _Stream(connection, target)
+
+    def stop() -> None:
+        stream.close()
+        connection.close()
+
+    return Outbox(settings.name, settings.queue, stream.deliver, stop)
+
+
+def _connect(settings: GrpcChannel) -> grpc.Channel:
+    if settings.insecure:
+        return grpc.insecure_channel(settings.path)
+    roots = Path(settings.ca_file).read_bytes() if settings.ca_file else None
+    return grpc.secure_channel(settings.path, grpc.ssl_channel_credentials(roots))
+
+
+class _Stream:
+    """One call that stays open: rows are written into it; after a failure the next rows open another."""
+
+    def __init__(self, connection: grpc.Channel, target: str) -> None:
+        self._open = connection.stream_unary(
+            METHOD, request_serializer=_serialized, response_deserializer=Empty.FromString
+        )
+        self._ready = connection
+        self._target = target
+        self._messages: queue.Queue[Any] = queue.Queue(1)  # of messages; None ends the call
+        self._call: Any = None  # of gRPC, which has no types
+        self._taken = threading.Event()
+
+    def deliver(self, rows: pl.DataFrame) -> None:
+        """Write rows into the call; raises when it is broken."""
+        if self._call is None:
+            try:
+                grpc.channel_ready_future(self._ready).result(timeout=TIMEOUT_S)
+            except grpc.FutureTimeoutError as error:
+                raise TransientError(f"{self._target}: no answer") from error
+            self._messages = queue.Queue(1)
+            self._call = self._open.future(self._requests(self._messages))
+        for message in metrics(rows):
+            self._put(message)
+
+    def _put(self, message: object) -> None:
+        while True:
+            if self._call.done():
+                call, self._call = self._call, None
+                raise _meaning(call.exception(), self._target)
+            try:
+                self._messages.put(message, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    @staticmethod
+    def _requests(messages: queue.Queue[Any]) -> Iterator[Any]:
+        while (message := messages.get()) is not None:
+            yield message
+
+    def close(self) -> None:
+        """End the call, after what was written."""
+        if self._call is not None and not self._call.done():
+            self._messages.put(None)
+            try:
+                self._call.result(timeout=TIMEOUT_S)
+            except (grpc.RpcError, grpc.FutureTimeoutError):
+                self._call.cancel()
+
+
+def _serialized(message: Any) -> bytes:  # protobuf's messages have no types
+    data: bytes = message.SerializeToString()
+    return data
+
+
+def _meaning(error: Any, target: str) -> TailraceError:  # gRPC's errors have no types
+    code = error.code() if isinstance(error, grpc.Call) or hasattr(error, "code") else None
+    what = f"{target}: {error.details() if hasattr(error, 'details') else error}"
+    return TransientError(what) if code is None or code in _AGAIN else TailraceError(what)

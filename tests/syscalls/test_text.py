@@ -1,0 +1,48 @@
+"""Events as text, worked out by hand from the form that traces have."""
+
+import polars as pl
+import pytest
+
+from tailrace.syscalls.text import event_text, quoted
+
+HEAD = "{Timestamp:5 ProgramID:1 Pid:7 Ret:3 Name:%s Hash:9 Flags:0} "
+COMMON = {"timestamp": 5, "program_id": 1, "pid": 7, "ret": 3, "hash": 9, "flags": 0}
+
+
+@pytest.mark.parametrize(
+    ("event", "values", "text"),
+    [
+        ("open", {"args_filename": "/tmp/a.txt", "args_flags": 577, "args_mode": 0o644}, 'Filename "/tmp/a.txt" Flags 577 Mode 420 '),
+        ("open", {"arg1": "/x", "arg2": 0, "arg3": 0}, 'Filename "/x" Flags 0 Mode 0 '),
+        ("close", {"args_fd": 3, "args_fd_path": "/var/log/x"}, "Fd 3</var/log/x> "),
+        ("close", {"args_fd": 3}, "Fd 3<unknown> "),
+        ("write", {"args_fd": 4, "args_buf": "hello", "args_count": 5}, 'Fd 4<unknown> Buf "hel" Count 5 '),
+        ("fchmodat", {"args_dfd": -100, "filename": "a", "args_mode": 493}, 'Dfd -100<unknown> Filename "a" Mode 493 '),
+        ("mkdir", {"pathname": "/n", "args_mode": 511}, 'Pathname "/n" Mode 511 '),
+        ("chown", {"args_filename": "/n", "args_user": 0, "args_group": 5}, 'Filename "/n" User 0 Group 5 '),
+        ("connect_v4", {"saddr": "10.0.0.1", "daddr": "10.0.0.2", "sport": 1, "dport": 2, "netns": 3}, 'Saddr "10.0.0.1" Daddr "10.0.0.2" Sport 1 Dport 2 Netns 3 '),
+    ],
+)  # fmt: skip
+def test_an_event_is_its_common_members_and_its_arguments(event, values, text):
+    assert event_text(pl.DataFrame([{**COMMON, "name": event, **values}])) == HEAD % event + text
+
+
+def test_a_call_that_failed_read_nothing():
+    row = pl.DataFrame([{**COMMON, "name": "read", "ret": -9, "args_fd": 4, "args_buf": "old", "args_count": 5}])
+    assert event_text(row).endswith('Fd 4<unknown> Buf "" Count 5 ')
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", '""'),
+        ('a"b\\c', '"a\\"b\\\\c"'),
+        ("\t\n\x00\x7f", '"\\t\\n\\x00\\x7f"'),
+        ("größe", '"größe"'),
+        (b"\xff".decode("utf-8", "surrogateescape"), '"\\xff"'),
+        ("\u200b", '"\\u200b"'),
+        ("\U000e0001", '"\\U000e0001"'),
+    ],
+)
+def test_texts_are_quoted(text, shown):
+    assert quoted(text) == shown
