@@ -23,6 +23,8 @@ from tailrace.sources.tail.compressed import End, Packed
 from tailrace.sources.tail.identity import HEAD_BYTES, Verdict, head_of, judge, marker_span
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tailrace.sources.tail.filestat import FileStat
     from tailrace.sources.tail.tracked import Tracked
 
@@ -109,6 +111,19 @@ class Reader:
         self._shrink(self._limit - 1)
         self._open[file.key] = file
         return None
+
+    def adopt(self, old: Reader, files: Mapping[str, Tracked]) -> None:
+        """Take over what another reader has open of the same files: one without a name exists only there."""
+        self.nul_bytes_skipped += old.nul_bytes_skipped
+        for theirs in list(old._open.values()):
+            file = files.get(theirs.key)
+            if file is None or file.handle >= 0 or theirs.packed:
+                continue
+            del old._open[theirs.key]
+            file.handle, theirs.handle = theirs.handle, -1
+            file.grown_s, file.unlinked_ns = theirs.grown_s, theirs.unlinked_ns
+            file.size, file.ctime_ns, file.mtime_ns = theirs.size, theirs.ctime_ns, theirs.mtime_ns
+            self._open[file.key] = file
 
     def close(self, file: Tracked) -> None:
         """Give the descriptor of a file back, if it has one."""

@@ -97,6 +97,12 @@ class TailSource:
                 self._roster.changed[key] = None
         self._moves.put_back(files)
 
+    def adopt(self, old: object) -> None:
+        """Take over the open files and the counts of a source of the same name that is not read any more."""
+        if isinstance(old, TailSource):
+            self._reader.adopt(old._reader, self._roster.files)  # noqa: SLF001  of its own kind
+            self._moves.lost_bytes += old._moves.lost_bytes  # noqa: SLF001
+
     def mark(self) -> Mapping[str, object]:
         """Return the changes of position since the last mark."""
         changed, self._roster.changed = self._roster.changed, {}
