@@ -1,0 +1,218 @@
+"""A configuration that changes under load: checked, swapped between two batches, without losing or doubling a line."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.fakes import Memory, until
+from tailrace.agent import Agent, Reload, make_source
+from tailrace.agent.reload import difference
+from tailrace.clock import SystemClock
+from tailrace.config.load import load, parse
+from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.telemetry import Accounts
+
+SOURCE = "sources: [{{name: app, paths: [{folder}], labels: {{turn: '{turn}'}}}}]\n"
+
+
+class Running:
+    """An agent with a configuration file, as `up` wires them."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self.file = folder / "tailrace.yaml"
+        self.file.write_text(text)
+        self.said: list[str] = []
+        self.accounts, self.sink, clock = Accounts(), Memory(), SystemClock()
+        flags = {"data": folder / "data"}
+        config = load(self.file, flags)
+        self.agent = Agent(
+            [make_source(config, one, clock) for one in config.sources],
+            self.sink,
+            Checkpoint.open(folder / "agent", agent_name="t"),
+            accounts=self.accounts,
+            clock=clock,
+            interval_s=0.0,
+            linger=True,
+        )
+        self.reload = Reload(
+            config,
+            lambda: load(self.file, flags),
+            [self.file],
+            self.agent.change,
+            accounts=self.accounts,
+            clock=clock,
+            announce=self.said.append,
+        )
+        self._thread = threading.Thread(target=self.agent.run)
+        self._thread.start()
+
+    def metric(self, name: str) -> float:
+        for line in self.accounts.render()[0].decode().splitlines():
+            if line.startswith(name):
+                return float(line.rpartition(" ")[2])
+        raise AssertionError(name)
+
+    def stop(self) -> None:
+        self.reload.stop()
+        self.agent.stop()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def running(tmp_path):
+    made: list[Running] = []
+
+    def start(text: str) -> Running:
+        made.append(Running(tmp_path, text))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.stop()
+
+
+def config(text):
+    return parse(text + "\ndata: /d\nhost: h\n")
+
+
+def test_difference_names_what_comes_and_leaves():
+    old = config("sources: [{name: a, paths: [/a]}, {name: b, paths: [/b]}, {name: c, paths: [/c]}]")
+    new = config("sources: [{name: c, paths: [/c]}, {name: b, paths: [/x]}, {name: d, paths: [/d]}]")
+    found = difference(old, new)
+    assert found.leave == ("a", "b")
+    assert [source.name for source in found.come] == ["b", "d"]
+    assert found.fixed == ()
+    assert not difference(old, old)
+
+
+def test_another_host_changes_every_source():
+    old = parse("{data: /d, host: h, sources: [{name: a, paths: [/a]}]}")
+    new = parse("{data: /d, host: i, sources: [{name: a, paths: [/a]}]}")
+    assert difference(old, new).leave == ("a",)
+
+
+def test_a_hundred_reloads_under_load_lose_and_double_nothing(running, tmp_path):
+    """Half of them are wrong; the log is rotated, once to a file without a name, while sources are swapped."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    live = logs / "app.log"
+    live.write_text("")
+    run = running(SOURCE.format(folder=logs, turn=0))
+    stop, written = threading.Event(), [0]
+
+    def write():
+        while not stop.is_set():
+            with live.open("a") as file:
+                for _ in range(50):
+                    written[0] += 1
+                    file.write(f"line {written[0]}\n")
+            if written[0] % 5_000 == 0:
+                os.replace(live, f"{live}.{written[0]}")  # noqa: PTH105  rotated
+            stop.wait(0.001)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    before = 0.0
+    for turn in range(1, 101):
+        good = turn % 2 == 0
+        run.file.write_text(SOURCE.format(folder=logs, turn=turn) if good else "sources: [{name: app, pahts: [x]}]\n")
+        assert run.reload.now() is good
+        assert run.metric("tailrace_config_last_reload_successful") == good
+        read = run.metric('tailrace_read_lines_total{source="app"}')
+        assert read >= before
+        before = read
+        assert run.accounts.of("app").closed()
+    stop.set()
+    writer.join()
+    until(lambda: run.accounts.of("app").lines["stored"] >= written[0], 30)
+    lines = run.sink.lines()
+    assert len(lines) == written[0]
+    assert sorted(lines, key=lambda line: int(line.split()[1])) == [f"line {n}" for n in range(1, written[0] + 1)]
+    turns = {stream for batch in run.sink.batches for stream in batch.frame["_stream"].unique()}
+    assert len(turns) > 10  # the settings of many turns were in force
+    assert run.accounts.of("app").lines["pending"] == 0
+
+
+def test_what_is_in_a_file_without_a_name_is_not_lost_with_its_source(running, tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("one\n")
+    run = running(SOURCE.format(folder=log, turn=0))
+    until(lambda: run.sink.lines() == ["one"])
+    with log.open("a") as file:
+        log.unlink()
+        run.file.write_text(SOURCE.format(folder=log, turn=1))
+        assert run.reload.now()
+        file.write("two\n")
+        file.flush()
+        until(lambda: run.sink.lines() == ["one", "two"])
+
+
+def test_a_wrong_file_says_every_mistake_and_changes_nothing(running, tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("one\n")
+    run = running(SOURCE.format(folder=log, turn=0))
+    before = run.agent.sources()
+    run.file.write_text("sources: [{name: app, pahts: [x]}]\nstroe: {}\n")
+    assert not run.reload.now()
+    assert run.agent.sources() == before
+    assert "pahts" in run.said[-1]
+    assert "stroe" in run.said[-1]
+    assert run.metric("tailrace_config_last_reload_successful") == 0
+
+
+def test_sources_with_the_same_settings_are_left_alone(running, tmp_path):
+    run = running(f"sources: [{{name: a, paths: [{tmp_path}/a]}}, {{name: b, paths: [{tmp_path}/b]}}]")
+    a, _ = run.agent.sources()
+    run.file.write_text(f"sources: [{{name: a, paths: [{tmp_path}/a]}}, {{name: c, paths: [{tmp_path}/b]}}]")
+    assert run.reload.now()
+    assert run.agent.sources()[0] is a
+    assert [source.name for source in run.agent.sources()] == ["a", "c"]
+    assert run.said == ["configuration read again: new c; removed b"]
+
+
+def test_a_source_that_comes_back_goes_on_where_it_stopped(running, tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("one\n")
+    run = running(SOURCE.format(folder=log, turn=0))
+    until(lambda: run.sink.lines() == ["one"])
+    run.file.write_text("sources: []")
+    assert run.reload.now()
+    log.write_text("one\ntwo\n")
+    run.file.write_text(SOURCE.format(folder=log, turn=0))
+    assert run.reload.now()
+    until(lambda: run.sink.lines() == ["one", "two"])
+
+
+def test_what_only_the_next_start_takes_over_is_said_each_time(running, tmp_path):
+    run = running("sources: []")
+    run.file.write_text("sources: []\nagent: other\nlisten: 127.0.0.1:1\nstore: {retry_s: 5}\n")
+    assert run.reload.now()
+    assert run.reload.now()
+    fixed = [
+        f"$.{key}: changed; a running program keeps the old value until its next start"
+        for key in ("listen", "agent", "store")
+    ]
+    same = "configuration read again: no source changed"
+    assert run.said == [*fixed, same, *fixed, same]
+
+
+def test_the_file_is_watched(running, tmp_path, monkeypatch):
+    monkeypatch.setattr("tailrace.agent.reload.WATCH_S", 0.01)
+    run = running("sources: []")
+    run.reload.start()
+    new = tmp_path / "new.yaml"
+    new.write_text(SOURCE.format(folder=tmp_path / "x", turn=1))
+    new.replace(run.file)
+    until(lambda: [source.name for source in run.agent.sources()] == ["app"])
+
+
+def test_a_request_reads_the_file_even_if_it_looks_the_same(running):
+    run = running("sources: []")
+    run.reload.start()
+    run.reload.ask()
+    until(lambda: run.said == ["configuration read again: no source changed"])
