@@ -51,6 +51,14 @@ def test_t12_several_members_are_one_content(unpack: Open, codec: str) -> None:
     assert content.known_bytes == len(CONTENT)
 
 
+def test_t12_a_look_back_at_the_end_does_not_reopen_it(unpack: Open) -> None:
+    content = unpack(gzip.compress(CONTENT))
+    assert read_all(content) == CONTENT
+    assert content.pread(100, len(CONTENT)) == b""
+    assert content.pread(64, len(CONTENT) - 64) == CONTENT[-64:]
+    assert content.end is End.WHOLE
+
+
 @pytest.mark.parametrize("codec", CODECS)
 def test_t12_cut_short_then_grown_to_its_end(unpack: Open, tmp_path: Path, codec: str) -> None:
     data = CODECS[codec](CONTENT)

@@ -95,7 +95,8 @@ class Packed:
             return self._start[offset : offset + length]
         if offset < self._base:
             self._rewind()
-        self._advance(offset, offset + length)
+        if offset + length > self.known_bytes:  # else what was found out about the end still holds
+            self._advance(offset, offset + length)
         at = offset - self._base
         return bytes(self._window[at : at + length]) if at >= 0 else b""
 
