@@ -1,8 +1,8 @@
 """Metric values as a scraper reads them: families in, bytes in the format that it asked for out.
 
 `families` are the values of one cut. `negotiate` chooses among Prometheus' text (0.0.4 and 1.0.0), OpenMetrics (0.0.1
-and 1.0.0) and delimited protobuf by `Accept`. `text` and `protobuf` write them. Native histograms exist in protobuf only;
-the text formats show the classic buckets of the same histogram, if it has any.
+and 1.0.0) and delimited protobuf by `Accept`. `text` and `protobuf` write them. Native histograms exist in protobuf
+only; the text formats show the classic buckets of the same histogram, if it has any.
 
 Formats: prometheus.io/docs/instrumenting/exposition_formats, the OpenMetrics 1.0 specification, and
 `io/prometheus/client/metrics.proto`. The Python client library writes the text formats too; what it writes under

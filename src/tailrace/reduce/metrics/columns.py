@@ -1,0 +1,88 @@
+"""Values of rows: what a metric measures and what its labels say, as SQL expressions.
+
+The words are those of rules (`rule_syntax`), used for a value instead of a condition: a column, a constant, a sum, a
+function. A name is what `names` says: a field, a label of the stream, a column of the envelope, else null.
+
+>>> Value("lower(method)").text(pl.DataFrame({"method": ["GET", None]})).to_list()
+['get', None]
+>>> Value("sent + received").number(pl.DataFrame({"sent": [1, 2], "received": ["10", "-"]})).to_list()
+[11.0, None]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tailrace.batch import ENVELOPE
+from tailrace.reduce import rule_syntax as syntax
+from tailrace.reduce.names import find, with_labels
+from tailrace.reduce.rule_values import as_number, as_text, value
+from tailrace.reduce.rules import Rule, RuleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tailrace.reduce.rule_values import Typed
+
+
+class Value:
+    """An expression over one row, checked when it is made: raises `RuleError`."""
+
+    def __init__(self, text: str) -> None:
+        self.source = text
+        self._tree = syntax.parse(text)
+        self._names = tuple(dict.fromkeys(name.text for name in _names(self._tree) if not name.exact))
+        self.text(pl.DataFrame(schema=ENVELOPE))
+
+    def number(self, frame: pl.DataFrame) -> pl.Series:
+        """Return the values as numbers, whole ones as Int64; null where a value is missing or is none."""
+        column = self._column(frame, as_number)
+        if column.dtype == pl.Null:
+            return column.cast(pl.Float64)
+        return column if column.dtype.is_integer() and column.dtype.is_signed_integer() else column.cast(pl.Float64)
+
+    def text(self, frame: pl.DataFrame) -> pl.Series:
+        """Return the values as text."""
+        return self._column(frame, as_text)
+
+    def _column(self, frame: pl.DataFrame, reading: Callable[[Typed], pl.Expr]) -> pl.Series:
+        labelled = with_labels(frame, self._names)
+        typed = value(self._tree, lambda name: find(name.text, labelled.schema, exact=name.exact))
+        result = labelled.select(_=reading(typed)).to_series()
+        if len(result) == len(frame):
+            return result
+        return pl.repeat(result.item(), len(frame), dtype=result.dtype, eager=True)
+
+
+def _names(node: object) -> Iterator[syntax.Name]:
+    """Yield the names of a tree."""
+    if isinstance(node, syntax.Name):
+        yield node
+    elif isinstance(node, tuple):
+        for each in node:
+            yield from _names(each)
+    elif hasattr(node, "__dataclass_fields__"):
+        for field in node.__dataclass_fields__:
+            yield from _names(getattr(node, field))
+
+
+def condition(text: str, key: str) -> Rule:
+    """Return a condition; `ValueError` says under which key it stands and what is wrong."""
+    try:
+        return Rule(text)
+    except RuleError as error:
+        raise ValueError(_said(key, error)) from error
+
+
+def expression(text: str, key: str) -> Value:
+    """Return a value; `ValueError` says under which key it stands and what is wrong."""
+    try:
+        return Value(text)
+    except RuleError as error:
+        raise ValueError(_said(key, error)) from error
+
+
+def _said(key: str, error: RuleError) -> str:
+    return f"{key}: {error}" + (f" ({error.hint})" if error.hint else "")
