@@ -13,8 +13,14 @@ import polars as pl
 
 from tailrace.parse import timestamp
 from tailrace.parse.access import PATTERN as ACCESS
+from tailrace.parse.apache_error import LOOKS as APACHE_ERROR
+from tailrace.parse.cef import LOOKS as CEF
 from tailrace.parse.cri import PATTERN as CRI
+from tailrace.parse.klog import LOOKS as KLOG
+from tailrace.parse.leef import LOOKS as LEEF
 from tailrace.parse.logfmt import LOOKS as LOGFMT
+from tailrace.parse.nginx_error import HEADER as NGINX_ERROR
+from tailrace.parse.rsyncd import LOOKS as RSYNCD
 from tailrace.parse.syslog import LOOKS as SYSLOG
 
 if TYPE_CHECKING:
@@ -35,6 +41,12 @@ TESTS: Final[Mapping[str, pl.Expr]] = {
     "cri": _LINE.str.contains(CRI),
     "json": _JSON,
     "access": _LINE.str.contains(ACCESS),
+    "cef": _LINE.str.contains(CEF),
+    "leef": _LINE.str.contains(LEEF),
+    "nginx_error": _LINE.str.contains(NGINX_ERROR),
+    "apache_error": _LINE.str.contains(APACHE_ERROR),
+    "klog": _LINE.str.contains(KLOG),
+    "rsyncd": _LINE.str.contains(RSYNCD),
     "syslog": _LINE.str.contains(SYSLOG),
     "timestamped": _LINE.str.contains(timestamp.LEADING),
     "logfmt": _LINE.str.contains(LOGFMT),

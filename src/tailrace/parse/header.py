@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.parse import groups, level, timestamp
+from tailrace.parse.outcome import empty
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tailrace.parse.stamp_shapes import Shape
 
 _LEVEL_WORDS: Final = "|".join(
@@ -135,8 +138,7 @@ def fields(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _levels(found: pl.DataFrame) -> pl.Series:
-    none = pl.Series([None], dtype=pl.String).new_from_index(0, len(found))
-    levels = level.from_value(found["level"]) if "level" in found.columns else none
+    levels = level.from_value(found["level"]) if "level" in found.columns else empty(pl.String, len(found))
     if "letter" in found.columns and found["letter"].null_count() < len(found):
         letters = level.from_letter(found["letter"])
         levels = letters.zip_with(letters.is_not_null(), levels)
@@ -161,12 +163,12 @@ def _split_where(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def read(lines: pl.DataFrame, timezone: str) -> pl.DataFrame:
+def read(lines: pl.DataFrame, timezone: str, shapes: Sequence[Shape] = timestamp.SHAPES) -> pl.DataFrame:
     """Return `_time_ns`, `_level` and the fields of each line; each shape is tried on the rows that fit none so far."""
     text, observed = lines["_line"], lines["_observed_ns"]
     rows = pl.int_range(len(text), dtype=pl.UInt32, eager=True)
     pieces: list[pl.DataFrame] = []
-    for shape in timestamp.SHAPES:
+    for shape in shapes:
         found = parts(shape, text)
         if found["base"].null_count() == len(found):
             continue
@@ -180,6 +182,7 @@ def read(lines: pl.DataFrame, timezone: str) -> pl.DataFrame:
         pieces.append(piece.filter(hit))
         text, observed, rows = text.filter(~hit), observed.filter(~hit), rows.filter(~hit)
     if len(rows):
-        pieces.append(pl.DataFrame([timestamp.epoch_start(text).alias("_time_ns"), rows.alias("_at")]))
+        times = timestamp.epoch_start(text) if shapes is timestamp.SHAPES else empty(pl.Int64, len(text))
+        pieces.append(pl.DataFrame([times.alias("_time_ns"), rows.alias("_at")]))
     whole = pieces[0] if len(pieces) == 1 else pl.concat(pieces, how="diagonal").sort("_at")
     return whole.select("_time_ns", *(name for name in ("_level", *_OUT) if name in whole.columns))

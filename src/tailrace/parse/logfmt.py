@@ -134,10 +134,11 @@ def _column(key: str) -> str | None:
 
 def _unquote(values: pl.DataFrame) -> pl.DataFrame:
     """Return the values without quotes and escapes; columns that have none are left alone."""
-    return values.with_columns(_unquoted(series) for series in values.get_columns() if series.dtype == pl.String)
+    return values.with_columns(unquoted(series) for series in values.get_columns() if series.dtype == pl.String)
 
 
-def _unquoted(value: pl.Series) -> pl.Series:
+def unquoted(value: pl.Series) -> pl.Series:
+    """Return values without the quotes and escapes of those that are quoted."""
     quoted = value.str.starts_with('"')
     if not quoted.any():
         return value

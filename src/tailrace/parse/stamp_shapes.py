@@ -103,8 +103,8 @@ SHAPES: Final = (
         rf"^[A-Za-z][A-Za-z0-9_.:/-]{{0,80}} (?P<base>{_ISO_DAY}  ?{_CLOCK}){_FRACTION}{_ZONE}",
         "%Y-%m-%d %H:%M:%S",
     ),
-    Shape("weekday", rf"^{_DAY} (?P<base>{MONTH} [ 0-9][0-9] {_CLOCK}){_FRACTION}(?-u:\b)", "%Y %b %e %H:%M:%S", True),
-    Shape("syslog", rf"^(?P<base>{MONTH} [ 0-9][0-9] {_CLOCK}){_FRACTION}(?-u:\b)", "%Y %b %e %H:%M:%S", True),
+    Shape("weekday", rf"^{_DAY} (?P<base>{MONTH} [ 0-9]?[0-9] {_CLOCK}){_FRACTION}(?-u:\b)", "%Y %b %e %H:%M:%S", True),
+    Shape("syslog", rf"^(?P<base>{MONTH} [ 0-9]?[0-9] {_CLOCK}){_FRACTION}(?-u:\b)", "%Y %b %e %H:%M:%S", True),
 )
 """The shapes, commonest first."""
 
