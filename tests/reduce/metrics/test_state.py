@@ -207,6 +207,21 @@ def test_values_are_shown_when_they_are_published() -> None:
     assert [point.value for family in metrics.families() for point in family.points] == [2]
 
 
+def test_a_label_may_be_chosen_by_conditions() -> None:
+    family = {"when": {"ipv6": "ip like '%:%'", "ipv4": "ip like '%.%'"}, "otherwise": "coalesce(ip, 'unknown')"}
+    metrics = Metrics([metric("connects_total", labels={"family": family})])
+    metrics.observe(rows({"ip": "::1"}, {"ip": "10.0.0.1"}, {"ip": None}, {"ip": "::2"}, {"ip": "host"}), NOW)
+    assert shown(metrics) == {"ipv6": 2, "ipv4": 1, "unknown": 1, "host": 1}
+
+
+def test_a_single_gauge_keeps_its_newest_series() -> None:
+    metrics = Metrics([metric("app_info", "gauge", **{"from": "field(1)"}, labels={"v": "v"}, single=True)])
+    metrics.observe(rows({"v": "1.0"}, {"v": "1.1"}), NOW)
+    assert shown(metrics) == {"1.1": 1}
+    metrics.observe(rows({"v": "2.0"}), NOW)
+    assert shown(metrics) == {"2.0": 1}
+
+
 SESSIONS = [SessionSettings(name="s", key="pid", start="e = 'in'", end="e = 'out'", carry=("m",), settle=1)]
 EVERYTHING = [
     metric("lines_total", labels={"m": "m"}, max_series=3),

@@ -11,6 +11,7 @@ function. A name is what `names` says: a field, a label of the stream, a column 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -22,7 +23,7 @@ from tailrace.reduce.rule_values import as_number, as_text, value
 from tailrace.reduce.rules import Rule, RuleError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tailrace.reduce.rule_values import Typed
 
@@ -54,6 +55,21 @@ class Value:
         if len(result) == len(frame):
             return result
         return pl.repeat(result.item(), len(frame), dtype=result.dtype, eager=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A text for each row: that of the first condition that holds, else the one of an expression."""
+
+    conditions: Sequence[tuple[str, Rule]]
+    otherwise: Value
+
+    def text(self, frame: pl.DataFrame) -> pl.Series:
+        """Return the values."""
+        chosen = self.otherwise.text(frame).cast(pl.String)
+        for text, rule in reversed(self.conditions):
+            chosen = pl.select(pl.when(rule.mask(frame)).then(pl.lit(text)).otherwise(chosen)).to_series()
+        return chosen
 
 
 def _names(node: object) -> Iterator[syntax.Name]:

@@ -34,6 +34,7 @@ class Meter:
     def __init__(self, settings: MetricSettings) -> None:
         self.settings = settings
         self.refused: dict[str, int] = {}
+        self.refused_news = False
         self.changed: set[tuple[str, ...]] = set()
         self.shown: set[tuple[str, ...]] = set()
         self.series: dict[tuple[str, ...], Series] = {}
@@ -188,6 +189,11 @@ class Meter:
             self._touch(labels)
         if self.settings.type == "histogram":
             self._add_buckets(rows)
+        if self.settings.single:
+            newest = tuple(rows[name][-1] for name in self._columns)
+            for labels in [labels for labels in self.series if labels != newest]:
+                del self.series[labels]
+                self._touch(labels)
 
     def _add_buckets(self, rows: pl.DataFrame) -> None:
         bounds = pl.Series(self.settings.bounds, dtype=pl.Float64)
@@ -239,6 +245,7 @@ class Meter:
     def _refuse(self, why: str, count: int) -> None:
         if count:
             self.refused[why] = self.refused.get(why, 0) + count
+            self.refused_news = True
 
     # --- marks, families ------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, field_vali
 
 from tailrace import limits
 from tailrace.reduce.metrics import measure
-from tailrace.reduce.metrics.columns import Value, condition, expression
+from tailrace.reduce.metrics.columns import Choice, Value, condition, expression
 from tailrace.reduce.rules import Rule  # noqa: TC001  pydantic reads the annotations of private attributes, too
 from tailrace.settings import Settings
 
@@ -50,6 +50,30 @@ def _as_text(value: Any) -> Any:  # a label may be written as a number or a trut
 
 
 Sql = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+
+
+class ChoiceSettings(Settings):
+    """A label whose value is chosen by conditions."""
+
+    when: Annotated[dict[str, Sql], Field(min_length=1)]
+    """Values, each with its condition; the first that holds is the label's."""
+
+    otherwise: Sql = "''"
+    """An SQL expression for the rest."""
+
+    _conditions: list[tuple[str, Rule]] = PrivateAttr(default_factory=list)
+    _otherwise: Value = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _compile(self) -> Self:
+        self._conditions = [(value, condition(text, f"when.{value}")) for value, text in self.when.items()]
+        self._otherwise = expression(self.otherwise, "otherwise")
+        return self
+
+    @property
+    def value(self) -> Choice:
+        """The choice, ready to run."""
+        return Choice(self._conditions, self._otherwise)
 
 
 class SessionSettings(Settings):
@@ -136,8 +160,12 @@ class MetricSettings(Settings):
     where: str = ""
     """Only rows that this condition is true for."""
 
-    labels: dict[str, Sql] = Field(default_factory=dict)
-    """Labels, each an SQL expression: a column, `'a constant'`, or more, as `lower(method)`. Few values each."""
+    labels: dict[str, Sql | ChoiceSettings] = Field(default_factory=dict)
+    """Labels, each an SQL expression: a column, `'a constant'`, or more, as `lower(method)`; or a choice by conditions.
+    Few values each."""
+
+    single: bool = False
+    """Keep only the series of the newest row: for a gauge whose labels are what it says, as a version."""
 
     unit: str = ""
     """Base unit, as it stands in the name: seconds, bytes, ratio."""
@@ -163,7 +191,7 @@ class MetricSettings(Settings):
     _measure: measure.Measure = PrivateAttr()
     _argument: Value | None = PrivateAttr(default=None)
     _condition: Rule | None = PrivateAttr(default=None)
-    _labels: list[Value] = PrivateAttr(default_factory=list)
+    _labels: list[Value | Choice] = PrivateAttr(default_factory=list)
     _exemplar: list[Value] = PrivateAttr(default_factory=list)
 
     @field_validator("buckets")
@@ -175,7 +203,7 @@ class MetricSettings(Settings):
 
     @field_validator("labels", "exemplar")
     @classmethod
-    def _label_names(cls, value: dict[str, str]) -> dict[str, str]:
+    def _label_names(cls, value: dict[str, Any]) -> dict[str, Any]:  # the values are checked by their own types
         for name in value:
             if not re.fullmatch(_NAME, name) or name.startswith("__"):
                 raise ValueError(f"{name!r} cannot name a label: letters, digits and '_', not '__' in front")
@@ -191,7 +219,10 @@ class MetricSettings(Settings):
             self._argument = expression(self._measure.arguments[0], "from")
         if self.where.strip():
             self._condition = condition(self.where, "where")
-        self._labels = [expression(text, f"labels.{name}") for name, text in self.labels.items()]
+        self._labels = [
+            one.value if isinstance(one, ChoiceSettings) else expression(one, f"labels.{name}")
+            for name, one in self.labels.items()
+        ]
         self._exemplar = [expression(text, f"exemplar.{name}") for name, text in self.exemplar.items()]
         return self
 
@@ -222,6 +253,7 @@ class MetricSettings(Settings):
             "sessions have their duration: from: field(duration_seconds)": kind == "duration" and bool(self.of),
             f"buckets belong to a histogram, and this is a {of}": of != "histogram"
             and (self.buckets is not None or self.native),
+            "only a gauge can be single": self.single and of != "gauge",
             "a histogram has a label 'le' of its own": of == "histogram" and "le" in self.labels,
         }
         return next((problem for problem, wrong in checks.items() if wrong), "")
@@ -242,7 +274,7 @@ class MetricSettings(Settings):
         return self._condition
 
     @property
-    def label_values(self) -> list[Value]:
+    def label_values(self) -> list[Value | Choice]:
         """The labels' values, in the order of `labels`."""
         return self._labels
 

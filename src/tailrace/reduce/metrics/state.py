@@ -118,8 +118,9 @@ class Metrics:
         marks: dict[str, object] = {}
         for name, meter in self._meters.items():
             marks |= {f"series {name} {key}": state for key, state in meter.mark().items()}
-            if meter.refused:
+            if meter.refused_news:
                 marks[f"{_REFUSED} {name}"] = dict(meter.refused)
+                meter.refused_news = False
         for kind, name, sessions in self._all_sessions():
             marks |= {f"{kind} {name} {key}": state for key, state in sessions.mark().items()}
         return marks
@@ -196,7 +197,7 @@ def _paired(metric: MetricSettings) -> tuple[MetricSettings, SessionSettings]:
     )
     labels = {name: f'"{_PAIRED}{name}"' for name in metric.labels}
     given = metric.model_dump(by_alias=True, exclude={"made_from", "where", "labels"})
-    return MetricSettings(**given, **{"from": "field(duration_seconds)"}, labels=labels), pair
+    return MetricSettings.model_validate({**given, "from": "field(duration_seconds)", "labels": labels}), pair
 
 
 def _refused_family(refused: Mapping[tuple[str, str], int]) -> Family:
