@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tailrace.encoding import UTF8
+from tailrace.limits import MULTILINE_BYTES, MULTILINE_LINES, MULTILINE_WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,12 +38,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Multiline:
+    """Which lines of a stream make one record. By presets, or by one pattern: `start`, `end` or `continues`."""
+
+    presets: tuple[str, ...] = ()  # names of `parse.multiline.presets`
+    start: str = ""  # a line that matches begins a record
+    end: str = ""  # a line that matches ends it
+    continues: str = ""  # a line that matches goes on with it
+    negate: bool = False  # the lines that do not match are meant
+    match: tuple[tuple[str, str], ...] = ()  # labels and their patterns (`*`, `?`) of the streams it is for
+    max_lines: int = MULTILINE_LINES
+    max_bytes: int = MULTILINE_BYTES
+    wait_s: float = MULTILINE_WAIT_S  # after which a record is complete
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """How lines are to be read; lines of all files that share it are parsed as one frame."""
 
     format: str = "auto"  # name of a parser, or `auto`
     raw: Literal["auto", "keep"] = "auto"  # keep: `_line` is the exact text even of a structured record
     timezone: str = "local"  # zone of time stamps that name none: `local`, `UTC` or an IANA name
+    multiline: tuple[Multiline, ...] = ()  # the first that fits a stream's labels counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +253,6 @@ class Channel(Protocol):
     def close(self) -> None:
         """Send what was taken, for a bounded time, then stop."""
         ...
-
 
 
 class Sink(Protocol):

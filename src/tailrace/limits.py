@@ -54,6 +54,15 @@ PART_WAIT_S: Final = 10.0
 """Time that the parts of a container's line wait for the last one: a rotated file counts as finished after two
 seconds, and its writer may hesitate."""
 
+MULTILINE_LINES: Final = 1_000
+"""Lines of one multi-line record; a longer one goes out in linked parts."""
+
+MULTILINE_BYTES: Final = 256 * KIB
+"""Bytes of one multi-line record; a longer one goes out in linked parts."""
+
+MULTILINE_WAIT_S: Final = 3.0
+"""Time after which a multi-line record is complete, if no line came: longer than a rotation takes to be sure of."""
+
 LINK_S: Final = 3_600.0
 """Time for which it is remembered that a record went out without its end, to link what may still come."""
 
@@ -185,3 +194,12 @@ NATIVE_BUCKETS: Final = 160
 
 STEPS: Final = 256
 """Steps of a spec."""
+
+STEP_KEYS: Final = 10_000
+"""Keys that a step remembers by default: buckets, groups of a window, rows that are held."""
+
+STEP_KEYS_MOST: Final = 1_000_000
+"""The most that it may be told to remember: all of it is in memory, and in the checkpoint."""
+
+HELD_BYTES: Final = 64 * MIB
+"""Text of the rows that one step holds back; beyond it rows go on at once."""

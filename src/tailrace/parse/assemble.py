@@ -40,6 +40,7 @@ _HELD: Final = {
     "_last_ns": pl.Int64,
     "_held": pl.Boolean,
 }
+_LINK: Final = ("_part", "_part_last")  # of a piece that is a part already, and stays alone
 _MEMORY: Final = -1  # stretch of a record of which only the number of its parts is left
 
 
@@ -56,12 +57,13 @@ class Assembler:
         keys: Sequence[Key],
         origins: Sequence[Origin],
         *,
-        max_bytes: int | pl.Expr,
-        max_pieces: int | pl.Expr,
+        max_bytes: int,
+        max_pieces: int,
+        wait_s: float,
         notes: Mapping[int, str] | None = None,
     ) -> pl.DataFrame:
         """Return the records that ended; `notes` is what to remember with the record that a key leaves open."""
-        columns = [name for name in rows.columns if name not in {"_key", "_start", "_done"}]
+        columns = [name for name in rows.columns if name not in {"_key", "_start", "_done", *_LINK}]
         present = rows["_key"].unique().to_list()
         held = {index: record for index in present if (record := self._held.get(keys[index])) is not None}
         if any(record.raw is not None for record in held.values()) and "_raw" not in columns:
@@ -72,9 +74,9 @@ class Assembler:
         for row in stretches.filter("_open").iter_rows(named=True):
             index = row["_key"]
             note = notes.get(index, "") if notes else ""
-            self._held.put(keys[index], _open(row, origins[row["_origin"]], note))
+            self._held.put(keys[index], _open(row, origins[row["_origin"]], note, round(wait_s * 1e9)))
         ended = stretches.filter(~pl.col("_open") & (pl.col("_chunk") != _MEMORY))
-        return ended.select(*columns, "_part", "_part_last")
+        return ended.select(*columns, *_LINK, "_linked")
 
     def _after_held(self, rows: pl.DataFrame, held: Mapping[int, Open]) -> pl.DataFrame:
         """Return the rows with the open record of each key in front of its own."""
@@ -97,15 +99,16 @@ class Assembler:
             if name in rows.columns or (name == "_raw" and table["_raw"].null_count() < len(table))
         ]
         both = pl.concat([table.select(wanted), rows], how="diagonal").sort("_key", maintain_order=True)
-        others = [name for name in both.columns if name not in _HELD]  # as the next row has them
+        others = [name for name in both.columns if name not in _HELD and name not in _LINK]  # as the next row has them
         return both.with_columns(
             pl.when("_held").then(pl.col(others).shift(-1)).otherwise(pl.col(others)),
         ).with_columns(
+            _row=pl.col("_row") - pl.col("_held").cast(pl.UInt32),
             _start=pl.col("_start") | pl.col("_held"),
             _done=pl.col("_done") & ~pl.col("_held"),
         )
 
-    def _stretches(self, rows: pl.DataFrame, max_bytes: int | pl.Expr, max_pieces: int | pl.Expr) -> pl.DataFrame:
+    def _stretches(self, rows: pl.DataFrame, max_bytes: int, max_pieces: int) -> pl.DataFrame:
         """Return one row per stretch of a record, with `_part`, `_part_last` and whether it stays `_open`."""
         rows = rows.with_columns(_record=pl.col("_start").cum_sum())
         before = [pl.col(name).cum_sum().over("_record") - pl.col(name) for name in ("_size", "_pieces")]
@@ -125,9 +128,14 @@ class Assembler:
             _pieces=total[1].over("_record"),
         )
         alone = pl.col("_last") & (pl.col("_number") == 1)
+        part = pl.when(~alone).then(pl.col("_number")).otherwise(None).cast(pl.Int32)
+        part_last = pl.when(~alone).then(pl.col("_last")).otherwise(None)
+        linked = part.is_not_null() if self._glue == "" else part > 1  # the first lines are a text of their own
+        if "_part" in stretches.columns:
+            linked = pl.col("_part").is_not_null() | linked
+            part, part_last = pl.coalesce("_part", part), pl.coalesce("_part_last", part_last)
         return stretches.with_columns(
-            _part=pl.when(~alone).then(pl.col("_number")).cast(pl.Int32),
-            _part_last=pl.when(~alone).then(pl.col("_last")),
+            part.alias("_part"), part_last.alias("_part_last"), linked.fill_null(value=False).alias("_linked")
         )
 
     def _joined(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -191,7 +199,7 @@ def _row(index: int, record: Open) -> dict[str, Any]:
     }
 
 
-def _open(row: dict[str, Any], origin: Origin, note: str) -> Open:
+def _open(row: dict[str, Any], origin: Origin, note: str, wait_ns: int) -> Open:
     """Return the record that a stretch leaves open."""
     return Open(
         line=row["_line"],
@@ -206,6 +214,7 @@ def _open(row: dict[str, Any], origin: Origin, note: str) -> Open:
         chunk=row["_chunk"],
         parts=row["_number"] - 1,
         last_ns=row["_last_ns"],
+        wait_ns=wait_ns,
         file=origin.key,
         format=origin.reading.format,
         raw_mode=origin.reading.raw,

@@ -17,82 +17,31 @@ its place. (The time of the row before is not kept over a restart: that would be
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from tailrace import registry
 from tailrace.batch import ENVELOPE, is_field
-from tailrace.limits import PART_WAIT_S, READ_TURN_BYTES
+from tailrace.limits import READ_TURN_BYTES
 from tailrace.parse.formats import REMEMBERED, WRAPPERS, Formats
 from tailrace.parse.frame import lines_of, origins_of
-from tailrace.parse.held import Held
-from tailrace.parse.join import Joiner
+from tailrace.parse.multiline.heads import heads, whole
+from tailrace.parse.records import Records
+from tailrace.parse.turn import Group, Job, Parsed, Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tailrace.contracts import Block, Origin, Parser, Reading
+    from tailrace.parse.records import Sorted
 
 _CONTENT: Final = "content of "  # key of what is inside a container's lines, in front of the origin's
+_GROUPED: Final = "grouped "  # the same for lines that were grouped
 _OUTER: Final = "_outer_"  # in front of the fields of the wrapping while the content is parsed
-_NEVER_NS: Final = 2**62
 _CONTINUED_NS: Final = 5_000_000_000  # a row that is read later than this after the one before is news of its own
-_OBSERVED: Final = pl.col("_observed_ns") + pl.col("_row").cast(pl.Int64)
+_OBSERVED: Final = pl.col("_observed_ns") + (pl.col("_row") // 2).cast(pl.Int64)
 _LAST: Final = {"_origin": pl.UInt32, "last_ns": pl.Int64, "then_ns": pl.Int64}
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """The records of one turn, and how many lines and bytes they were made from."""
-
-    frame: pl.DataFrame
-    lines: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Files of a turn, by index, that are parsed as one frame."""
-
-    format: str
-    reading: Reading
-    origins: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """Rows that parsers are to read; `text` is them as bytes, `outer` names the fields of their wrapping."""
-
-    rows: pl.DataFrame
-    groups: Sequence[_Group]
-    text: bytes | None = None
-    outer: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A turn as rows: what is still to parse, and what needs no parser."""
-
-    origins: Sequence[Origin]
-    jobs: Sequence[_Job]
-    ready: Sequence[pl.DataFrame]
-    lines: int
-    bytes: int
-
-    @property
-    def free(self) -> bool:
-        """Whether the work may be done in any thread; it always may."""
-        return True
-
-
-class Wrapper(Protocol):
-    """A parser of lines that hold lines of another format: see `cri` and `docker`."""
-
-    def unwrap(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
-        """Return the rows with content, `_time_ns`, `stream`, `_final` (null if malformed) and `_error`."""
-        ...
 
 
 class Chain:
@@ -100,15 +49,11 @@ class Chain:
 
     def __init__(self) -> None:
         self._local = threading.local()  # the parsers, by name
-        self._wrappers: dict[str, Wrapper] = {}
         self._formats = Formats()
-        self._parts = Held("part")
-        self._joiner = Joiner(self._parts)
+        self._records = Records()
         self._behind = False
-        self._foreign: dict[str, object] = {}  # names in a state that nothing here understands: forgotten
-        self._times: dict[
-            str, tuple[int, int]
-        ] = {}  # of the last row of each file that has times, and when it was read
+        # Of the last row of each file that has times: its time, and when it was read.
+        self._times: dict[str, tuple[int, int]] = {}
 
     def parse(self, blocks: Sequence[Block]) -> Parsed:
         """Return the records of the blocks; what is open at their end stays held."""
@@ -119,18 +64,15 @@ class Chain:
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what was held, from the merged marks; called once, before the first turn."""
-        for name, record in state.items():
-            if not self._parts.restore(name, record):
-                self._foreign[name] = None
+        self._records.restore(state)
 
     def mark(self) -> Mapping[str, object]:
         """Return what changed in what is held since the last mark: after `prepare`, it belongs to that turn."""
-        foreign, self._foreign = self._foreign, {}
-        return {**foreign, **self._parts.mark()}
+        return self._records.mark()
 
     def pending(self) -> tuple[int, int]:
         """Return the lines and bytes of input that are held."""
-        return self._parts.pending()
+        return self._records.pending()
 
     def flush(self, now_ns: int, *, final: bool) -> Parsed:
         """Return the records whose wait is over, and what is held beyond the limits; with `final` everything held.
@@ -138,11 +80,11 @@ class Chain:
         Called between turns. While the last turn was a full one the source is behind: what is missing may be read
         next, so only the limits count.
         """
-        wait_ns = 0 if final else _NEVER_NS if self._behind else round(PART_WAIT_S * 1e9)
-        cut = self._joiner.cut(now_ns, wait_ns)
-        self._parts.commit()
-        frame = _whole_frame(cut).with_columns(_time_ns=pl.coalesce("_time_ns", _OBSERVED))
-        return Parsed(frame.drop("_row", "_origin", strict=False), 0, 0)
+        found, origins = self._records.due(now_ns, "all" if final else "over" if self._behind else "waited")
+        pieces = self.work(self._prepared(found, origins, 0, 0)) if origins else []
+        self._records.commit()
+        frame = _whole_frame([*pieces, *found.ready]).with_columns(_time_ns=pl.coalesce("_time_ns", _OBSERVED))
+        return Parsed(frame.drop("_row", "_origin"), 0, 0)
 
     # A turn in three steps, so that the heavy one of a turn can run beside the next turn's: `prepare` and `finish` are
     # called in the order of the turns, `work` in any thread. What is held changes in `prepare` (and `flush`) alone.
@@ -156,57 +98,38 @@ class Chain:
             return Prepared([], [], [], 0, 0)
         origins = origins_of(blocks)
         split = lines_of(blocks, origins)
-        lines = split.frame.with_row_index("_row")
-        whole, ready, text = lines, [], split.text
-        if "_part" in lines.columns:
-            whole, text = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last"), None
-            ready = [lines.filter(pl.col("_part").is_not_null())]
-        jobs: list[_Job] = []
+        count = len(split.frame)
+        # Odd numbers: a record that was held has its place before the line that ends it.
+        lines = split.frame.with_columns(_row=pl.int_range(1, 2 * count + 1, 2, dtype=pl.UInt32))
+        parts = "_part" in lines.columns
+        full = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last") if parts else lines
+        groups = self._groups(full, origins, prefix="") if len(full) else []
+        if not any(group.format in WRAPPERS or group.reading.multiline for group in groups):
+            ready = [lines.filter(pl.col("_part").is_not_null())] if parts else []
+            jobs = [Job(full, groups, None if parts else split.text)] if groups else []
+            return Prepared(origins, jobs, ready, count, size)
         try:
-            groups = self._groups(whole, origins, prefix="") if len(whole) else []
-            direct = [group for group in groups if group.format not in WRAPPERS]
-            if len(direct) == len(groups):
-                jobs = [_Job(whole, groups, text)] if groups else []
-            else:
-                self._sort_out(whole, groups, origins, jobs, ready)
+            found = self._records.sort_out(lines.with_columns(_in_lines=pl.lit(1, pl.Int64)), groups, origins)
+            prepared = self._prepared(found, origins, count, size)
         except BaseException:
-            self._parts.rollback()
+            self._records.rollback()
             raise
-        self._parts.commit()
-        return Prepared(origins, jobs, ready, len(lines), size)
+        self._records.commit()
+        return prepared
 
-    def _sort_out(
-        self,
-        lines: pl.DataFrame,
-        groups: Sequence[_Group],
-        origins: Sequence[Origin],
-        jobs: list[_Job],
-        ready: list[pl.DataFrame],
-    ) -> None:
-        """Take container lines out of their wrapping, and make jobs of what is inside and of all other lines."""
-        lines = lines.with_columns(_in_lines=pl.lit(1, pl.Int64))
-        for group in groups:
-            rows = lines if len(groups) == 1 else lines.filter(pl.col("_origin").is_in(group.origins))
-            if group.format not in WRAPPERS:
-                jobs.append(_Job(rows, [group]))
-                continue
-            frame = self._wrapper(group.format).unwrap(rows, group.reading)
-            good = frame["_final"].is_not_null()
-            if not good.all():
-                ready.append(frame.filter(~good).drop("_final"))
-                frame = frame.filter(good)
-            frame = self._joiner.join(frame.drop("_error"), origins)
-            if "_part" in frame.columns:
-                ready.append(frame.filter(pl.col("_part").is_not_null()))
-                frame = frame.filter(pl.col("_part").is_null()).drop("_part", "_part_last")
-            if len(frame):
-                jobs.append(self._content(frame, origins))
+    def _prepared(self, found: Sorted, origins: Sequence[Origin], lines: int, size: int) -> Prepared:
+        """Return records as a turn, with the formats of those that were put together."""
+        jobs = [Job(rows, groups) for rows, groups in found.lines]
+        grouped = map(heads, found.grouped)
+        jobs += [Job(rows, self._groups(rows, origins, prefix=_GROUPED)) for rows in grouped]
+        jobs += [self._content(heads(rows), origins) for rows in found.content]
+        return Prepared(origins, jobs, found.ready, lines, size)
 
-    def _content(self, frame: pl.DataFrame, origins: Sequence[Origin]) -> _Job:
+    def _content(self, frame: pl.DataFrame, origins: Sequence[Origin]) -> Job:
         """Return the job for container records; a name that both have means the container's."""
         outer = tuple(name for name in frame.columns if is_field(name))
         frame = frame.rename({name: f"{_OUTER}{name}" for name in outer})
-        return _Job(frame, self._groups(frame, origins, prefix=_CONTENT), outer=outer)
+        return Job(frame, self._groups(frame, origins, prefix=_CONTENT), outer=outer)
 
     def work(self, turn: Prepared) -> list[pl.DataFrame]:
         """Parse the rows of a turn: one frame per format and reading."""
@@ -216,7 +139,7 @@ class Chain:
                 alone = len(job.groups) == 1
                 rows = job.rows if alone else job.rows.filter(pl.col("_origin").is_in(group.origins))
                 piece = self._parser(group.format).parse(rows, group.reading, job.text if alone else None)
-                pieces.append(_named(piece, job.outer))
+                pieces.append(_named(whole(piece), job.outer))
         return pieces
 
     def finish(self, turn: Prepared, pieces: Sequence[pl.DataFrame]) -> Parsed:
@@ -245,12 +168,12 @@ class Chain:
             del self._times[next(iter(self._times))]
         return frame
 
-    def _groups(self, lines: pl.DataFrame, origins: Sequence[Origin], *, prefix: str) -> list[_Group]:
+    def _groups(self, lines: pl.DataFrame, origins: Sequence[Origin], *, prefix: str) -> list[Group]:
         """Return which files are read by which format, in which way."""
         groups: dict[tuple[str, Reading], list[int]] = {}
         for index, form in self._formats.of(lines, origins, prefix).items():
             groups.setdefault((form, origins[index].reading), []).append(index)
-        return [_Group(form, reading, tuple(indexes)) for (form, reading), indexes in groups.items()]
+        return [Group(form, reading, tuple(indexes)) for (form, reading), indexes in groups.items()]
 
     def _parser(self, name: str) -> Parser:
         """Return the parser of this thread: what a parser learns is not shared, so it needs no lock."""
@@ -259,12 +182,6 @@ class Chain:
         if parser is None:
             parser = parsers[name] = registry.find("parser", name)()
         return parser
-
-    def _wrapper(self, name: str) -> Wrapper:
-        wrapper = self._wrappers.get(name)
-        if wrapper is None:
-            wrapper = self._wrappers[name] = registry.find("parser", name)()
-        return wrapper
 
 
 def _whole_frame(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:

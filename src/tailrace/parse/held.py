@@ -11,17 +11,23 @@ from __future__ import annotations
 
 import base64
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import polars as pl
 
 from tailrace.batch import stream_labels
 from tailrace.contracts import Origin, Reading
 from tailrace.limits import HELD_BYTES, HELD_RECORDS, LINK_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
 Key = tuple[str, str]
 """A file chain, as the text of its labels, and the output (`stdout`, `stderr`, or nothing for a plain file)."""
+
+
+Due = Literal["all", "waited", "over"]
+"""Which records are given out: all, those whose wait is over, or only what is held beyond the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Open:
     chunk: int  # in which stretch of the record `line` is; each stretch is a part when the record grows too long
     parts: int  # that were given out
     last_ns: int  # when its last line was read; negative after a restart: the wait begins anew
+    wait_ns: int  # after which it is not waited for any more
     file: str  # key of the file of its last line
     format: str
     raw_mode: str
@@ -111,22 +118,28 @@ class Held:
         """Return the lines and bytes of input that are held."""
         return sum(record.lines for record in self._open.values()), self._bytes
 
-    def due(self, now_ns: int, wait_ns: int) -> Iterator[tuple[Key, Open]]:
-        """Yield what has waited for long enough, and the oldest while too much is held; a memory of parts expires."""
-        over = max(0, len(self._open) - HELD_RECORDS)
+    def due(self, now_ns: int, which: Due) -> list[Key]:
+        """Return the keys whose record has waited for long enough, and the oldest while too much is held.
+
+        A memory of parts expires here.
+        """
+        over = len(self._open) - HELD_RECORDS
         excess = self._bytes - HELD_BYTES
+        keys: list[Key] = []
         for key, record in list(self._open.items()):
             waited = now_ns - record.last_ns
             if record.last_ns < 0 or waited < 0:  # after a restart, or the clock was set back
                 self._open[key], waited = replace(record, last_ns=now_ns), 0
+            waits = {"all": False, "waited": waited < record.wait_ns, "over": True}[which]
             if not record.lines:
                 if waited >= LINK_S * 1e9 or over > 0:
                     over -= 1
                     self.put(key, None)
-            elif waited >= wait_ns or over > 0 or excess > 0:
+            elif not waits or over > 0 or excess > 0:
                 over -= 1
                 excess -= record.bytes
-                yield key, record
+                keys.append(key)
+        return keys
 
     # --- the checkpoint -------------------------------------------------------------------------
 
@@ -153,3 +166,29 @@ class Held:
         self._open[stream, output] = record
         self._bytes += record.bytes
         return True
+
+
+def rows_of(records: Sequence[tuple[Key, Open]], first: int = 0) -> pl.DataFrame:
+    """Return held records as rows with their place, counted from `first`, as `_origin`, and as odd `_row`."""
+    places = range(first, first + len(records))
+    names = dict.fromkeys(name for _, record in records for name in record.fields)
+    columns = {
+        "_row": pl.Series([2 * place + 1 for place in places], dtype=pl.UInt32),
+        "_origin": pl.Series(places, dtype=pl.UInt32),
+        "_stream": pl.Series([stream for (stream, _), _ in records], dtype=pl.String),
+        "_line": pl.Series([record.line for _, record in records], dtype=pl.String),
+        "_time_ns": pl.Series([record.time_ns for _, record in records], dtype=pl.Int64),
+        "_observed_ns": pl.Series([record.observed_ns for _, record in records], dtype=pl.Int64),
+        "_offset": pl.Series([record.offset for _, record in records], dtype=pl.Int64),
+        "_in_lines": pl.Series([record.lines for _, record in records], dtype=pl.Int64),
+        "_in_bytes": pl.Series([record.bytes for _, record in records], dtype=pl.Int64),
+    }
+    if any(record.raw is not None for _, record in records):
+        columns["_raw"] = pl.Series([record.raw for _, record in records], dtype=pl.Binary)
+    return pl.DataFrame(columns | {name: _values([record.fields.get(name) for _, record in records]) for name in names})
+
+
+def _values(values: Sequence[object]) -> pl.Series:
+    """Return a field's values as one column, as text if they are of several types."""
+    kinds = {type(value) for value in values if value is not None}
+    return pl.Series(values) if len(kinds) == 1 else pl.Series([None if v is None else str(v) for v in values])

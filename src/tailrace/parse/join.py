@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.limits import LINE_BYTES
+from tailrace.limits import LINE_BYTES, PART_WAIT_S
 from tailrace.parse.assemble import Assembler
+from tailrace.parse.held import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tailrace.contracts import Origin
-    from tailrace.parse.held import Held, Key, Open
+    from tailrace.parse.held import Held, Key
 
 CUT: Final = "CutRecord"
 """`_error` of a record whose last part did not come."""
@@ -51,45 +52,26 @@ class Joiner:
         if len(single) == len(rows):
             return single
         parts = rows.filter(~alone).drop("_final").sort("_key", maintain_order=True)
-        joined = self._assembler.run(parts, keys, origins, max_bytes=LINE_BYTES, max_pieces=_PIECES)
-        return pl.concat([single, joined], how="diagonal").sort("_row", maintain_order=True)
+        joined = self._assembler.run(parts, keys, origins, max_bytes=LINE_BYTES, max_pieces=_PIECES, wait_s=PART_WAIT_S)
+        return pl.concat([single, joined.drop("_linked")], how="diagonal").sort("_row", maintain_order=True)
 
-    def cut(self, now_ns: int, wait_ns: int) -> list[pl.DataFrame]:
-        """Return the records whose wait for the last part is over, as they are."""
-        return [self._cut(key, record) for key, record in self._held.due(now_ns, wait_ns)]
-
-    def _cut(self, key: Key, record: Open) -> pl.DataFrame:
-        stream, output = key
-        self._held.put(key, replace(record, line="", raw=None, lines=0, bytes=0, parts=record.parts + 1, error=None))
-        row = frame_of(stream, record).with_columns(
-            pl.lit(record.parts + 1, pl.Int32).alias("_part"),
+    def cut(self, keys: Sequence[Key], *, first: int = 0) -> tuple[pl.DataFrame, list[Origin]]:
+        """Return the records of the keys as they are, without their last part, numbered from `first` on."""
+        records = [(key, record) for key in keys if (record := self._held.get(key)) is not None]
+        for key, record in records:
+            given = replace(record, line="", raw=None, lines=0, bytes=0, parts=record.parts + 1, error=None)
+            self._held.put(key, given)
+        frame = rows_of(records, first).with_columns(
+            pl.Series("_part", [record.parts + 1 for _, record in records], dtype=pl.Int32),
             pl.lit(value=False).alias("_part_last"),
             pl.lit(CUT).alias("_error"),
         )
-        return row if not output else row.with_columns(pl.lit(output).alias("stream"))
-
-
-def frame_of(stream: str, record: Open) -> pl.DataFrame:
-    """Return a held record as a row."""
-    return pl.DataFrame(
-        {
-            "_row": pl.Series([0], dtype=pl.UInt32),
-            "_line": pl.Series([record.line], dtype=pl.String),
-            "_raw": pl.Series([record.raw], dtype=pl.Binary),
-            "_time_ns": pl.Series([record.time_ns], dtype=pl.Int64),
-            "_observed_ns": pl.Series([record.observed_ns], dtype=pl.Int64),
-            "_offset": pl.Series([record.offset], dtype=pl.Int64),
-            "_stream": pl.Series([stream], dtype=pl.String),
-            "_in_lines": pl.Series([record.lines], dtype=pl.Int64),
-            "_in_bytes": pl.Series([record.bytes], dtype=pl.Int64),
-            **{name: [value] for name, value in record.fields.items()},
-        }
-    )
+        return frame, [record.origin(stream) for (stream, _), record in records]
 
 
 def with_keys(rows: pl.DataFrame) -> tuple[list[Key], pl.DataFrame]:
     """Return the keys of the rows, and the rows with `_key`, the index of theirs."""
-    output = pl.col("stream") if "stream" in rows.columns else pl.lit("")
+    output = pl.col("stream") if "stream" in rows.columns else pl.lit("")  # a plain file has one
     table = rows.group_by("_origin", output.alias("output"), maintain_order=True).agg(pl.col("_stream").first())
     numbered = table.with_columns(_key=pl.struct("_stream", "output").rank("dense") - 1)
     keys: dict[int, Key] = {}
