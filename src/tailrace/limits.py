@@ -44,10 +44,10 @@ UNPACK_FILES: Final = 2
 DETECT_LINES: Final = 64
 """Lines from the head of a file that format detection looks at."""
 
-HELD_BYTES: Final = 32 * MIB
+OPEN_RECORD_BYTES: Final = 32 * MIB
 """Bytes of open records that one source holds back; beyond, the oldest go out as they are."""
 
-HELD_RECORDS: Final = 65_536
+OPEN_RECORDS: Final = 65_536
 """Open records that one source holds back; beyond, the oldest go out as they are."""
 
 PART_WAIT_S: Final = 10.0

@@ -17,7 +17,7 @@ import polars as pl
 
 from tailrace.batch import stream_labels
 from tailrace.contracts import Origin, Reading
-from tailrace.limits import HELD_BYTES, HELD_RECORDS, LINK_S
+from tailrace.limits import OPEN_RECORD_BYTES, OPEN_RECORDS, LINK_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,8 +123,8 @@ class Held:
 
         A memory of parts expires here.
         """
-        over = len(self._open) - HELD_RECORDS
-        excess = self._bytes - HELD_BYTES
+        over = len(self._open) - OPEN_RECORDS
+        excess = self._bytes - OPEN_RECORD_BYTES
         keys: list[Key] = []
         for key, record in list(self._open.items()):
             waited = now_ns - record.last_ns
