@@ -103,7 +103,8 @@ class Arrivals:
             self._roster.become(known, path, fresh.number, now_s=self._clock.monotonic_s())
             self._wake(known, fresh.found)
             return
-        self._take_missed(name, fresh.number)
+        if not is_packed(path):
+            self._take_missed(name, fresh.number)
         self._admit(name, path, fresh)
 
     # --- streams --------------------------------------------------------------------------------
@@ -114,6 +115,8 @@ class Arrivals:
             if not suffixed(name, path):
                 continue
             newest = self._roster.newest.get(name)
+            if newest is None and is_packed(path) and places.plain(name) is None:
+                continue  # an archive alone is a stream of its own
             replaced = newest.away if newest is not None else self._wanted(name)
             if replaced and 0 < self._last_born_ns(name) <= fresh.number.born_ns:
                 return name

@@ -87,7 +87,7 @@ class Packed:
 
     def raw_bytes_left(self, size: int) -> int:
         """Return how many bytes of a file of that size were not decompressed."""
-        return max(0, size - self._raw_at)
+        return max(0, size - self._raw_at + len(self._raw))
 
     def pread(self, length: int, offset: int) -> bytes:
         """Return bytes of the content at an offset: fewer at its end, none while the offset is still far ahead."""

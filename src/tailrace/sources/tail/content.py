@@ -38,6 +38,16 @@ def start_of(path: str) -> bytes:
     return _span(path, 0, HEAD_BYTES)
 
 
+def span_of(file: Tracked, at: int, length: int) -> bytes:
+    """Return bytes of a plain file that is followed, none if it cannot be read."""
+    if file.handle < 0:
+        return _span(file.path, at, length)
+    try:
+        return os.pread(file.handle, length, at)
+    except OSError:
+        return b""
+
+
 def holds_rest(path: str, file: Tracked) -> int:
     """Return how many bytes prove that a path has what `file` had up to its offset; 0 if it has not."""
     at, length = marker_span(file.offset)

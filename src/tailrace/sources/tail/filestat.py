@@ -56,6 +56,14 @@ def look(at: str | int) -> FileStat:
     )
 
 
+def size_of(at: str | int) -> int:
+    """Return the size of a file, 0 if it cannot be seen."""
+    try:
+        return os.stat(at).st_size
+    except OSError:
+        return 0
+
+
 def born_ns(at: str | int) -> int:
     """Return the birth of the file at a path (links followed) or descriptor, 0 if it is not told."""
     if _statx is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from tailrace.sources.tail import content, filestat
+from tailrace.sources.tail import filestat
 from tailrace.sources.tail.arrivals import Arrivals, Fresh, has_rest
 from tailrace.sources.tail.compressed import is_packed
 from tailrace.sources.tail.places import Folders, is_at, plain, why_unseen

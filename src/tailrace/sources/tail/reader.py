@@ -141,6 +141,34 @@ class Reader:
             self.close(file)
         return [file for file in idle if file.unlinked_ns is not None]
 
+    def unpacker(self, file: Tracked) -> Packed | None:
+        """Return the decompressor of a file, None while others have all that there may be."""
+        if file.content is None:
+            if len(self._unpacking) >= limits.UNPACK_FILES:
+                waits = next((other for other in self._unpacking.values() if other.trouble), None)
+                if waits is None:
+                    return None
+                waits.content = None
+                del self._unpacking[waits.key]
+            file.content = Packed(file.handle, file.packed)
+            self._unpacking[file.key] = file
+        return file.content
+
+    def lend(self, file: Tracked) -> tuple[int, Packed | None]:
+        """Give descriptor and decompressor of a file away, to `take_over`."""
+        handle, content = file.handle, file.content
+        self._open.pop(file.key, None)
+        self._unpacking.pop(file.key, None)
+        file.handle, file.content = -1, None
+        return handle, content
+
+    def take_over(self, file: Tracked, handle: int, content: Packed | None) -> None:
+        """Go on with another file's descriptor and decompressor."""
+        file.handle, file.content = handle, content
+        self._open[file.key] = file
+        if content is not None:
+            self._unpacking[file.key] = file
+
     def open_files(self) -> int:
         """Return the number of descriptors held."""
         return len(self._open)
@@ -168,7 +196,7 @@ class Reader:
             return Reading(Outcome.CHANGED)
         file.packed = "" if file.text else compressed.codec_of(start)
         if file.packed:
-            return self._read_packed(file, size, now_ns, found)
+            return Reading(Outcome.LATER)  # what it is has to be found out before it is read
         grown = found.size > file.size
         grown_head = len(start) > file.head.length
         if grown_head:
@@ -191,7 +219,7 @@ class Reader:
         _seen(file, found)
         if file.spent == found.size:
             return Reading(Outcome.END, grown=grown)
-        content = self._unpacker(file)
+        content = self.unpacker(file)
         if content is None:
             return Reading(Outcome.LATER, grown=grown)
         data = content.pread(min(max(size, self._max_line + _SPARE), _UNPACK_BYTES), file.offset)
@@ -228,19 +256,6 @@ class Reader:
             file.trouble = f"compressed ({file.packed}), damaged after {file.offset} bytes of content: {content.why}"
         made.outcome, made.moved, file.spent = Outcome.END, True, size
         return made
-
-    def _unpacker(self, file: Tracked) -> Packed | None:
-        """Return the decompressor of a file, None while others have all that there may be."""
-        if file.content is None:
-            if len(self._unpacking) >= limits.UNPACK_FILES:
-                waits = next((other for other in self._unpacking.values() if other.trouble), None)
-                if waits is None:
-                    return None
-                waits.content = None
-                del self._unpacking[waits.key]
-            file.content = Packed(file.handle, file.packed)
-            self._unpacking[file.key] = file
-        return file.content
 
     def _data(self, file: Tracked, size: int, end: int) -> bytes:
         """Return bytes on from the offset; many of them end with a line, since to cut them off later costs a copy."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tailrace.contracts import Origin
 from tailrace.encoding import encoding_of
+from tailrace.sources.tail.compressed import is_packed
 from tailrace.sources.tail.labels import labels_of
 from tailrace.sources.tail.tracked import Tracked
 
@@ -42,7 +43,7 @@ class Roster:
         self.by_path: dict[str, Tracked] = {}
         self.by_real: dict[str, Tracked] = {}  # files followed by a link, at the path that it leads to
         self.by_id: dict[FileId, Tracked] = {}  # the last generation of each
-        self.newest: dict[str, Tracked] = {}  # the last file of each stream
+        self.newest: dict[str, Tracked] = {}  # the last file of each stream; a compressed one only if there is no other
         self._streams: dict[str, list[Tracked]] = {}  # files that are not finished, in order
         self._host = host
         self._source = source
@@ -70,7 +71,7 @@ class Roster:
         self.files[key] = file
         self.by_path[path] = file
         self.by_id[number] = file
-        if name not in self.newest or self.newest[name].place < file.place:
+        if name not in self.newest or (self.newest[name].place < file.place and not is_packed(path)):
             self.newest[name] = file
         self.join(file)
         if os.path.islink(path):
@@ -84,7 +85,8 @@ class Roster:
         for file in sorted(files, key=lambda file: file.place):
             self.files[file.key] = file
             self.by_id[file.id] = file
-            self.newest[file.name] = file
+            if file.name not in self.newest or not file.packed:
+                self.newest[file.name] = file
             if not file.finished and not file.gone_ns:
                 self.join(file)
             if file.gone_ns:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
-from tailrace.sources.tail import content, filestat
+from tailrace.sources.tail import filestat
+from tailrace.sources.tail.compressed import is_packed
+from tailrace.sources.tail.copies import Copies
 from tailrace.sources.tail.reader import Outcome
-from tailrace.sources.tail.rotation import live_names
 from tailrace.sources.tail.tracked import AWAY_QUIET_S
+from tailrace.sources.tail.twins import SHORT_QUIET_S, Twins
 
 if TYPE_CHECKING:
     from tailrace.clock import Clock
@@ -24,12 +26,6 @@ if TYPE_CHECKING:
 
 IDLE_CLOSE_S: Final = 60.0
 """A file that has not grown for this long gives its descriptor back."""
-
-SHORT_QUIET_S: Final = 10.0
-"""A compressed file that is cut short holds up its stream until it has not grown for this long."""
-
-HOLD_S: Final = 3.0
-"""A new file that begins like its live original is held back until it has not grown for this long."""
 
 _LARGE_BYTES: Final = 16 * limits.MIB  # a larger read is not faster, only harder on the allocator (measured)
 
@@ -48,7 +44,8 @@ class Turns:
         self._follow = follow
         self._partial_after_s = partial_after_s
         self._later: dict[Tracked, float] = {}  # when a file is ready again without any news
-        self._held: dict[Tracked, float] = {}  # seeming copies, and when they were compared last
+        self._twins = Twins(roster, reader, clock, follow=follow)
+        self._copies = Copies(roster, clock)
 
     def take(self, budget: int) -> list[Block]:
         """Read a share of every file that is ready, in rounds, until the budget is used up."""
@@ -78,33 +75,38 @@ class Turns:
             del self._later[file]
             if file.key in self._roster.files and file.original is None:
                 self._roster.ready[file] = None
+        self._moves.give_up()
         for file in self._reader.nameless():
-            if filestat.look(file.handle).size > file.size:
+            if filestat.size_of(file.handle) > file.size:
                 self._roster.ready[file] = None
-        for file in [f for f, since_s in self._held.items() if now_s - since_s >= HOLD_S]:
-            self._compare(file, now_s)
+        self._copies.settle()
         for file in self._reader.close_idle(now_s - IDLE_CLOSE_S):
             self._roster.gone(file, self._clock.now_ns())
 
     def waiting(self) -> bool:
         """Tell whether a file will be ready again without any news."""
-        return bool(self._later)
+        return bool(self._later or self._roster.awaited)
 
     def next_due_s(self) -> float:
         """Return when `keep_time` has something to do, on the monotonic clock."""
-        held = min(self._held.values(), default=float("inf")) + HOLD_S
-        return min(min(self._later.values(), default=float("inf")), held)
+        awaited = min(self._roster.awaited.values(), default=float("inf"))
+        return min(min(self._later.values(), default=float("inf")), awaited, self._copies.next_due_s())
 
     # --- one stream -----------------------------------------------------------------------------
 
     def _read(self, file: Tracked, size: int) -> list[Block]:
         """Read a file, or the one before it in its stream if that is not at its end."""
+        if is_packed(file.path) and self._in_question(file):
+            return []
         first = self._roster.before(file)
         # Whether the file has begun is asked before the one before it is drained: what was written into
         # that one came earlier, so it is read earlier.
         if first is not None and not _begun(file):
             return []
         while first is not None:
+            if first in self._roster.awaited:
+                self._later[file] = self._clock.monotonic_s() + AWAY_QUIET_S / 4
+                return []
             blocks, outcome = self._read_one(first, size)
             if blocks:
                 self._roster.ready[file] = None
@@ -128,8 +130,10 @@ class Turns:
         return at_end
 
     def _read_one(self, file: Tracked, size: int) -> tuple[list[Block], Outcome]:
-        if self._follow and not file.text and self._seems_copy(file):
+        if self._follow and not file.text and self._copies.hold(file):
             return [], Outcome.END
+        if file.packed and self._in_question(file):
+            return [], Outcome.LATER
         now_s = self._clock.monotonic_s()
         final = not self._follow or (file.away and now_s - file.grown_s >= AWAY_QUIET_S)
         quiet = 0 < self._partial_after_s <= now_s - file.grown_s
@@ -138,22 +142,27 @@ class Turns:
             file.grown_s = now_s
         if reading.moved:
             self._roster.changed[file.key] = file
-        if reading.outcome is Outcome.MORE:
-            self._roster.ready[file] = None
-        elif reading.outcome is Outcome.END:
+        if reading.outcome is Outcome.END:
             self._at_end(file, final=final or bool(file.packed))
-        elif reading.outcome is Outcome.CHANGED:
+        else:
+            self._go_on(file, reading.outcome)
+        return reading.blocks, reading.outcome
+
+    def _go_on(self, file: Tracked, outcome: Outcome) -> None:
+        """Do what follows of a reading that did not come to the end."""
+        if outcome is Outcome.MORE:
+            self._roster.ready[file] = None
+        elif outcome is Outcome.CHANGED:
             self._moves.renew(file)
-        elif reading.outcome is Outcome.REFUSED:
+        elif outcome is Outcome.REFUSED:
             self._reader.close(file)
             self._roster.finish(file)
-        elif reading.outcome is Outcome.ABSENT:
+        elif outcome is Outcome.ABSENT:
             self._lose(file)
-        elif reading.outcome is Outcome.LATER:
-            self._later[file] = now_s
+        elif outcome is Outcome.LATER:
+            self._later[file] = self._clock.monotonic_s()
         elif self._follow:  # in trouble
-            self._later[file] = now_s + limits.RESCAN_S
-        return reading.blocks, reading.outcome
+            self._later[file] = self._clock.monotonic_s() + limits.RESCAN_S
 
     def _at_end(self, file: Tracked, *, final: bool) -> None:
         if (file.away or file.packed) and not file.finished:
@@ -172,54 +181,13 @@ class Turns:
         self._moves.lose(file)
         self.found_nowhere |= not self._moves.resolve(walked=False)
 
-    # --- copies ---------------------------------------------------------------------------------
-
-    def _seems_copy(self, file: Tracked) -> bool:
-        """Hold a new file back that begins like the live file it may be a copy of.
-
-        A log that is copied and then cut short is seen twice: if the copy were read, its lines would be stored twice.
-        """
-        if file.away or file.offset or file.no_copy:
-            return False
-        for path in live_names(file.path):
-            live = self._roster.by_path.get(path)
-            if live is None or live.original is not None or live.id.same(file.id):
-                continue
-            start, others = content.start_of(file.path), content.start_of(path)
-            common = min(len(start), len(others))
-            if start and (
-                (live.head.length and live.head.fits(start)) or (common and start[:common] == others[:common])
-            ):
-                file.original = live
-                self._held[file] = self._clock.monotonic_s()
-                return True
-        return False
-
-    def _compare(self, file: Tracked, now_s: float) -> None:
-        """Decide about a file that was held back: it is a copy, read already, or one of its own."""
-        live, size = file.original, _size(file.path)
-        if file.key not in self._roster.files or live is None:
-            del self._held[file]  # it was found to be the rest of its original
-        elif live.key not in self._roster.files or not content.same_content(file.path, live.path, size):
-            del self._held[file]
-            file.original, file.no_copy = None, True
-            self._roster.ready[file] = None
-        elif size != file.size:
-            file.size = size
-            self._held[file] = now_s
-        else:
-            del self._held[file]
-            file.original = None
-            content.jump(file, size)
-            self._roster.finish(file)
+    def _in_question(self, file: Tracked) -> bool:
+        """Tell whether it must be found out yet what a compressed file is."""
+        wait_s = self._twins.wait_s(file)
+        if wait_s is not None and self._roster.files.get(file.key) is file and not file.finished:
+            self._later[file] = self._clock.monotonic_s() + wait_s
+        return wait_s is not None
 
 
 def _begun(file: Tracked) -> bool:
-    return _size(file.path if file.handle < 0 else file.handle) > 0
-
-
-def _size(at: str | int) -> int:
-    try:
-        return filestat.look(at).size
-    except OSError:
-        return 0
+    return filestat.size_of(file.path if file.handle < 0 else file.handle) > 0

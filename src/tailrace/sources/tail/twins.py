@@ -1,0 +1,191 @@
+"""Find out of which known file a compressed one has the content, before any of it is read.
+
+Comes in: a compressed file that is new. Goes out: it is the *twin* of a file that is gone, which goes on in it at its
+offset; a *copy* of one that is still there and was read as far; or a file of its own, to be read whole. The content is
+compared: the head, then the bytes before the offset of the one or at the end of the other. That takes one pass over
+the compressed file, in shares; while its original is still read it waits.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from typing import TYPE_CHECKING, Final
+
+from tailrace import limits
+from tailrace.sources.tail import compressed, content
+from tailrace.sources.tail.compressed import End, Packed
+from tailrace.sources.tail.identity import HEAD_BYTES, MARKER_BYTES, head_of, marker_span
+from tailrace.sources.tail.moves import AWAIT_S
+from tailrace.sources.tail.rotation import live_names
+
+if TYPE_CHECKING:
+    from tailrace.clock import Clock
+    from tailrace.sources.tail.reader import Reader
+    from tailrace.sources.tail.roster import Roster
+    from tailrace.sources.tail.tracked import Tracked
+
+SHORT_QUIET_S: Final = 10.0
+"""A compressed file that is cut short is waited for until it has not grown for this long."""
+
+WAIT_S: Final = 0.5
+"""Time between two looks at an original that is still being read."""
+
+_END_BYTES: Final = 64 * limits.KIB
+
+
+class _Answer(enum.Enum):
+    NO = "another file"
+    SOON = "to be seen farther on in the compressed file"
+    WAIT = "to be seen when the original was read, or the compressed file is complete"
+    COPY = "a copy of what was read"
+    TWIN = "it carries the original on"
+
+
+class Twins:
+    """The compressed files of one roster that are in question."""
+
+    def __init__(self, roster: Roster, reader: Reader, clock: Clock, *, follow: bool) -> None:
+        self._roster = roster
+        self._reader = reader
+        self._clock = clock
+        self._follow = follow
+        self._suspects: dict[Tracked, list[Tracked]] = {}
+
+    def wait_s(self, file: Tracked) -> float | None:
+        """Work on the question; return None if it is answered, else after which time to ask again.
+
+        The file may be no more afterwards: the one that it carries on is ready then.
+        """
+        if file.no_copy or file.text or self._reader.open(file) is not None:
+            return None
+        try:
+            return self._work(file)
+        except OSError:
+            return None  # reading it will tell why
+
+    def _work(self, file: Tracked) -> float | None:
+        file.packed = file.packed or compressed.codec_of(os.pread(file.handle, HEAD_BYTES, 0))
+        if not file.packed:
+            return None
+        packed = self._reader.unpacker(file)
+        if packed is None:
+            return 0.0
+        suspects = self._suspects.get(file)
+        if suspects is None:
+            start = packed.pread(HEAD_BYTES, 0)
+            if len(start) < HEAD_BYTES and packed.end is End.SHORT and self._grew_lately(file):
+                return WAIT_S
+            suspects = self._suspects[file] = self._alike(file, start)
+        while suspects:
+            answer = self._compare(file, packed, suspects[0])
+            if answer is not _Answer.NO:
+                return self._act(file, packed, suspects[0], answer)
+            suspects.pop(0)
+        del self._suspects[file]
+        file.no_copy = True
+        return None
+
+    # --- who it may be --------------------------------------------------------------------------
+
+    def _alike(self, file: Tracked, start: bytes) -> list[Tracked]:
+        """Return the files of the same name before rotation that begin like it; those with an unread rest first."""
+        names = {file.name, *live_names(file.path)}
+        found = [
+            other
+            for other in self._roster.files.values()
+            if other.name in names and other is not file and not other.refused and _begins(other, start)
+        ]
+        return sorted(found, key=lambda other: (not (other.gone_ns and other.unread_bytes), -other.offset))
+
+    def _compare(self, file: Tracked, packed: Packed, other: Tracked) -> _Answer:
+        if self._roster.files.get(other.key) is not other:
+            return _Answer.NO
+        if other.handle < 0 and self._roster.by_path.get(other.path) is not other:
+            return self._compare_gone(file, packed, other)
+        if other.away and not other.finished:
+            return _Answer.WAIT
+        return self._compare_there(file, packed, other)
+
+    def _compare_gone(self, file: Tracked, packed: Packed, other: Tracked) -> _Answer:
+        """Compare with a file that nobody can read any more: the bytes before its offset must be there."""
+        at, length = marker_span(other.offset)
+        before = packed.pread(length, at)
+        if len(before) < length:
+            return self._not_reached(file, packed)
+        if not length or not other.marker_fits(before):
+            return _Answer.NO
+        if length < MARKER_BYTES:  # a header line may begin many files: all must be equal
+            if packed.pread(_END_BYTES, 0) and packed.end is End.OPEN:
+                return _Answer.NO
+            if packed.end is End.WHOLE and packed.known_bytes != max(other.size, other.offset):
+                return _Answer.NO
+        return _Answer.TWIN
+
+    def _compare_there(self, file: Tracked, packed: Packed, other: Tracked) -> _Answer:
+        """Compare with a file that can still be read: a copy is not longer, and its end is in it."""
+        packed.pread(_END_BYTES, packed.known_bytes + limits.UNPACK_TURN_BYTES)
+        if packed.end is not End.WHOLE:
+            return self._not_reached(file, packed)
+        total = packed.known_bytes
+        at = max(0, total - MARKER_BYTES)
+        if total > other.size or packed.pread(MARKER_BYTES, at) != content.span_of(other, at, total - at):
+            return _Answer.NO
+        if other.offset >= total:
+            return _Answer.COPY
+        return _Answer.WAIT if self._follow or not other.trouble else _Answer.NO
+
+    def _not_reached(self, file: Tracked, packed: Packed) -> _Answer:
+        if packed.end is End.OPEN:
+            return _Answer.SOON
+        short = packed.end is End.SHORT and self._follow and self._grew_lately(file)
+        return _Answer.WAIT if short else _Answer.NO
+
+    def _grew_lately(self, file: Tracked) -> bool:
+        return self._clock.monotonic_s() - file.grown_s < SHORT_QUIET_S
+
+    # --- what follows ---------------------------------------------------------------------------
+
+    def _act(self, file: Tracked, packed: Packed, other: Tracked, answer: _Answer) -> float:
+        if other.gone_ns and other in self._roster.awaited:
+            self._roster.awaited[other] = self._clock.monotonic_s() + AWAIT_S
+        if answer is _Answer.WAIT:
+            self._reader.close(file)  # others may need the decompressor meanwhile
+            return WAIT_S
+        if answer is _Answer.COPY:
+            self._pass_over(file, packed)
+        elif answer is _Answer.TWIN:
+            self._carry_on(other, file)
+        return 0.0
+
+    def _pass_over(self, file: Tracked, packed: Packed) -> None:
+        """Take a copy of what was read as read."""
+        del self._suspects[file]
+        file.offset = packed.known_bytes
+        at, length = marker_span(file.offset)
+        file.head, file.before = head_of(packed.pread(HEAD_BYTES, 0)), packed.pread(length, at)
+        file.text, file.spent = True, file.size
+        self._reader.close(file)
+        self._roster.finish(file)
+
+    def _carry_on(self, other: Tracked, file: Tracked) -> None:
+        """Go on with the state of a file that is gone in its compressed twin, whose decompressor stands there."""
+        del self._suspects[file]
+        path, number = file.path, file.id
+        lent = self._reader.lend(file)
+        newest = self._roster.newest.get(file.name) is file
+        self._roster.drop(file)
+        if newest:
+            self._roster.newest[file.name] = other
+        self._roster.become(other, path, number, now_s=self._clock.monotonic_s())
+        other.packed, other.size = file.packed, file.size
+        self._reader.take_over(other, *lent)
+        self._roster.ready[other] = None
+
+
+def _begins(other: Tracked, start: bytes) -> bool:
+    """Tell whether a file begins like `start`; one that was not read yet is looked into."""
+    if other.head.length:
+        return other.head.fits(start)
+    begins = content.start_of(other.path)[: len(start)]
+    return bool(begins) and not compressed.codec_of(begins) and start.startswith(begins)
