@@ -11,6 +11,8 @@ from tailrace.contracts import Reading
 from tailrace.encoding import AUTO, Encoding, encoding_of, known_codecs
 from tailrace.errors import did_you_mean
 from tailrace.settings import Mistake, Settings
+from tailrace.sources.kubernetes.settings import KubernetesSettings
+from tailrace.sources.multiline import MultilineRules, rules_of
 
 
 class TailSettings(Settings):
@@ -45,6 +47,9 @@ class TailSettings(Settings):
     delimiter: str = "\n"
     """What ends a line: one or more characters. With `"\\n"` a carriage return before it is taken off too."""
 
+    multiline: MultilineRules = ()
+    """Lines that make one record: a preset such as `java` or `auto`, or rules. Without it each line is a record."""
+
     read_from: Literal["start", "end"] = "start"
     """Where to begin in files that are older than the first start of this agent. Younger files are always read
     from their start."""
@@ -54,6 +59,9 @@ class TailSettings(Settings):
 
     max_line_bytes: Annotated[int, Field(ge=1024, le=64 * limits.MIB)] = limits.LINE_BYTES
     """A longer line is cut into linked parts of this size."""
+
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    """What to add to the logs of pods, beside what their paths tell."""
 
     partial_after_s: Annotated[float, Field(ge=0)] = 0.0
     """Seconds after which the beginning of a line that does not go on is given out, as a part that the rest will be
@@ -81,4 +89,4 @@ class TailSettings(Settings):
 
     def reading(self) -> Reading:
         """Return how the lines are to be parsed."""
-        return Reading(self.format, self.raw, self.timezone)
+        return Reading(self.format, self.raw, self.timezone, rules_of(self.multiline))
