@@ -37,11 +37,15 @@ if TYPE_CHECKING:
 # --- sources --------------------------------------------------------------------------------------
 
 
+Preset = Literal["auto", "java", "python", "go", "node", "rust", "dotnet", "ruby", "php", "indented"]
+"""Names of the ways to find records of several lines that `parse.multiline.presets` knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Multiline:
     """Which lines of a stream make one record. By presets, or by one pattern: `start`, `end` or `continues`."""
 
-    presets: tuple[str, ...] = ()  # names of `parse.multiline.presets`
+    presets: tuple[Preset, ...] = ()
     start: str = ""  # a line that matches begins a record
     end: str = ""  # a line that matches ends it
     continues: str = ""  # a line that matches goes on with it

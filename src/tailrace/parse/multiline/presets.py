@@ -10,9 +10,7 @@ matter where a turn ends. `closed` tells the records that no line can go on with
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
-
-Preset = Literal["auto", "java", "python", "go", "node", "rust", "dotnet", "ruby", "php", "indented"]
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +92,6 @@ SHAPES: Final = {
 
 AUTO: Final = ("java", "python", "go", "node", "rust", "dotnet", "ruby", "php")
 """What `auto` stands for."""
-
-NAMES: Final[tuple[str, ...]] = get_args(Preset)
 
 
 def pattern_shape(end: str, *, negate: bool) -> Shape:
