@@ -1,7 +1,8 @@
 """Writes seeded logs: `python -m bench.generate json 2000000 out.jsonl --seed 1`.
 
-Three kinds: `json` (application logs, about 215 bytes a line), `access` (combined access logs, about 190) and `cri`
-(Kubernetes container lines around the JSON, about 255). Rows are made in chunks of whole columns; the same kind, seed
+The kinds: `json` (application logs, about 215 bytes a line), `logfmt` (the same as pairs, about 180), `java` (the same
+behind a Log4j header, about 105), `access` (combined access logs, about 190) and `cri` (Kubernetes container lines
+around the JSON, about 255). Rows are made in chunks of whole columns; the same kind, seed
 and row number always give the same line, so a longer file begins with the shorter one.
 """
 
@@ -62,14 +63,7 @@ def _events() -> pl.DataFrame:
 
 def _json(rows: pl.DataFrame, dice: Dice) -> pl.Series:
     """Return JSON lines; every third has a trace id, those of a request its status, method and path."""
-    events = _events()
-    frame = rows.with_columns(event=dice.index("event", [event.weight for event in EVENTS]))
-    frame = pl.concat([frame, events[frame["event"]]], how="horizontal")
-    first, second = (dice.below(lane, pl.col("numbers")).cast(pl.String) for lane in ("first", "second"))
-    message = pl.concat_str(
-        pl.col("head"), first, pl.col("middle"), pl.when(pl.col("tail").is_not_null()).then(second), pl.col("tail"),
-        ignore_nulls=True,
-    )  # fmt: skip
+    frame = _drawn(rows, dice)
     duration = (-dice.unit("duration").log() * pl.col("base_ms") + 0.05).round(2)
     user = (dice.unit("user") ** 2 * 100_000).ceil().cast(pl.Int64)  # the first users come most
     trace = pl.concat_str(pl.lit(',"trace_id":"'), dice.hexadecimal("trace", 32), pl.lit('"'))
@@ -79,12 +73,56 @@ def _json(rows: pl.DataFrame, dice: Dice) -> pl.Series:
         pl.lit('","level":"'), pl.col("level"),
         pl.lit('","service":"'), pl.col("service"),
         pl.lit('","host":"'), dice.pick("host", HOSTS),
-        pl.lit('","message":"'), message,
+        pl.lit('","message":"'), _message(dice),
         pl.lit('",'), pl.col("status"),
         pl.lit('"duration_ms":'), duration.cast(pl.String),
         pl.lit(',"user_id":'), user.cast(pl.String),
         pl.when(traced).then(trace), pl.col("http"), pl.lit("}"),
         ignore_nulls=True,
+    )  # fmt: skip
+    return frame.select(line=text)["line"]
+
+
+def _message(dice: Dice) -> pl.Expr:
+    """Return what the events say, with numbers; the same draw for every kind of line."""
+    first, second = (dice.below(lane, pl.col("numbers")).cast(pl.String) for lane in ("first", "second"))
+    return pl.concat_str(
+        pl.col("head"), first, pl.col("middle"), pl.when(pl.col("tail").is_not_null()).then(second), pl.col("tail"),
+        ignore_nulls=True,
+    )  # fmt: skip
+
+
+def _drawn(rows: pl.DataFrame, dice: Dice) -> pl.DataFrame:
+    """Return the rows with an event each."""
+    frame = rows.with_columns(event=dice.index("event", [event.weight for event in EVENTS]))
+    return pl.concat([frame, _events()[frame["event"]]], how="horizontal")
+
+
+def _logfmt(rows: pl.DataFrame, dice: Dice) -> pl.Series:
+    """Return the events as pairs; every third has a trace id."""
+    frame = _drawn(rows, dice)
+    trace = pl.concat_str(pl.lit(" trace_id="), dice.hexadecimal("trace", 32))
+    text = pl.concat_str(
+        pl.lit("ts="), _stamp(_time_ms(dice), "%Y-%m-%dT%H:%M:%S%.3fZ"),
+        pl.lit(" level="), pl.col("level"),
+        pl.lit(" service="), pl.col("service"),
+        pl.lit(" host="), dice.pick("host", HOSTS),
+        pl.lit(' msg="'), _message(dice), pl.lit('"'),
+        pl.lit(" duration_ms="), (-dice.unit("duration").log() * pl.col("base_ms") + 0.05).round(2).cast(pl.String),
+        pl.lit(" user_id="), (dice.unit("user") ** 2 * 100_000).ceil().cast(pl.Int64).cast(pl.String),
+        pl.when(dice.below("traced", 3) == 0).then(trace),
+        ignore_nulls=True,
+    )  # fmt: skip
+    return frame.select(line=text)["line"]
+
+
+def _java(rows: pl.DataFrame, dice: Dice) -> pl.Series:
+    """Return the events behind a Log4j header: time, level, thread, logger."""
+    frame = _drawn(rows, dice)
+    text = pl.concat_str(
+        _stamp(_time_ms(dice), "%Y-%m-%d %H:%M:%S,%3f "), pl.col("level").str.to_uppercase(),
+        pl.lit(" [worker-"), dice.below("thread", 40).cast(pl.String),
+        pl.lit("] com.example.shop."), pl.col("service"), pl.lit(".Service: "), _message(dice),
     )  # fmt: skip
     return frame.select(line=text)["line"]
 
@@ -116,7 +154,13 @@ def _cri(rows: pl.DataFrame, dice: Dice) -> pl.Series:
     return frame.select(line=pl.concat_str(stamp, pl.lit(" "), stream, pl.lit(" F "), pl.col("line")))["line"]
 
 
-KINDS: Final[dict[str, Callable[[pl.DataFrame, Dice], pl.Series]]] = {"json": _json, "access": _access, "cri": _cri}
+KINDS: Final[dict[str, Callable[[pl.DataFrame, Dice], pl.Series]]] = {
+    "json": _json,
+    "logfmt": _logfmt,
+    "java": _java,
+    "access": _access,
+    "cri": _cri,
+}
 """Name of each generator; takes a frame with `ROW`, returns one line a row."""
 
 

@@ -64,6 +64,12 @@ GENERAL: Final = (
 )
 """What may stand behind a time; always matches, maybe with nothing."""
 
+# The way of most lines, unambiguous at every character and so at a quarter of the cost. What it fits, `GENERAL` reads
+# in the same way.
+_USUAL: Final = (
+    rf" (?:(?P<pid>[0-9]{{1,10}}) )?(?P<level>{_LEVEL_WORDS}) +(?:\[(?P<thread>[^\[\]]*)\] )?"
+    r"(?P<component>[A-Za-z_][A-Za-z0-9_.$]*): "
+)
 _LOGCAT: Final = r" *(?P<pid>[0-9]{1,10}) +(?P<tid>[0-9]{1,10}) (?P<letter>[VDIWEFA]) (?P<component>.*?) *:(?: |$)"
 _SUPERCOMPUTER: Final = (
     r"(?P<node>[^ ]+) (?:[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.(?P<frac>[0-9]{6}) [^ ]+ "
@@ -97,7 +103,7 @@ def parts(shape: Shape, text: pl.Series) -> pl.DataFrame:
     """Return the groups of a shape's time and of what stands behind it, null where a text does not begin so."""
     own = _OWN.get(shape.name)
     if own is None:
-        return groups.extract(text, shape.pattern + GENERAL)
+        return _general(shape, text)
     found = groups.extract(text, shape.pattern + own)
     if own and found["base"].null_count():  # the time alone may still be there
         missing = found["base"].is_null()
@@ -109,6 +115,19 @@ def parts(shape: Shape, text: pl.Series) -> pl.DataFrame:
             ]
             return pl.DataFrame(spread)
     return found
+
+
+def _general(shape: Shape, text: pl.Series) -> pl.DataFrame:
+    """Return the groups of `_USUAL` where it fits, else those of `GENERAL`."""
+    usual = groups.extract(text, shape.simple + _USUAL)
+    odd = usual["base"].is_null().arg_true()
+    if len(odd) == len(text):
+        return groups.extract(text, shape.pattern + GENERAL)
+    if not len(odd):
+        return usual
+    rest = groups.extract(text[odd], shape.pattern + GENERAL)
+    fits = usual["base"].is_not_null().arg_true()
+    return pl.concat([usual[fits], rest], how="diagonal")[pl.concat([fits, odd]).arg_sort()]
 
 
 def fields(found: pl.DataFrame) -> pl.DataFrame:

@@ -22,6 +22,7 @@ __all__ = ["CLF", "ISO", "LEADING", "SHAPES", "Shape"]
 
 _RANGE_US: Final = 2**63 // 1_000 - 2 * 86_400 * 10**6  # two days short, for offsets
 _DAY_NS: Final = 86_400 * 10**9
+_DISTINCT_ROWS: Final = 512  # from here on it pays to look for equal texts first
 _LEAP_YEARS: Final = 8  # the widest gap between two 29ths of February
 _WIDTHS: Final = (20, *range(22, 31))  # of RFC 3339 in UTC with `Z`: no fraction, or a point and 1 to 9 digits
 _EPOCH: Final = r"^\[?(\d{9,10}(?:\.\d{1,9})?|\d{13}|\d{16}|\d{19})(?:[\]\s,;:|]|$)"
@@ -72,6 +73,11 @@ def epoch_start(text: pl.Series) -> pl.Series:
 
 def parse_shape(shape: Shape, text: pl.Series, observed_ns: pl.Series, timezone: str) -> pl.Series:
     """Return the times of texts that start with one shape, null for the others."""
+    if len(text) >= _DISTINCT_ROWS and not shape.yearless:
+        distinct = text.unique()
+        if len(distinct) <= len(text) // 2:
+            times = of_parts(shape, groups.extract(distinct, shape.pattern), distinct, timezone)
+            return text.replace_strict(distinct, times, return_dtype=pl.Int64)
     return of_parts(shape, groups.extract(text, shape.pattern), observed_ns, timezone)
 
 
@@ -86,18 +92,34 @@ def of_parts(shape: Shape, parts: pl.DataFrame, observed_ns: pl.Series, timezone
         frac = parts["ms"].str.pad_start(3, "0")
     if not shape.format:
         return epoch_text(base) + _fraction_ns(frac)
-    if "year" in parts.columns:
-        base = base + parts["year"]
+    keys = parts.select("base", *(name for name in ("zone", "year") if name in parts.columns))
+    if shape.yearless:
+        keys = keys.with_columns(observed_ns.alias("observed"))
+    return _seconds(shape, keys, timezone) + _fraction_ns(frac)
+
+
+def _seconds(shape: Shape, keys: pl.DataFrame, timezone: str) -> pl.Series:
+    """Return the times of whole seconds; a log has many lines a second, so each distinct one is read once."""
+    if len(keys) >= _DISTINCT_ROWS:
+        distinct = keys.unique()
+        if len(distinct) <= len(keys) // 2:
+            known = distinct.with_columns(_read_seconds(shape, distinct, timezone).alias("ns"))
+            return keys.join(known, on=keys.columns, how="left", nulls_equal=True, maintain_order="left")["ns"]
+    return _read_seconds(shape, keys, timezone)
+
+
+def _read_seconds(shape: Shape, keys: pl.DataFrame, timezone: str) -> pl.Series:
+    base = keys["base"]
+    if "year" in keys.columns:
+        base = base + keys["year"]
     if shape.name == "iso":
         base = base.str.replace("T", " ", literal=True)
     elif shape.name == "after_word":
         base = base.str.replace("  ", " ", literal=True)
-    zone = parts["zone"] if "zone" in parts.columns else none
     if shape.yearless:
-        seconds = _with_year(base, shape.format, observed_ns, timezone)
-    else:
-        seconds = _to_ns(base.str.to_datetime(shape.format, time_unit="us", strict=False), zone, timezone)
-    return seconds + _fraction_ns(frac)
+        return _with_year(base, shape.format, keys["observed"], timezone)
+    zone = keys["zone"] if "zone" in keys.columns else pl.Series([None], dtype=pl.String).new_from_index(0, len(keys))
+    return _to_ns(base.str.to_datetime(shape.format, time_unit="us", strict=False), zone, timezone)
 
 
 def regular_digits(text: pl.Series) -> int | None:
