@@ -152,6 +152,27 @@ def test_what_is_in_a_file_without_a_name_is_not_lost_with_its_source(running, t
         until(lambda: run.sink.lines() == ["one", "two"])
 
 
+def test_a_file_that_is_excluded_now_is_not_read_any_more_and_goes_on_when_it_is_wanted_again(running, tmp_path):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    kept, left = logs / "kept.log", logs / "left.log"
+    kept.write_text("kept 1\n")
+    left.write_text("left 1\n")
+    text = f"sources: [{{name: app, paths: [{logs}], exclude: [%s]}}]"
+    run = running(text % "")
+    until(lambda: len(run.sink.lines()) == 2)
+    run.file.write_text(text % "left.log")
+    assert run.reload.now()
+    left.write_text("left 1\nleft 2\n")
+    kept.write_text("kept 1\nkept 2\n")
+    until(lambda: "kept 2" in run.sink.lines())
+    assert [item.path for item in run.agent.sources()[0].status()] == [str(kept)]
+    run.file.write_text(text % "")
+    assert run.reload.now()
+    until(lambda: "left 2" in run.sink.lines())
+    assert sorted(run.sink.lines()) == ["kept 1", "kept 2", "left 1", "left 2"]
+
+
 def test_a_wrong_file_says_every_mistake_and_changes_nothing(running, tmp_path):
     log = tmp_path / "app.log"
     log.write_text("one\n")

@@ -16,7 +16,8 @@ import polars as pl
 
 from tailrace import limits
 from tailrace.batch import stack
-from tailrace.parse.chain import Chain, Parsed
+from tailrace.parse.chain import Chain
+from tailrace.parse.turn import Parsed
 
 if TYPE_CHECKING:
     import queue
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from tailrace.clock import Clock
     from tailrace.contracts import Block, Source
-    from tailrace.parse.chain import Prepared
+    from tailrace.parse.turn import Prepared
     from tailrace.telemetry import Accounts
 
 Marks = dict[str, dict[str, object]]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.sources.tail.globs import Pattern, excluded, matches, pattern_of
+from tailrace.sources.tail.globs import Pattern, Scope, excluded, matches, pattern_of
 
 
 def takes(text: str, path: str, *, is_folder: bool = False) -> bool:
@@ -75,3 +75,41 @@ def test_a_written_out_name_may_be_hidden() -> None:
     assert matches(".hidden", ".hidden")
     assert matches(".hidden", ".h*")
     assert not matches(".hidden", "*")
+
+
+@pytest.mark.parametrize(
+    ("path", "paths", "expected"),
+    [
+        ("/l/a.log", ["/l"], "/l"),
+        ("/l/x/y/a.log", ["/other", "/l"], "/l"),
+        ("/l/a.log", ["/l/a.log"], "/l/a.log"),
+        ("/l/a.log", ["/l/*.txt", "/l/*.log"], "/l/*.log"),
+        ("/l/x/a.log", ["/l/*.log"], None),
+        ("/l/x/a.log", ["/l/**/*.log"], "/l/**/*.log"),
+        ("/l/.a.log", ["/l"], None),
+        ("/l/.a.log", ["/l/.a.log"], "/l/.a.log"),
+        ("/lx/a.log", ["/l"], None),
+        ("/a.log", ["/"], "/"),
+    ],
+)
+def test_the_path_by_which_a_file_is_wanted(path: str, paths: list[str], expected: str | None) -> None:
+    assert Scope(paths, []).wanting(path) == expected
+    assert Scope(paths, []).wants(path) == (expected is not None)
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "patterns", "expected"),
+    [
+        ("/l/a.gz", "/l", ["*.gz"], "*.gz"),
+        ("/l/tmp/a.log", "/l", ["*.gz", "tmp"], "tmp"),
+        ("/l/tmp/a.log", "/l", ["/l/tmp/**"], "/l/tmp/**"),
+        ("/tmp/l/a.log", "/tmp/l", ["tmp"], None),  # a folder above the wanted one is not entered, so never left out
+        ("/tmp/l/a.log", "/tmp/l", ["l"], None),
+        ("/l/a.log", "/l/a.log", ["a.*"], "a.*"),
+        ("/l/a.log", "/l", ["*.gz"], None),
+    ],
+)
+def test_the_pattern_that_leaves_a_file_out(path: str, wanted: str, patterns: list[str], expected: str | None) -> None:
+    scope = Scope([wanted], patterns)
+    assert scope.excluding(path) == expected
+    assert scope.wants(path) == (expected is None)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tailrace import limits
 from tailrace.contracts import Followed
 from tailrace.sources.tail.discovery import Discovery
+from tailrace.sources.tail.globs import Scope
 from tailrace.sources.tail.moves import Moves
 from tailrace.sources.tail.reader import Reader
 from tailrace.sources.tail.roster import Roster
@@ -64,6 +65,7 @@ class TailSource:
             close=self._reader.close,
         )
         self._discovery = Discovery(settings.paths, settings.exclude)
+        self._scope = Scope(settings.paths, settings.exclude)
         self._moves = Moves(self._roster, settings, clock, self._discovery.takes)
         self._turns = Turns(
             self._roster,
@@ -82,7 +84,10 @@ class TailSource:
     # --- position -------------------------------------------------------------------------------
 
     def restore(self, state: Mapping[str, object]) -> None:
-        """Start from a position; a state that cannot be understood is left out, and its file read again."""
+        """Start from a position; a state that cannot be understood is left out, and its file read again.
+
+        A file that the settings do not ask for any more is not read; its state stays where it is.
+        """
         files: list[Tracked] = []
         for key, value in state.items():
             try:
@@ -92,7 +97,8 @@ class TailSource:
                 else:
                     file = Tracked.of(key, value, self._roster.origin(key, ""))
                     file.origin = self._roster.origin(key, file.name, file.codec)
-                    files.append(file)
+                    if self._scope.wants(file.name):
+                        files.append(file)
             except (KeyError, TypeError, ValueError):
                 self._roster.changed[key] = None
         self._moves.put_back(files)
