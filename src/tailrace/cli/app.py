@@ -13,6 +13,7 @@ from tailrace.cli import (
     config,
     doctor,
     explain,
+    export,
     failures,
     output,
     query,
@@ -52,6 +53,7 @@ def top(
 
 app.command()(up.up)
 app.command()(collect.collect)
+app.command()(export.export)
 app.command()(query.query)
 app.command()(tail.tail)
 app.command()(explain.explain)
