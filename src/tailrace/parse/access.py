@@ -27,13 +27,14 @@ PATTERN: Final = (
 )
 """A line of either format; groups are the fields and `time`."""
 
-# The way of almost all lines, unambiguous at every character; what it does not match gets the general pattern.
-_USUAL: Final = (
+USUAL: Final = (
     r"^(?P<host>[^ ]+) (?P<ident>[^ ]+) (?P<user>[^ \[\"]+) \[(?P<time>[^\]]{26})\] "
     r'"(?P<request>(?P<method>[A-Za-z]+) (?P<path>[^ "\\]+) (?P<proto>HTTP/[0-9](?:\.[0-9])?))" '
     r"(?P<status>[0-9][0-9][0-9]) (?P<bytes>[0-9]+|-)"
     r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)")?$'
 )
+"""The way of almost all lines, unambiguous at every character; what it does not match gets the general pattern."""
+
 _REQUEST: Final = r"^(?P<method>[A-Za-z][A-Za-z_-]*) (?P<path>\S.*?)(?: (?P<proto>HTTP/\d(?:\.\d)?))?$"
 _NULLS: Final = ("ident", "user", "request", "bytes", "referer", "agent")
 _OUT: Final = ("host", "ident", "user", "method", "path", "proto", "request", "status", "bytes", "referer", "agent")
@@ -64,7 +65,7 @@ class Access:
 
 def _fields(text: pl.Series) -> pl.DataFrame:
     """Return the fields and `time` of the lines, `-` as null."""
-    fields = groups.extract(text, _USUAL)
+    fields = groups.extract(text, USUAL)
     odd = fields["host"].is_null().arg_true()
     if len(odd):
         whole = groups.extract(text[odd], PATTERN)
