@@ -1,8 +1,8 @@
 r"""LogQL's patterns: literal text with captures, `<ip> - - [<_>] "<method> <path>"`.
 
-A capture takes the shortest text up to the next literal, the last one takes the rest; `<_>` is not kept. Comes in: a
-pattern. Goes out: an anchored regular expression. Refuses two captures in a row, a name that is there twice, and a
-pattern without a capture.
+A capture takes the shortest text up to the next literal, the last one takes the rest; `<_>` is not kept. `parts` reads
+a pattern, `refuse` says what is wrong with it, `capture_regex` makes an anchored regular expression of it, for lines
+that must have every literal.
 
 >>> capture_regex('<ip> [<_>] "<path>"')
 '^(?P<ip>.*?) \\[.*?\\] "(?P<path>.*?)"'
@@ -15,35 +15,82 @@ tailrace.patterns.regex.PatternError: column 4: two captures in a row: there mus
 from __future__ import annotations
 
 import re
-from typing import Final
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 from tailrace.patterns.regex import PatternError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ANONYMOUS: Final = "_"
 _CAPTURE: Final = re.compile(r"<([A-Za-z_][A-Za-z0-9_]*)>")
-_ANONYMOUS: Final = "_"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A literal, or a capture with its name; `at` is its place in the pattern."""
+
+    text: str
+    capture: bool
+    at: int
+
+    @property
+    def named(self) -> bool:
+        """Whether what it captures is kept."""
+        return self.capture and self.text != ANONYMOUS
+
+
+def parts(pattern: str) -> list[Part]:
+    """Return a pattern's literals and captures, in order.
+
+    >>> [(part.text, part.capture) for part in parts("<a> - <_>")]
+    [('a', True), (' - ', False), ('_', True)]
+    """
+    found: list[Part] = []
+    at = 0
+    for capture in _CAPTURE.finditer(pattern):
+        if capture.start() > at:
+            found.append(Part(pattern[at : capture.start()], capture=False, at=at))
+        found.append(Part(capture[1], capture=True, at=capture.start()))
+        at = capture.end()
+    if at < len(pattern):
+        found.append(Part(pattern[at:], capture=False, at=at))
+    return found
+
+
+def refuse(found: Sequence[Part]) -> PatternError | None:
+    """Return what is wrong with a pattern that is to capture something, None if nothing."""
+    if not any(part.named for part in found):
+        return PatternError("at least one capture must have a name, as in '<status>'")
+    for before, part in pairwise(found):
+        if before.capture and part.capture:
+            return PatternError("two captures in a row: there must be text between them", part.at)
+    names: set[str] = set()
+    for part in found:
+        if part.named and part.text in names:
+            return PatternError(f"the capture {part.text!r} is there twice: use <_> for what is not wanted", part.at)
+        if part.named:
+            names.add(part.text)
+    return None
 
 
 def capture_regex(pattern: str) -> str:
     """Return the regular expression of a pattern; it matches from the start of a line, not up to its end."""
-    parts: list[str] = []
-    names: set[str] = set()
-    at = 0
-    captures = list(_CAPTURE.finditer(pattern))
-    if not any(capture[1] != _ANONYMOUS for capture in captures):
-        raise PatternError("at least one capture must have a name, as in '<status>'")
-    for capture in captures:
-        if parts and capture.start() == at:
-            raise PatternError("two captures in a row: there must be text between them", at)
-        if capture[1] in names:
-            raise PatternError(f"the capture {capture[1]!r} is there twice", capture.start())
-        parts.append(re.escape(pattern[at : capture.start()]).replace("\\ ", " ").replace('\\"', '"'))
-        last = capture.end() == len(pattern)
-        parts.append(_group(capture[1], ".*" if last else ".*?"))
-        names |= {capture[1]} - {_ANONYMOUS}
-        at = capture.end()
-    rest = re.escape(pattern[at:]).replace("\\ ", " ").replace('\\"', '"')
-    return "^" + "".join(parts) + rest
+    found = parts(pattern)
+    if error := refuse(found):
+        raise error
+    texts = [
+        _literal(part.text) if not part.capture else _group(part, ".*" if part is found[-1] else ".*?")
+        for part in found
+    ]
+    return "^" + "".join(texts)
 
 
-def _group(name: str, text: str) -> str:
-    return text if name == _ANONYMOUS else f"(?P<{name}>{text})"
+def _literal(text: str) -> str:
+    return re.escape(text).replace("\\ ", " ").replace('\\"', '"')
+
+
+def _group(part: Part, text: str) -> str:
+    return f"(?P<{part.text}>{text})" if part.named else text

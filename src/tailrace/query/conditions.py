@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.query import values
+from tailrace.query import addresses, values
 from tailrace.query.matching import matches
 from tailrace.query.rows import DETAILS, ERROR
-from tailrace.query.stages.label_filter import All, AnyOf, Comparison
+from tailrace.query.stages.label_filter import All, AnyOf, Comparison, Inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,7 +59,17 @@ def judge(condition: Condition, rows: Rows) -> Verdict:
         return whole
     if isinstance(condition, Comparison):
         return _compare(condition, rows)
+    if isinstance(condition, Inside):
+        return _inside(condition, rows)
     return Verdict(matches(condition, pl.lit("") if condition.name == DETAILS else rows.label(condition.name)))
+
+
+def _inside(test: Inside, rows: Rows) -> Verdict:
+    if test.name in (ERROR, DETAILS):
+        return Verdict(_FALSE)
+    label = rows.frame.select(rows.label(test.name).alias("label"))["label"]
+    found = addresses.holds(label, test.addresses)
+    return Verdict(pl.lit((found if test.op == "=" else ~found).fill_null(value=False)))
 
 
 def _compare(test: Comparison, rows: Rows) -> Verdict:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tailrace.errors import QueryError
     from tailrace.query.lexer import Token
 
-_LINE_OPS: Final = (*line_filter.OPS, "|>", "!>")
+_LINE_OPS: Final = line_filter.OPS
 _SET_OPS: Final = ("and", "or", "unless")
 _COMPARING: Final = frozenset({"=", "==", "!=", "=~", "!~", ">", ">=", "<", "<="})
 _CHAIN: Final = 100

@@ -27,7 +27,7 @@ from tailrace.query.load import VIRTUAL
 from tailrace.query.matching import accepts
 from tailrace.query.result import STREAM
 from tailrace.query.rows import ERRORS, Rows
-from tailrace.query.stages.label_filter import All, AnyOf, Comparison
+from tailrace.query.stages.label_filter import All, AnyOf, Comparison, Inside
 from tailrace.query.syntax import Matcher
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Scan:
         return all(done)
 
     def _conjunct(self, part: Condition) -> bool:
-        if isinstance(part, Matcher | Comparison) and self._in_all_streams(part.name):
+        if isinstance(part, Matcher | Comparison | Inside) and self._in_all_streams(part.name):
             verdict = judge(part, Rows(self.streams))
             judged = self.streams.select(passes=verdict.passes, failed=verdict.failed)
             self.streams = self.streams.filter(judged["passes"])
@@ -134,7 +134,7 @@ class Scan:
             return Predicate(reduce(operator.and_, kept) if kept else None, exact)
         if condition.name in ERRORS and isinstance(condition, Matcher) and not self.may_fail and accepts(condition, ""):
             return Predicate(None, exact=True)  # no line has an error, and that is what is wanted
-        if condition.name in ERRORS or STREAM + condition.name in self.streams.columns:
+        if isinstance(condition, Inside) or condition.name in ERRORS or STREAM + condition.name in self.streams.columns:
             return Predicate(None, exact=False)
         if condition.name.endswith("_extracted") or condition.name in VIRTUAL:
             return self._virtual(condition)

@@ -1,7 +1,8 @@
-"""Lines by a template that is more than text and labels: rendered once per distinct set of what it reads."""
+"""Text by a template that is more than text and labels: rendered once per distinct set of what it reads."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,8 +14,33 @@ if TYPE_CHECKING:
     from tailrace.query.template import Template
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a template made of each row; null where one of its functions failed, and why."""
+
+    texts: pl.Series
+    whys: pl.Series
+
+    def mark(self, rows: Rows) -> Rows:
+        """Return rows of the same number with the errors."""
+        if self.whys.null_count() == len(self.whys):
+            return rows
+        marked = Rows(rows.frame.with_columns(self.whys.alias("_why")))
+        marked = marked.with_error(pl.col("_why").is_not_null(), "TemplateFormatErr", pl.col("_why"))
+        return Rows(marked.frame.drop("_why"))
+
+
 def render_lines(rows: Rows, template: Template) -> Rows:
     """Replace each line; where a function of the template fails, the line stays and carries the error."""
+    rendered = render(rows, template)
+    texts = rendered.texts.alias("_new")
+    if "_line" in rows.frame.columns:
+        texts = rows.frame.select(pl.coalesce(texts, "_line").alias("_new"))["_new"]
+    return rendered.mark(rows.with_line(texts))
+
+
+def render(rows: Rows, template: Template) -> Rendered:
+    """Return what a template makes of each row."""
     names = sorted(template.labels)
     reads = rows.frame.select(
         *(rows.label(name).alias(f"label.{name}") for name in names),
@@ -38,9 +64,4 @@ def render_lines(rows: Rows, template: Template) -> Rows:
         pl.Series("\0text", lines, dtype=pl.String), pl.Series("\0why", failures, dtype=pl.String)
     )
     spread = reads.join(table, on=reads.columns, how="left", nulls_equal=True, maintain_order="left")
-    frame = rows.frame.with_columns(_new=spread["\0text"], _why=spread["\0why"])
-    line = pl.coalesce("_new", "_line") if "_line" in frame.columns else pl.col("_new")
-    done = Rows(frame).with_line(line)
-    if any(failures):
-        done = done.with_error(pl.col("_why").is_not_null(), "TemplateFormatErr", pl.col("_why"))
-    return Rows(done.frame.drop("_new", "_why"))
+    return Rendered(spread["\0text"], spread["\0why"])

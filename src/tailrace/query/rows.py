@@ -76,6 +76,15 @@ class Rows:
             frame = _take(frame, name)
         return Rows(frame.drop(_FOUND + name for name in found.columns))
 
+    def assigned(self, name: str, value: pl.Series, where: pl.Series) -> Rows:
+        """Set a label in some rows, wherever it came from there; it is a parsed one from now on."""
+        columns = self.columns(name)
+        here = pl.lit(where)
+        hidden = [pl.when(~here).then(pl.col(c)).alias(c) for c in columns if not c.startswith(PARSED)]
+        before = pl.col(PARSED + name) if PARSED + name in columns else pl.lit(None, pl.String)
+        new = pl.when(here).then(pl.lit(value)).otherwise(before).alias(PARSED + name)
+        return Rows(self.frame.with_columns(*hidden, new))
+
     def without(self, name: str, where: pl.Expr | None = None) -> Rows:
         """Remove a label, everywhere or in the rows of a condition."""
         columns = self.columns(name)

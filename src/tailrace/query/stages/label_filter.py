@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
 import polars as pl
 
 from tailrace.query import matchers
+from tailrace.query.addresses import bounds
+from tailrace.query.lexer import quote
 from tailrace.query.literals import write_bytes, write_duration, write_number
 from tailrace.query.rows import Rows
+from tailrace.query.stages.line_filter import parse_ip
 from tailrace.query.syntax import Matcher
 
 if TYPE_CHECKING:
@@ -69,7 +72,22 @@ class AnyOf:
         return " or ".join(map(str, self.parts))
 
 
-Condition: TypeAlias = Matcher | Comparison | All | AnyOf
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A test whether a label's text holds an address of a set."""
+
+    name: str
+    op: Literal["=", "!="]
+    addresses: str
+    at: int = field(default=0, compare=False, repr=False)
+    value_at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.op}ip({quote(self.addresses)})"
+
+
+Test: TypeAlias = Matcher | Comparison | Inside
+Condition: TypeAlias = Test | All | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +109,9 @@ class LabelFilter:
         for test in tests(self.condition):
             if isinstance(test, Matcher):
                 matchers.check_matcher(test, source)
+            if isinstance(test, Inside) and bounds(test.addresses) is None:
+                hint = "one address, a range a-b, or a network such as 10.0.0.0/8"
+                raise source.error(f"{quote(test.addresses)} is no set of addresses", test.value_at, hint)
 
     def needs(self, after: Needs) -> Needs:
         """Read the tested labels."""
@@ -116,7 +137,7 @@ class LabelFilter:
         return f"| {self.condition}"
 
 
-def tests(condition: Condition) -> list[Matcher | Comparison]:
+def tests(condition: Condition) -> list[Test]:
     """Return the tests of a condition, left to right."""
     if isinstance(condition, All | AnyOf):
         return [test for part in condition.parts for test in tests(part)]
@@ -168,11 +189,14 @@ def _atom(cursor: Cursor) -> Condition:
     return _comparison(cursor, name, accepted)
 
 
-def _comparison(cursor: Cursor, name: Token, op: Token) -> Comparison:
+def _comparison(cursor: Cursor, name: Token, op: Token) -> Comparison | Inside:
+    if cursor.at_word("ip") and cursor.peek().text == "(":
+        if op.text not in ("=", "!="):
+            raise cursor.error(f"`ip()` is compared by `=` and `!=` only, not by {op}", op)
+        text, _, value_at = parse_ip(cursor)
+        return Inside(name.text, "=" if op.text == "=" else "!=", text, name.at, value_at)
     sign = cursor.accept_op("-", "+")
     token = cursor.token
-    if token.word == "ip" and cursor.peek().text == "(":
-        raise cursor.error("`ip()` is LogQL, but not in this version of Tailrace")
     if token.kind not in ("number", "duration", "bytes") or (sign and token.kind == "bytes"):
         hint = f'put it in quotes: "{token.text}"' if token.kind == "name" else ""
         hint = "a byte count has no sign" if token.kind == "bytes" else hint
