@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.contracts import Reduced
+from tailrace.batch import stack
+from tailrace.contracts import Reading, Reduced
 from tailrace.parse import groups, rsyncd
 from tailrace.reduce.metrics.settings import MetricSettings
 from tailrace.reduce.metrics.state import Metrics
+from tailrace.registry import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tailrace.contracts import Parser
     from tailrace.export.profile import PatternSettings, Profile
     from tailrace.exposition import Family
 
@@ -51,9 +54,10 @@ class Counting:
     the message that the format knows.
     """
 
-    def __init__(self, profile: Profile, line_pattern: str | None = None) -> None:
+    def __init__(self, profile: Profile, line_pattern: str | None = None, timezone: str = "local") -> None:
         self._profile = profile
         self._line_pattern = line_pattern
+        self._reading = Reading(profile.format if line_pattern is None else "timestamped", timezone=timezone)
         self._metrics = Metrics([*own_metrics(profile.prefix), *profile.metrics], profile.sessions)
         self._lock = threading.Lock()
         self._unmatched: deque[Unmatched] = deque(maxlen=SHOWN)
@@ -106,9 +110,22 @@ class Counting:
     # --- fields ---------------------------------------------------------------------------------
 
     def _fields(self, frame: pl.DataFrame) -> pl.DataFrame:
+        if "_part" in frame.columns:
+            frame = self._with_partial(frame)
         if self._line_pattern is not None:
             frame = self._by_line_pattern(frame, self._line_pattern)
         return with_patterns(frame, self._profile.patterns)
+
+    def _with_partial(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows with the fields of lines that came in parts: the first part counts, for the whole line."""
+        first = frame.filter(pl.col("_part") == 1)
+        whole = frame.filter(pl.col("_part").is_null())
+        if len(first) and self._reading.format != "auto":
+            parser: Parser = find("parser", self._reading.format)()
+            given = first.select("_line", "_observed_ns", "_stream", "_offset", "_in_lines", "_in_bytes", "_time_ns")
+            read = parser.parse(given.drop("_time_ns"), self._reading)
+            first = read.with_columns(pl.coalesce("_time_ns", given["_time_ns"]))
+        return stack([whole, first])
 
     def _by_line_pattern(self, frame: pl.DataFrame, pattern: str) -> pl.DataFrame:
         found = groups.extract(frame["_line"], pattern)

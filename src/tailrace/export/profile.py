@@ -18,7 +18,7 @@ from tailrace.config.problems import explain
 from tailrace.config.text import text_of
 from tailrace.errors import ConfigError, Problem, did_you_mean
 from tailrace.patterns.regex import PatternError, groups_of
-from tailrace.reduce.metrics.settings import MetricSettings, SessionSettings, Sql
+from tailrace.reduce.metrics.settings import MetricSettings, SessionSettings, Span, Sql
 from tailrace.reduce.metrics.state import problems
 from tailrace.reduce.rules import Rule, RuleError
 from tailrace.settings import Mistake, Mistakes, Settings
@@ -81,6 +81,10 @@ class Profile(Settings):
 
     format: str = "auto"
     """Format of the lines, by the name of a parser."""
+
+    partial_after: Span | None = None
+    """The time after which a last line counts though it has no newline; what may come of it later is left out then. For
+    programs that write whole lines at once. Default: a line counts when it is complete."""
 
     patterns: tuple[PatternSettings, ...] = ()
     """Further fields of the lines: the first pattern that matches counts."""

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 SOURCE: Final = "export"
 """Name of the source in the checkpoint, and the label `source` of the rows."""
 
-_PARTIAL_S: Final = 5.0  # a last line without its newline counts after this: a daemon that was killed writes no more
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -86,7 +84,7 @@ class Exporter:
         self._patience = Patience(self._clock)
         log = str(options.log.absolute())
         folder = options.data / "exporters" / _state_name(log, options.profile_name)
-        self._counting = Counting(profile, options.line_pattern)
+        self._counting = Counting(profile, options.line_pattern, options.timezone)
         self._listener = Listener(options.host, options.port)
         self.address = self._listener.address
         try:
@@ -101,7 +99,7 @@ class Exporter:
             format=profile.format if options.line_pattern is None else "timestamped",
             read_from="end" if options.from_end else "start",
             timezone=options.timezone,
-            partial_after_s=_PARTIAL_S,
+            partial_after_s=profile.partial_after or 0,
         )
         source = TailSource(settings, name=SOURCE, clock=self._clock, host=socket.gethostname())
         self._source = Rotations(source)
