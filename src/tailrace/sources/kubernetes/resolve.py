@@ -78,7 +78,7 @@ def _by_docker(path: str) -> Container | None:
         with (Path(path).parent / "config.v2.json").open("rb") as file:
             told: Any = json.loads(file.read(_DOCKER_BYTES))  # Docker's own form, of any version
         labels = told.get("Config", {}).get("Labels") or {}
-        name = str(told.get("Name", "")).removeprefix("/")
+        name = str(told.get("Name") or "").removeprefix("/")
     except (OSError, ValueError, AttributeError):
         return None
     return Container(
