@@ -55,6 +55,14 @@ class Moves:
         self._roster.put_back(files)
         self._missing.update((file, None) for file in files if not file.gone_ns)
 
+    def unchanged(self, path: str, found: os.stat_result) -> bool:
+        """Tell whether a plain file looks as it did; of a checkpoint's file that is the proof that it is there."""
+        if not self._roster.unchanged(path, found):
+            return False
+        if self._missing:
+            self._missing.pop(self._roster.by_path[path], None)
+        return True
+
     # --- looks ----------------------------------------------------------------------------------
 
     def interesting(self, path: str) -> bool:

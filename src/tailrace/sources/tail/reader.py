@@ -13,6 +13,7 @@ import errno
 import os
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
@@ -133,6 +134,7 @@ class Reader:
             file.handle = -1
             file.content = None
             self._unpacking.pop(file.key, None)
+            file.rest()
 
     def close_idle(self, grown_before_s: float) -> list[Tracked]:
         """Close files that are read and have not grown since; returns those that have no name any more."""
@@ -322,8 +324,8 @@ class Reader:
     def _shrink(self, limit: int) -> None:
         surplus = len(self._open) - limit
         if surplus > 0:
-            reachable = [file for file in self._open.values() if file.unlinked_ns is None and file.content is None]
-            for file in reachable[:surplus]:
+            reachable = (file for file in self._open.values() if file.unlinked_ns is None and file.content is None)
+            for file in list(islice(reachable, surplus)):
                 self.close(file)
 
 

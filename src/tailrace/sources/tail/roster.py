@@ -44,20 +44,20 @@ class Roster:
         self.by_real: dict[str, Tracked] = {}  # files followed by a link, at the path that it leads to
         self.by_id: dict[FileId, Tracked] = {}  # the last generation of each
         self.newest: dict[str, Tracked] = {}  # the last file of each stream; a compressed one only if there is no other
-        self._streams: dict[str, list[Tracked]] = {}  # files that are not finished, in order
+        self._streams: dict[str, Tracked | list[Tracked]] = {}  # files that are not finished; several are in order
         self._host = host
         self._source = source
         self._labels = labels
         self._reading = reading
         self._encoding = encoding
         self.close = close
+        self.maker = self._origin  # one object for all files
         self._order = 0
 
-    def origin(self, key: str, name: str, codec: str = "") -> Origin:
-        """Return where the blocks of a file come from; `codec` is what its byte-order mark told."""
-        encoding = encoding_of(codec, self._encoding.delimiter) if codec else self._encoding
-        labels = labels_of(name, host=self._host, source=self._source, extra=self._labels)
-        return Origin(key, labels, self._reading, encoding)
+    def _origin(self, file: Tracked) -> Origin:
+        encoding = encoding_of(file.codec, self._encoding.delimiter) if file.codec else self._encoding
+        labels = labels_of(file.name, host=self._host, source=self._source, extra=self._labels)
+        return Origin(file.key, labels, self._reading, encoding)
 
     def add(self, name: str, path: str, number: FileId, *, now_s: float, after: Tracked | None = None) -> Tracked:
         """Take up a file as the last one of its stream, or as the next generation `after` one."""
@@ -65,7 +65,7 @@ class Roster:
         while (key := f"{number.dev:x}.{number.ino:x}.{number.born_ns:x}.{generation}") in self.files:
             generation += 1
         codec = "" if after is None else after.codec
-        file = Tracked(key, name, path, number, generation, order, self.origin(key, name, codec), codec=codec)
+        file = Tracked(key, name, path, number, generation, order, self.maker, codec=codec)
         file.away, file.grown_s = path != name, now_s
         self._order = max(self._order, order + 1)
         self.files[key] = file
@@ -75,13 +75,21 @@ class Roster:
             self.newest[name] = file
         self.join(file)
         if os.path.islink(path):
-            file.real = os.path.realpath(path)
-            self.by_real[file.real] = file
+            self.link(path)
         self.changed[key] = file
         return file
 
+    def link(self, path: str) -> None:
+        """Note where the link leads to by which a file is followed: its own folder tells nothing about that place."""
+        file, real = self.by_path.get(path), os.path.realpath(path)
+        if file is not None and real != file.real:
+            if self.by_real.get(file.real) is file:
+                del self.by_real[file.real]
+            file.real = real
+            self.by_real[real] = file
+
     def put_back(self, files: Iterable[Tracked]) -> None:
-        """Take up files as a checkpoint had them; where they are now is not known yet."""
+        """Take up files as a checkpoint had them, where they were then."""
         for file in sorted(files, key=lambda file: file.place):
             self.files[file.key] = file
             self.by_id[file.id] = file
@@ -91,30 +99,35 @@ class Roster:
                 self.join(file)
             if file.gone_ns:
                 self.nameless[file] = None
+            else:
+                self.by_path[file.path] = file
             self._order = file.order + 1
 
     def before(self, file: Tracked) -> Tracked | None:
         """Return the file of the same stream that must be read to its end first."""
-        stream = self._streams.get(file.name, [])
-        return stream[0] if stream and stream[0] is not file and file in stream else None
+        stream = self._streams.get(file.name)
+        if not isinstance(stream, list) or stream[0] is file:
+            return None
+        return stream[0] if file in stream else None
 
     def join(self, file: Tracked) -> None:
         """Put a file into its stream, at its place."""
-        stream = self._streams.setdefault(file.name, [])
-        if file not in stream:
-            stream.append(file)
-            stream.sort(key=lambda member: member.place)
+        stream = self._streams.setdefault(file.name, file)
+        members = stream if isinstance(stream, list) else [stream]
+        if file not in members:
+            self._streams[file.name] = sorted([*members, file], key=lambda member: member.place)
         file.finished = False
 
     def finish(self, file: Tracked) -> None:
         """Take a file out of its stream: it is read to its end, or gone. It is still read if it grows again."""
-        stream = self._streams.get(file.name, [])
-        if file in stream:
+        stream = self._streams.get(file.name)
+        if stream is file:
+            del self._streams[file.name]
+        elif isinstance(stream, list) and file in stream:
             stream.remove(file)
-            if stream:
-                self.ready[stream[0]] = None
-            else:
-                del self._streams[file.name]
+            self.ready[stream[0]] = None
+            if len(stream) == 1:
+                self._streams[file.name] = stream[0]
         self.ready.pop(file, None)
         if not file.finished:
             file.finished = True

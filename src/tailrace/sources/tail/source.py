@@ -6,12 +6,16 @@ durable: `mark` tells what was handed out, and `restore` goes on from there.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
 from tailrace.contracts import Followed
+from tailrace.sources.kubernetes.containers import Containers
+from tailrace.sources.kubernetes.overlay import Overlay
 from tailrace.sources.tail.discovery import Discovery
 from tailrace.sources.tail.globs import Scope
+from tailrace.sources.tail.labels import labels_of
 from tailrace.sources.tail.moves import Moves
 from tailrace.sources.tail.reader import Reader
 from tailrace.sources.tail.roster import Roster
@@ -64,6 +68,9 @@ class TailSource:
             encoding=settings.text(),
             close=self._reader.close,
         )
+        self._overlay = Overlay(settings.kubernetes, host)
+        labels = partial(labels_of, host=host, source=name, extra=settings.labels)
+        self._containers = Containers(self._overlay, lambda path, known: labels(path, known=known))
         self._discovery = Discovery(settings.paths, settings.exclude)
         self._scope = Scope(settings.paths, settings.exclude)
         self._moves = Moves(self._roster, settings, clock, self._discovery.takes)
@@ -95,8 +102,7 @@ class TailSource:
                     self._moves.arrivals.first_start_ns = int(value["first_start_ns"])
                     self._start_marked = True
                 else:
-                    file = Tracked.of(key, value, self._roster.origin(key, ""))
-                    file.origin = self._roster.origin(key, file.name, file.codec)
+                    file = Tracked.of(key, value, self._roster.maker)
                     if self._scope.wants(file.name):
                         files.append(file)
             except (KeyError, TypeError, ValueError):
@@ -129,7 +135,9 @@ class TailSource:
         self._look()
         if timeout_s > 0 and self._follow:
             self._wait(timeout_s)
-        blocks = self._turns.take(min(budget_bytes, limits.READ_TURN_BYTES))
+        blocks = self._containers.describe(
+            self._turns.take(min(budget_bytes, limits.READ_TURN_BYTES)), self._roster.files
+        )
         self._turn_bytes = sum(len(block.data) for block in blocks)
         return blocks
 
@@ -152,6 +160,7 @@ class TailSource:
         """Release files and watches."""
         self._reader.close_all()
         self._watch.close()
+        self._overlay.close()
 
     # --- what others may ask, in any thread -----------------------------------------------------
 
@@ -163,7 +172,8 @@ class TailSource:
         """Return what is followed, and what is not and why."""
         files = [_followed(file) for file in list(self._roster.files.values()) if not file.gone_ns]
         whys = [*self._moves.refused.items(), *self._discovery.troubles.items()]
-        return files + [Followed(path, 0, 0, "unreadable", why) for path, why in whys]
+        troubles = [Followed(path, 0, 0, "unreadable", why) for path, why in whys]
+        return [*files, *troubles, *self._overlay.status()]
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -173,6 +183,7 @@ class TailSource:
             "nul_bytes_skipped": self._reader.nul_bytes_skipped,
             "damaged_bytes": self._reader.damaged_bytes,
             "open_files": self._reader.open_files(),
+            **self._overlay.counters,
         }
 
     # --- looking --------------------------------------------------------------------------------
@@ -181,6 +192,7 @@ class TailSource:
         """Find out what may have changed."""
         if not self._started:
             self._started = True
+            self._overlay.start()
             self._moves.arrivals.first_start_ns = self._moves.arrivals.first_start_ns or self._clock.now_ns()
             self._walk()
             return
@@ -197,8 +209,11 @@ class TailSource:
         self._watch.begin_walk()
         self._turns.found_nowhere = False
         seen: set[str] = set()
+        links: list[str] = []
         for match in self._discovery.walk(self._watch.add):
             seen.add(match.path)
+            if match.found is None:
+                links.append(match.path)
             self._look_at_match(match.path, match.found)
         for base in self._discovery.bases():
             self._watch.add_nearest(base)
@@ -208,9 +223,12 @@ class TailSource:
         for path in hints:
             self._look_at_path(path)
         self._moves.resolve(walked=True)
+        for path in links:
+            self._roster.link(path)
         self._linked.clear()
         self._watch_links()
         self._roster.forget(self._clock.now_ns() - round(FORGET_S * 1e9))
+        self._containers.forget(self._roster.files)
 
     def _look_at(self, paths: set[str], folders: set[str]) -> None:
         for folder in folders:
@@ -229,7 +247,7 @@ class TailSource:
 
     def _look_at_match(self, path: str, found: os.stat_result | None) -> bool:
         """Look at a match; tells whether it is news."""
-        if found is not None and self._roster.unchanged(path, found):
+        if found is not None and self._moves.unchanged(path, found):
             return False
         self._moves.look(path, matches=True)
         return True

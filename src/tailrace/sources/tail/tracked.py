@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tailrace.sources.tail.identity import FileId, Head, digest, marker_span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace.contracts import Origin
     from tailrace.sources.tail.compressed import Packed
 
 AWAY_QUIET_S = 2.0
 """A file that was rotated away is finished when it has not grown for this long."""
+
+_PLAIN_FIELDS: Final = 13  # of the state of a file with nothing uncommon about it
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +29,8 @@ class Tracked:
     id: FileId
     generation: int
     order: int  # generations of one file share it
-    origin: Origin
+    maker: Callable[[Tracked], Origin]
+    made: Origin | None = None  # where its blocks come from, while it is read
     head: Head = field(default_factory=Head)
     offset: int = 0
     parts: int = 0  # parts of the line at the offset that are out already
@@ -50,6 +55,23 @@ class Tracked:
     grown_s: float = 0.0  # when it was last seen growing or changing its name
     no_copy: bool = False  # it was compared with the file that it seemed to be a copy of
     original: Tracked | None = None  # the file that it seems to be a copy of; not read until that is clear
+
+    @property
+    def origin(self) -> Origin:
+        """Where its blocks come from."""
+        if self.made is None:
+            self.made = self.maker(self)
+        return self.made
+
+    @origin.setter
+    def origin(self, origin: Origin) -> None:
+        self.made = origin
+
+    def rest(self) -> None:
+        """Let go what is only needed while it is read: ten thousand files may be idle."""
+        self.made = None
+        if self.before is not None:
+            self.marker, self.before = digest(self.before), None if self.before else b""
 
     @property
     def place(self) -> tuple[int, int]:
@@ -99,6 +121,7 @@ class Tracked:
             "offset": self.offset,
             "marker": self.marker if self.before is None else digest(self.before),
             "size": self.size,
+            "ctime": self.ctime_ns,
         }
         optional: dict[str, object] = {
             "part": self.parts,
@@ -112,28 +135,30 @@ class Tracked:
         return state | {name: value for name, value in optional.items() if value}
 
     @classmethod
-    def of(cls, key: str, state: object, origin: Origin) -> Tracked:
+    def of(cls, key: str, state: object, maker: Callable[[Tracked], Origin]) -> Tracked:
         """Return a file as `state` tells; raises `KeyError`, `TypeError` or `ValueError` if it does not."""
         fields = cast("dict[str, Any]", state)  # JSON of our own making; a foreign one fails in the next lines
-        return cls(
+        name, path = str(fields["name"]), str(fields["path"])
+        file = cls(
             key=key,
-            name=str(fields["name"]),
-            path=str(fields["path"]),
+            name=name,
+            path=name if name == path else path,
             id=FileId(int(fields["dev"]), int(fields["ino"]), int(fields["born"])),
             generation=int(fields["generation"]),
             order=int(fields["order"]),
-            origin=origin,
+            maker=maker,
             head=Head(int(fields["head_len"]), str(fields["head"])),
             offset=int(fields["offset"]),
-            parts=int(fields.get("part", 0)),
-            codec=str(fields.get("codec", "")),
             marker=str(fields["marker"]),
             before=None if fields["marker"] else b"",
             size=int(fields["size"]),
+            ctime_ns=int(fields.get("ctime", 0)),
             text=int(fields["offset"]) > 0,
-            away=bool(fields.get("away", False)),
-            finished=bool(fields.get("finished", False)),
-            gone_ns=int(fields.get("gone", 0)),
-            packed=str(fields.get("packed", "")),
-            spent=int(fields.get("spent", 0)) - 1,
         )
+        if len(fields) > _PLAIN_FIELDS:
+            file.parts = int(fields.get("part", 0))
+            file.away, file.finished = bool(fields.get("away", False)), bool(fields.get("finished", False))
+            file.gone_ns = int(fields.get("gone", 0))
+            file.packed, file.spent = str(fields.get("packed", "")), int(fields.get("spent", 0)) - 1
+            file.codec = str(fields.get("codec", ""))
+        return file
