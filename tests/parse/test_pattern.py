@@ -13,7 +13,7 @@ from tailrace.parse.first_match import FirstMatch
 from tailrace.parse.json_lines import JsonLines
 from tailrace.parse.logfmt import Logfmt
 from tailrace.parse.pattern import Pattern
-from tailrace.parse.pattern_settings import PatternSettings
+from tailrace.patterns.settings import PatternSettings
 
 CASES = [
     case

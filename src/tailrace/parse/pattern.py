@@ -19,7 +19,7 @@ from tailrace.patterns.regex import groups_of
 
 if TYPE_CHECKING:
     from tailrace.contracts import Reading
-    from tailrace.parse.pattern_settings import PatternSettings
+    from tailrace.patterns.settings import PatternSettings
 
 ERROR: Final = "PatternParserErr"
 TYPE_ERROR: Final = "PatternTypeErr"

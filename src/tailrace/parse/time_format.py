@@ -7,7 +7,6 @@ null where the text does not fit. A format without a year gets the latest year t
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from tailrace.parse import timestamp
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 _YEARS: Final = ("%Y", "%y", "%F", "%D", "%c", "%x", "%G")
 _ZONES: Final = ("%z", "%:z", "%#z", "%+")
-_KNOWN: Final = re.compile(r"%(?:[-_0]?[YCyGgmbBhdeajAuwUWVDxFvHIklMSpPRTXrcsntZ%]|:?z|#z|\+|\.?[369]?f)")
 
 
 def formatted(text: pl.Series, form: str, observed_ns: pl.Series, timezone: str) -> pl.Series:
@@ -32,13 +30,3 @@ def formatted(text: pl.Series, form: str, observed_ns: pl.Series, timezone: str)
         zone = timestamp.zone_name(timezone)
         times = times.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return times.dt.epoch("ns")
-
-
-def refuse(form: str) -> str:
-    """Return what is wrong with a format, an empty text if nothing."""
-    if not form or form == "%s":
-        return ""
-    if "%" not in form:
-        return "there is no % in it: write for example %Y-%m-%d %H:%M:%S"
-    wrong = re.search("%.?", _KNOWN.sub("", form))
-    return f"{wrong[0]!r} is no part of a time format" if wrong else ""

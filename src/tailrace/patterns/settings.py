@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from tailrace.parse import time_format
+from tailrace.patterns import time_format
 from tailrace.patterns.capture import capture_regex
 from tailrace.patterns.grok import TYPES, Expanded, expand
 from tailrace.patterns.regex import PatternError, groups_of
