@@ -20,7 +20,7 @@ class MultilineSettings(Settings):
     preset: Annotated[
         tuple[Preset, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
     ] = ()
-    """Stack traces of `java`, `python`, `go`, `node`, `rust`, `dotnet`, `ruby` and `php`, one name or several; `auto` is
+    """Stack traces of `java`, `python`, `go`, `node`, `rust`, `dotnet`, `ruby` and `php`, one or several; `auto` is
     all of them; `indented` are lines that begin with a blank, and lines behind one that ends in a backslash."""
 
     start: str = ""
