@@ -21,6 +21,9 @@ SHORT: Final = {"line": "_line", "level": "_level", "time": "_time_ns", "_time":
 
 _TIMES: Final = ("_time_ns", "_observed_ns")
 _LABEL: Final = "\0label:"  # in front of a label's name, while it is a column
+_VALUE: Final = "\0value:"
+_NULL: Final = "\0"  # differs from every text of a log
+_BETWEEN: Final = "\x1f"
 
 
 def with_labels(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
@@ -57,8 +60,14 @@ def find(name: str, schema: pl.Schema, *, exact: bool = False) -> Typed:
     return either(field, Typed(pl.col(label), "text")) if label in schema and not exact else field
 
 
-def keys(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Return the columns of a key as text, under their names; values that no row has are null."""
+def texts(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return the values of names as text, under the names; what no row has is null."""
     labelled = with_labels(frame, names)
-    exprs = [as_text(find(name, labelled.schema)).alias(name) for name in names]
-    return labelled.with_columns(pl.lit(0).alias("\0")).select(pl.col("\0"), *exprs).drop("\0")
+    columns = [as_text(find(name, labelled.schema)).cast(pl.String).alias(f"{_VALUE}{name}") for name in names]
+    return labelled.with_columns(columns).select(pl.col(f"{_VALUE}{name}").alias(name) for name in names)
+
+
+def key_texts(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:
+    """Return one text a row that is the same for the same values."""
+    values = [pl.col(name).fill_null(_NULL) for name in names]
+    return texts(frame, names).select(_key=pl.concat_str(values, separator=_BETWEEN))["_key"]

@@ -14,12 +14,15 @@ from pydantic_core import InitErrorDetails
 from tailrace.channels import ChannelSettings  # noqa: TC001  pydantic reads the annotations when the class is made
 from tailrace.errors import did_you_mean
 from tailrace.limits import STEPS
+from tailrace.reduce.steps.dedupe import DedupeSettings
 from tailrace.reduce.steps.drop import DropSettings
 from tailrace.reduce.steps.drop_fields import DropFieldsSettings
 from tailrace.reduce.steps.keep import KeepSettings
 from tailrace.reduce.steps.keep_fields import KeepFieldsSettings
 from tailrace.reduce.steps.rename import RenameSettings
 from tailrace.reduce.steps.route import DROP, STORE, RouteSettings
+from tailrace.reduce.steps.sample import SampleSettings
+from tailrace.reduce.steps.throttle import ThrottleSettings
 from tailrace.settings import Mistake, Mistakes, Settings
 
 if TYPE_CHECKING:
@@ -28,7 +31,15 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 AnyStep = Annotated[
-    KeepSettings | DropSettings | RouteSettings | RenameSettings | KeepFieldsSettings | DropFieldsSettings,
+    KeepSettings
+    | DropSettings
+    | RouteSettings
+    | SampleSettings
+    | ThrottleSettings
+    | DedupeSettings
+    | RenameSettings
+    | KeepFieldsSettings
+    | DropFieldsSettings,
     Field(discriminator="type"),
 ]
 """Settings of one step; `type` says which model reads the rest."""
