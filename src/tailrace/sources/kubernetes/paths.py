@@ -97,6 +97,17 @@ def links_folder(path: str) -> str | None:
     return f"{docker['root']}/log/containers" if docker else None
 
 
+def rank(path: str) -> int:
+    """Return which of the paths of one file names it, the lowest.
+
+    Links tell least. Docker's own path stands beside the files that were rotated away, so it is not worse than others.
+
+    >>> rank("/var/log/pods/shop_cart-0_5e0b/web/3.log"), rank("/var/log/containers/a_b_c-0.log"), rank("/var/log/x")
+    (1, 2, 0)
+    """
+    return 1 if _PODS.fullmatch(path) else 2 if _LINKS.fullmatch(path) else 0
+
+
 def live_path(path: str) -> str:
     """Return the path that a container's log had before it was rotated.
 

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tailrace.sources.kubernetes.paths import rank
 from tailrace.sources.tail import content, filestat, places, sniff
 from tailrace.sources.tail.compressed import is_packed
 from tailrace.sources.tail.identity import MARKER_BYTES, FileId, Verdict, judge
@@ -85,7 +86,7 @@ class Arrivals:
             name = next((n for n in live_names(path) if n in self.fresh and suffixed(n, path)), None)
             (others if name is None else rotated.setdefault(name, [])).append(Sibling(path, fresh.number))
         groups = [in_order(name, siblings) for name, siblings in rotated.items()]
-        groups.append(sorted(others, key=lambda sibling: sibling.id.born_ns))
+        groups.append(sorted(others, key=lambda sibling: (sibling.id.born_ns, rank(sibling.path))))
         return [sibling.path for group in groups for sibling in group]
 
     def _arrive(self, path: str, fresh: Fresh) -> None:
@@ -111,6 +112,8 @@ class Arrivals:
 
     def _rotated_from(self, path: str, fresh: Fresh) -> str | None:
         """Return the stream of a file with a rotated name that came and went unseen, if it is one."""
+        if os.path.islink(path):
+            return None  # nobody rotates links; those of containers have names that seem so: `web-6b5c4d3e2-…`
         for name in live_names(path):
             if not suffixed(name, path):
                 continue
