@@ -15,7 +15,12 @@ from tailrace.errors import ConfigError, Problem, did_you_mean
 Kind = Literal["source", "parser", "sink", "engine"]
 
 COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
-    "source": {"files": "tailrace.sources.tail:TailSource"},
+    "source": {
+        "files": "tailrace.sources.tail:TailSource",
+        "journald": "tailrace.sources.journald:JournaldSource",
+        "stdin": "tailrace.sources.stdin:StdinSource",
+        "fifo": "tailrace.sources.fifo:FifoSource",
+    },
     "parser": {
         "json": "tailrace.parse.json_lines:JsonLines",
         "logfmt": "tailrace.parse.logfmt:Logfmt",
@@ -29,6 +34,7 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
         "leef": "tailrace.parse.leef:Leef",
         "cri": "tailrace.parse.cri:Cri",
         "docker": "tailrace.parse.docker:Docker",
+        "journald": "tailrace.parse.journald:Journald",
         "timestamped": "tailrace.parse.timestamped:Timestamped",
         "plain": "tailrace.parse.plain:Plain",
     },

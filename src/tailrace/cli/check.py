@@ -62,11 +62,17 @@ def missing_paths(config: "Config") -> list[str]:
     """Return a warning for every path of a source that matches nothing at this moment."""
     from tailrace.cli.paths import missing
 
-    return [
-        f"$.sources[{index}].paths: {path} does not exist; it is read when it appears"
-        for index, source in enumerate(config.sources)
-        for path in missing(source.paths)
-    ]
+    warnings: list[str] = []
+    for index, source in enumerate(config.sources):
+        if source.type == "files":
+            wanted = {path: "paths" for path in source.paths}
+        else:
+            wanted = {source.path: "path"} if source.type == "fifo" else {}
+        warnings += [
+            f"$.sources[{index}].{wanted[path]}: {path} does not exist; it is read when it appears"
+            for path in missing(wanted)
+        ]
+    return warnings
 
 
 @app.command("query")

@@ -44,12 +44,11 @@ def up(
     from tailrace.cli.paths import absolute, missing
     from tailrace.config.load import load
 
-    sources = [{"paths": absolute(paths)}] if paths else None
-    flags = {"data": data, "listen": listen, "sources": sources}
+    wanted = absolute(paths or ())
+    flags = {"data": data, "listen": listen, "sources": [{"paths": wanted}] if wanted else None}
     settings = load(config, flags)
-    if paths:
-        for path in missing(settings.sources[0].paths):
-            output.note(f"warning: {path} does not exist; it is followed when it appears")
+    for path in missing(wanted):
+        output.note(f"warning: {path} does not exist; it is followed when it appears")
     from tailrace.up import run
 
     run(settings, announce=output.note, file=config, load=lambda: load(config, flags))

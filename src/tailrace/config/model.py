@@ -22,6 +22,9 @@ from tailrace.errors import ConfigError, did_you_mean
 from tailrace.reduce.spec import Spec
 from tailrace.registry import COMPONENTS, names
 from tailrace.settings import Mistake, Mistakes, Settings
+from tailrace.sources.fifo import FifoSettings
+from tailrace.sources.journald import JournaldSettings
+from tailrace.sources.stdin import StdinSettings
 from tailrace.sources.tail.settings import TailSettings
 from tailrace.store.settings import StoreSettings
 
@@ -32,6 +35,7 @@ LISTEN: Final = "127.0.0.1:9080"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PORT_MAX: Final = 65_535
+_TAKEN: Final = {"reduce"}  # what the checkpoint keeps under this name is no source's position
 
 
 def _source_type(value: Any) -> str:  # a mapping from a file, or settings already made
@@ -41,7 +45,10 @@ def _source_type(value: Any) -> str:  # a mapping from a file, or settings alrea
 
 
 SourceSettings = Annotated[
-    Annotated[TailSettings, Tag("files")],
+    Annotated[TailSettings, Tag("files")]
+    | Annotated[JournaldSettings, Tag("journald")]
+    | Annotated[StdinSettings, Tag("stdin")]
+    | Annotated[FifoSettings, Tag("fifo")],
     Discriminator(_source_type),
 ]
 """Settings of one source; `type` says which model reads the rest."""
@@ -122,17 +129,25 @@ def _wrong(index: int, source: SourceSettings, before: tuple[SourceSettings, ...
     if taken:
         what = f"the name {source.name!r} belongs to sources[{taken[0]}] already"
         yield Mistake(what, "give each source a name of its own", (index, "name"))
+    if source.name in _TAKEN or "/" in source.name:
+        yield Mistake(f"{source.name!r} cannot name a source", "choose another one, without '/'", (index, "name"))
+    yield from _wrong_labels(index, source)
+    if isinstance(source, JournaldSettings):  # its lines have one format and no zone
+        return
     formats = ["auto", *COMPONENTS["parser"]]
     if source.format not in formats and source.format not in (formats := ["auto", *names("parser")]):
         hint = did_you_mean(source.format, formats) or f"known: {', '.join(formats)}"
         yield Mistake(f"there is no format {source.format!r}", hint, (index, "format"))
+    if source.timezone != "local" and not _is_zone(source.timezone):
+        hint = "write 'local', 'UTC' or a name such as 'Europe/Berlin'"
+        yield Mistake(f"there is no time zone {source.timezone!r}", hint, (index, "timezone"))
+
+
+def _wrong_labels(index: int, source: SourceSettings) -> Iterator[Mistake]:
     for label in source.labels:
         if not _LABEL.fullmatch(label):
             hint = f"write {sanitize_name(label)!r}" if label.strip() else "letters, digits and '_'"
             yield Mistake(f"{label!r} cannot name a label", hint, (index, "labels", label))
-    if source.timezone != "local" and not _is_zone(source.timezone):
-        hint = "write 'local', 'UTC' or a name such as 'Europe/Berlin'"
-        yield Mistake(f"there is no time zone {source.timezone!r}", hint, (index, "timezone"))
 
 
 def _is_zone(name: str) -> bool:
