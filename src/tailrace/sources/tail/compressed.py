@@ -61,7 +61,7 @@ def codec_of(start: bytes) -> str:
 
 def plain_name(path: str) -> str:
     """Return the name that a file had before it was compressed; the same if it does not look so."""
-    return next((path[: -len(end)] for end in ENDS if path.endswith(end)), path)
+    return path[: path.rindex(".")] if path.endswith(ENDS) else path
 
 
 def is_packed(path: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tailrace.sources.tail.compressed import is_packed, plain_name
@@ -49,12 +50,18 @@ def related(live: str, other: str) -> bool:
 
 def live_names(path: str) -> list[str]:
     """Return the paths in the same folder whose rotation may have made `path`, longest first."""
-    folder, name = os.path.split(plain_name(path))
+    folder, slash, name = path.rpartition("/")
+    return [f"{folder}{slash}{base}" for base in _bases(name)]
+
+
+@lru_cache(maxsize=8192)  # asked several times in a row for each new file
+def _bases(name: str) -> tuple[str, ...]:
+    packed, name = name, plain_name(name)
     extension = os.path.splitext(name)[1]
     cuts = [at for at, character in enumerate(name) if at and character in ".-_"]
     bases = [base for at in reversed(cuts) for base in (name[:at], name[:at] + extension)]
-    bases += [name] if plain_name(path) != path else []
-    return [live for base in dict.fromkeys(bases) if related(live := os.path.join(folder, base), path)]
+    bases += [name] if name != packed else []
+    return tuple(base for base in dict.fromkeys(bases) if related(base, packed))
 
 
 def temporary(path: str) -> str:
