@@ -1,4 +1,4 @@
-"""An import, wired: files into the table, durably, and back; with `watch` on and on, without a page."""
+"""An import, wired: files or standard input into the table, durably; with `watch` on and on, without a page."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from tailrace.agent.running import Agent, Progress
 from tailrace.agent.signals import stop_on_signals
-from tailrace.agent.wiring import outside
+from tailrace.agent.wiring import make_source
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
 from tailrace.sinks.store import StoreSink
-from tailrace.sources.tail import TailSettings, TailSource
+from tailrace.sources.stdin import PATH as STDIN
+from tailrace.sources.stdin import StdinSettings
 from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.sources.tail.settings import TailSettings
 from tailrace.store.table import LogTable
 from tailrace.telemetry import Accounts
 
@@ -47,8 +49,8 @@ def collect(
 ) -> Summary:
     """Import files into the table, durably, and return; with `watch` go on until told to stop.
 
-    A group remembers what it has read: a second import of the same files brings only what is new. `now`
-    replaces every time stamp by the moment of reading.
+    The path `-` alone is standard input. A group remembers what it has read: a second import of the same files brings
+    only what is new. `now` replaces every time stamp by the moment of reading.
     """
     clock, accounts = SystemClock(), Accounts()
     start_s = clock.monotonic_s()
@@ -57,8 +59,7 @@ def collect(
     table = LogTable.open(config.data, create=True, settings=store)
     patience = Patience(clock, store.retry_s)
     checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group, patience=patience)
-    settings = TailSettings(name=group, paths=tuple(paths), follow=watch)
-    source = TailSource(outside(config.data, settings), name=group, clock=clock, host=config.host)
+    source = make_source(config, _settings(paths, group, watch=watch), clock)
     sink = StoreSink(table, clock=clock, settings=store, patience=patience)
     agent = Agent([source], sink, checkpoint, accounts=accounts, clock=clock, restamp=now)
 
@@ -82,3 +83,9 @@ def collect(
         warnings=tuple(checkpoint.warnings),
         complete=watch or source.done,
     )
+
+
+def _settings(paths: Sequence[str], group: str, *, watch: bool) -> TailSettings | StdinSettings:
+    if list(paths) == [STDIN]:
+        return StdinSettings(name=group, labels={"service_name": "stdin"})
+    return TailSettings(name=group, paths=tuple(paths), follow=watch)

@@ -13,13 +13,20 @@ from tailrace.errors import ConfigError, DataError, Problem
 if TYPE_CHECKING:
     from tailrace.agent import Progress
 
+STDIN: Final = "-"
 _RETRY_S: Final = 30.0
 """An import waits so long for a disk that is full, then it ends and says so: the next run goes on where it stopped."""
 
 
 def collect(
     paths: Annotated[
-        list[Path], typer.Argument(readable=False, metavar="PATH…", help="Files, folders or globs to import.")
+        list[Path],
+        typer.Argument(
+            readable=False,
+            allow_dash=True,
+            metavar="PATH…",
+            help="Files, folders or globs to import; - is standard input.",
+        ),
     ],
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on following the files until Ctrl-C.")] = False,
     now: Annotated[bool, typer.Option("--now", "-n", help="Give every line the time of the import.")] = False,
@@ -40,8 +47,10 @@ def collect(
         tailrace collect /var/log --watch
 
         tailrace collect old.log --now --group replay --data ./data
+
+        zcat old.log.gz | tailrace collect -
     """
-    from tailrace.cli.paths import absolute, missing
+    from tailrace.cli.paths import missing
     from tailrace.config.load import load
     from tailrace.config.model import agent_name
     from tailrace.settings import Mistake
@@ -50,8 +59,8 @@ def collect(
         settings = load(config, {"data": data, "agent": agent_name(group)})
     except Mistake as mistake:
         raise ConfigError([Problem("--group", str(mistake), mistake.hint)]) from None
-    wanted = absolute(paths)
-    if not watch and (absent := missing(wanted)):
+    wanted = _wanted(paths)
+    if not watch and wanted != [STDIN] and (absent := missing(wanted)):
         raise DataError(f"{', '.join(absent)}: there is no such file or folder (nothing was imported)")
     if not watch and settings.store.retry_s is None:
         settings = settings.model_copy(update={"store": settings.store.model_copy(update={"retry_s": _RETRY_S})})
@@ -71,6 +80,16 @@ def collect(
         output.note("stopped before the end: the same command goes on from here")
     if (summary.refused and not summary.files) or not summary.complete:
         raise typer.Exit(failures.FOUND)
+
+
+def _wanted(paths: list[Path]) -> list[str]:
+    from tailrace.cli.paths import absolute
+
+    if Path(STDIN) not in paths:
+        return absolute(paths)
+    if len(paths) > 1:
+        raise ConfigError([Problem("PATH", "- is standard input, which is imported alone", "run two imports")])
+    return [STDIN]
 
 
 @contextmanager
