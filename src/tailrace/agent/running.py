@@ -218,7 +218,7 @@ class Agent:
         if self._reduction is not None:
             gathering.mark({MADE: self._reduction.mark()})
             publish = self._reduction.edition()
-        position = self._checkpoint.plan(gathering.marks)
+        position = self._checkpoint.plan(gathering.marks, batch=bool(gathering.frames))
         if gathering.frames:
             batch = Batch(gathering.frame(), gathering.source, *gathering.input(), position)
             done = self._sink.submit(batch)

@@ -52,6 +52,37 @@ def test_plans_after_the_last_number_never_happened_and_their_numbers_are_not_us
     third.close()
 
 
+def test_a_plan_without_a_batch_counts_if_everything_before_it_does(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    first.plan({"files": {"k": 1}})
+    first.plan({"files": {"k": 2}}, batch=False)
+    first.plan({"files": {"k": 3}})
+    first.plan({"files": {"k": 4}}, batch=False)
+    again = reopen(first, tmp_path)
+    again.recover(0)  # plan 2 never came, so plan 3 counts as little
+    assert again.state == {"files": {"k": 2}}
+    assert again.plan({"files": {"k": 5}}, batch=False).number == 4
+    third = reopen(again, tmp_path)
+    third.recover(0)
+    assert third.state == {"files": {"k": 5}}
+    third.close()
+
+
+def test_a_table_that_never_got_a_batch_is_no_new_one(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    first.plan({"files": {"k": 1}}, batch=False)
+    first.settle(0)
+    first.plan({"files": {"k": 2}}, batch=False)
+    again = reopen(first, tmp_path)
+    again.recover(None)
+    assert again.state == {"files": {"k": 2}}
+    again.close()
+    third = Checkpoint.open(tmp_path, agent_name="a")  # the same from a snapshot
+    third.recover(None)
+    assert third.state == {"files": {"k": 2}}
+    third.close()
+
+
 def test_for_a_table_that_was_made_anew_all_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     first = Checkpoint.open(tmp_path, agent_name="a")
     first.plan({"files": {"k": 1}})

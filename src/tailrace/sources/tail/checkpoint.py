@@ -61,6 +61,8 @@ class Checkpoint:
         self._lock = lock
         self._patience = patience
         self._open: dict[int, Marks] = {}  # plans that are not settled, oldest first
+        self._alone: set[int] = set()  # those of them that no batch belongs to
+        self._stored = -1  # the last settled plan with a batch
         self._settled: list[int] = []  # since the last record
         self._dropped: list[int] = []  # the same, plans that never happened
         self._log_bytes = 0
@@ -85,9 +87,14 @@ class Checkpoint:
             os.close(lock)
             raise
 
-    def plan(self, marks: Mapping[str, Mapping[str, object]]) -> Position:
-        """Give a batch its number and make durable what it will have read; more than one plan may be open."""
+    def plan(self, marks: Mapping[str, Mapping[str, object]], *, batch: bool = True) -> Position:
+        """Give a batch its number and make durable what it will have read; more than one plan may be open.
+
+        Without a `batch`, since no row is left of what was read, the plan itself is what is kept: after a crash it
+        counts, if everything before it does.
+        """
         number = self.next_number
+        (self._alone.discard if batch else self._alone.add)(number)  # a number whose plan failed is used again
         plan = {source: dict(changes) for source, changes in marks.items()}
         self._record(number, plan)
         self._settled, self._dropped = [], []
@@ -100,29 +107,33 @@ class Checkpoint:
 
     def settle(self, number: int) -> None:
         """Take the batch of a plan as committed; durable with the next plan, `recover` or `close`."""
-        merge(self.state, self._open.pop(number))
+        self._merge(number)
         self._settled.append(number)
 
     def recover(self, last_number: int | None) -> None:
         """Settle the plans up to the table's last number and drop the others for good; before the first plan.
 
-        A table that knows nothing of this agent, though batches were settled, is a new one: all is read again for it.
+        Plans without a batch that follow are settled up to the first one that had one. A table that knows nothing of
+        this agent, though batches were settled, is a new one: all is read again for it.
         What is decided here is durable with the next plan; a crash before it leads to the same decision.
         """
         last = -1 if last_number is None else last_number
-        if last_number is None and self.state:
+        missed = last_number is None and self._stored >= 0
+        if missed:
             _LOGGER.warning("%s: the table holds nothing of what was read so far: all is read again", self._path)
-            self.state = {}
+            self.state, self._stored = {}, -1
             self._log_bytes = 0  # the next plan follows a snapshot without the old state
         elif last >= self.next_number:
             lost = last + 1 - self.next_number
             _LOGGER.warning("%s: the table holds %d batches that are not noted here; their lines are read again",
                 self._path, lost)  # fmt: skip
         for number in sorted(self._open):
-            if number <= last:
+            missed |= number > last and number not in self._alone
+            if not missed:
                 self.settle(number)
         self._dropped += self._open
         self._open.clear()
+        self._alone.clear()
         # A dropped number is never used again: its batch may still be on its way somewhere.
         self.next_number = max(self.next_number, last + 1)
 
@@ -159,7 +170,8 @@ class Checkpoint:
     def _try_to_record(self, number: int, plan: Marks) -> None:
         if not self._log_bytes:
             self._rewrite()  # the last write failed half-way: nothing may follow its rest
-        self._append({"plan": number, "marks": plan, "settled": self._settled, "dropped": self._dropped})
+        record = {"plan": number, "marks": plan, "settled": self._settled, "dropped": self._dropped}
+        self._append(record | ({"alone": True} if number in self._alone else {}))
 
     def _append(self, record: Mapping[str, object]) -> None:
         data = records.encode(record)
@@ -173,7 +185,13 @@ class Checkpoint:
 
     def _rewrite(self) -> None:
         head = {"format": FORMAT, "version": VERSION, "agent": self.agent}
-        snapshot = {"state": self.state, "next": self.next_number, "open": sorted(self._open.items())}
+        snapshot = {
+            "state": self.state,
+            "next": self.next_number,
+            "stored": self._stored,
+            "open": sorted(self._open.items()),
+            "alone": sorted(self._alone & self._open.keys()),
+        }
         data = records.encode(head) + records.encode(snapshot)
         self._log_bytes = 0
         try:
@@ -242,14 +260,28 @@ class Checkpoint:
         if "state" in fields:
             self.state, self.next_number = fields["state"], fields["next"]
             self._open = dict(fields["open"])
+            self._alone = set(fields.get("alone", ()))
+            # A log of before has no such key: what it holds came with batches.
+            self._stored = fields.get("stored", self.next_number - 1 if self.state else -1)
             return
         for number in fields["settled"]:
-            merge(self.state, self._open.pop(number, {}))
+            if number in self._open:
+                self._merge(number)
         for number in fields["dropped"]:
             self._open.pop(number, None)
+            self._alone.discard(number)
         if fields["plan"] >= self.next_number:
             self._open[fields["plan"]] = fields["marks"]
+            if fields.get("alone"):
+                self._alone.add(fields["plan"])
             self.next_number = fields["plan"] + 1
+
+    def _merge(self, number: int) -> None:
+        merge(self.state, self._open.pop(number))
+        if number in self._alone:
+            self._alone.discard(number)
+        else:
+            self._stored = number
 
     def _set_aside(self, why: str) -> None:
         """Keep the log under another name; its own is given to the new log at once."""
