@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from tailrace.sources.kubernetes.pods import Pod, Pods, pod_of
 
 
@@ -72,3 +76,37 @@ def test_objects_that_are_no_pods() -> None:
     assert pod_of({"metadata": {"name": "a", "labels": None}}) == Pod("default", "a")
     for odd in (None, 3, [], {}, {"metadata": None}, {"metadata": {"name": 3}}):
         assert pod_of(odd) is None
+
+
+def test_marks_bring_back_what_was_known() -> None:
+    known, _ = pods()
+    known.put(A)
+    known.put(Pod("shop", "db", "u3", {}, {"x": "y"}))
+    known.delete(Pod("shop", "db", "u3"))
+    state = json.loads(json.dumps(known.mark()))
+    assert set(state) == {"@pod shop/web", "@pod shop/db"}
+    assert known.mark() == {}
+    again, now = pods()
+    for key, value in state.items():
+        again.restore(key, value)
+    assert again.find("shop", "web", "u1") == A
+    assert again.mark() == {}
+    now.s = 601
+    again.forget(set())
+    assert again.find("shop", "db", "u3") is None
+    assert again.mark() == {"@pod shop/db": None}
+
+
+@pytest.mark.parametrize("state", [None, 3, [{}], [{"uid": "u"}], "x"])
+def test_a_mark_that_is_none_is_refused(state: object) -> None:
+    known, _ = pods()
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        known.restore("@pod shop/web", state)
+    with pytest.raises(ValueError, match="unpack"):
+        known.restore("@pod shop", [])
+
+
+def test_only_chosen_keys_are_kept() -> None:
+    found = Pod("n", "p", "u", {"a": "1", "b": "2"}, {"c": "3"})
+    assert found.only(["a"], []) == Pod("n", "p", "u", {"a": "1"})
+    assert found.only(["*"], ["c"]) == found

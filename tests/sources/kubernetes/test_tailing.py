@@ -16,6 +16,7 @@ from sources.tail.tailing import Tailing
 from tailrace.batch import stream_labels
 from tailrace.contracts import Block
 from tailrace.parse.frame import lines_of, origins_of
+from tailrace.sources.kubernetes.settings import KubernetesSettings
 
 LABELS = ("namespace", "pod", "container")
 FIELDS = ("container_id", "pod_uid", "restart")
@@ -194,6 +195,24 @@ def test_a_deleted_pod_is_known_until_its_last_line_is_read(tmp_path: Path, api:
         made.t.clock.advance(60)
         made.read()
     assert made.t.source.counters["pods"] == 0
+    made.t.source.close()
+
+
+def test_what_was_known_is_known_after_a_restart_at_once(tmp_path: Path, api: FakeApi) -> None:
+    api.pods = [pod("web", app="a")]
+    made = OnePod(tmp_path, api=api.url, labels=["app"])
+    made.now()
+    until(lambda: made.t.source.counters["pods"] == 1)
+    assert made.now()["pod_label_app"] == "a"
+    assert "@pod shop/web" in made.t.state
+    api.statuses = [500] * 1000
+    made.t.restart()
+    assert made.now()["pod_label_app"] == "a"
+    made.t.source.close()
+    made.t.settings = made.t.settings.model_copy(update={"kubernetes": KubernetesSettings()})
+    made.t.restart()
+    assert "pod_label_app" not in made.now()
+    assert "@pod shop/web" not in made.t.state
     made.t.source.close()
 
 

@@ -28,7 +28,9 @@ class Overlay:
     """What `settings` ask for; asks in threads of its own, from `start` to `close`."""
 
     def __init__(self, settings: KubernetesSettings, host: str) -> None:
-        self.pods = Pods(settings.grace_s, time.monotonic)
+        labels = (*settings.labels, *settings.fields)
+        self.pods = Pods(settings.grace_s, time.monotonic, lambda pod: pod.only(labels, settings.annotations))
+        self.wanted = settings.wanted
         self._settings = settings
         self._host = host
         self._keepers: list[PodApi | PodFile] = []
@@ -36,7 +38,7 @@ class Overlay:
     def start(self) -> None:
         """Begin to ask, if anything is asked for."""
         settings = self._settings
-        if not settings.wanted or self._keepers:
+        if not self.wanted or self._keepers:
             return
         if settings.file is not None:
             self._keepers.append(PodFile(settings.file, self.pods))
@@ -60,6 +62,16 @@ class Overlay:
         labels = _named("pod_label_", pod.labels, chosen.labels, ())
         fields = _named("pod_label_", pod.labels, chosen.fields, chosen.labels)
         return labels, fields | _named("pod_annotation_", pod.annotations, chosen.annotations, ())
+
+    def restore(self, key: str, state: object) -> None:
+        """Take up what a mark had; `ValueError` and its like if that is nothing, or not asked for any more."""
+        if not self.wanted:
+            raise ValueError(key)
+        self.pods.restore(key, state)
+
+    def mark(self) -> Mapping[str, object]:
+        """Return what changed since the last mark."""
+        return self.pods.mark()
 
     def status(self) -> Sequence[Followed]:
         """Return why something is not known."""

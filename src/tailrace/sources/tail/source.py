@@ -13,6 +13,7 @@ from tailrace import limits
 from tailrace.contracts import Followed
 from tailrace.sources.kubernetes.containers import Containers
 from tailrace.sources.kubernetes.overlay import Overlay
+from tailrace.sources.kubernetes.pods import MARK as PODS_MARK
 from tailrace.sources.tail.discovery import Discovery
 from tailrace.sources.tail.globs import Scope
 from tailrace.sources.tail.labels import labels_of
@@ -54,7 +55,7 @@ class TailSource:
         clock: Clock,
         host: str,
         events: bool = True,
-        open_files: int = limits.OPEN_FILES,
+        open_files: int | None = None,
     ) -> None:
         self.name = name
         self._follow = settings.follow
@@ -101,6 +102,8 @@ class TailSource:
                 if key == _SELF and isinstance(value, dict):
                     self._moves.arrivals.first_start_ns = int(value["first_start_ns"])
                     self._start_marked = True
+                elif key.startswith(PODS_MARK):
+                    self._overlay.restore(key, value)
                 else:
                     file = Tracked.of(key, value, self._roster.maker)
                     if self._scope.wants(file.name):
@@ -126,7 +129,7 @@ class TailSource:
         if not self._start_marked and self._started:
             marks[_SELF] = {"first_start_ns": self._moves.arrivals.first_start_ns}
             self._start_marked = True
-        return marks
+        return {**marks, **self._overlay.mark()}
 
     # --- reading --------------------------------------------------------------------------------
 
