@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tailrace.contracts import Origin
 
-_HELD: Final = {
+_HELD: Final = {  # what a held record has of its own; the other columns are as the row after it has them
     "_key": pl.UInt32,
     "_line": pl.String,
     "_raw": pl.Binary,
@@ -93,25 +93,20 @@ class Assembler:
         if not held:
             return rows
         table = pl.DataFrame([_row(index, record) for index, record in held.items()], schema=_HELD)
-        wanted = [
-            name
-            for name in _HELD
-            if name in rows.columns or (name == "_raw" and table["_raw"].null_count() < len(table))
-        ]
-        both = pl.concat([table.select(wanted), rows], how="diagonal").sort("_key", maintain_order=True)
-        others = [name for name in both.columns if name not in _HELD and name not in _LINK]  # as the next row has them
-        return both.with_columns(
-            pl.when("_held").then(pl.col(others).shift(-1)).otherwise(pl.col(others)),
-        ).with_columns(
-            _row=pl.col("_row") - pl.col("_held").cast(pl.UInt32),
-            _start=pl.col("_start") | pl.col("_held"),
-            _done=pl.col("_done") & ~pl.col("_held"),
+        raw = "_raw" if table["_raw"].null_count() < len(table) else ""
+        table = table.select(name for name in _HELD if name in rows.columns or name == raw)
+        own = {*table.columns, *_LINK, "_start", "_done"} - {"_key"}
+        following = rows.filter(first.fill_null(value=True)).drop(own, strict=False)
+        table = table.join(following, on="_key", how="left").with_columns(
+            _row=pl.col("_row") - 1, _start=pl.lit(value=True), _done=pl.lit(value=False)
         )
+        both = pl.concat([table, rows], how="diagonal", rechunk=True)
+        return both if both["_key"].is_sorted() else both.sort("_key", maintain_order=True)
 
     def _stretches(self, rows: pl.DataFrame, max_bytes: int, max_pieces: int) -> pl.DataFrame:
         """Return one row per stretch of a record, with `_part`, `_part_last` and whether it stays `_open`."""
         rows = rows.with_columns(_record=pl.col("_start").cum_sum())
-        before = [pl.col(name).cum_sum().over("_record") - pl.col(name) for name in ("_size", "_pieces")]
+        before = [_before(name) for name in ("_size", "_pieces")]
         rows = rows.with_columns(_chunk=pl.coalesce("_chunk", before[0] // max_bytes + before[1] // max_pieces))
         news = pl.any_horizontal(pl.col("_record", "_chunk") != pl.col("_record", "_chunk").shift(1))
         rows = rows.with_columns(_stretch=news.fill_null(value=True).cum_sum())
@@ -168,6 +163,12 @@ class Assembler:
         return joined.drop("_texts").with_columns(
             pl.Series("_line", lines, dtype=pl.String), pl.Series("_raw", raws, dtype=pl.Binary)
         )
+
+
+def _before(name: str) -> pl.Expr:
+    """Return the sum of a column over the rows of the same record before each; `over` takes five times as long."""
+    sums = pl.col(name).cum_sum() - pl.col(name)
+    return sums - sums.filter(pl.col("_start")).gather(pl.col("_record") - 1)
 
 
 def _decode(data: bytes) -> tuple[str, bytes | None]:

@@ -77,6 +77,8 @@ def with_keys(rows: pl.DataFrame) -> tuple[list[Key], pl.DataFrame]:
     keys: dict[int, Key] = {}
     for stream, text, number in numbered.select("_stream", "output", "_key").iter_rows():
         keys[number] = (stream, text)
+    if len(keys) == 1:
+        return list(keys.values()), rows.with_columns(_key=pl.lit(0, pl.UInt32))
     rows = rows.with_columns(output.alias("_output")).join(
         numbered.select("_origin", "output", "_key"),
         left_on=["_origin", "_output"],

@@ -71,9 +71,9 @@ def borders(lines: pl.DataFrame, rule: Rule, before: Mapping[int, str]) -> Borde
         joins = ~matches if rule.negate else matches
     for name, shape in rule.shapes.items():
         open_classes = {key: known[name] for key, note in before.items() if (known := _known(note)).get(name)}
-        letters = _letters(lines["_line"], shape)
-        if not open_classes and shape.begins and not letters.is_in(list(shape.begins)).any():
+        if not open_classes and shape.hints and not _hinted(lines["_line"], shape.hints):
             continue
+        letters = _letters(lines["_line"], shape)
         starts, last = _tokens(letters, lines["_key"], keys, shape.records, open_classes)
         joins |= ~starts
         for key, token in zip(keys, last, strict=True):
@@ -85,6 +85,11 @@ def borders(lines: pl.DataFrame, rule: Rule, before: Mapping[int, str]) -> Borde
 def _known(note: str) -> dict[str, str]:
     known = json.loads(note) if note else {}
     return known if isinstance(known, dict) else {}
+
+
+def _hinted(text: pl.Series, hints: Sequence[str]) -> bool:
+    """Tell whether any line has one of the texts: a search for a plain text is ten times as fast as a pattern."""
+    return any(text.str.contains(hint, literal=True).any() for hint in hints)
 
 
 def _letters(text: pl.Series, shape: Shape) -> pl.Series:

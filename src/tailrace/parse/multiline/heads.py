@@ -14,21 +14,21 @@ _DOCUMENT = r"(?s)^\s*(?:\{.*\}|\[.*\])\s*$"
 
 def heads(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with one line each; what is left of the others is in `_whole`, `_rest` and `_head`."""
-    text = pl.col("_line")
     several = rows["_line"].str.contains("\n", literal=True)
     if not several.any():
         return rows
-    parts = text.str.splitn("\n", 2)
-    document = pl.lit(several) & text.str.contains(_DOCUMENT)
-    head = (
-        pl.when(document).then(text.str.replace_all("\n", " ", literal=True)).otherwise(parts.struct.field("field_0"))
+    text = pl.col("_line")
+    parts = text.str.splitn("\n", 2).struct
+    document = text.str.contains(_DOCUMENT)
+    flat = text.str.replace_all("\n", " ", literal=True)
+    tall = rows.filter(several).with_columns(
+        text.alias("_whole"),
+        pl.when(~document).then(parts.field("field_1")).alias("_rest"),
+        pl.when(document).then(flat).otherwise(parts.field("field_0")).alias("_line"),
     )
-    return rows.with_columns(
-        pl.when(pl.lit(several)).then(text).alias("_whole"),
-        pl.when(~document).then(parts.struct.field("field_1")).alias("_rest"),
-        head.alias("_line"),
-        head.alias("_head"),
-    )
+    # Apart, as these expressions would be worked out for all lines, which takes as long as finding the records.
+    tall = tall.with_columns(_head=text)
+    return pl.concat([rows.filter(~several), tall], how="diagonal").sort("_row")
 
 
 def whole(rows: pl.DataFrame) -> pl.DataFrame:

@@ -20,7 +20,7 @@ class Shape:
     classes: tuple[tuple[str, str], ...]
     records: str
     closed: str
-    begins: str = ""  # classes that something begins with; without them, and with nothing open, each line is a record
+    hints: tuple[str, ...] = ()  # texts in whose absence, and with nothing open, each line is a record
 
 
 CONTINUES: Final = {
@@ -49,7 +49,7 @@ SHAPES: Final = {
         # The first line behind the frames that is not set in names the exception; lines set in may explain it.
         records=r"(?:TI*(?:OI*)?|GI*)B*(?:CB*(?:(?:TI*(?:OI*)?|GI*)B*)?)*|.",
         closed=r"^[OIBC]$",
-        begins="TG",
+        hints=("Traceback (most recent call last):",),
     ),
     "go": Shape(
         classes=(
@@ -60,7 +60,7 @@ SHAPES: Final = {
         ),
         records=r"[PG][GK]*X?|.",
         closed=r"X$|^[OK]$",
-        begins="PG",
+        hints=("panic: ", "fatal error: ", "goroutine "),
     ),
     "node": Shape(
         classes=(
@@ -79,7 +79,7 @@ SHAPES: Final = {
         ),
         records=r"M(?:[^MT]K*)?|TK*|.",
         closed=r"^[OK]$",
-        begins="MT",
+        hints=(" panicked at ",),
     ),
     "indented": Shape(
         classes=(("Y", r"^\s.*\\$"), ("J", r"^\s"), ("X", r"\\$")),
