@@ -181,7 +181,7 @@ class Metrics:
     def families(self) -> list[Family]:
         """Return every metric as it was shown last; in any thread."""
         with self._lock:
-            points = {name: tuple(found.values()) for name, found in self._published.items()}
+            points = {name: tuple(found[labels] for labels in sorted(found)) for name, found in self._published.items()}
             refused = dict(self._published_refused)
         return [replace(meter.family(), points=points[name]) for name, meter in self._meters.items()] + (
             [_refused_family(refused)] if refused else []
