@@ -31,7 +31,14 @@ RESCAN_S: Final = 10.0
 """Safety rescan of folders: events are hints, a scan is the truth."""
 
 OPEN_FILES: Final = 256
-"""File descriptors that tailing may hold; idle files are closed and found again by identity."""
+"""Files that a source may hold open, or a quarter of what the process may (`ulimit -n`), if that is less; idle ones
+are closed and found again by identity."""
+
+UNLINKED_BYTES: Final = 1 * GIB
+"""Size of all deleted files that are kept open to read their rest; beyond it the oldest are read first and closed."""
+
+UNLINKED_S: Final = 300.0
+"""Time that a deleted file is kept open for a writer that goes on in it; what is there by then is read."""
 
 UNPACK_TURN_BYTES: Final = 32 * MIB
 """Decompressed bytes that one turn passes over on the way to an offset: about 0.1 s of gzip."""
@@ -65,6 +72,9 @@ MULTILINE_WAIT_S: Final = 3.0
 
 LINK_S: Final = 3_600.0
 """Time for which it is remembered that a record went out without its end, to link what may still come."""
+
+HEADERS: Final = 4_096
+"""Files with a header line (CSV) whose header is remembered, in memory and in the checkpoint."""
 
 FIELD_COLUMNS: Final = 512
 """Field columns of the table; further fields go to the JSON column `_more`."""
@@ -203,3 +213,9 @@ STEP_KEYS_MOST: Final = 1_000_000
 
 HELD_BYTES: Final = 64 * MIB
 """Text of the rows that one step holds back; beyond it rows go on at once."""
+
+TOP_VALUES: Final = 1_000
+"""Values that one `topk` counts by name in one group of one window; further ones are counted together."""
+
+PANES: Final = 120
+"""Steps that one sliding window may be made of: each row counts for as many windows."""

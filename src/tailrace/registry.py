@@ -6,6 +6,7 @@ A package outside the project adds a component by an entry point in the group `t
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Final, Literal
@@ -32,6 +33,9 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
         "rsyncd": "tailrace.parse.rsyncd:Rsyncd",
         "cef": "tailrace.parse.cef:Cef",
         "leef": "tailrace.parse.leef:Leef",
+        "csv": "tailrace.parse.delimited:Csv",
+        "tsv": "tailrace.parse.delimited:Tsv",
+        "w3c": "tailrace.parse.delimited:W3c",
         "cri": "tailrace.parse.cri:Cri",
         "docker": "tailrace.parse.docker:Docker",
         "journald": "tailrace.parse.journald:Journald",
@@ -44,6 +48,10 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
 """Kind, name, and `module:attribute` of every component that Tailrace ships."""
 
 
+COLUMNED: Final = ("csv", "tsv", "w3c")
+"""Parsers that may be given columns with their name: `csv:time,level,msg`."""
+
+
 def names(kind: Kind) -> list[str]:
     """Return the names of a kind, shipped ones first."""
     return [*COMPONENTS[kind], *(point.name for point in entry_points(group=f"tailrace.{kind}"))]
@@ -51,10 +59,12 @@ def names(kind: Kind) -> list[str]:
 
 def find(kind: Kind, name: str) -> Any:  # a component class: its kind says which seam it fulfils
     """Return the component class of that kind and name; an unknown name is a `ConfigError` that lists the known."""
-    place = COMPONENTS[kind].get(name)
+    base, _, columns = name.partition(":")
+    place = COMPONENTS[kind].get(base if base in COLUMNED else name)
     if place is not None:
         module, _, attribute = place.partition(":")
-        return getattr(import_module(module), attribute)
+        found = getattr(import_module(module), attribute)
+        return partial(found, columns) if columns else found
     for point in entry_points(group=f"tailrace.{kind}"):
         if point.name == name:
             return point.load()

@@ -20,7 +20,7 @@ from tailrace.config.spec import load_spec
 from tailrace.config.usual import usual_logs
 from tailrace.errors import ConfigError, did_you_mean
 from tailrace.reduce.spec import Spec
-from tailrace.registry import COMPONENTS, names
+from tailrace.registry import COLUMNED, COMPONENTS, names
 from tailrace.settings import Mistake, Mistakes, Settings
 from tailrace.sources.fifo import FifoSettings
 from tailrace.sources.journald import JournaldSettings
@@ -135,7 +135,8 @@ def _wrong(index: int, source: SourceSettings, before: tuple[SourceSettings, ...
     if isinstance(source, JournaldSettings):  # its lines have one format and no zone
         return
     formats = ["auto", *COMPONENTS["parser"]]
-    if source.format not in formats and source.format not in (formats := ["auto", *names("parser")]):
+    columned = source.format.partition(":")[0] in COLUMNED  # `csv:time,msg`
+    if not columned and source.format not in formats and source.format not in (formats := ["auto", *names("parser")]):
         hint = did_you_mean(source.format, formats) or f"known: {', '.join(formats)}"
         yield Mistake(f"there is no format {source.format!r}", hint, (index, "format"))
     if source.timezone != "local" and not _is_zone(source.timezone):

@@ -26,6 +26,7 @@ from tailrace.batch import ENVELOPE, is_field
 from tailrace.limits import READ_TURN_BYTES
 from tailrace.parse.formats import REMEMBERED, WRAPPERS, Formats
 from tailrace.parse.frame import lines_of, origins_of
+from tailrace.parse.headers import HEADER, Headers
 from tailrace.parse.multiline.heads import heads, whole
 from tailrace.parse.records import Records
 from tailrace.parse.turn import Group, Job, Parsed, Prepared
@@ -51,6 +52,7 @@ class Chain:
         self._local = threading.local()  # the parsers, by name
         self._formats = Formats()
         self._records = Records()
+        self._headers = Headers()
         self._behind = False
         # Of the last row of each file that has times: its time, and when it was read.
         self._times: dict[str, tuple[int, int]] = {}
@@ -64,11 +66,11 @@ class Chain:
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what was held, from the merged marks; called once, before the first turn."""
-        self._records.restore(state)
+        self._records.restore(self._headers.restore(state))
 
     def mark(self) -> Mapping[str, object]:
         """Return what changed in what is held since the last mark: after `prepare`, it belongs to that turn."""
-        return self._records.mark()
+        return {**self._headers.mark(), **self._records.mark()}
 
     def pending(self) -> tuple[int, int]:
         """Return the lines and bytes of input that are held."""
@@ -104,6 +106,7 @@ class Chain:
         parts = "_part" in lines.columns
         full = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last") if parts else lines
         groups = self._groups(full, origins, prefix="") if len(full) else []
+        lines, full = (self._headers.add(frame, groups, origins) for frame in (lines, full))
         if not any(group.format in WRAPPERS or group.reading.multiline for group in groups):
             ready = [lines.filter(pl.col("_part").is_not_null())] if parts else []
             jobs = [Job(full, groups, None if parts else split.text)] if groups else []
@@ -187,6 +190,7 @@ class Chain:
 def _whole_frame(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the pieces as one frame in the order of the lines, with every column that is always there."""
     frame = _together(pieces) if pieces else pl.DataFrame(schema={"_row": pl.UInt32, "_origin": pl.UInt32})
+    frame = frame.drop(HEADER, strict=False)
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in _ALWAYS.items() if name not in frame.columns]
     return frame.with_columns(missing).with_columns(pl.col("_in_lines").fill_null(1))
 
