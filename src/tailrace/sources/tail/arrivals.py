@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tailrace.sources.kubernetes.paths import rank
-from tailrace.sources.tail import content, filestat, places, sniff
+from tailrace.sources.tail import content, places, sniff
 from tailrace.sources.tail.compressed import is_packed
 from tailrace.sources.tail.identity import MARKER_BYTES, FileId, Verdict, judge
 from tailrace.sources.tail.rotation import (
@@ -139,12 +139,12 @@ class Arrivals:
             return False
         if is_packed(path):
             return True
-        live_born_ns = filestat.file_id(name, live).born_ns
+        live_born_ns = live.number.born_ns
         born_ns, mtime_ns = fresh.number.born_ns, fresh.found.mtime_ns
         if born_ns <= live_born_ns:
             return mtime_ns <= live_born_ns + _LEAVING_NS
         at_once = mtime_ns - born_ns <= _COPYING_NS
-        return at_once and mtime_ns <= live.mtime_ns and mtime_ns <= self._clock.now_ns() - _QUIET_NS
+        return at_once and mtime_ns <= live.found.mtime_ns and mtime_ns <= self._clock.now_ns() - _QUIET_NS
 
     def _last_born_ns(self, name: str) -> int:
         """Return the birth of the last known file of a stream; of an unknown one, when this agent began to look."""
@@ -157,11 +157,9 @@ class Arrivals:
         for path in self._folders.listing(os.path.dirname(name)).rotated.get(name, ()):
             if path in self._roster.by_path or sniff.refuse_name(path) or temporary(path):
                 continue
-            found = places.plain(path)
-            if found is not None:
-                number = filestat.file_id(path, found)
-                if number != successor and number not in self._roster.by_id:
-                    stats[path] = Fresh(found, number, matches=False)
+            seen = places.plain(path)
+            if seen is not None and seen.number != successor and seen.number not in self._roster.by_id:
+                stats[path] = Fresh(seen.found, seen.number, matches=False)
         siblings = [Sibling(path, fresh.number) for path, fresh in stats.items()]
         newest = self._roster.newest.get(name)
         last = newest.path if newest is not None and newest.path != name and not newest.gone_ns else ""
@@ -189,7 +187,8 @@ class Arrivals:
     def _known_content(self, name: str, path: str, fresh: Fresh) -> Tracked | None:
         """Return the file that a new one carries on: it was replaced by a copy, or moved to another device."""
         for file in self._roster.nameless:
-            same_numbers = file.id.ino == fresh.number.ino and file.id.born_ns == fresh.number.born_ns != 0
+            told = fresh.number.born_ns != 0 or file.path == path
+            same_numbers = told and (file.id.ino, file.id.born_ns) == (fresh.number.ino, fresh.number.born_ns)
             if file.refused or not (same_numbers or file.name == name or related(file.name, path)):
                 continue
             copied = copied_from(

@@ -7,6 +7,7 @@ old kernel) the birth is 0, unknown, or what `st_birthtime` says.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat
 import struct
@@ -19,7 +20,22 @@ from tailrace.sources.tail.identity import FileId
 _AT_EMPTY_PATH: Final = 0x1000
 _STATX_BTIME: Final = 0x800
 _BTIME_AT: Final = 80  # offset of stx_btime in struct statx (linux/stat.h)
-_NO_EVENTS: Final = {0x6969, 0x517B, 0xFF534D42, 0xFE534D42, 0x65735546, 0x01021997}  # NFS, SMB, CIFS, SMB2, FUSE, 9P
+_NO_EVENTS: Final = {
+    0x6969,  # NFS
+    0x517B,  # SMB
+    0xFF534D42,  # CIFS
+    0xFE534D42,  # SMB2
+    0x65735546,  # FUSE
+    0x01021997,  # 9P
+    0x00C36400,  # Ceph
+    0x5346414F,  # AFS
+    0x0BD00BD0,  # Lustre
+    0x47504653,  # GPFS
+    0x01161970,  # GFS2
+    0x7461636F,  # OCFS2
+    0x786F4256,  # VirtualBox
+}
+_NO_STATX: Final = {errno.ENOSYS, errno.EPERM, errno.EINVAL}  # an old kernel, or one that forbids the call
 _libc = ctypes.CDLL(None, use_errno=True)
 _statx = getattr(_libc, "statx", None) if sys.platform == "linux" else None
 _statfs = getattr(_libc, "statfs", None) if sys.platform == "linux" else None
@@ -65,13 +81,16 @@ def size_of(at: str | int) -> int:
 
 
 def born_ns(at: str | int) -> int:
-    """Return the birth of the file at a path (links followed) or descriptor, 0 if it is not told."""
+    """Return the birth of the file at a path (links followed) or descriptor, 0 if it is not told; raises `OSError`."""
     if _statx is None:
         return _birth_elsewhere(at)
     buffer = ctypes.create_string_buffer(256)
     handle, path, flags = (at, b"", _AT_EMPTY_PATH) if isinstance(at, int) else (-100, os.fsencode(at), 0)
     if _statx(handle, path, flags, _STATX_BTIME, buffer) != 0:
-        return 0
+        number = ctypes.get_errno()
+        if number in _NO_STATX:
+            return 0
+        raise OSError(number, os.strerror(number), str(at))  # not seen: a file without a birth would be another one
     (mask,) = struct.unpack_from("=I", buffer)
     seconds, nanoseconds = struct.unpack_from("=qI", buffer, _BTIME_AT)
     return seconds * 1_000_000_000 + nanoseconds if mask & _STATX_BTIME else 0
@@ -80,6 +99,20 @@ def born_ns(at: str | int) -> int:
 def file_id(at: str | int, found: FileStat) -> FileId:
     """Return the identity of a file that was looked at."""
     return FileId(found.dev, found.ino, born_ns(at))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at a file, with its identity."""
+
+    found: FileStat
+    number: FileId
+
+
+def see(path: str) -> Seen:
+    """Look at a path (links followed) and identify what is there; raises `OSError`."""
+    found = look(path)
+    return Seen(found, file_id(path, found))
 
 
 def tells_events(folder: str) -> bool:

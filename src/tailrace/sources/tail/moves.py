@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tailrace.clock import Clock
-    from tailrace.sources.tail.filestat import FileStat
+    from tailrace.sources.tail.filestat import FileStat, Seen
     from tailrace.sources.tail.roster import Roster
     from tailrace.sources.tail.settings import TailSettings
     from tailrace.sources.tail.tracked import Tracked
@@ -75,7 +75,7 @@ class Moves:
         """Look at a path."""
         here = self._roster.by_path.get(path)
         try:
-            found = filestat.look(path)
+            seen = filestat.see(path)
         except (FileNotFoundError, NotADirectoryError):
             self.refused.pop(path, None)
             self.arrivals.fresh.pop(path, None)
@@ -87,12 +87,12 @@ class Moves:
             elif matches:
                 self.refused[path] = error.strerror or str(error)
             return
-        if found.regular:
-            self._place(path, found, here, matches=matches)
+        if seen.found.regular:
+            self._place(path, seen, here, matches=matches)
         else:
             self._lose(here)
             if matches:
-                self.refused[path] = f"a {found.kind()}, not a file"
+                self.refused[path] = f"a {seen.found.kind()}, not a file"
 
     def lose(self, file: Tracked) -> None:
         """Take the news that the path of a file has none, or another one."""
@@ -100,18 +100,20 @@ class Moves:
         self._lose(file)
         self.look(path, matches=path == file.name)
 
-    def _place(self, path: str, found: FileStat, here: Tracked | None, *, matches: bool) -> None:
-        number = filestat.file_id(path, found)
-        known = self._roster.by_id.get(number)
+    def _place(self, path: str, seen: Seen, here: Tracked | None, *, matches: bool) -> None:
+        known = self._roster.by_id.get(seen.number)
+        if known is None and here is not None and here.id.same(seen.number):
+            known = here  # its birth is not told any more, or was not
         if known is not here:
             self._lose(here)
         if known is None:
-            self.arrivals.fresh[path] = Fresh(found, number, matches)
+            self.arrivals.fresh[path] = Fresh(seen.found, seen.number, matches)
         elif known is here:
-            self._wake(known, found)
+            self._missing.pop(known, None)
+            self._wake(known, seen.found)
         elif known in self._missing or not is_at(known.path, known.id):
             self._move(known, path)
-            self._wake(known, found)
+            self._wake(known, seen.found)
         # else it is another name of a file that is followed already: read once
 
     def _lose(self, file: Tracked | None) -> None:
@@ -123,6 +125,7 @@ class Moves:
 
     def _move(self, file: Tracked, path: str) -> None:
         self._missing.pop(file, None)
+        self.arrivals.fresh.pop(path, None)
         self._roster.move(file, path, now_s=self._clock.monotonic_s())
 
     def _wake(self, file: Tracked, found: FileStat) -> None:
@@ -172,13 +175,20 @@ class Moves:
     def _found_elsewhere(self, file: Tracked) -> str | None:
         places = [file.path, file.real]
         if file.handle >= 0:
-            found = filestat.look(file.handle)
-            if not found.links:
-                file.unlinked_ns = found.ctime_ns
+            if self._is_unlinked(file):
                 return None
             places.append(filestat.path_of(file.handle) or "")
         places.append(self._folders.listing(os.path.dirname(file.path)).numbers.get(file.id.ino, ""))
         return next((path for path in places if path and is_at(path, file.id)), None)
+
+    def _is_unlinked(self, file: Tracked) -> bool:
+        try:
+            found = filestat.look(file.handle)
+        except OSError:
+            return False
+        if not found.links:
+            file.unlinked_ns = found.ctime_ns
+        return not found.links
 
     def _not_found(self, file: Tracked) -> bool:
         """Take a file for gone, unless it was only not seen; True if it is."""
@@ -225,25 +235,25 @@ class Moves:
         again = self._roster.add(name, path, number, now_s=now_s, after=file)
         self._roster.ready[again] = None
 
-    def _finish_from(self, file: Tracked, path: str, found: FileStat) -> None:
+    def _finish_from(self, file: Tracked, path: str, seen: Seen) -> None:
         claimed = self._roster.by_path.get(path)
         if claimed is not None:
             self._roster.drop(claimed)
         self.arrivals.fresh.pop(path, None)
-        self.lost_bytes += max(0, file.size - found.size)
-        self._roster.become(file, path, filestat.file_id(path, found), now_s=self._clock.monotonic_s())
-        file.size = found.size
+        self.lost_bytes += max(0, file.size - seen.found.size)
+        self._roster.become(file, path, seen.number, now_s=self._clock.monotonic_s())
+        file.size = seen.found.size
         self._roster.ready[file] = None
 
-    def _copy_of(self, file: Tracked, path: str) -> tuple[str, FileStat] | None:
+    def _copy_of(self, file: Tracked, path: str) -> tuple[str, Seen] | None:
         """Find the copy that was made of a file before it was cut short; nobody else may have begun to read it."""
         for other in self._possible_copies(file, path):
-            found = plain(other)
-            owner = None if found is None else self._roster.by_id.get(filestat.file_id(other, found))
-            if found is None or owner is file or (owner is not None and (owner.offset or owner.path != other)):
+            seen = plain(other)
+            owner = None if seen is None else self._roster.by_id.get(seen.number)
+            if seen is None or owner is file or (owner is not None and (owner.offset or owner.path != other)):
                 continue
-            if has_rest(file, other, found.size):
-                return other, found
+            if has_rest(file, other, seen.found.size):
+                return other, seen
         return None
 
     def _possible_copies(self, file: Tracked, path: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from tailrace.sources.tail import filestat
 from tailrace.sources.tail.rotation import live_names, suffixed
 
 if TYPE_CHECKING:
-    from tailrace.sources.tail.filestat import FileStat
+    from tailrace.sources.tail.filestat import Seen
     from tailrace.sources.tail.identity import FileId
 
 
@@ -44,23 +44,19 @@ class Folders:
         return self._listed[folder]
 
 
-def plain(path: str) -> FileStat | None:
-    """Return what is told about the plain file at a path, None if there is none."""
+def plain(path: str) -> Seen | None:
+    """Return the plain file at a path, None if there is none or it cannot be seen."""
     try:
-        found = filestat.look(path)
+        seen = filestat.see(path)
     except OSError:
         return None
-    return found if found.regular else None
+    return seen if seen.found.regular else None
 
 
 def is_at(path: str, number: FileId) -> bool:
     """Tell whether a path leads to a certain file."""
-    found = plain(path)
-    return (
-        found is not None
-        and (found.dev, found.ino) == (number.dev, number.ino)
-        and number.same(filestat.file_id(path, found))
-    )
+    seen = plain(path)
+    return seen is not None and number.same(seen.number)
 
 
 def why_unseen(path: str) -> str:

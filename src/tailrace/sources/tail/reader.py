@@ -11,7 +11,9 @@ from __future__ import annotations
 import enum
 import errno
 import os
+import resource
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from tailrace import limits
 from tailrace.contracts import Block
 from tailrace.encoding import marked, may_be_marked
-from tailrace.sources.tail import compressed, filestat, lines, sniff
+from tailrace.sources.tail import compressed, filestat, holes, lines, sniff
 from tailrace.sources.tail.compressed import End, Packed
 from tailrace.sources.tail.identity import HEAD_BYTES, Verdict, head_of, judge, marker_span
 
@@ -32,12 +34,12 @@ if TYPE_CHECKING:
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LARGE_BYTES: Final = 256 * limits.KIB
 _PROBE_BYTES: Final = 64 * limits.KIB
+_DESCRIPTORS_SHARE: Final = 4
+_LEAST_FILES: Final = 4
 _UNPACK_BYTES: Final = 4 * limits.MIB
 _UNDECIDED: Final = {End.OPEN, End.SHORT}
 _SHORT: Final = "compressed, and cut short or still being written; it is read on when it grows"
 _SPARE: Final = 512  # more than any delimiter and character have: a line of the limit can be told from a longer one
-_NUL: Final = b"\x00"
-_HOLE_BYTES: Final = 64  # a longer run of NULs where a line begins is a hole, not data
 
 
 class Outcome(enum.Enum):
@@ -69,12 +71,12 @@ class Reading:
 class Reader:
     """The open files of one source."""
 
-    def __init__(self, max_line_bytes: int, open_files: int = limits.OPEN_FILES) -> None:
+    def __init__(self, max_line_bytes: int, open_files: int | None = None) -> None:
         self.nul_bytes_skipped = 0
         self.damaged_bytes = 0  # of compressed files, on the disk: they cannot be decompressed
         self._unpacking: dict[str, Tracked] = {}
         self._max_line = max_line_bytes
-        self._limit = open_files
+        self._limit = open_files or _share_of_descriptors()
         self._open: OrderedDict[str, Tracked] = OrderedDict()  # least recently used first
 
     def read(self, file: Tracked, size: int, now_ns: int, *, final: bool, flush: bool = False) -> Reading:
@@ -89,7 +91,8 @@ class Reader:
             return self._read(file, size, now_ns, final=final, flush=flush)
         except OSError as error:
             file.trouble = error.strerror or str(error)
-            self.close(file)
+            if file.unlinked_ns is None or error.errno == errno.ESTALE:
+                self.close(file)  # opened again, it may be readable; but one without a name could not be opened
             return Reading(Outcome.TROUBLE)
 
     def open(self, file: Tracked) -> Outcome | None:
@@ -104,9 +107,15 @@ class Reader:
         except OSError as error:
             file.trouble = error.strerror or str(error)
             return Outcome.TROUBLE
-        found = filestat.look(handle)
-        if not found.regular or not file.id.same(filestat.file_id(handle, found)):
-            os.close(handle)
+        try:
+            found = filestat.look(handle)
+            same = found.regular and file.id.same(filestat.file_id(handle, found))
+        except OSError as error:
+            file.trouble = error.strerror or str(error)
+            _close(handle)
+            return Outcome.TROUBLE
+        if not same:
+            _close(handle)
             return Outcome.ABSENT
         file.handle, file.trouble = handle, ""
         self._shrink(self._limit - 1)
@@ -130,7 +139,7 @@ class Reader:
         """Give the descriptor of a file back, if it has one."""
         if file.handle >= 0:
             del self._open[file.key]
-            os.close(file.handle)
+            _close(file.handle)
             file.handle = -1
             file.content = None
             self._unpacking.pop(file.key, None)
@@ -171,6 +180,17 @@ class Reader:
         if content is not None:
             self._unpacking[file.key] = file
 
+    def overdue(self, unlinked_before_ns: int) -> list[Tracked]:
+        """Return the files without a name that keep room on the disk: for too long, or the oldest if it is too much."""
+        pinned = sorted((f for f in self._open.values() if f.unlinked_ns is not None), key=lambda f: f.unlinked_ns or 0)
+        surplus = sum(file.size for file in pinned) - limits.UNLINKED_BYTES
+        found: list[Tracked] = []
+        for file in pinned:
+            if surplus > 0 or (file.unlinked_ns or 0) < unlinked_before_ns:
+                found.append(file)
+                surplus -= file.size
+        return found
+
     def open_files(self) -> int:
         """Return the number of descriptors held."""
         return len(self._open)
@@ -188,6 +208,7 @@ class Reader:
 
     def _read(self, file: Tracked, size: int, now_ns: int, *, final: bool, flush: bool) -> Reading:
         found = filestat.look(file.handle)
+        file.trouble = file.trouble if file.packed else ""
         if file.packed or file.spent == found.size:
             return self._read_packed(file, size, now_ns, found)
         data = self._data(file, size, found.size)
@@ -211,8 +232,11 @@ class Reader:
             return Reading(outcome, [], grown, grown_head)
         if start and not file.text and not self._begin(file, start):
             return Reading(Outcome.REFUSED)
-        data = self._past_hole(file, _past_mark(file, data))
-        blocks = self._hand_out(file, data, now_ns, final=final, flush=flush and outcome is Outcome.END)
+        data, ends = self._past_hole(file, _past_mark(file, data), found.size, final=final)
+        flush = flush and outcome is Outcome.END
+        blocks = self._hand_out(file, data, now_ns, final=ends, flush=flush)
+        if ends and not final:
+            outcome = Outcome.MORE
         return Reading(outcome, blocks, grown, moved=grown_head or file.offset != offset)
 
     def _read_packed(self, file: Tracked, size: int, now_ns: int, found: FileStat) -> Reading:
@@ -299,16 +323,23 @@ class Reader:
                 file.advance(block.data, made.parts)
         return blocks
 
-    def _past_hole(self, file: Tracked, data: bytes) -> bytes:
-        """Skip the NULs that a writer leaves who goes on at its old place after the file was cut short."""
-        if not file.generation or file.parts or not data.startswith(_NUL * _HOLE_BYTES):
-            return data
-        rest = data.lstrip(_NUL)
-        skipped = len(data) - len(rest)
+    def _past_hole(self, file: Tracked, data: bytes, size: int, *, final: bool) -> tuple[bytes, bool]:
+        """Skip a hole at the offset, and stop before the next; tells whether a line can end there without a newline.
+
+        A hole up to the end of the file is only skipped when nothing more will come.
+        """
+        at = -1 if file.parts else holes.find(file.handle, data, file.offset, cut_short=file.generation > 0)
+        if at:
+            return (data, final) if at < 0 else (data[:at], True)
+        skipped = len(data) - len(data.lstrip(holes.NUL))
+        if skipped == len(data):
+            skipped = holes.end(file.handle, file.offset + skipped, size) - file.offset
+            if file.offset + skipped == size and not final:
+                return b"", False
         skipped -= skipped % file.origin.encoding.unit  # half of the first character may be a NUL
-        file.advance(data[:skipped], 0)
+        file.skip_nuls(skipped)
         self.nul_bytes_skipped += skipped
-        return data[skipped:]
+        return data[skipped:], final
 
     # --- descriptors ----------------------------------------------------------------------------
 
@@ -327,6 +358,18 @@ class Reader:
             reachable = (file for file in self._open.values() if file.unlinked_ns is None and file.content is None)
             for file in list(islice(reachable, surplus)):
                 self.close(file)
+
+
+def _share_of_descriptors() -> int:
+    """Return how many files may be open: what is left for the table, the API and other sources is more."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    share = limits.OPEN_FILES if allowed == resource.RLIM_INFINITY else allowed // _DESCRIPTORS_SHARE
+    return max(_LEAST_FILES, min(limits.OPEN_FILES, share))
+
+
+def _close(handle: int) -> None:
+    with suppress(OSError):  # a network file system may report an old failure here; the descriptor is given back
+        os.close(handle)
 
 
 def _past_mark(file: Tracked, data: bytes) -> bytes:

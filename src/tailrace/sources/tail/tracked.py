@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tailrace.sources.tail.identity import FileId, Head, digest, marker_span
+from tailrace.sources.tail.identity import MARKER_BYTES, FileId, Head, digest, marker_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +105,13 @@ class Tracked:
         self.before = before[-length:]
         self.offset += len(data)
         self.parts = parts
+
+    def skip_nuls(self, length: int) -> None:
+        """Move the offset over NULs that are no data."""
+        kept = b"" if length >= MARKER_BYTES else self.before or b""
+        self.before = (kept + bytes(min(length, MARKER_BYTES)))[-marker_span(self.offset + length)[1] :]
+        self.offset += length
+        self.parts = 0
 
     def state(self) -> dict[str, object]:
         """Return what the checkpoint keeps."""

@@ -45,6 +45,7 @@ class Turns:
         self._partial_after_s = partial_after_s
         self._later: dict[Tracked, float] = {}  # when a file is ready again without any news
         self._twins = Twins(roster, reader, clock, follow=follow)
+        self._closing: dict[Tracked, None] = {}  # deleted, and to be closed at their end
         self._copies = Copies(roster, clock)
 
     def take(self, budget: int) -> list[Block]:
@@ -76,12 +77,22 @@ class Turns:
             if file.key in self._roster.files and file.original is None:
                 self._roster.ready[file] = None
         self._moves.give_up()
+        self._hurry()
         for file in self._reader.nameless():
             if filestat.size_of(file.handle) > file.size:
                 self._roster.ready[file] = None
         self._copies.settle()
         for file in self._reader.close_idle(now_s - IDLE_CLOSE_S):
             self._roster.gone(file, self._clock.now_ns())
+
+    def _hurry(self) -> None:
+        """Read the rest of deleted files first that keep too much of the disk, then close them."""
+        overdue = self._reader.overdue(self._clock.now_ns() - round(limits.UNLINKED_S * 1e9))
+        if overdue:
+            self._closing = dict.fromkeys(overdue)
+            others = [file for file in self._roster.ready if file not in self._closing]
+            self._roster.ready.clear()
+            self._roster.ready.update(dict.fromkeys([*overdue, *others]))
 
     def waiting(self) -> bool:
         """Tell whether a file will be ready again without any news."""
@@ -135,9 +146,10 @@ class Turns:
         if file.packed and self._in_question(file):
             return [], Outcome.LATER
         now_s = self._clock.monotonic_s()
-        final = not self._follow or (file.away and now_s - file.grown_s >= AWAY_QUIET_S)
-        quiet = 0 < self._partial_after_s <= now_s - file.grown_s
-        reading = self._reader.read(file, size, self._clock.now_ns(), final=final, flush=quiet)
+        quiet = file.away and now_s - file.grown_s >= AWAY_QUIET_S
+        final = not self._follow or quiet or file in self._closing
+        flush = 0 < self._partial_after_s <= now_s - file.grown_s
+        reading = self._reader.read(file, size, self._clock.now_ns(), final=final, flush=flush)
         if reading.grown:
             file.grown_s = now_s
         if reading.moved:
@@ -174,7 +186,11 @@ class Turns:
         if file.waiting_bytes and not file.away and flush_s > self._clock.monotonic_s():
             self._later[file] = flush_s
         old = self._clock.now_ns() - file.mtime_ns > IDLE_CLOSE_S * 1e9
-        if file.packed or (old and not file.away and not file.waiting_bytes):
+        if file in self._closing:
+            del self._closing[file]
+            self._reader.close(file)
+            self._roster.gone(file, self._clock.now_ns())
+        elif file.packed or (old and not file.away and not file.waiting_bytes):
             self._reader.close(file)
 
     def _lose(self, file: Tracked) -> None:
