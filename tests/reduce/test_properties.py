@@ -52,6 +52,32 @@ steps:
 steps:
   - {type: dedupe, window_s: 7, key: [user], max_count: 2, emit: at_once, max_keys: 2, ignore_numbers: true}
 """,
+    "aggregate": """
+steps:
+  - type: aggregate
+    window_s: 6
+    slide_s: 2
+    lateness_s: 3
+    by: [user, status]
+    max_keys: 3
+    fields: {n: count, low: min(size), high: max(size), all: sum(size), mean: avg(size), one: first(line), end: last(line)}
+  - {type: drop, where: "n = 1 and one = 'two'"}
+""",
+    "sketches": """
+steps:
+  - type: aggregate
+    window_s: 9
+    lateness_s: 0
+    by: [app]
+    where: not status = 404
+    pass_rows: true
+    fields: {users: distinct(user), top: "topk(line, 1)", p: "quantile(size, 0.75)", q: "quantile(size, 0)"}
+  - {type: redact, patterns: {digits: "[0-9]"}, columns: [line], hash: [user], key: 0123456789abcdef}
+""",
+    "aggregate drops what is late": """
+steps:
+  - {type: aggregate, window_s: 4, lateness_s: 0, fields: {n: count}, late: drop}
+""",
 }
 
 # A failing example is shown as it was found: making it smaller runs for minutes.

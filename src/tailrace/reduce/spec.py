@@ -14,11 +14,13 @@ from pydantic_core import InitErrorDetails
 from tailrace.channels import ChannelSettings  # noqa: TC001  pydantic reads the annotations when the class is made
 from tailrace.errors import did_you_mean
 from tailrace.limits import STEPS
+from tailrace.reduce.steps.aggregate import AggregateSettings
 from tailrace.reduce.steps.dedupe import DedupeSettings
 from tailrace.reduce.steps.drop import DropSettings
 from tailrace.reduce.steps.drop_fields import DropFieldsSettings
 from tailrace.reduce.steps.keep import KeepSettings
 from tailrace.reduce.steps.keep_fields import KeepFieldsSettings
+from tailrace.reduce.steps.redact import RedactSettings
 from tailrace.reduce.steps.rename import RenameSettings
 from tailrace.reduce.steps.route import DROP, STORE, RouteSettings
 from tailrace.reduce.steps.sample import SampleSettings
@@ -37,6 +39,8 @@ AnyStep = Annotated[
     | SampleSettings
     | ThrottleSettings
     | DedupeSettings
+    | AggregateSettings
+    | RedactSettings
     | RenameSettings
     | KeepFieldsSettings
     | DropFieldsSettings,

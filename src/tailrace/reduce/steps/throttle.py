@@ -55,7 +55,7 @@ class ThrottleSettings(StepSettings):
     """Seconds after which a row says how many rows of a key were dropped, if any were; 0 says nothing."""
 
     max_keys: Annotated[int, Field(ge=1, le=limits.STEP_KEYS_MOST)] = limits.STEP_KEYS
-    """Keys with a rate of their own within a minute, or the time that a bucket takes to fill; further ones share one."""
+    """Keys with a rate of their own within a minute, or the time that a bucket takes to fill; others share one."""
 
     @model_validator(mode="after")
     def _refill(self) -> ThrottleSettings:
@@ -185,9 +185,9 @@ class Throttle:
     def _summary(self) -> pl.DataFrame:
         """Return a row for each key of which rows were dropped, and forget them."""
         rows = []
-        for key, (count, stream, values, first, last) in self._summaries.items():
+        for key, (count, stream, values, first, last) in sorted(self._summaries.items()):
             of_key = {name: value for name, value in values.items() if value is not None}
-            which = " ".join(f"{name}={value}" for name, value in of_key.items())
+            which = " ".join(f"{name}={value}" for name, value in of_key.items()) if key != _SHARED else "further keys"
             rows.append(
                 {
                     "_time_ns": last,
