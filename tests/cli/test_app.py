@@ -34,6 +34,7 @@ def test_every_command_of_the_design_is_here() -> None:
             "explain",
             "doctor",
             "version",
+            "files follow",
             "table info",
             "table compact",
             "table retain",

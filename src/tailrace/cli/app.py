@@ -15,6 +15,7 @@ from tailrace.cli import (
     explain,
     export,
     failures,
+    files,
     output,
     query,
     receive,
@@ -58,6 +59,7 @@ app.command()(query.query)
 app.command()(tail.tail)
 app.command()(explain.explain)
 app.command()(receive.receive)
+app.add_typer(files.app, name="files")
 app.add_typer(table.app, name="table")
 app.add_typer(check.app, name="check")
 app.add_typer(config.app, name="config")

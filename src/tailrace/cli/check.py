@@ -65,7 +65,7 @@ def missing_paths(config: "Config") -> list[str]:
     warnings: list[str] = []
     for index, source in enumerate(config.sources):
         if source.type == "files":
-            wanted = {path: "paths" for path in source.paths}
+            wanted = dict.fromkeys(source.paths, "paths")
         else:
             wanted = {source.path: "path"} if source.type == "fifo" else {}
         warnings += [
