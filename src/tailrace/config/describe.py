@@ -6,6 +6,7 @@ to the models.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -122,17 +123,24 @@ def _default(model: type[BaseModel], key: str) -> str:
     field = model.model_fields[key]
     if field.is_required():
         return "required"
+    if field.default_factory in {dict, list}:
+        return "none"
     if field.default_factory is not None:
         text = (field.default_factory.__doc__ or "computed").strip().split("\n")[0]
         return text.removeprefix("Return ").rstrip(".")
-    value = field.default
-    if models_in(type(value)):
-        return "see below"
+    return "see below" if models_in(type(field.default)) else _value(field.default)
+
+
+def _value(value: object) -> str:
+    """Return a value as the file would say it."""
     if isinstance(value, bool) or value is None:
         return {True: "`true`", False: "`false`", None: "`null`"}[value]
     if isinstance(value, tuple | list | dict | frozenset):
         return f"`{', '.join(map(str, value))}`" if value else "none"
-    return f"`{value}`"
+    if value == "":
+        return "empty"
+    text = str(value)
+    return f"`{text if text.isprintable() else json.dumps(text)}`"
 
 
 def _one_line(text: str) -> str:

@@ -24,8 +24,8 @@ class KubernetesSettings(Settings):
     """Annotations of the pod that become fields, named `pod_annotation_` and the key; `*` means all."""
 
     api: str = "auto"
-    """Where to ask for pods: `auto` asks the cluster that this agent runs in, if it does, and no other; an address such
-    as `https://10.0.0.1:6443`; or `off`. Nothing is asked while no key above is chosen."""
+    """Where to ask for pods: `auto` asks the cluster that this agent runs in, if it does, and no other; an address
+    that begins with `https://`; or `off`. Nothing is asked while no key above is chosen."""
 
     node: str = ""
     """Name of the node whose pods are asked for; empty: the environment variable `NODE_NAME`, else this machine's
