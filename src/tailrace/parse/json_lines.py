@@ -2,8 +2,8 @@
 
 Comes in and goes out as `contracts.Parser` says. A nested key becomes `outer_inner`; arrays are JSON text; a null is
 absent; what has no column of its own goes to `_more`. `_line` becomes the message if there is a member for it,
-which is then not stored twice; the exact text stays with `raw: keep`. A line that is no object stays as it is, with
-`_error`.
+which is then not stored twice; the exact text stays with `raw: keep`. Text in front of the object is tolerated: such a
+line stays whole and may have its time and level in the text. A line that has no object stays as it is, with `_error`.
 
 A time member written in UTC with `Z` (RFC 3339) is fully held by `_time_ns` and not stored again; any other way
 of writing it stays a field, since the text could not be rebuilt from the instant.
@@ -11,10 +11,12 @@ of writing it stays a field, since the text could not be rebuilt from the instan
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tailrace.batch import stack
 from tailrace.parse import level, timestamp
 from tailrace.parse.json_decode import Decoder
 
@@ -33,6 +35,8 @@ LEVELS: Final = ("level", "lvl", "severity", "severity_text", "log_level", "logl
 """Columns that may hold the level, best first."""
 
 _EXACT: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$"
+_OBJECT: Final = r"(?s:(\{.*)$)"
+_BEHIND: Final = r'(?s:^[^{]+\{\s*".*\}$)'
 ERROR: Final = "JSONParserErr"
 
 
@@ -51,16 +55,31 @@ class JsonLines:
             return self._objects(lines, reading, data)
         stripped = lines["_line"].str.strip_chars(" \t\r")
         braces = stripped.str.starts_with("{") & stripped.str.ends_with("}")
-        good, bad = braces.arg_true(), (~braces).arg_true()
+        behind = ~braces & stripped.str.contains(_BEHIND)
+        good, text, bad = braces.arg_true(), behind.arg_true(), (~braces & ~behind).arg_true()
         rest = lines[bad]
         error = pl.when(pl.col("_line").str.contains(r"\S")).then(pl.lit(ERROR))
         rest = rest.with_columns(
             error.alias("_error"), pl.lit(None, pl.String).alias("_format"), *timestamp.no_time(rest)
         )
-        if not len(good):
-            return rest
-        both = pl.concat([self._objects(lines[good], reading), rest], how="diagonal")
-        return both[pl.concat([good, bad]).arg_sort()]
+        pieces = [self._objects(lines[good], reading)] if len(good) else []
+        if len(text):
+            pieces.append(self._behind_text(lines[text], reading))
+        together = stack([*pieces, rest])
+        return together[pl.concat([good, text, bad]).arg_sort()]
+
+    def _behind_text(self, lines: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+        """Return rows whose object stands behind some text, which may have a time and a level; the line stays whole."""
+        whole = lines["_line"]
+        objects = lines.with_columns(pl.col("_line").str.extract(_OBJECT).str.strip_chars_end(" \t\r"))
+        frame = self._objects(objects, replace(reading, raw="keep")).with_columns(whole)
+        text = whole.str.replace(_OBJECT, "")
+        times = timestamp.leading(text, lines["_observed_ns"], reading.timezone)
+        good = pl.col("_format").is_not_null()
+        return frame.with_columns(
+            pl.coalesce("_time_ns", pl.when(good).then(pl.lit(times))).alias("_time_ns"),
+            pl.coalesce("_level", pl.when(good).then(pl.lit(level.from_text(text)))).alias("_level"),
+        )
 
     def _objects(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:
         decoded = self._decoder.decode(lines["_line"], data)
