@@ -17,6 +17,7 @@ run: $(VENV)/run.stamp ## follow the logs of this machine and serve the page (DA
 
 test: lint ## lint, types, layers, then every test
 	scripts/chromium
+	scripts/peers
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
