@@ -141,6 +141,28 @@ def test_a_restart_is_a_new_file_of_the_same_pod(one: OnePod) -> None:
     assert {row["labels"]["pod"] for row in first + second} == {"web"}
 
 
+def test_what_is_known_of_containers_that_come_and_go_is_bounded(tmp_path: Path) -> None:
+    """A node that makes thousands of pods an hour."""
+    made = OnePod(tmp_path)
+    for number in range(300):
+        folder = tmp_path / f"var/log/pods/shop_job-{number}_u{number}/c"
+        folder.mkdir(parents=True)
+        (folder / "0.log").write_text("one\n")
+        (tmp_path / f"var/log/app-{number}.txt").write_text("one\n")
+        if number % 50 == 49:
+            found = made.read()
+            assert len(found) == 100
+            assert sum("pod" in row["labels"] for row in found) == 50
+            for path in (*tmp_path.glob("var/log/pods/shop_job-*/c/0.log"), *tmp_path.glob("var/log/app-*.txt")):
+                path.unlink()
+            for _ in range(4):
+                made.t.clock.advance(120)
+                made.read()
+            containers = made.t.source._containers
+            assert (len(containers._known), len(containers._others)) == (0, 0)
+    made.t.source.close()
+
+
 def test_labels_of_the_settings_win(tmp_path: Path) -> None:
     made = OnePod(tmp_path)
     made.t.source.close()

@@ -32,18 +32,18 @@ class File(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was made of a file's origin, from which one, and of which version of the pods."""
+    """What was made of the origin of a container's file, and of which version of the pods."""
 
     base: Origin
     made: Origin
-    container: Container | None
+    container: Container
     version: int
-    looks: int = 1
+    looks: int
 
     @property
     def settled(self) -> bool:
         """Whether another look at the disk tells nothing more."""
-        return self.container is None or bool(self.container.container_id) or self.looks >= _LOOKS
+        return bool(self.container.container_id) or self.looks >= _LOOKS
 
 
 class Containers:
@@ -53,19 +53,24 @@ class Containers:
         self._overlay = overlay
         self._labels = labels
         self._known: dict[str, _Known] = {}
+        self._others: set[str] = set()  # files that no container writes
 
     def describe(self, blocks: Iterable[Block], files: Mapping[str, File]) -> list[Block]:
         """Return the blocks with what is known of their containers; `files` are the followed ones by key."""
         made: list[Block] = []
         for block in blocks:
             file = files.get(block.origin.key)
-            origin = block.origin if file is None else self._origin(block.origin, file.name)
+            origin = block.origin
+            if file is not None and origin.key not in self._others:
+                origin = self._origin(origin, file.name)
             made.append(block if origin is block.origin else replace(block, origin=origin))
         return made
 
     def forget(self, files: Mapping[str, File]) -> None:
-        """Drop what is known of files that are not followed any more, and of pods that are gone and read."""
-        self._known = {key: known for key, known in self._known.items() if key in files}
+        """Drop what is known of files that are read to their end, and of pods that are gone and read."""
+        reading = {key for key in (*self._known, *self._others) if key in files and not files[key].finished}
+        self._known = {key: known for key, known in self._known.items() if key in reading}
+        self._others &= reading
         if self._overlay.pods.any_deleted():
             unread = (container_at(file.name) for file in files.values() if not file.finished)
             self._overlay.pods.forget({(found.namespace, found.pod) for found in unread if found is not None})
@@ -73,18 +78,20 @@ class Containers:
     def _origin(self, base: Origin, path: str) -> Origin:
         known = self._known.get(base.key)
         version = self._overlay.version
-        if known is not None and known.base is base and known.settled and known.version == version:
-            return known.made
         if known is not None and known.settled:
+            if known.base is base and known.version == version:
+                return known.made
             container, looks = known.container, known.looks
         else:
-            container, looks = resolve(path), 1 if known is None else known.looks + 1
-        known = _Known(base, self._made(base, path, container), container, version, looks)
-        self._known[base.key] = known
-        return known.made
+            found, looks = resolve(path), 1 if known is None else known.looks + 1
+            if found is None:
+                self._others.add(base.key)
+                return base
+            container = found
+        made = self._made(base, path, container)
+        self._known[base.key] = _Known(base, made, container, version, looks)
+        return made
 
-    def _made(self, base: Origin, path: str, container: Container | None) -> Origin:
-        if container is None:
-            return base
+    def _made(self, base: Origin, path: str, container: Container) -> Origin:
         labels, fields = self._overlay.of(container)
         return replace(base, labels=self._labels(path, container.labels() | labels), fields=container.fields() | fields)
