@@ -120,7 +120,7 @@ def _type(value: Schema, whole: Schema) -> str:
 
 def _default(model: type[BaseModel], key: str) -> str:
     """Return a default as the file would say it; a computed one in words, from the function that computes it."""
-    field = model.model_fields[key]
+    field = model.model_fields.get(key) or next(each for each in model.model_fields.values() if each.alias == key)
     if field.is_required():
         return "required"
     if field.default_factory in {dict, list}:

@@ -1,4 +1,4 @@
-"""The reduction: a spec's steps over the frames, in order.
+"""The reduction: a spec's metrics, then its steps, over the frames in order.
 
 Comes in: frames with `_in_lines` and `_in_bytes` beside the envelope. Goes out: what the steps let through, with both
 columns, and under which step's id the rest ended. What steps remember leaves as marks, under `<id>/<kind>/<key>`: a
@@ -7,12 +7,13 @@ step that got another kind under the same id starts anew. What was sent to chann
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from tailrace.batch import stack
 from tailrace.contracts import Reduced
+from tailrace.reduce.metrics.state import Metrics
 from tailrace.reduce.spec import step_ids
 from tailrace.reduce.step import Held
 from tailrace.reduce.steps.route import Route
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tailrace.contracts import Channel
     from tailrace.reduce.spec import Spec
     from tailrace.reduce.step import Step
+
+_METRICS: Final = "metrics//"  # in front of the keys of the metrics' state; a step's id and kind are not empty
 
 
 class Pipeline:
@@ -36,6 +39,10 @@ class Pipeline:
         self.steps: list[Step] = [settings.step(name) for settings, name in zip(spec.steps, ids, strict=True)]
         self._prefixes = [f"{name}/{settings.type}/" for settings, name in zip(spec.steps, ids, strict=True)]
         self._channels = channels or {}
+        self.metrics = Metrics(spec.metrics, spec.sessions)
+        """What was counted; `families` are for a scraper."""
+        self._counts = bool(spec.metrics or spec.sessions)
+        self._forgotten: dict[str, object] = {}
 
     @property
     def counters(self) -> Mapping[str, Mapping[str, int]]:
@@ -44,13 +51,17 @@ class Pipeline:
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Go on from a state; what no step knows is left alone."""
+        unknown = self.metrics.restore(_under(_METRICS, state))
+        self._forgotten = {_METRICS + key: None for key in unknown}
         for step, prefix in zip(self.steps, self._prefixes, strict=True):
             if isinstance(step, Held):
-                step.restore({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
+                step.restore(_under(prefix, state))
 
     def reduce(self, frame: pl.DataFrame, now_ns: int) -> Reduced:
         """Return the rows that go on, and what was dropped."""
         dropped: dict[str, tuple[int, int]] = {}
+        if self._counts:
+            frame = self.metrics.observe(frame, now_ns)
         for step in self.steps:
             frame = _applied(step, frame, now_ns, dropped)
         return Reduced(frame, _listed(dropped))
@@ -59,6 +70,8 @@ class Pipeline:
         """Return rows that are due by the time alone, having gone through the steps after the one that made them."""
         dropped: dict[str, tuple[int, int]] = {}
         frame = pl.DataFrame()
+        if self._counts:
+            self.metrics.flush(now_ns)
         for step in self.steps:
             frame = _applied(step, frame, now_ns, dropped)
             due = step.flush(now_ns, final=final) if isinstance(step, Held) else None
@@ -67,21 +80,29 @@ class Pipeline:
         return Reduced(frame, _listed(dropped))
 
     def mark(self) -> Mapping[str, object]:
-        """Return the changes of all steps' states since the last mark."""
-        held = [(step, prefix) for step, prefix in zip(self.steps, self._prefixes, strict=True)]
-        return {
-            prefix + key: value for step, prefix in held if isinstance(step, Held) for key, value in step.mark().items()
-        }
+        """Return the changes of all states since the last mark."""
+        changes, self._forgotten = self._forgotten, {}
+        changes |= {_METRICS + key: value for key, value in self.metrics.mark().items()}
+        for step, prefix in zip(self.steps, self._prefixes, strict=True):
+            if isinstance(step, Held):
+                changes |= {prefix + key: value for key, value in step.mark().items()}
+        return changes
 
     def edition(self) -> Callable[[], None]:
-        """Return what sends the rows that were routed to channels since the last edition."""
+        """Return what shows the metrics as they are now, and sends the rows that were routed to channels."""
+        show = self.metrics.edition()
         sent = [each for step in self.steps if isinstance(step, Route) for each in step.sent()]
 
         def publish() -> None:
+            show()
             for channel, rows in sent:
                 self._channels[channel].send(rows)
 
         return publish
+
+
+def _under(prefix: str, state: Mapping[str, object]) -> dict[str, object]:
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 def _applied(step: Step, frame: pl.DataFrame, now_ns: int, dropped: dict[str, tuple[int, int]]) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from typing import Final
 
 from tailrace.errors import did_you_mean
 from tailrace.limits import RULE_BYTES, RULE_DEPTH
+from tailrace.patterns.regex import PatternError, groups_of
 
 Value = str | int | float | bool | None
 
@@ -466,17 +467,11 @@ def _patterned(call: Call) -> Node:
 
 def _checked(pattern: _Text, *, folded: bool) -> str:
     """Return a regular expression that the engine takes."""
-    import polars as pl
-
-    text = f"(?i){pattern.value_text}" if folded else pattern.value_text
     try:
-        pl.Series([""]).str.contains(text)
-    except pl.exceptions.ComputeError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        reason = next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[0])
-        hint = "looking around and back-references are not possible" if "look-around" in reason else ""
-        raise RuleError(f"this regular expression cannot be used: {reason}", pattern.at, hint) from None
-    return text
+        groups_of(pattern.value_text)
+    except PatternError as error:
+        raise RuleError(f"this regular expression cannot be used: {error}", pattern.at) from None
+    return f"(?i){pattern.value_text}" if folded else pattern.value_text
 
 
 def _maybe_not(node: Node, negated: bool) -> Node:

@@ -14,6 +14,9 @@ from pydantic_core import InitErrorDetails
 from tailrace.channels import ChannelSettings  # noqa: TC001  pydantic reads the annotations when the class is made
 from tailrace.errors import did_you_mean
 from tailrace.limits import STEPS
+from tailrace.patterns.settings import PatternSettings  # noqa: TC001  as above
+from tailrace.reduce.metrics.settings import MetricSettings, SessionSettings  # noqa: TC001  as above
+from tailrace.reduce.metrics.state import problems
 from tailrace.reduce.steps.aggregate import AggregateSettings
 from tailrace.reduce.steps.dedupe import DedupeSettings
 from tailrace.reduce.steps.drop import DropSettings
@@ -52,6 +55,15 @@ AnyStep = Annotated[
 class Spec(Settings):
     """What is kept of the lines, what is dropped and counted, and where it goes."""
 
+    parsers: tuple[PatternSettings, ...] = ()
+    """Formats of your own, by patterns: a source's `format` may name them."""
+
+    sessions: tuple[SessionSettings, ...] = ()
+    """Lines that belong together, as those of one connection do, for metrics to count."""
+
+    metrics: tuple[MetricSettings, ...] = ()
+    """What is counted. Metrics see every row, before the steps: a row that is dropped has been counted."""
+
     steps: Annotated[tuple[AnyStep, ...], Field(max_length=STEPS)] = ()
     """What is done with the rows, in this order. Each step gets what the one before it let through."""
 
@@ -65,6 +77,7 @@ class Spec(Settings):
         mistakes = list(_misnamed(value)) if isinstance(value, dict) else []
         try:
             spec = handler(value)
+            mistakes += [Mistake(what, "", ("metrics", index)) for index, what in problems(spec.metrics, spec.sessions)]
         except ValidationError as error:
             found = [_detail(each) for each in error.errors()]
             own = [InitErrorDetails(type="value_error", loc=(), input=value, ctx={"error": m}) for m in mistakes]
@@ -93,6 +106,8 @@ def _misnamed(value: dict[str, object]) -> Iterator[Mistake]:
     yield from _taken("steps", "id", step_ids(steps), [])
     names = [str(_get(channel, "name")) for channel in channels]
     yield from _taken("channels", "name", names, [STORE, DROP])
+    for part in ("parsers", "sessions"):
+        yield from _taken(part, "name", [str(_get(each, "name")) for each in _list(value.get(part))], [])
     known = [STORE, DROP, *names]
     for index, step in enumerate(steps):
         routes = enumerate(_list(_get(step, "routes")))

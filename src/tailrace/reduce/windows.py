@@ -18,8 +18,8 @@ from tailrace.batch import stack
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-AT: Final = "\0at"
-"""Column with the number of a row in its frame, while rows that a step made are put between them."""
+AT: Final = "_\0at"
+"""Column with the number of a row in its frame, while rows that a step made are put between them; no field."""
 
 _AHEAD_NS: Final = 60_000_000_000
 

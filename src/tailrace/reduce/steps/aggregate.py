@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     Group = tuple[str | None, ...]  # the values of `by`
 
 _SECOND_NS: Final = 1_000_000_000
-_PANE: Final = "\0pane"
-_BY: Final = "\0by:"
+_PANE: Final = "_\0pane"
+_BY: Final = "_\0by:"
 
 
 class AggregateSettings(StepSettings):

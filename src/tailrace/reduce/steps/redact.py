@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from typing import TYPE_CHECKING, Final, Literal
 
 import polars as pl
@@ -18,6 +17,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from tailrace.batch import field_column, is_field
 from tailrace.contracts import Reduced
 from tailrace.errors import did_you_mean
+from tailrace.patterns.regex import PatternError, groups_of
 from tailrace.reduce.hashing import by_distinct
 from tailrace.reduce.names import SHORT
 from tailrace.reduce.rule_values import as_text, of_column
@@ -78,11 +78,10 @@ class RedactSettings(StepSettings):
     def _usable(cls, value: dict[str, str]) -> dict[str, str]:
         for name, pattern in value.items():
             try:
-                empty = pl.Series([""]).str.contains(pattern).item()
-            except pl.exceptions.ComputeError as error:
-                reason = re.search(r"error: (.*)", str(error))
-                raise Mistake(f"this cannot be used: {reason[1] if reason else error}", "", (name,)) from None
-            if empty:
+                groups_of(pattern)
+            except PatternError as error:
+                raise Mistake(f"this cannot be used: {error}", "", (name,)) from None
+            if pl.Series([""]).str.contains(pattern).item():
                 raise Mistake("this fits everywhere, between any two characters", "make it fit a character", (name,))
         return value
 
