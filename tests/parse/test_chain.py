@@ -158,7 +158,7 @@ def test_an_open_record_survives_a_restart():
     assert second.frame.select("_line", "_time_ns", "_offset", "_in_lines").rows() == [
         ("ab", 1_772_704_800 * 10**9, 0, 2)
     ]
-    assert again.mark() == {next(key for key in state if "stdout" in key): None}
+    assert again.mark()['part:stdout:{filename="f"}'] is None
     rest = again.flush(OBSERVED, final=True)
     assert rest.frame.select("_line", "stream", "_error", "_part", "_part_last").rows() == [
         ("x", "stderr", "CutRecord", 1, False)
@@ -194,6 +194,25 @@ def test_a_state_that_is_not_ours_is_forgotten():
     chain.restore({"part:stdout:{}": {"line": 3}, "part:stderr:{}": "x", "other": {}})
     assert chain.pending() == (0, 0)
     assert chain.mark() == {"part:stdout:{}": None, "part:stderr:{}": None, "other": None}
+
+
+def test_a_line_break_within_a_record_is_found_over_turns_and_restarts():
+    lines = ["2026-03-05T10:00:00Z stdout P a\n", "b\n", "\n", "2026-03-05T10:00:01Z stdout F c\n"]
+    chain, rows = Chain(), []
+    for line in lines:
+        rows += chain.parse([cri(line)]).frame.to_dicts()
+        state = {key: record for key, record in chain.mark().items() if record is not None}
+        chain = Chain()
+        chain.restore(json.loads(json.dumps(state)))
+    assert [(row["_line"], row["_error"], row["_in_lines"]) for row in rows] == [("a\nb\nc", "RawNewline", 4)]
+
+
+def test_a_line_without_a_header_belongs_to_a_part_only_right_behind_it():
+    chain = Chain()
+    chain.parse([cri("2026-03-05T10:00:00Z stdout P a\n")])
+    chain.parse([cri("2026-03-05T10:00:01Z stderr F x\n")])
+    frame = chain.parse([cri("b\n2026-03-05T10:00:01Z stdout F c\n")]).frame
+    assert frame.select("_line", "_error").rows() == [("b", "CRIParserErr"), ("ac", None)]
 
 
 def test_two_restarts_of_a_container_are_not_joined():

@@ -44,7 +44,7 @@ class Stream:
         self.joiner = Joiner(self.held)
 
     def join(self, frame: pl.DataFrame) -> pl.DataFrame:
-        joined = self.joiner.join(frame, ORIGINS)
+        joined = self.joiner.join(frame, ORIGINS, "cri", {})
         self.held.commit()
         return joined
 

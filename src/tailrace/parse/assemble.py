@@ -2,9 +2,9 @@
 
 Comes in: rows in order, those of one key (file chain and output) beside each other, with `_key` (index into `keys`),
 `_start` (it begins a record) and `_done` (nothing can follow in its record). Goes out: one row per record that came to
-its end, with the columns of its first piece, the text of all of them, and the sums of `_in_lines` and `_in_bytes`. The
-last record of a key stays in `Held` unless it is done; it is taken up again before the next rows of the key. So the
-records are the same however the input is cut into turns.
+its end, with the columns of its first piece, the text of all of them, the sums of `_in_lines` and `_in_bytes`, and the
+first `_flaw` of a piece. The last record of a key stays in `Held` unless it is done; it is taken up again before the
+next rows of the key. So the records are the same however the input is cut into turns.
 
 A record that grows over a bound goes out in stretches of that size, linked by `_part` and `_part_last`.
 """
@@ -32,7 +32,7 @@ _HELD: Final = {  # what a held record has of its own; the other columns are as 
     "_offset": pl.Int64,
     "_in_lines": pl.Int64,
     "_in_bytes": pl.Int64,
-    "_error": pl.String,
+    "_flaw": pl.String,
     "_size": pl.Int64,
     "_pieces": pl.Int64,
     "_chunk": pl.Int64,
@@ -41,6 +41,7 @@ _HELD: Final = {  # what a held record has of its own; the other columns are as 
     "_held": pl.Boolean,
 }
 _LINK: Final = ("_part", "_part_last")  # of a piece that is a part already, and stays alone
+_RARE: Final = ("_raw", "_flaw")  # they are there when a row needs them
 _MEMORY: Final = -1  # stretch of a record of which only the number of its parts is left
 
 
@@ -60,21 +61,23 @@ class Assembler:
         max_bytes: int,
         max_pieces: int,
         wait_s: float,
+        wrapper: str = "",
         notes: Mapping[int, str] | None = None,
     ) -> pl.DataFrame:
         """Return the records that ended; `notes` is what to remember with the record that a key leaves open."""
         columns = [name for name in rows.columns if name not in {"_key", "_start", "_done", *_LINK}]
         present = rows["_key"].unique().to_list()
         held = {index: record for index in present if (record := self._held.get(keys[index])) is not None}
-        if any(record.raw is not None for record in held.values()) and "_raw" not in columns:
-            columns.append("_raw")
+        for name in _RARE:
+            if name not in columns and any(getattr(record, name[1:]) is not None for record in held.values()):
+                columns.append(name)
         stretches = self._stretches(self._after_held(rows, held), max_bytes, max_pieces)
         for index in held:
             self._held.put(keys[index], None)
         for row in stretches.filter("_open").iter_rows(named=True):
             index = row["_key"]
             note = notes.get(index, "") if notes else ""
-            self._held.put(keys[index], _open(row, origins[row["_origin"]], note, round(wait_s * 1e9)))
+            self._held.put(keys[index], _open(row, origins[row["_origin"]], round(wait_s * 1e9), wrapper, note))
         ended = stretches.filter(~pl.col("_open") & (pl.col("_chunk") != _MEMORY))
         return ended.select(*columns, *_LINK, "_linked")
 
@@ -93,8 +96,8 @@ class Assembler:
         if not held:
             return rows
         table = pl.DataFrame([_row(index, record) for index, record in held.items()], schema=_HELD)
-        raw = "_raw" if table["_raw"].null_count() < len(table) else ""
-        table = table.select(name for name in _HELD if name in rows.columns or name == raw)
+        rare = [name for name in _RARE if table[name].null_count() < len(table)]
+        table = table.select(name for name in _HELD if name in rows.columns or name in rare)
         own = {*table.columns, *_LINK, "_start", "_done"} - {"_key"}
         following = rows.filter(first.fill_null(value=True)).drop(own, strict=False)
         table = table.join(following, on="_key", how="left").with_columns(
@@ -136,14 +139,14 @@ class Assembler:
     def _joined(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return one row per `_stretch`: the columns of the first row, the text of all."""
         summed = ["_in_lines", "_in_bytes", "_size", "_pieces"]
-        special = {"_stretch", "_line", "_raw", "_error", "_done", "_last_ns", *summed}
+        special = {"_stretch", "_line", "_raw", "_flaw", "_done", "_last_ns", *summed}
         raw = "_raw" in rows.columns
         joined = rows.group_by("_stretch", maintain_order=True).agg(
             pl.col([name for name in rows.columns if name not in special]).first(),
             pl.col(summed).sum(),
             pl.col("_done", "_last_ns").last(),
             pl.col("_line").str.join(self._glue),
-            *([pl.col("_error").drop_nulls().first()] if "_error" in rows.columns else []),
+            *([pl.col("_flaw").drop_nulls().first()] if "_flaw" in rows.columns else []),
             *([pl.col("_line").alias("_texts"), pl.col("_raw")] if raw else []),
         )
         return self._with_raw(joined) if raw else joined
@@ -190,7 +193,7 @@ def _row(index: int, record: Open) -> dict[str, Any]:
         "_offset": record.offset,
         "_in_lines": record.lines,
         "_in_bytes": record.bytes,
-        "_error": record.error,
+        "_flaw": record.flaw,
         "_size": record.size,
         "_pieces": record.pieces,
         "_chunk": record.chunk if record.lines else _MEMORY,
@@ -200,7 +203,7 @@ def _row(index: int, record: Open) -> dict[str, Any]:
     }
 
 
-def _open(row: dict[str, Any], origin: Origin, note: str, wait_ns: int) -> Open:
+def _open(row: dict[str, Any], origin: Origin, wait_ns: int, wrapper: str, note: str) -> Open:
     """Return the record that a stretch leaves open."""
     return Open(
         line=row["_line"],
@@ -220,7 +223,8 @@ def _open(row: dict[str, Any], origin: Origin, note: str, wait_ns: int) -> Open:
         format=origin.reading.format,
         raw_mode=origin.reading.raw,
         timezone=origin.reading.timezone,
+        wrapper=wrapper,
         note=note,
-        error=row.get("_error"),
+        flaw=row.get("_flaw"),
         fields={name: value for name, value in row.items() if is_field(name) and value is not None},
     )

@@ -67,6 +67,8 @@ class Chain:
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what was held, from the merged marks; called once, before the first turn."""
         self._records.restore(self._headers.restore(state))
+        for key, form in self._records.wrappers().items():
+            self._formats.remember(key, form)
 
     def mark(self) -> Mapping[str, object]:
         """Return what changed in what is held since the last mark: after `prepare`, it belongs to that turn."""
@@ -191,6 +193,9 @@ def _whole_frame(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the pieces as one frame in the order of the lines, with every column that is always there."""
     frame = _together(pieces) if pieces else pl.DataFrame(schema={"_row": pl.UInt32, "_origin": pl.UInt32})
     frame = frame.drop(HEADER, strict=False)
+    if "_flaw" in frame.columns:
+        error = ["_flaw", "_error"] if "_error" in frame.columns else ["_flaw"]
+        frame = frame.with_columns(_error=pl.coalesce(error)).drop("_flaw")
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in _ALWAYS.items() if name not in frame.columns]
     return frame.with_columns(missing).with_columns(pl.col("_in_lines").fill_null(1))
 

@@ -43,6 +43,10 @@ class Formats:
     def __init__(self) -> None:
         self._known: dict[str, _Memory] = {}
 
+    def remember(self, key: str, form: str) -> None:
+        """Know the format of a file from before a restart."""
+        self._known[key] = _Memory(form)
+
     def of(self, lines: pl.DataFrame, origins: Sequence[Origin], prefix: str) -> dict[int, str]:
         """Return the format of each origin (by index) that has lines; with a prefix they are what others wrapped."""
         present = lines["_origin"].unique(maintain_order=True).to_list()

@@ -17,7 +17,7 @@ import polars as pl
 
 from tailrace.batch import stream_labels
 from tailrace.contracts import Origin, Reading
-from tailrace.limits import OPEN_RECORD_BYTES, OPEN_RECORDS, LINK_S
+from tailrace.limits import LINK_S, OPEN_RECORD_BYTES, OPEN_RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,8 +51,9 @@ class Open:
     format: str
     raw_mode: str
     timezone: str
+    wrapper: str = ""  # format that a container's record was taken out of
     note: str = ""  # what whoever holds it must know to go on
-    error: str | None = None
+    flaw: str | None = None  # what is wrong with it, apart from what its parser will say
     fields: Mapping[str, Any] = field(default_factory=dict)  # values of columns: text, numbers, truth
 
     def origin(self, stream: str) -> Origin:
@@ -113,6 +114,10 @@ class Held:
     def rollback(self) -> None:
         """Forget what was put."""
         self._staged.clear()
+
+    def wrappers(self) -> dict[str, str]:
+        """Return the format of the files whose lines were taken out of a wrapping."""
+        return {record.file: record.wrapper for record in self._open.values() if record.wrapper}
 
     def pending(self) -> tuple[int, int]:
         """Return the lines and bytes of input that are held."""

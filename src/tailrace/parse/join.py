@@ -5,6 +5,9 @@ place of its first part, with the time and offset of that part. Parts belong tog
 (`_stream`, `stream`), never per file alone: stdout and stderr interleave. A record without its last part is held until
 that comes, in a later turn, from the next file of the chain or after a restart. When it does not come within
 `limits.PART_WAIT_S`, what is there goes out as part 1 with `_error`; what comes later is linked to it.
+
+Some runtimes let a line break of the program through: the line after a part then has no header at all. `adopt` takes it
+into the record of that part, with its line break, and marks the record.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from tailrace.parse.assemble import Assembler
 from tailrace.parse.held import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tailrace.contracts import Origin
     from tailrace.parse.held import Held, Key
@@ -27,6 +30,11 @@ if TYPE_CHECKING:
 CUT: Final = "CutRecord"
 """`_error` of a record whose last part did not come."""
 
+RAW: Final = "RawNewline"
+"""`_error` of a record with a line break that its runtime did not wrap."""
+
+_STAMPED: Final = r"^\d{4}-\d\d-\d\dT"  # a line that begins so has a header, if a wrong one
+_NEXT: Final = "next"  # note with an open record: its part was the last line of its file
 _PIECES: Final = 1_000_000  # no bound of its own: the parts of a record are bounded in bytes
 
 
@@ -37,8 +45,29 @@ class Joiner:
         self._held = held
         self._assembler = Assembler(held, glue="")
 
-    def join(self, rows: pl.DataFrame, origins: Sequence[Origin]) -> pl.DataFrame:
-        """Return the records; parts of too long ones have `_part`."""
+    def adopt(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """Return unwrapped lines, those without a header that stand right behind a part as parts, too."""
+        before = {stream: output for stream in self._streams(lines) for output in self._last_part(stream)}
+        if lines["_final"].null_count() and (before or (~lines["_final"]).any()):
+            lines = _adopted(lines, before)
+        for stream, output in before.items():
+            record = self._held.get((stream, output))
+            assert record is not None
+            self._held.put((stream, output), replace(record, note=""))
+        return lines
+
+    def _streams(self, lines: pl.DataFrame) -> list[str]:
+        return lines["_stream"].unique().to_list() if len(self._held) else []
+
+    def _last_part(self, stream: str) -> list[str]:
+        """Return the output whose open part was the last line of the stream, if there is one."""
+        records = ((output, self._held.get((stream, output))) for output in ("stdout", "stderr"))
+        return [output for output, record in records if record is not None and record.note == _NEXT]
+
+    def join(
+        self, rows: pl.DataFrame, origins: Sequence[Origin], wrapper: str, last: Mapping[str, str]
+    ) -> pl.DataFrame:
+        """Return the records; parts of too long ones have `_part`. `last` tells streams that end in a part."""
         if rows["_final"].all() and not len(self._held):
             return rows.drop("_final")
         keys, rows = with_keys(rows)
@@ -47,19 +76,29 @@ class Joiner:
         rows = rows.with_columns(
             _start=pl.col("_final").shift(1).over("_key").fill_null(~first), _done=pl.col("_final")
         )
+        notes = {index: _NEXT for index, (stream, output) in enumerate(keys) if last.get(stream) == output}
         alone = pl.col("_start") & pl.col("_final")
         single = rows.filter(alone).drop("_final", "_key", "_start", "_done")
         if len(single) == len(rows):
             return single
         parts = rows.filter(~alone).drop("_final").sort("_key", maintain_order=True)
-        joined = self._assembler.run(parts, keys, origins, max_bytes=LINE_BYTES, max_pieces=_PIECES, wait_s=PART_WAIT_S)
+        joined = self._assembler.run(
+            parts,
+            keys,
+            origins,
+            max_bytes=LINE_BYTES,
+            max_pieces=_PIECES,
+            wait_s=PART_WAIT_S,
+            wrapper=wrapper,
+            notes=notes,
+        )
         return pl.concat([single, joined.drop("_linked")], how="diagonal").sort("_row", maintain_order=True)
 
     def cut(self, keys: Sequence[Key], *, first: int = 0) -> tuple[pl.DataFrame, list[Origin]]:
         """Return the records of the keys as they are, without their last part, numbered from `first` on."""
         records = [(key, record) for key in keys if (record := self._held.get(key)) is not None]
         for key, record in records:
-            given = replace(record, line="", raw=None, lines=0, bytes=0, parts=record.parts + 1, error=None)
+            given = replace(record, line="", raw=None, lines=0, bytes=0, parts=record.parts + 1, flaw=None)
             self._held.put(key, given)
         frame = rows_of(records, first).with_columns(
             pl.Series("_part", [record.parts + 1 for _, record in records], dtype=pl.Int32),
@@ -67,6 +106,29 @@ class Joiner:
             pl.lit(CUT).alias("_error"),
         )
         return frame, [record.origin(stream) for (stream, _), record in records]
+
+
+def _adopted(lines: pl.DataFrame, before: Mapping[str, str]) -> pl.DataFrame:
+    """Take lines without a header for parts, where the line before is one; `before` tells it of earlier turns."""
+    bare = pl.col("_final").is_null() & ~pl.col("_line").str.contains(_STAMPED)
+    after = pl.when(~bare).then(pl.when(~pl.col("_final")).then("stream").otherwise(pl.lit("")).fill_null(""))
+    known = pl.col("_stream").replace_strict(before, default="", return_dtype=pl.String)
+    lines = lines.with_columns(_after=after.forward_fill().over("_stream").fill_null(known))
+    adopted = bare & (pl.col("_after") != "")
+    return lines.with_columns(
+        pl.when(adopted).then("_after").otherwise("stream").alias("stream"),
+        pl.when(adopted).then(pl.lit(value=False)).otherwise("_final").alias("_final"),
+        pl.when(adopted).then("\n" + pl.col("_line")).otherwise("_line").alias("_line"),
+        pl.when(adopted).then(pl.lit(RAW)).otherwise("_error").alias("_error"),
+    ).drop("_after")
+
+
+def parts_at_end(lines: pl.DataFrame) -> dict[str, str]:
+    """Return the streams whose last line is a part, with its output."""
+    if lines["_final"].null_count() == 0 and lines["_final"].all():
+        return {}
+    ends = lines.group_by("_stream").agg(pl.col("_final", "stream").last()).filter(~pl.col("_final"))
+    return dict(ends.select("_stream", "stream").iter_rows())
 
 
 def with_keys(rows: pl.DataFrame) -> tuple[list[Key], pl.DataFrame]:

@@ -15,7 +15,7 @@ import polars as pl
 from tailrace import registry
 from tailrace.parse.formats import WRAPPERS
 from tailrace.parse.held import Due, Held
-from tailrace.parse.join import Joiner
+from tailrace.parse.join import Joiner, parts_at_end
 from tailrace.parse.multiline.group import Grouper, multiline_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ class Records:
         for name, record in state.items():
             if not (self._parts.restore(name, record) or self._groups.restore(name, record)):
                 self._foreign[name] = None
+
+    def wrappers(self) -> dict[str, str]:
+        """Return the format of files with an open container record."""
+        return self._parts.wrappers()
 
     def mark(self) -> dict[str, object]:
         """Return what changed since the last mark."""
@@ -136,11 +140,16 @@ class Records:
     ) -> None:
         """Take container lines out of their wrapping and join them."""
         frame = self._wrapper(group.format).unwrap(rows, group.reading)
+        if group.format == "cri":
+            frame = self._joiner.adopt(frame)
+        last = parts_at_end(frame)
         good = frame["_final"].is_not_null()
         if not good.all():
             found.ready.append(frame.filter(~good).drop("_final"))
             frame = frame.filter(good)
-        frame = self._joiner.join(frame.drop("_error"), origins)
+        flawed = frame["_error"].null_count() < len(frame)
+        frame = frame.rename({"_error": "_flaw"}) if flawed else frame.drop("_error")
+        frame = self._joiner.join(frame, origins, group.format, last)
         self._group(frame, rules, origins, found, found.content)
 
     def _group(
