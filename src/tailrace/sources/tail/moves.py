@@ -36,7 +36,6 @@ class Moves:
 
     def __init__(self, roster: Roster, settings: TailSettings, clock: Clock, wanted: Callable[[str], bool]) -> None:
         self.lost_bytes = 0
-        self.rotations = 0
         self.truncations = 0
         self._roster = roster
         self._clock = clock

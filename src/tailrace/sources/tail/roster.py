@@ -35,6 +35,7 @@ class Roster:
         encoding: Encoding,
         close: Callable[[Tracked], None],
     ) -> None:
+        self.rotations = 0  # files that took over the name of another one
         self.files: dict[str, Tracked] = {}
         self.ready: dict[Tracked, None] = {}  # they may have something to read, in order of their turns
         self.changed: dict[str, Tracked | None] = {}  # since the last mark; None is forgotten
@@ -67,6 +68,8 @@ class Roster:
         codec = "" if after is None else after.codec
         file = Tracked(key, name, path, number, generation, order, self.maker, codec=codec)
         file.away, file.grown_s = path != name, now_s
+        before = self.newest.get(name)
+        self.rotations += before is not None and before.away and not file.away and after is None
         self._order = max(self._order, order + 1)
         self.files[key] = file
         self.by_path[path] = file

@@ -186,8 +186,16 @@ class TailSource:
             "nul_bytes_skipped": self._reader.nul_bytes_skipped,
             "damaged_bytes": self._reader.damaged_bytes,
             "open_files": self._reader.open_files(),
+            "polled_folders": self._watch.polled_folders(),
+            "unreadable_files": self._unreadable(),
+            "rotations": self._roster.rotations,
+            "truncations": self._moves.truncations,
             **self._overlay.counters,
         }
+
+    def _unreadable(self) -> int:
+        files = sum(1 for file in list(self._roster.files.values()) if file.trouble)
+        return files + len(self._moves.refused) + len(self._discovery.troubles)
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -234,10 +242,11 @@ class TailSource:
         self._containers.forget(self._roster.files)
 
     def _look_at(self, paths: set[str], folders: set[str]) -> None:
-        for folder in folders:
-            if self._watch.is_polled(folder):
-                self._list_again(folder)
-            elif self._discovery.leads_to_base(folder):
+        polled = {folder for folder in folders if self._watch.is_polled(folder)}
+        if polled:
+            self._list_again(polled)
+        for folder in folders - polled:
+            if self._discovery.leads_to_base(folder):
                 self._watch.walk_soon()
             else:
                 for match in self._discovery.walk_below(folder, self._watch.add):
@@ -252,6 +261,9 @@ class TailSource:
         """Look at a match; tells whether it is news."""
         if found is not None and self._moves.unchanged(path, found):
             return False
+        file = self._roster.by_path.get(path)
+        if file is not None and found is not None and file.size < found.st_size:
+            self._watch.doubt(path.rpartition("/")[0])
         self._moves.look(path, matches=True)
         return True
 
@@ -263,16 +275,20 @@ class TailSource:
         if matches or self._moves.interesting(path):
             self._moves.look(path, matches=matches)
 
-    def _list_again(self, folder: str) -> None:
-        """Look at a folder without events."""
-        before = {path for path in self._roster.by_path if path.rpartition("/")[0] == folder}
-        news = 0
-        for match in self._discovery.walk_again(folder, self._watch.add):
-            before.discard(match.path)
-            news += self._look_at_match(match.path, match.found)
-        for path in before:
-            self._look_at_path(path)
-        self._watch.polled(news=news > 0)
+    def _list_again(self, folders: set[str]) -> None:
+        """Look at folders without events."""
+        known: dict[str, set[str]] = {folder: set() for folder in folders}
+        for path in (*self._roster.by_path, *self._roster.by_real):
+            if (folder := path.rpartition("/")[0]) in known:
+                known[folder].add(path)
+        for folder, paths in known.items():
+            news = 0
+            for match in self._discovery.walk_again(folder, self._watch.add):
+                paths.discard(match.path)
+                news += self._look_at_match(match.path, match.found)
+            for path in paths:
+                self._look_at_path(path)
+            self._watch.polled(folder, news=news > 0)
 
     def _watch_links(self) -> None:
         """Watch the folders that links lead to: a link's own folder tells nothing about its target."""
