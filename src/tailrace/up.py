@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tailrace import __version__, memory
-from tailrace.agent import Agent, Reload, make_source, reload_on_signal, stop_on_signals
+from tailrace.agent import Agent, Reload, make_reducing, make_source, reload_on_signal, stop_on_signals
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
 from tailrace.server import Server
@@ -24,25 +24,23 @@ from tailrace.telemetry import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
-    from tailrace.config.model import Config
+    from tailrace.config.load import Loaded
     from tailrace.contracts import Followed
 
 _SHOWN = 8  # followed paths that the start names one by one
 
 
 def run(
-    config: Config,
+    loaded: Loaded,
+    load: Callable[[], Loaded],
     announce: Callable[[str], None],
-    *,
-    file: Path | None = None,
-    load: Callable[[], Config] | None = None,
 ) -> None:
     """Follow, store and serve until SIGTERM or SIGINT; returns when all that was read is durable.
 
-    With `file` and `load` the configuration is read again when the file changes, and at SIGHUP.
+    A configuration that was read from a file is read again, by `load`, when that changes, and at SIGHUP.
     """
+    config = loaded.config
     memory.share_heap()
     clock, accounts = SystemClock(), Accounts()
     table = LogTable.open(config.data, create=True, settings=config.store)
@@ -50,6 +48,7 @@ def run(
     folder = config.data / "agents" / config.agent
     checkpoint = Checkpoint.open(folder, agent_name=config.agent, patience=patience)
     sink = StoreSink(table, clock=clock, settings=config.store, patience=patience)
+    reducing = make_reducing(config.spec, accounts)
     agent = Agent(
         [make_source(config, one, clock) for one in config.sources],
         sink,
@@ -57,8 +56,10 @@ def run(
         accounts=accounts,
         clock=clock,
         interval_s=config.store.commit_interval_s,
+        reduction=reducing.reduction,
         linger=True,
     )
+    reload = Reload(loaded, load, reducing, agent.change, accounts=accounts, clock=clock, announce=announce)
 
     def stop() -> None:
         agent.stop()
@@ -76,11 +77,11 @@ def run(
     announce(f"page: {server.address}")
     teller = threading.Thread(target=_tell, args=(followed, announce), name="tell", daemon=True)
     with ExitStack() as ending:
+        ending.callback(reload.close)
         ending.callback(sink.close)
         ending.callback(server.stop)
         ending.enter_context(stop_on_signals(stop))
-        if file is not None and load is not None:
-            reload = Reload(config, load, [file], agent.change, accounts=accounts, clock=clock, announce=announce)
+        if loaded.files:
             reload.start()
             ending.callback(reload.stop)
             ending.enter_context(reload_on_signal(reload.ask))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.fakes import Memory, until
-from tailrace.agent import Agent, Reload, make_source
+from tailrace.agent import Agent, Reload, make_reducing, make_source
 from tailrace.agent.reload import difference
 from tailrace.clock import SystemClock
-from tailrace.config.load import load, parse
+from tailrace.config.load import parse, resolve
 from tailrace.sources.tail.checkpoint import Checkpoint
 from tailrace.telemetry import Accounts
 
@@ -28,7 +28,8 @@ class Running:
         self.said: list[str] = []
         self.accounts, self.sink, clock = Accounts(), Memory(), SystemClock()
         flags = {"data": folder / "data"}
-        config = load(self.file, flags)
+        loaded = resolve(self.file, flags)
+        config, reducing = loaded.config, make_reducing(loaded.config.spec, self.accounts)
         self.agent = Agent(
             [make_source(config, one, clock) for one in config.sources],
             self.sink,
@@ -37,11 +38,12 @@ class Running:
             clock=clock,
             interval_s=0.0,
             linger=True,
+            reduction=reducing.reduction,
         )
         self.reload = Reload(
-            config,
-            lambda: load(self.file, flags),
-            [self.file],
+            loaded,
+            lambda: resolve(self.file, flags),
+            reducing,
             self.agent.change,
             accounts=self.accounts,
             clock=clock,
@@ -218,7 +220,7 @@ def test_what_only_the_next_start_takes_over_is_said_each_time(running, tmp_path
         f"$.{key}: changed; a running program keeps the old value until its next start"
         for key in ("listen", "agent", "store")
     ]
-    same = "configuration read again: no source changed"
+    same = "configuration read again: nothing changed"
     assert run.said == [*fixed, same, *fixed, same]
 
 
@@ -236,4 +238,64 @@ def test_a_request_reads_the_file_even_if_it_looks_the_same(running):
     run = running("sources: []")
     run.reload.start()
     run.reload.ask()
-    until(lambda: run.said == ["configuration read again: no source changed"])
+    until(lambda: run.said == ["configuration read again: nothing changed"])
+
+
+def test_another_spec_is_in_force_between_two_batches(running, tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("keep 1\ndrop 1\n")
+    sources = f"sources: [{{name: app, paths: [{log}]}}]\n"
+    run = running(sources)
+    until(lambda: len(run.sink.lines()) == 2)
+    run.file.write_text(sources + "spec: {steps: [{type: drop, id: noise, where: line LIKE 'drop%'}]}\n")
+    assert run.reload.now()
+    assert run.said == ["configuration read again: the spec changed"]
+    with log.open("a") as file:
+        file.write("drop 2\nkeep 2\n")
+    until(lambda: run.accounts.of("app").lines["reduced"] == 1)
+    assert run.sink.lines() == ["keep 1", "drop 1", "keep 2"]
+    assert run.accounts.of("app").closed()
+    assert run.metric("tailrace_reduced_lines_total") == 1
+    run.file.write_text(sources)
+    assert run.reload.now()
+    with log.open("a") as file:
+        file.write("drop 3\n")
+    until(lambda: "drop 3" in run.sink.lines())
+
+
+def test_the_state_of_a_step_goes_over_to_the_spec_that_has_it_too(running, tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("2026-01-02T03:04:05Z same\n" * 3)
+    sources = f"sources: [{{name: app, paths: [{log}]}}]\n"
+    same = "{type: dedupe, id: once, key: [line]}"
+    run = running(f"{sources}spec: {{steps: [{same}]}}\n")
+    until(lambda: run.accounts.of("app").lines["reduced"] == 3)
+    run.file.write_text(f"{sources}spec: {{steps: [{same}, {{type: drop, where: line LIKE 'x%'}}]}}\n")
+    assert run.reload.now()
+    with log.open("a") as file:
+        file.write("2026-01-02T03:04:06Z same\n2026-01-02T03:05:00Z x\n2026-01-02T03:06:00Z later\n")
+    until(run.sink.lines)
+    assert run.sink.batches[0].frame["dedupe_count"].to_list()[0] == 4  # three before the change and one after it
+
+
+def test_a_spec_in_a_file_of_its_own_is_watched_too(running, tmp_path, monkeypatch):
+    monkeypatch.setattr("tailrace.agent.reload.WATCH_S", 0.01)
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("steps: []\n")
+    run = running(f"sources: []\nspec: {spec}\n")
+    run.reload.start()
+    spec.write_text("steps: [{type: drop, longer_than_bytes: 100}]\n")
+    until(lambda: run.said == ["configuration read again: the spec changed"])
+
+
+def test_channels_that_are_not_in_force_any_more_are_closed_after_their_last_rows(running, tmp_path):
+    log, out = tmp_path / "app.log", tmp_path / "out"
+    log.write_text("to the channel\n")
+    sources = f"sources: [{{name: app, paths: [{log}]}}]\n"
+    text = f"channels: [{{name: c, type: file, path: {out}}}], steps: [{{type: route, routes: [{{where: 'true', to: c}}]}}]"
+    run = running(f"{sources}spec: {{{text}}}\n")
+    until(lambda: run.accounts.of("app").lines["reduced"] == 1)
+    run.file.write_text(sources)
+    assert run.reload.now()
+    until(lambda: out.exists() and "to the channel" in out.read_text())
+    assert run.reload.reducing.channels == {}

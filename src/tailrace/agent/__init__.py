@@ -13,15 +13,17 @@ from tailrace.agent.once import Summary, collect
 from tailrace.agent.reload import Reload
 from tailrace.agent.running import Agent, Change, Progress
 from tailrace.agent.signals import reload_on_signal, stop_on_signals
-from tailrace.agent.wiring import make_source, outside
+from tailrace.agent.wiring import Reducing, make_reducing, make_source, outside
 
 __all__ = [
     "Agent",
     "Change",
     "Progress",
+    "Reducing",
     "Reload",
     "Summary",
     "collect",
+    "make_reducing",
     "make_source",
     "outside",
     "reload_on_signal",

@@ -69,6 +69,8 @@ class Gathering:
         """Take in rows, and what was dropped to get them."""
         share = self.shares.setdefault(source, Share())
         for rule, lines, size in reduced.dropped:
+            if not lines:  # rows that the reduction had made itself
+                continue
             before = share.reduced.get(rule, (0, 0))
             share.reduced[rule] = (before[0] + lines, before[1] + size)
         if reduced.frame.height:

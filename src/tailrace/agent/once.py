@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tailrace.agent.running import Agent, Progress
 from tailrace.agent.signals import stop_on_signals
-from tailrace.agent.wiring import make_source
+from tailrace.agent.wiring import make_reducing, make_source
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
 from tailrace.sinks.store import StoreSink
@@ -61,7 +61,8 @@ def collect(
     checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group, patience=patience)
     source = make_source(config, _settings(paths, group, watch=watch), clock)
     sink = StoreSink(table, clock=clock, settings=store, patience=patience)
-    agent = Agent([source], sink, checkpoint, accounts=accounts, clock=clock, restamp=now)
+    reducing = make_reducing(config.spec, accounts)
+    agent = Agent([source], sink, checkpoint, accounts=accounts, clock=clock, restamp=now, reduction=reducing.reduction)
 
     def stop() -> None:
         agent.stop()
@@ -72,6 +73,7 @@ def collect(
             agent.run(progress)
     finally:
         sink.close()
+        reducing.close()
     stored, found = accounts.of(group), source.status()
     refused = tuple(item for item in found if item.why)
     return Summary(

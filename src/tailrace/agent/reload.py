@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tailrace.agent.running import Change
-from tailrace.agent.wiring import make_source
+from tailrace.agent.wiring import Reducing, make_reducing, make_source
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TailraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
     from concurrent.futures import Future
     from pathlib import Path
 
     from tailrace.clock import Clock
+    from tailrace.config.load import Loaded
     from tailrace.config.model import Config, SourceSettings
     from tailrace.contracts import Source
     from tailrace.telemetry import Accounts
@@ -45,10 +46,11 @@ class Difference:
     leave: tuple[str, ...]
     come: tuple[SourceSettings, ...]
     fixed: tuple[str, ...]  # keys that changed and cannot be taken over
+    spec: bool = False  # whether the reduction is another one
 
     def __bool__(self) -> bool:
         """Tell whether anything is to be done."""
-        return bool(self.leave or self.come)
+        return bool(self.leave or self.come or self.spec)
 
 
 def difference(old: Config, new: Config) -> Difference:
@@ -61,26 +63,31 @@ def difference(old: Config, new: Config) -> Difference:
         leave=tuple(name for name in before if name not in same),
         come=tuple(source for name, source in after.items() if name not in same),
         fixed=tuple(key for key in FIXED if getattr(old, key) != getattr(new, key)),
+        spec=old.spec != new.spec,
     )
 
 
 class Reload:
-    """Keeps an agent in step with a file; owns one thread between `start` and `stop`."""
+    """Keeps an agent in step with its configuration file; owns one thread between `start` and `stop`.
+
+    `load` reads the file again. `reducing` is what is in force, also after changes.
+    """
 
     def __init__(
         self,
-        config: Config,
-        load: Callable[[], Config],
-        files: Sequence[Path],
+        loaded: Loaded,
+        load: Callable[[], Loaded],
+        reducing: Reducing,
         change: Callable[[Change], Future[None]],
         *,
         accounts: Accounts,
         clock: Clock,
         announce: Callable[[str], None],
     ) -> None:
-        self._config = config
+        self.reducing = reducing
+        self._config = loaded.config
+        self._files = loaded.files
         self._load = load
-        self._files = files
         self._change = change
         self._accounts = accounts
         self._clock = clock
@@ -110,6 +117,10 @@ class Reload:
         self._stopping.set()
         self._asked.set()
 
+    def close(self) -> None:
+        """Close the channels that are in force; the agent has ended."""
+        self.reducing.close()
+
     def ask(self) -> None:
         """Have the file read again soon, changed or not; safe in a handler of signals."""
         self._asked.set()
@@ -117,14 +128,9 @@ class Reload:
     def now(self) -> bool:
         """Read the file and bring the agent in step; tells whether the file was good."""
         try:
-            config = self._load()
-            wanted = difference(self._config, config)
-            come: list[Source] = []
-            try:
-                come.extend(make_source(config, one, self._clock) for one in wanted.come)
-            except BaseException:
-                _close(come)
-                raise
+            loaded = self._load()
+            wanted = difference(self._config, loaded.config)
+            change, reducing = self._build(wanted, loaded.config)
         except TailraceError as error:
             self._settle(good=False)
             self._announce(f"the configuration was not taken over, the old one stays in force:\n{error}")
@@ -132,12 +138,36 @@ class Reload:
         for key in wanted.fixed:
             self._announce(f"$.{key}: changed; a running program keeps the old value until its next start")
         if wanted:
-            self._change(Change(leave=wanted.leave, come=come)).result()
+            self._swap(change, reducing)
+        self._files = loaded.files
         # What could not be taken over is compared with what is in force, so that it is said at every reload.
-        self._config = config.model_copy(update={key: getattr(self._config, key) for key in FIXED})
+        self._config = loaded.config.model_copy(update={key: getattr(self._config, key) for key in FIXED})
         self._settle(good=True)
         self._announce(_told(wanted))
         return True
+
+    def _build(self, wanted: Difference, config: Config) -> tuple[Change, Reducing]:
+        """Make what is new, aside: nothing of it is in force yet."""
+        come: list[Source] = []
+        try:
+            come.extend(make_source(config, one, self._clock) for one in wanted.come)
+            reducing = make_reducing(config.spec, self._accounts) if wanted.spec else self.reducing
+        except BaseException:
+            for source in come:
+                source.close()
+            raise
+        retired = self.reducing.close if wanted.spec else _nothing
+        change = Change(wanted.leave, come, reducing.reduction, swap_reduction=wanted.spec, retired=retired)
+        return change, reducing
+
+    def _swap(self, change: Change, reducing: Reducing) -> None:
+        try:
+            self._change(change).result()
+        except CancelledError:
+            if change.swap_reduction:
+                reducing.close()
+            raise
+        self.reducing = reducing
 
     def _settle(self, *, good: bool) -> None:
         self._good = good
@@ -171,17 +201,16 @@ class Reload:
         return [_look(path) for path in self._files]
 
 
+def _nothing() -> None:
+    """Retire nothing: the reduction is the same."""
+
+
 def _look(path: Path) -> Look:
     try:
         found = path.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _close(sources: Iterable[Source]) -> None:
-    for source in sources:
-        source.close()
 
 
 def _told(wanted: Difference) -> str:
@@ -192,5 +221,6 @@ def _told(wanted: Difference) -> str:
         "new": [name for name in come if name not in wanted.leave],
         "removed": [name for name in wanted.leave if name not in come],
     }
-    said = [f"{what} {', '.join(sorted(names))}" for what, names in parts.items() if names]
-    return f"configuration read again: {'; '.join(said) if said else 'no source changed'}"
+    said = ["the spec changed"] if wanted.spec else []
+    said += [f"{what} {', '.join(sorted(names))}" for what, names in parts.items() if names]
+    return f"configuration read again: {'; '.join(said) if said else 'nothing changed'}"

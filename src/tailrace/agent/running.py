@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 _SLICE_S: Final = 0.05  # how long the gathering thread waits for a turn before it looks at the clock and the sink again
 
 
+def _nothing() -> None:
+    """Publish nothing: there is no reduction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far the agent is, in lines and bytes that are durable, and bytes known to wait."""
@@ -50,7 +54,7 @@ class Sent:
     number: int
     shares: Mapping[str, Share]
     marks: Mapping[str, Mapping[str, object]]
-    publish: Callable[[], None]
+    publish: Sequence[Callable[[], None]]
     read_s: Mapping[str, float]  # when the oldest lines of each source were read
     done: Future[None]
 
@@ -72,6 +76,7 @@ class Change:
     come: Sequence[Source] = ()
     reduction: Reduction | None = None
     swap_reduction: bool = False  # whether `reduction` takes the place of the present one, even if it is None
+    retired: Callable[[], None] = _nothing  # called when all is published that the reduction before it did
     done: Future[None] = field(default_factory=Future)
 
 
@@ -211,13 +216,13 @@ class Agent:
             self._gathering.mark({MADE: self._reduction.mark()})
         self._flushed = last
 
-    def _send(self, now_s: float) -> None:
-        """Plan what was gathered, and send it if there is any row."""
+    def _send(self, now_s: float, then: Callable[[], None] = _nothing) -> None:
+        """Plan what was gathered, and send it if there is any row; `then` is called when all of it is durable."""
         gathering, self._gathering, self._sent_s = self._gathering, Gathering(), now_s
-        publish: Callable[[], None] = _nothing
+        publish = [then]
         if self._reduction is not None:
             gathering.mark({MADE: self._reduction.mark()})
-            publish = self._reduction.edition()
+            publish.insert(0, self._reduction.edition())
         position = self._checkpoint.plan(gathering.marks, batch=bool(gathering.frames))
         if gathering.frames:
             batch = Batch(gathering.frame(), gathering.source, *gathering.input(), position)
@@ -234,7 +239,8 @@ class Agent:
             sent.done.result(timeout=limits.DRAIN_S if self._stopping.is_set() else None)
             self._checkpoint.settle(sent.number)
             del self._sent[0]
-            sent.publish()
+            for publish in sent.publish:
+                publish()
             for source, share in sent.shares.items():
                 self._account(source, share)
 
@@ -301,10 +307,10 @@ class Agent:
         if self._changes.empty() or self._stopping.is_set():
             return
         change = self._changing = self._changes.get()
-        if self._gathering.something():
-            self._send(now_s)
         if change.swap_reduction:
-            self._swap_reduction(change.reduction)
+            self._swap_reduction(change, now_s)
+        elif self._gathering.something():
+            self._send(now_s)
         self._coming = {source.name: source for source in change.come}
         for name in change.leave:
             if name in self._feeds:
@@ -316,13 +322,12 @@ class Agent:
             feed = self._feeds[source.name] = self._feed(source)
             self._start(feed)
 
-    def _swap_reduction(self, new: Reduction | None) -> None:
+    def _swap_reduction(self, change: Change, now_s: float) -> None:
         """Go on with another reduction from the state of the present one."""
-        if self._reduction is not None:
-            self._gathering.mark({MADE: self._reduction.mark()})
-        if new is not None:
-            new.restore(self._position(MADE))
-        self._reduction = new
+        self._send(now_s, change.retired)
+        if change.reduction is not None:
+            change.reduction.restore(self._position(MADE))
+        self._reduction = change.reduction
 
     def _give_up_changes(self) -> None:
         """Close what will never be read, and let nobody wait for a change that does not come."""
@@ -335,7 +340,3 @@ class Agent:
                 source.close()
         for change in changes:
             change.done.cancel()
-
-
-def _nothing() -> None:
-    """Publish nothing: there is no reduction."""

@@ -1,19 +1,46 @@
-"""What a configuration asks for, made: its sources."""
+"""What a configuration asks for, made: its sources, and the reduction with its channels."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from tailrace.reduce.pipeline import Pipeline
+from tailrace.reduce.spec import Spec
 from tailrace.registry import find
+from tailrace.sinks.channels.make import make as make_channels
 from tailrace.sources.tail.settings import TailSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tailrace.clock import Clock
     from tailrace.config.model import Config, SourceSettings
-    from tailrace.contracts import Source
+    from tailrace.contracts import Channel, Reduction, Source
+    from tailrace.telemetry import Accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Reducing:
+    """A reduction, none if everything is stored, and the channels that it sends rows to."""
+
+    reduction: Reduction | None = None
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Let the channels send what they took, then stop."""
+        for channel in self.channels.values():
+            channel.close()
+
+
+def make_reducing(spec: Spec, accounts: Accounts) -> Reducing:
+    """Return what a spec asks for."""
+    if spec == Spec():
+        return Reducing()
+    channels = make_channels(spec.channels, accounts)
+    return Reducing(Pipeline(spec, channels), channels)
 
 
 def make_source(config: Config, settings: SourceSettings, clock: Clock) -> Source:

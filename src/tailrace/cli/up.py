@@ -42,13 +42,13 @@ def up(
         tailrace up --config tailrace.yaml --listen 127.0.0.1:9081
     """
     from tailrace.cli.paths import absolute, missing
-    from tailrace.config.load import load
+    from tailrace.config.load import resolve
 
     wanted = absolute(paths or ())
     flags = {"data": data, "listen": listen, "sources": [{"paths": wanted}] if wanted else None}
-    settings = load(config, flags)
+    loaded = resolve(config, flags)
     for path in missing(wanted):
         output.note(f"warning: {path} does not exist; it is followed when it appears")
     from tailrace.up import run
 
-    run(settings, announce=output.note, file=config, load=lambda: load(config, flags))
+    run(loaded, lambda: resolve(config, flags), announce=output.note)

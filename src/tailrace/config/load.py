@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -20,7 +21,6 @@ from tailrace.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from tailrace.config.trail import Trail
 
@@ -33,6 +33,14 @@ class Loaded:
     document: Document
     file: Path | None
     flags: Mapping[str, object]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it was read from: its own, and the one of the spec if that has its own."""
+        value = self.document.value
+        spec = value.get("spec") if isinstance(value, dict) else None
+        own = () if self.file is None else (self.file,)
+        return (*own, Path(spec).expanduser()) if isinstance(spec, str) else own
 
     def origin(self, trail: Trail) -> str:
         """Say where a value comes from: flag, file with its line, environment variable, or default."""
