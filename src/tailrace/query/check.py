@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from tailrace.query import functions, matchers, regexes
 from tailrace.query.cursor import Source
-from tailrace.query.syntax import Binary, LogQuery, Number, RangeAggregation, Vector, VectorAggregation
+from tailrace.query.syntax import (
+    SETS,
+    Binary,
+    LabelReplace,
+    LogQuery,
+    Number,
+    RangeAggregation,
+    Vector,
+    VectorAggregation,
+)
 
 if TYPE_CHECKING:
     from tailrace.query.syntax import Grouping, Matcher, Query, Selector
@@ -38,6 +47,12 @@ def _query(query: Query, source: Source) -> None:
         case Binary():
             _query(query.left, source)
             _query(query.right, source)
+            number = next((side for side in (query.left, query.right) if isinstance(side, Number)), None)
+            if query.op in SETS and number:
+                raise source.error(f"`{query.op}` joins sets of series, not a number", number.at, "write vector(n)")
+        case LabelReplace():
+            _query(query.operand, source)
+            regexes.check(query.regex, query.regex_at, source, whole=True)
         case Number() | Vector():
             pass
 

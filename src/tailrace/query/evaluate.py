@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import polars as pl
 
 from tailrace.errors import QueryError
-from tailrace.query import functions, leaf, values
+from tailrace.query import functions, leaf, regexes, values
 from tailrace.query.grid import Cells
 from tailrace.query.needs import Needs
-from tailrace.query.samples import EMPTY, Samples
+from tailrace.query.pairing import combined, paired
+from tailrace.query.samples import EMPTY, LABEL, Samples
 from tailrace.query.syntax import (
     COMPARISONS,
+    SETS,
     Binary,
+    LabelReplace,
     Number,
     RangeAggregation,
     Vector,
@@ -70,6 +73,10 @@ class Evaluation:
             return leaf.samples(metric, needs, cells, self.snapshot(), self.reading)
         if isinstance(metric, VectorAggregation):
             return self._aggregate(metric)
+        if isinstance(metric, LabelReplace):
+            operand = self._value(metric.operand, Needs(every=True))
+            assert isinstance(operand, Samples)
+            return _replaced(metric, operand)
         left, right = self._value(metric.left, Needs(every=True)), self._value(metric.right, Needs(every=True))
         return _binary(metric, left, right)
 
@@ -101,8 +108,9 @@ def _binary(metric: Binary, left: Value, right: Value) -> Value:
         return _applied(metric, right, pl.lit(left, pl.Float64), pl.col("value"))
     if isinstance(right, float):
         return _applied(metric, left, pl.col("value"), pl.lit(right, pl.Float64))
-    joined = _joined(left, right)
-    done = _applied(metric, joined, pl.col("value"), pl.col("_right"))
+    if metric.op in SETS:
+        return combined(metric, left, right)
+    done = _applied(metric, paired(metric, left, right), pl.col("value"), pl.col("_right"))
     return Samples(done.frame.drop("_right"))
 
 
@@ -112,18 +120,18 @@ def _applied(metric: Binary, samples: Samples, left: pl.Expr, right: pl.Expr) ->
         return samples.with_value(result)
     if metric.returns_bool:
         return samples.with_value(result.cast(pl.Float64))
-    return Samples(samples.frame.filter(result))
+    return replace(samples, frame=samples.frame.filter(result))
 
 
-def _joined(left: Samples, right: Samples) -> Samples:
-    """Pair the samples of equal label sets at each point; those without a partner vanish."""
-    labels = sorted({*left.labels, *right.labels})
-    sides = [
-        side.frame.with_columns(pl.lit(None, pl.String).alias(name) for name in labels if name not in side.labels)
-        for side in (left, right)
-    ]
-    frame = sides[0].join(sides[1].rename({"value": "_right"}), on=[*labels, "step"], how="inner", nulls_equal=True)
-    return Samples(frame)
+def _replaced(metric: LabelReplace, samples: Samples) -> Samples:
+    """Set a label from a match of another; an empty text removes it."""
+    column, pattern = LABEL + metric.target, regexes.anchored(metric.regex)
+    has = LABEL + metric.source in samples.frame.columns
+    text = pl.col(LABEL + metric.source).fill_null("") if has else pl.lit("")
+    before = pl.col(column) if column in samples.frame.columns else pl.lit(None, pl.String)
+    new = text.str.replace(pattern, metric.replacement)
+    value = pl.when(text.str.contains(pattern)).then(pl.when(new != "").then(new)).otherwise(before)
+    return replace(samples, frame=samples.frame.with_columns(value.alias(column)))
 
 
 def _operate(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:

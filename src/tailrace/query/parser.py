@@ -21,12 +21,15 @@ from tailrace.query.stages.line_filter import LineFilter
 from tailrace.query.syntax import (
     COMPARISONS,
     PRECEDENCE,
+    SETS,
     Binary,
     BinaryOp,
     Grouping,
+    LabelReplace,
     LogQuery,
     LogRange,
     Matcher,
+    Matching,
     Metric,
     Number,
     Query,
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
     from tailrace.query.lexer import Token
 
 _LINE_OPS: Final = line_filter.OPS
-_SET_OPS: Final = ("and", "or", "unless")
 _COMPARING: Final = frozenset({"=", "==", "!=", "=~", "!~", ">", ">=", "<", "<="})
 _CHAIN: Final = 100
 """Operators in one chain: far more than anyone writes, and no overflow of the stack afterwards."""
@@ -96,36 +98,54 @@ class _Parser:
             count += 1
             if count > _CHAIN:
                 raise self._cursor.error(f"more than {_CHAIN} operators in a row", op)
-            binding = PRECEDENCE[op.text]
+            name = op.word or op.text
+            binding = PRECEDENCE[name]
             if isinstance(left, LogQuery) and self._cursor.token.kind == "string":
                 hint = f"write |= {self._cursor.token.text}"
                 raise self._cursor.error(f"{op} does not search lines", op, hint)
             flag = self._cursor.accept_word("bool")
-            if flag and op.text not in COMPARISONS:
+            if flag and name not in COMPARISONS:
                 raise self._cursor.error("`bool` stands after a comparison", flag, "remove it")
-            self._refuse_matching()
+            matching = self._matching(name)
             with self._cursor.nested():
-                right = self._expression(binding + (op.text != "^"))
+                right = self._expression(binding + (name != "^"))
             left = Binary(
-                cast("BinaryOp", op.text),  # a key of PRECEDENCE
+                cast("BinaryOp", name),  # a key of PRECEDENCE
                 self._metric(left),
                 self._metric(right),
                 returns_bool=flag is not None,
+                matching=matching,
                 at=op.at,
             )
         return left
 
     def _operator(self, lowest: int) -> Token | None:
         token = self._cursor.token
-        if token.word in _SET_OPS:
-            raise self._cursor.error(f"the operator {token} is LogQL, but not in this version of Tailrace")
-        if token.kind != "op" or PRECEDENCE.get(token.text, -1) < lowest:
-            return None
-        return self._cursor.next()
+        name = token.word if token.word in SETS else token.text if token.kind == "op" else ""
+        return self._cursor.next() if PRECEDENCE.get(name, -1) >= lowest else None
 
-    def _refuse_matching(self) -> None:
-        if self._cursor.at_word("on", "ignoring"):
-            raise self._cursor.error(f"{self._cursor.token} is LogQL, but not in this version of Tailrace")
+    def _matching(self, op: str) -> Matching | None:
+        """Read `on (…)` or `ignoring (…)`, and `group_left (…)` or `group_right (…)` behind it."""
+        word = self._cursor.accept_word("on", "ignoring")
+        if word is None:
+            if self._cursor.at_word("group_left", "group_right"):
+                raise self._cursor.error(f"{self._cursor.token} stands behind on(…) or ignoring(…)")
+            return None
+        labels = self._names(word)
+        side = self._cursor.accept_word("group_left", "group_right")
+        if side is None:
+            return Matching(word.word == "on", labels)
+        if op in SETS:
+            raise self._cursor.error(f"{side} means nothing for `{op}`", side, "remove it")
+        include = self._names(side) if self._cursor.at_op("(") else ()
+        return Matching(word.word == "on", labels, "left" if side.word == "group_left" else "right", include)
+
+    def _names(self, word: Token) -> tuple[str, ...]:
+        """Read labels in parentheses."""
+        self._cursor.expect_op("(", str(word), f"for example {word.word} (level)")
+        labels: list[str] = []
+        self._cursor.listed(lambda: labels.append(self._cursor.expect_name().text), ")", "the label")
+        return tuple(labels)
 
     def _metric(self, query: Query) -> Metric:
         if isinstance(query, LogQuery):
@@ -219,6 +239,8 @@ class _Parser:
         name = self._cursor.next()
         if name.word == "vector" and self._cursor.at_op("("):
             return self._vector(name)
+        if name.word == "label_replace" and self._cursor.at_op("("):
+            return self._label_replace(name)
         if name.word in functions.RANGE:
             return self._range_aggregation(name)
         if name.word in functions.VECTOR:
@@ -229,7 +251,7 @@ class _Parser:
 
     def _unknown_function(self, name: Token) -> QueryError:
         cursor = self._cursor
-        known = [*functions.RANGE, *functions.VECTOR, "vector"]
+        known = [*functions.RANGE, *functions.VECTOR, "vector", "label_replace"]
         if cursor.at_op("(") or cursor.at_word("by", "without"):
             close = did_you_mean(name.word, [*known, *functions.UNSUPPORTED])
             return cursor.error(f"unknown function {name}", name, close or f"known: {', '.join(known)}")
@@ -247,6 +269,21 @@ class _Parser:
         self._cursor.next()
         self._cursor.expect_op(")", "the number")
         return Vector(cast("float", token.value), name.at)
+
+    def _label_replace(self, name: Token) -> LabelReplace:
+        cursor = self._cursor
+        cursor.expect_op("(", str(name))
+        with cursor.nested():
+            operand = self._metric(self._expression(0))
+        if isinstance(operand, Number):
+            raise cursor.source.error("`label_replace` takes series, not a number", operand.at)
+        texts: list[Token] = []
+        for what in ("the expression", "the label to set", "the replacement", "the label to read"):
+            cursor.expect_op(",", what, 'for example label_replace(rate({…} [5m]), "new", "$1", "old", "(.*)")')
+            texts.append(cursor.expect_string("`,`"))
+        cursor.expect_op(")", "the regular expression")
+        target, replacement, source, regex = (str(text.value) for text in texts)
+        return LabelReplace(operand, target, replacement, source, regex, name.at, texts[-1].at)
 
     def _range_aggregation(self, name: Token) -> RangeAggregation:
         cursor = self._cursor
@@ -290,10 +327,7 @@ class _Parser:
         word = self._cursor.accept_word("by", "without")
         if word is None:
             return None
-        self._cursor.expect_op("(", str(word), f"for example {word.word} (level)")
-        labels: list[str] = []
-        self._cursor.listed(lambda: labels.append(self._cursor.expect_name().text), ")", "the label")
-        return Grouping(tuple(labels), word.word == "without", word.at)
+        return Grouping(self._names(word), word.word == "without", word.at)
 
     # --- ranges ---------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ column `label.<name>` per label, null where the series lacks it. Small: it was a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -20,9 +20,10 @@ EMPTY: Final = pl.DataFrame(schema={"step": pl.Int64, "value": pl.Float64})
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The samples of some series."""
+    """The samples of some series; `ordered` if the order of the rows is part of the answer."""
 
     frame: pl.DataFrame
+    ordered: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -31,7 +32,7 @@ class Samples:
 
     def with_value(self, value: pl.Expr) -> Samples:
         """Return the samples with other values."""
-        return Samples(self.frame.with_columns(value.alias("value")))
+        return replace(self, frame=self.frame.with_columns(value.alias("value")))
 
     def groups(self, grouping: Grouping | None) -> list[str]:
         """Return the label columns that name the groups of an aggregation."""
@@ -44,6 +45,11 @@ class Samples:
         """Aggregate each group of series at each point."""
         keys = self.groups(grouping)
         return Samples(self.frame.group_by(*keys, "step").agg(value.cast(pl.Float64).alias("value")))
+
+    def by_value(self, *, largest: bool) -> Samples:
+        """Put the samples of each point in the order of their values, NaN last."""
+        last = [pl.col("value").is_nan(), pl.col("value") * (-1 if largest else 1)]
+        return Samples(self.frame.sort("step", *last, *self.labels, maintain_order=True), ordered=True)
 
     def ranked(self, grouping: Grouping | None, count: int, *, largest: bool) -> Samples:
         """Keep the `count` largest or smallest series of each group at each point; NaN loses, ties go by label set."""

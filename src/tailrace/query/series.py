@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import polars as pl
 
@@ -12,6 +13,8 @@ from tailrace.limits import SERIES_LIMIT
 from tailrace.query.evaluate import Evaluation
 from tailrace.query.result import SERIES_SCHEMA, Series
 from tailrace.query.samples import LABEL, Samples
+
+_TWIN: Final = "_twin"
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +35,24 @@ def series(query: Metric, grid: Grid, snapshot: Callable[[], Snapshot], reading:
         kind = "scalar"
     if ranged:
         kind = "matrix"
+        value = replace(value, ordered=False)  # a matrix is in the order of its labels
     labels, frame = _sorted(value, grid)
     return Series(kind, labels, frame, reading.stats)
 
 
+def _told_apart(samples: Samples) -> Samples:
+    """Give numbers to series that have become equal, as `label_replace` may make them: both are answered."""
+    keys = [*samples.labels, "step"]
+    if not samples.frame.select(pl.struct(keys).is_duplicated().any()).item():
+        return samples
+    return replace(samples, frame=samples.frame.with_columns(pl.col("value").rank("ordinal").over(keys).alias(_TWIN)))
+
+
 def _sorted(samples: Samples, grid: Grid) -> tuple[tuple[dict[str, str], ...], pl.DataFrame]:
     """Give numbers to the label sets in order and lay the samples out by series, then time."""
-    sets = samples.frame.select(samples.labels).unique()
+    samples = _told_apart(samples)
+    columns = [*samples.labels, *([_TWIN] if _TWIN in samples.frame.columns else [])]
+    sets = samples.frame.select(columns).unique(maintain_order=True)
     if sets.height > SERIES_LIMIT:
         raise QueryError(
             f"the query makes {sets.height} series, {SERIES_LIMIT} are allowed",
@@ -46,14 +60,17 @@ def _sorted(samples: Samples, grid: Grid) -> tuple[tuple[dict[str, str], ...], p
         )
     found = [
         {name.removeprefix(LABEL): value for name, value in row.items() if value is not None}
-        for row in sets.iter_rows(named=True)
+        for row in sets.select(samples.labels).iter_rows(named=True)
     ]
-    order = sorted(range(len(found)), key=lambda index: sorted(found[index].items()))
+    order = list(range(len(found)))
+    if not samples.ordered:
+        twins = sets[_TWIN].to_list() if _TWIN in columns else [0] * len(found)
+        order.sort(key=lambda index: (sorted(found[index].items()), twins[index]))
     time = pl.col("step") * grid.step_ns + grid.first_ns
-    if samples.labels:
+    if columns:
         numbers = pl.DataFrame({"_at": order}).with_row_index("series").sort("_at")["series"]
         numbered = sets.with_columns(series=numbers)
-        frame = samples.frame.join(numbered, on=samples.labels, how="left", nulls_equal=True)
+        frame = samples.frame.join(numbered, on=columns, how="left", nulls_equal=True)
     else:
         frame = samples.frame.with_columns(series=pl.lit(0, pl.UInt32))
         found, order = ([{}], [0]) if frame.height else ([], [])

@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     from tailrace.query.rows import Rows
 
 MatchOp: TypeAlias = Literal["=", "!=", "=~", "!~"]
-BinaryOp: TypeAlias = Literal["+", "-", "*", "/", "%", "^", "==", "!=", ">", ">=", "<", "<="]
+BinaryOp: TypeAlias = Literal["+", "-", "*", "/", "%", "^", "==", "!=", ">", ">=", "<", "<=", "and", "or", "unless"]
 
 COMPARISONS: Final = frozenset({"==", "!=", ">", ">=", "<", "<="})
 """The operators that filter, or give 0 and 1 with `bool`."""
 
+SETS: Final = frozenset({"and", "or", "unless"})
+"""The operators on sets of series."""
+
 PRECEDENCE: Final = {
-    **dict.fromkeys(("==", "!=", ">", ">=", "<", "<="), 1),
-    **dict.fromkeys(("+", "-"), 2),
-    **dict.fromkeys(("*", "/", "%"), 3),
-    "^": 4,
+    "or": 0,
+    **dict.fromkeys(("and", "unless"), 1),
+    **dict.fromkeys(("==", "!=", ">", ">=", "<", "<="), 2),
+    **dict.fromkeys(("+", "-"), 3),
+    **dict.fromkeys(("*", "/", "%"), 4),
+    "^": 5,
 }
 """How tightly operators bind; all are left-associative but `^`."""
 
@@ -171,6 +176,20 @@ class VectorAggregation:
 
 
 @dataclass(frozen=True, slots=True)
+class Matching:
+    """`on (labels)` or `ignoring (labels)`; `group` says which side may have several partners."""
+
+    on: bool
+    labels: tuple[str, ...]
+    group: Literal["", "left", "right"] = ""
+    include: tuple[str, ...] = ()  # labels of the one side that the result gets
+
+    def __str__(self) -> str:
+        group = f" group_{self.group} ({', '.join(self.include)})" if self.group else ""
+        return f"{'on' if self.on else 'ignoring'} ({', '.join(self.labels)}){group}"
+
+
+@dataclass(frozen=True, slots=True)
 class Binary:
     """Two operands and an operator; `returns_bool` is the word `bool` after a comparison."""
 
@@ -178,10 +197,11 @@ class Binary:
     left: Metric
     right: Metric
     returns_bool: bool = False
+    matching: Matching | None = None
     at: int = field(default=0, compare=False, repr=False)
 
     def __str__(self) -> str:
-        word = " bool" if self.returns_bool else ""
+        word = (" bool" if self.returns_bool else "") + (f" {self.matching}" if self.matching else "")
         return f"{self._side(self.left, self.op == '^')} {self.op}{word} {self._side(self.right, self.op != '^')}"
 
     def _side(self, operand: Metric, loose: bool) -> str:
@@ -215,5 +235,22 @@ class Vector:
         return f"vector({write_number(self.value)})"
 
 
-Metric: TypeAlias = RangeAggregation | VectorAggregation | Binary | Number | Vector
+@dataclass(frozen=True, slots=True)
+class LabelReplace:
+    """`label_replace(operand, "target", "replacement", "source", "regex")`."""
+
+    operand: Metric
+    target: str
+    replacement: str
+    source: str
+    regex: str
+    at: int = field(default=0, compare=False, repr=False)
+    regex_at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        texts = ", ".join(quote(text) for text in (self.target, self.replacement, self.source, self.regex))
+        return f"label_replace({self.operand}, {texts})"
+
+
+Metric: TypeAlias = RangeAggregation | VectorAggregation | Binary | Number | Vector | LabelReplace
 Query: TypeAlias = LogQuery | Metric

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tailrace.query.functions.approx_topk import ApproxTopk
 from tailrace.query.functions.avg import Avg
 from tailrace.query.functions.bottomk import Bottomk
 from tailrace.query.functions.bytes_over_time import BytesOverTime
@@ -16,6 +17,10 @@ from tailrace.query.functions.count_over_time import CountOverTime
 from tailrace.query.functions.max import Max
 from tailrace.query.functions.min import Min
 from tailrace.query.functions.rate import Rate
+from tailrace.query.functions.sort import Sort
+from tailrace.query.functions.sort_desc import SortDesc
+from tailrace.query.functions.stddev import Stddev
+from tailrace.query.functions.stdvar import Stdvar
 from tailrace.query.functions.sum import Sum
 from tailrace.query.functions.topk import Topk
 
@@ -30,7 +35,8 @@ RANGE: Final[Mapping[str, type[RangeFunction]]] = {
 """Range aggregations by name."""
 
 VECTOR: Final[Mapping[str, type[VectorFunction]]] = {
-    function.name: function for function in (Sum, Avg, Min, Max, Count, Topk, Bottomk)
+    function.name: function
+    for function in (Sum, Avg, Min, Max, Count, Stddev, Stdvar, Topk, Bottomk, ApproxTopk, Sort, SortDesc)
 }
 """Vector aggregations by name."""
 
@@ -47,12 +53,6 @@ UNSUPPORTED: Final = frozenset(
         "stdvar_over_time",
         "quantile_over_time",
         "rate_counter",
-        "stddev",
-        "stdvar",
-        "sort",
-        "sort_desc",
-        "approx_topk",
-        "label_replace",
     ]
 )
 """Functions of full LogQL that this version does not have."""
