@@ -92,7 +92,12 @@ def run(
 _COUNTED: Final = {
     "possibly_lost_bytes": "Bytes that a program cut off or deleted before they could be read.",
     "nul_bytes_skipped": "NUL bytes of holes that were left out.",
+    "damaged_bytes": "Bytes of compressed files that cannot be decompressed.",
     "open_files": "Files that are open for reading.",
+    "polled_folders": "Folders without events, listed again and again: network file systems, or no watches are left.",
+    "unreadable_files": "Files and folders that cannot be read, or are not followed for a reason.",
+    "rotations": "Files that took over the name of one that was rotated away.",
+    "truncations": "Files whose content was cut short or replaced in place.",
 }
 
 
