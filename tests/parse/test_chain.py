@@ -9,6 +9,8 @@ import polars as pl
 from tailrace.contracts import Block, Origin, Reading
 from tailrace.limits import DETECT_LINES
 from tailrace.parse.chain import Chain
+from tailrace.parse.pattern import Pattern
+from tailrace.patterns.settings import PatternSettings
 
 OBSERVED = 1_790_000_000_000_000_000
 
@@ -158,7 +160,7 @@ def test_an_open_record_survives_a_restart():
     assert second.frame.select("_line", "_time_ns", "_offset", "_in_lines").rows() == [
         ("ab", 1_772_704_800 * 10**9, 0, 2)
     ]
-    assert again.mark()['part:stdout:{filename="f"}'] is None
+    assert again.mark()["part:stdout:f"] is None
     rest = again.flush(OBSERVED, final=True)
     assert rest.frame.select("_line", "stream", "_error", "_part", "_part_last").rows() == [
         ("x", "stderr", "CutRecord", 1, False)
@@ -272,3 +274,13 @@ def test_a_file_without_times_has_no_share_in_the_times_of_others():
     for second in (60, 61, 62):
         times = chain.parse([at(second, "plain words\n", "b"), at(second, TRACE)]).frame["_time_ns"].to_list()
         assert times == [TRACE_NS + second * 10**9, *[TRACE_NS] * 3]
+
+
+def test_declared_formats_and_several_in_order():
+    mine = PatternSettings(name="mine", pattern="took <ms>ms", types={"ms": "int"})
+    chain = Chain({"mine": lambda: Pattern(mine)})
+    frame = chain.parse([block("k", '{"msg": "hi"}\ntook 5ms\nnothing\n', format="json|mine")]).frame
+    assert frame["_format"].to_list() == ["json:msg", "mine", None]
+    assert frame["_line"].to_list() == ["hi", "took 5ms", "nothing"]
+    assert frame["ms"].to_list() == [None, 5, None]
+    assert frame["_error"].to_list() == [None, None, "NoFormatFits"]

@@ -24,6 +24,7 @@ import polars as pl
 from tailrace import registry
 from tailrace.batch import ENVELOPE, is_field
 from tailrace.limits import READ_TURN_BYTES
+from tailrace.parse.first_match import FirstMatch
 from tailrace.parse.formats import REMEMBERED, WRAPPERS, Formats
 from tailrace.parse.frame import lines_of, origins_of
 from tailrace.parse.headers import HEADER, Headers
@@ -32,7 +33,7 @@ from tailrace.parse.records import Records
 from tailrace.parse.turn import Group, Job, Parsed, Prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.contracts import Block, Origin, Parser, Reading
     from tailrace.parse.records import Sorted
@@ -46,9 +47,14 @@ _LAST: Final = {"_origin": pl.UInt32, "last_ns": pl.Int64, "then_ns": pl.Int64}
 
 
 class Chain:
-    """Parses turns; remembers formats, shapes and open records between them."""
+    """Parses turns; remembers formats, shapes and open records between them.
 
-    def __init__(self) -> None:
+    `parsers` makes the formats that the configuration declares, by name. A format `a|b|c` reads each line by the first
+    of its parts that it fits.
+    """
+
+    def __init__(self, parsers: Mapping[str, Callable[[], Parser]] | None = None) -> None:
+        self._declared = parsers or {}
         self._local = threading.local()  # the parsers, by name
         self._formats = Formats()
         self._records = Records()
@@ -108,7 +114,8 @@ class Chain:
         parts = "_part" in lines.columns
         full = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last") if parts else lines
         groups = self._groups(full, origins, prefix="") if len(full) else []
-        lines, full = (self._headers.add(frame, groups, origins) for frame in (lines, full))
+        lines = self._headers.add(lines, groups, origins)
+        full = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last") if parts else lines
         if not any(group.format in WRAPPERS or group.reading.multiline for group in groups):
             ready = [lines.filter(pl.col("_part").is_not_null())] if parts else []
             jobs = [Job(full, groups, None if parts else split.text)] if groups else []
@@ -185,7 +192,14 @@ class Chain:
         parsers: dict[str, Parser] = self._local.__dict__
         parser = parsers.get(name)
         if parser is None:
-            parser = parsers[name] = registry.find("parser", name)()
+            parser = parsers[name] = self._made(name)
+        return parser
+
+    def _made(self, name: str) -> Parser:
+        if "|" in name:
+            return FirstMatch([self._parser(part) for part in name.split("|")])
+        make = self._declared.get(name) or registry.find("parser", name)
+        parser: Parser = make()
         return parser
 
 
