@@ -65,7 +65,8 @@ class Meter:
         """Set a gauge of open sessions: one row each; series without any are 0."""
         if self.settings.condition is not None and len(rows):
             rows = rows.filter(self.settings.condition.mask(rows))
-        counted = rows.select(self._labels(rows)).with_columns(value=pl.lit(1), o=pl.lit(now_ns))
+        read = pl.repeat(now_ns, len(rows), dtype=pl.Int64, eager=True).alias("o")
+        counted = pl.DataFrame([*self._labels(rows), read])
         if len(counted):
             counted = self._limited(counted)
         counts = {row[:-1]: row[-1] for row in _grouped(counted, self._columns, [pl.len()]).iter_rows()}
