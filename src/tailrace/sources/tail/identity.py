@@ -64,8 +64,8 @@ def digest(data: bytes) -> str:
 
 
 def head_of(start: bytes) -> Head:
-    """Return the head of a file that begins with `start`."""
-    start = start[:HEAD_BYTES]
+    """Return the head of a file that begins with `start`; NULs at its end may be room that is written to later."""
+    start = start[:HEAD_BYTES].rstrip(b"\x00")
     return Head(len(start), digest(start))
 
 

@@ -221,16 +221,14 @@ class Reader:
         if file.packed:
             return Reading(Outcome.LATER)  # what it is has to be found out before it is read
         grown = found.size > file.size
-        grown_head = len(start) > file.head.length
-        if grown_head:
-            file.head = head_of(start)
+        grown_head = _grow_head(file, start)
         _seen(file, found)
         read_to, offset = file.offset + len(data), file.offset
         outcome = Outcome.MORE if read_to < found.size else Outcome.END
         final = final and outcome is Outcome.END
         if not file.text and may_be_marked(start) and not final:
             return Reading(outcome, [], grown, grown_head)
-        if start and not file.text and not self._begin(file, start):
+        if start and not file.text and not self._begin(file, _sample(file, start, data)):
             return Reading(Outcome.REFUSED)
         data, ends = self._past_hole(file, _past_mark(file, data), found.size, final=final)
         flush = flush and outcome is Outcome.END
@@ -259,9 +257,7 @@ class Reader:
         lost = content.end is End.DAMAGED and content.known_bytes < file.offset  # nothing stands against the offset
         if not lost and not _proven(file, start, content.pread(length, at) if length else b"", content.known_bytes):
             return Reading(Outcome.CHANGED)
-        grown_head = len(start) > file.head.length
-        if grown_head:
-            file.head = head_of(start)
+        grown_head = _grow_head(file, start)
         if start and not file.text and not self._begin(file, start):
             return Reading(Outcome.REFUSED)
         return self._unpacked(file, content, data, now_ns, found.size, Reading(Outcome.MORE, [], grown, grown_head))
@@ -372,10 +368,19 @@ def _close(handle: int) -> None:
         os.close(handle)
 
 
+def _sample(file: Tracked, start: bytes, data: bytes) -> bytes:
+    """Return what the first bytes of a file are apart from holes."""
+    at = holes.find(file.handle, data, file.offset, cut_short=False) if holes.NUL in start else -1
+    if at < 0:
+        return start
+    return data[:at] or data.lstrip(holes.NUL)[:HEAD_BYTES] or start
+
+
 def _past_mark(file: Tracked, data: bytes) -> bytes:
     """Skip a byte-order mark at the start of a file: it is no text."""
-    found = None if file.offset else marked(data)
-    if found is None or found[0] != file.origin.encoding.codec:
+    codec = file.origin.encoding.codec
+    found = None if file.offset else marked(data, codec)
+    if found is None or found[0] != codec:
         return data
     file.advance(data[: found[1]], 0)
     return data[found[1] :]
@@ -391,6 +396,13 @@ def _proven(file: Tracked, start: bytes, before: bytes, size: int) -> bool:
         offset=file.offset,
     )
     return verdict is Verdict.CONTINUE
+
+
+def _grow_head(file: Tracked, start: bytes) -> bool:
+    before = file.head.length
+    if len(start) > before:
+        file.head = head_of(start)
+    return file.head.length != before
 
 
 def _seen(file: Tracked, found: FileStat) -> None:
