@@ -1,13 +1,17 @@
 """Hold a new file back that begins like the live file it may be a copy of.
 
 A log that is copied and then cut short is seen twice: if the copy were read, its lines would be stored twice. So it
-waits until it does not grow any more; then it is a copy, and passed over, or a file of its own.
+waits until it does not grow any more; then it is a copy, and passed over, or a file of its own. The original may be cut
+short meanwhile, even after more was written and read: so both are compared as soon as the copy is seen, and
+whenever it has grown.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tailrace import limits
 from tailrace.sources.tail import content, filestat
 from tailrace.sources.tail.rotation import live_names
 
@@ -20,13 +24,22 @@ HOLD_S: Final = 3.0
 """A new file that begins like its live original is held back until it has not grown for this long."""
 
 
+@dataclass(slots=True)
+class _Held:
+    """A seeming copy: since when it did not grow, and how much of it was seen to be equal to its original."""
+
+    since_s: float
+    equal: int
+    size: int
+
+
 class Copies:
     """The files of one roster that are held back."""
 
     def __init__(self, roster: Roster, clock: Clock) -> None:
         self._roster = roster
         self._clock = clock
-        self._held: dict[Tracked, float] = {}  # seeming copies, and when they were compared last
+        self._held: dict[Tracked, _Held] = {}
 
     def hold(self, file: Tracked) -> bool:
         """Hold a file back if it seems to be a copy; tells whether it is held."""
@@ -36,21 +49,26 @@ class Copies:
         if live is None:
             return False
         file.original = live
-        self._held[file] = self._clock.monotonic_s()
+        self._held[file] = _Held(self._clock.monotonic_s(), 0, 0)
+        self._look(file, live, self._held[file])
         return True
 
     def settle(self) -> None:
         """Decide about the files that were held back for long enough."""
         now_s = self._clock.monotonic_s()
-        for file in [file for file, since_s in self._held.items() if now_s - since_s >= HOLD_S]:
-            if self._compare(file):
+        for file, held in list(self._held.items()):
+            live = file.original
+            if file.key not in self._roster.files or live is None:
+                del self._held[file]  # it was found to be the rest of its original
+            elif self._look(file, live, held):
+                held.since_s = now_s
+            elif now_s - held.since_s >= HOLD_S:
                 del self._held[file]
-            else:
-                self._held[file] = now_s
+                self._decide(file, live, held)
 
     def next_due_s(self) -> float:
         """Return when `settle` has something to do, on the monotonic clock."""
-        return min(self._held.values(), default=float("inf")) + HOLD_S
+        return min((held.since_s for held in self._held.values()), default=float("inf")) + HOLD_S
 
     def _original(self, file: Tracked, path: str) -> Tracked | None:
         live = self._roster.by_path.get(path)
@@ -61,19 +79,34 @@ class Copies:
         alike = (live.head.length and live.head.fits(start)) or (common and start[:common] == others[:common])
         return live if start and alike else None
 
-    def _compare(self, file: Tracked) -> bool:
-        """Decide about a file that was held back: it is a copy, read already, or one of its own; False if it grew."""
-        live, size = file.original, filestat.size_of(file.path)
-        if file.key not in self._roster.files or live is None:
-            return True  # it was found to be the rest of its original
-        if live.key not in self._roster.files or not content.same_content(file.path, live.path, size):
-            file.original, file.no_copy = None, True
-            self._roster.ready[file] = None
-            return True
-        if size != file.size:
-            file.size = size
+    def _look(self, file: Tracked, live: Tracked, held: _Held) -> bool:
+        """Compare a file with its original, if it has another size than before; tells whether it has."""
+        size = filestat.size_of(file.path)
+        if size == held.size:
             return False
-        file.original = None
-        content.jump(file, size)
-        self._roster.finish(file)
+        held.size = size
+        if self._is_there(live) and content.same_content(file.path, live.path, size):
+            held.equal = size
         return True
+
+    def _is_there(self, live: Tracked) -> bool:
+        return live.key in self._roster.files
+
+    def _decide(self, file: Tracked, live: Tracked, held: _Held) -> None:
+        """Take a file as a copy, of which as much was read as of its original, or as one of its own."""
+        there = self._is_there(live)
+        if there and content.same_content(file.path, live.path, held.size):
+            known = held.size
+        elif there and content.same_content(file.path, live.path, held.equal):
+            known = 0  # they went on differently
+        else:
+            known = min(held.equal, live.offset)  # the original is no more, or was cut short
+        if known < held.size:  # a copy that was seen last when it was half done, and maybe within a line
+            known = content.last_line_end(file.path, known, limits.LINE_BYTES, file.origin.encoding)
+        file.original, file.no_copy = None, known == 0
+        if known:
+            content.jump(file, known)
+        if known == held.size:
+            self._roster.finish(file)
+        else:
+            self._roster.ready[file] = None

@@ -1,0 +1,55 @@
+"""T2, T3: a log that is copied and cut short while its writer goes on and the agent looks in between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+from sources.tail.tailing import Tailing
+
+Make = Callable[..., Tailing]
+LINES = "".join(f"line {number} of a log that is long enough to be known again\n" for number in range(40))
+
+
+def test_t3_lines_that_come_and_are_read_between_copy_and_cut_make_no_line_come_twice(tail: Make) -> None:
+    tailing = tail()
+    log = tailing.write("app.log", LINES)
+    assert tailing.read() == {"app.log": LINES}
+    tailing.write("app.log", "unread before the copy\n")
+    shutil.copy(log, log.with_name("app.log.1"))
+    tailing.write("app.log", "late\n")
+    assert tailing.read() == {"app.log": "unread before the copy\nlate\n"}
+    os.truncate(log, 0)
+    tailing.write("app.log", "new\n")
+    assert tailing.read() == {"app.log": "new\n"}
+    assert [tailing.later(1.1) for _ in range(12)] == [{}] * 12
+    tailing.restart()
+    assert tailing.later(5) == {}
+
+
+def test_t3_what_was_added_to_the_copy_after_it_was_seen_last_is_read(tail: Make) -> None:
+    tailing = tail()
+    log = tailing.write("app.log", LINES)
+    tailing.read()
+    copy = tailing.write("app.log.1", LINES[:500])
+    tailing.write("app.log", "late\n")
+    assert tailing.read() == {"app.log": "late\n"}
+    copy.write_text(LINES)
+    os.truncate(log, 0)
+    found = "".join(tailing.later(1.1).get("app.log.1", "") for _ in range(8))
+    assert found == LINES[LINES.rindex("\n", 0, 500) + 1 :], "doubt means read"
+
+
+def test_files_that_only_begin_alike_are_read_whole_though_one_is_held_back(tail: Make) -> None:
+    tailing = tail()
+    header = "#Fields: date time cs-method cs-uri-stem sc-status time-taken and some more words\n"
+    tailing.write("app.log", header + "one\n")
+    tailing.read()
+    tailing.write("app.log.1", header)
+    assert tailing.read() == {}
+    tailing.write("app.log.1", "two\n")
+    tailing.write("app.log", "three\n")
+    found = [tailing.later(1.1) for _ in range(6)]
+    assert {"app.log": "three\n"} in found
+    assert {"app.log.1": header + "two\n"} in found
