@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _HELD: Final = {  # what a held record has of its own; the other columns are as the row after it has them
     "_key": pl.UInt32,
+    "_stream": pl.String,
     "_line": pl.String,
     "_raw": pl.Binary,
     "_time_ns": pl.Int64,
@@ -186,6 +187,7 @@ def _row(index: int, record: Open) -> dict[str, Any]:
     """Return a held record as a row."""
     return {
         "_key": index,
+        "_stream": record.stream,
         "_line": record.line,
         "_raw": record.raw,
         "_time_ns": record.time_ns,
@@ -206,6 +208,7 @@ def _row(index: int, record: Open) -> dict[str, Any]:
 def _open(row: dict[str, Any], origin: Origin, wait_ns: int, wrapper: str, note: str) -> Open:
     """Return the record that a stretch leaves open."""
     return Open(
+        stream=row["_stream"],
         line=row["_line"],
         raw=row.get("_raw"),
         time_ns=row.get("_time_ns"),

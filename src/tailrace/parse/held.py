@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import polars as pl
 
-from tailrace.batch import stream_labels
+from tailrace.batch import stream_labels, stream_text
 from tailrace.contracts import Origin, Reading
 from tailrace.limits import LINK_S, OPEN_RECORD_BYTES, OPEN_RECORDS
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Key = tuple[str, str]
-"""A file chain, as the text of its labels, and the output (`stdout`, `stderr`, or nothing for a plain file)."""
+"""A file chain, see `chain_of`, and the output (`stdout`, `stderr`, or nothing for a plain file)."""
 
 
 Due = Literal["all", "waited", "over"]
@@ -34,6 +34,7 @@ Due = Literal["all", "waited", "over"]
 class Open:
     """A record without its end. With no `lines` it is only the memory that parts of it were given out."""
 
+    stream: str  # as its first line has it, like the text of `_stream`
     line: str
     raw: bytes | None  # the exact bytes of `line` if they are not UTF-8
     time_ns: int | None  # of the first line, like the next three
@@ -56,10 +57,10 @@ class Open:
     flaw: str | None = None  # what is wrong with it, apart from what its parser will say
     fields: Mapping[str, Any] = field(default_factory=dict)  # values of columns: text, numbers, truth
 
-    def origin(self, stream: str) -> Origin:
+    def origin(self) -> Origin:
         """Return where it came from, as far as it matters to parse it."""
         reading = Reading(self.format, cast("Any", self.raw_mode), self.timezone)
-        return Origin(self.file, stream_labels(stream), reading)
+        return Origin(self.file, stream_labels(self.stream), reading)
 
     def state(self) -> dict[str, object]:
         """Return what the checkpoint keeps."""
@@ -75,6 +76,14 @@ class Open:
         if given["raw"] is not None:
             given["raw"] = base64.b64decode(given["raw"])
         return cls(**{**given, "last_ns": -1})
+
+
+def chain_of(origin: Origin) -> str:
+    """Return the name of the chain of files that an origin belongs to.
+
+    Files of a chain are followed under one name. Other labels do not count: those of a pod may change in the middle.
+    """
+    return origin.labels.get("filename") or stream_text(origin.labels)
 
 
 class Held:
@@ -152,45 +161,45 @@ class Held:
         """Return what changed since the last mark."""
         changed, self._changed = self._changed, set()
         marks: dict[str, object] = {}
-        for stream, output in changed:
-            record = self._open.get((stream, output))
-            marks[f"{self.name}:{output}:{stream}"] = None if record is None else record.state()
+        for chain, output in changed:
+            record = self._open.get((chain, output))
+            marks[f"{self.name}:{output}:{chain}"] = None if record is None else record.state()
         return marks
 
     def restore(self, name: str, state: object) -> bool:
         """Take back a record by the name that `mark` gave it; tells whether it was one of these."""
         owner, _, rest = name.partition(":")
-        output, separator, stream = rest.partition(":")
+        output, separator, chain = rest.partition(":")
         if owner != self.name or not separator:
             return False
         try:
             record = Open.of(state)
         except (KeyError, TypeError, ValueError):
-            self._changed.add((stream, output))  # not of our making: forgotten with the next mark
+            self._changed.add((chain, output))  # not of our making: forgotten with the next mark
             return True
-        self._open[stream, output] = record
+        self._open[chain, output] = record
         self._bytes += record.bytes
         return True
 
 
-def rows_of(records: Sequence[tuple[Key, Open]], first: int = 0) -> pl.DataFrame:
+def rows_of(records: Sequence[Open], first: int = 0) -> pl.DataFrame:
     """Return held records as rows with their place, counted from `first`, as `_origin`, and as odd `_row`."""
     places = range(first, first + len(records))
-    names = dict.fromkeys(name for _, record in records for name in record.fields)
+    names = dict.fromkeys(name for record in records for name in record.fields)
     columns = {
         "_row": pl.Series([2 * place + 1 for place in places], dtype=pl.UInt32),
         "_origin": pl.Series(places, dtype=pl.UInt32),
-        "_stream": pl.Series([stream for (stream, _), _ in records], dtype=pl.String),
-        "_line": pl.Series([record.line for _, record in records], dtype=pl.String),
-        "_time_ns": pl.Series([record.time_ns for _, record in records], dtype=pl.Int64),
-        "_observed_ns": pl.Series([record.observed_ns for _, record in records], dtype=pl.Int64),
-        "_offset": pl.Series([record.offset for _, record in records], dtype=pl.Int64),
-        "_in_lines": pl.Series([record.lines for _, record in records], dtype=pl.Int64),
-        "_in_bytes": pl.Series([record.bytes for _, record in records], dtype=pl.Int64),
+        "_stream": pl.Series([record.stream for record in records], dtype=pl.String),
+        "_line": pl.Series([record.line for record in records], dtype=pl.String),
+        "_time_ns": pl.Series([record.time_ns for record in records], dtype=pl.Int64),
+        "_observed_ns": pl.Series([record.observed_ns for record in records], dtype=pl.Int64),
+        "_offset": pl.Series([record.offset for record in records], dtype=pl.Int64),
+        "_in_lines": pl.Series([record.lines for record in records], dtype=pl.Int64),
+        "_in_bytes": pl.Series([record.bytes for record in records], dtype=pl.Int64),
     }
-    if any(record.raw is not None for _, record in records):
-        columns["_raw"] = pl.Series([record.raw for _, record in records], dtype=pl.Binary)
-    return pl.DataFrame(columns | {name: _values([record.fields.get(name) for _, record in records]) for name in names})
+    if any(record.raw is not None for record in records):
+        columns["_raw"] = pl.Series([record.raw for record in records], dtype=pl.Binary)
+    return pl.DataFrame(columns | {name: _values([record.fields.get(name) for record in records]) for name in names})
 
 
 def _values(values: Sequence[object]) -> pl.Series:

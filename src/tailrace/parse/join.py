@@ -1,13 +1,13 @@
 """Join the parts of container records: what the runtime cut at 16 KiB becomes one line again.
 
 Comes in: rows of `Cri.unwrap` or `Docker.unwrap`, without the malformed ones. Goes out: one row per record, at the
-place of its first part, with the time and offset of that part. Parts belong together per file chain and output
-(`_stream`, `stream`), never per file alone: stdout and stderr interleave. A record without its last part is held until
-that comes, in a later turn, from the next file of the chain or after a restart. When it does not come within
-`limits.PART_WAIT_S`, what is there goes out as part 1 with `_error`; what comes later is linked to it.
+place of its first part, with the time and offset of that part. Parts belong together per file chain and output, never
+per file alone: stdout and stderr interleave. A record without its last part is held until that comes, in a later turn,
+from the next file of the chain or after a restart. When it does not come within `limits.PART_WAIT_S`, what is there
+goes out as part 1 with `_error`; what comes later is linked to it.
 
-Some runtimes let a line break of the program through: the line after a part then has no header at all. `adopt` takes it
-into the record of that part, with its line break, and marks the record.
+A CRI runtime may let a line break of the program through: the line after a part then has no header at all. `adopt`
+takes it into the record of that part, with its line break, and marks the record.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import polars as pl
 
 from tailrace.limits import LINE_BYTES, PART_WAIT_S
 from tailrace.parse.assemble import Assembler
-from tailrace.parse.held import rows_of
+from tailrace.parse.held import chain_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,38 +45,46 @@ class Joiner:
         self._held = held
         self._assembler = Assembler(held, glue="")
 
-    def adopt(self, lines: pl.DataFrame) -> pl.DataFrame:
-        """Return unwrapped lines, those without a header that stand right behind a part as parts, too."""
-        before = {stream: output for stream in self._streams(lines) for output in self._last_part(stream)}
-        if lines["_final"].null_count() and (before or (~lines["_final"]).any()):
+    def adopt(
+        self, lines: pl.DataFrame, origins: Sequence[Origin], wrapper: str
+    ) -> tuple[pl.DataFrame, dict[str, str]]:
+        """Return unwrapped lines, those without a header that stand right behind a part as parts, too.
+
+        And the chains of files that end in a part, with its output.
+        """
+        plain = lines["_final"].null_count() == 0 and lines["_final"].all()
+        if plain and not len(self._held):
+            return lines, {}
+        chains, numbers = chains_of(origins)
+        lines = lines.with_columns(_chain=pl.Series(numbers, dtype=pl.UInt32)[lines["_origin"]])
+        before = {number: output for number in set(numbers) for output in self._last_part(chains[number])}
+        if wrapper == "cri" and lines["_final"].null_count():
             lines = _adopted(lines, before)
-        for stream, output in before.items():
-            record = self._held.get((stream, output))
+        for number, output in before.items():
+            record = self._held.get((chains[number], output))
             assert record is not None
-            self._held.put((stream, output), replace(record, note=""))
-        return lines
+            self._held.put((chains[number], output), replace(record, note=""))
+        ends = lines.group_by("_chain").agg(pl.col("_final", "stream").last()).filter(~pl.col("_final"))
+        return lines.drop("_chain"), {chains[number]: output for number, _, output in ends.iter_rows()}
 
-    def _streams(self, lines: pl.DataFrame) -> list[str]:
-        return lines["_stream"].unique().to_list() if len(self._held) else []
-
-    def _last_part(self, stream: str) -> list[str]:
-        """Return the output whose open part was the last line of the stream, if there is one."""
-        records = ((output, self._held.get((stream, output))) for output in ("stdout", "stderr"))
+    def _last_part(self, chain: str) -> list[str]:
+        """Return the output whose open part was the last line of the chain, if there is one."""
+        records = ((output, self._held.get((chain, output))) for output in ("stdout", "stderr"))
         return [output for output, record in records if record is not None and record.note == _NEXT]
 
     def join(
         self, rows: pl.DataFrame, origins: Sequence[Origin], wrapper: str, last: Mapping[str, str]
     ) -> pl.DataFrame:
-        """Return the records; parts of too long ones have `_part`. `last` tells streams that end in a part."""
+        """Return the records; parts of too long ones have `_part`. `last` tells chains that end in a part."""
         if rows["_final"].all() and not len(self._held):
             return rows.drop("_final")
-        keys, rows = with_keys(rows)
+        keys, rows = with_keys(rows, origins)
         held = [index for index, key in enumerate(keys) if self._held.get(key) is not None]
         first = pl.col("_key").is_in(held)
         rows = rows.with_columns(
             _start=pl.col("_final").shift(1).over("_key").fill_null(~first), _done=pl.col("_final")
         )
-        notes = {index: _NEXT for index, (stream, output) in enumerate(keys) if last.get(stream) == output}
+        notes = {index: _NEXT for index, (chain, output) in enumerate(keys) if last.get(chain) == output}
         alone = pl.col("_start") & pl.col("_final")
         single = rows.filter(alone).drop("_final", "_key", "_start", "_done")
         if len(single) == len(rows):
@@ -100,20 +108,21 @@ class Joiner:
         for key, record in records:
             given = replace(record, line="", raw=None, lines=0, bytes=0, parts=record.parts + 1, flaw=None)
             self._held.put(key, given)
-        frame = rows_of(records, first).with_columns(
-            pl.Series("_part", [record.parts + 1 for _, record in records], dtype=pl.Int32),
+        found = [record for _, record in records]
+        frame = rows_of(found, first).with_columns(
+            pl.Series("_part", [record.parts + 1 for record in found], dtype=pl.Int32),
             pl.lit(value=False).alias("_part_last"),
             pl.lit(CUT).alias("_error"),
         )
-        return frame, [record.origin(stream) for (stream, _), record in records]
+        return frame, [record.origin() for record in found]
 
 
-def _adopted(lines: pl.DataFrame, before: Mapping[str, str]) -> pl.DataFrame:
+def _adopted(lines: pl.DataFrame, before: Mapping[int, str]) -> pl.DataFrame:
     """Take lines without a header for parts, where the line before is one; `before` tells it of earlier turns."""
     bare = pl.col("_final").is_null() & ~pl.col("_line").str.contains(_STAMPED)
     after = pl.when(~bare).then(pl.when(~pl.col("_final")).then("stream").otherwise(pl.lit("")).fill_null(""))
-    known = pl.col("_stream").replace_strict(before, default="", return_dtype=pl.String)
-    lines = lines.with_columns(_after=after.forward_fill().over("_stream").fill_null(known))
+    known = pl.col("_chain").replace_strict(before, default="", return_dtype=pl.String)
+    lines = lines.with_columns(_after=after.forward_fill().over("_chain").fill_null(known))
     adopted = bare & (pl.col("_after") != "")
     return lines.with_columns(
         pl.when(adopted).then("_after").otherwise("stream").alias("stream"),
@@ -123,29 +132,22 @@ def _adopted(lines: pl.DataFrame, before: Mapping[str, str]) -> pl.DataFrame:
     ).drop("_after")
 
 
-def parts_at_end(lines: pl.DataFrame) -> dict[str, str]:
-    """Return the streams whose last line is a part, with its output."""
-    if lines["_final"].null_count() == 0 and lines["_final"].all():
-        return {}
-    ends = lines.group_by("_stream").agg(pl.col("_final", "stream").last()).filter(~pl.col("_final"))
-    return dict(ends.select("_stream", "stream").iter_rows())
+def chains_of(origins: Sequence[Origin]) -> tuple[list[str], list[int]]:
+    """Return the chains of files, and the index of each origin's."""
+    numbers: dict[str, int] = {}
+    places = [numbers.setdefault(chain_of(origin), len(numbers)) for origin in origins]
+    return list(numbers), places
 
 
-def with_keys(rows: pl.DataFrame) -> tuple[list[Key], pl.DataFrame]:
+def with_keys(rows: pl.DataFrame, origins: Sequence[Origin]) -> tuple[list[Key], pl.DataFrame]:
     """Return the keys of the rows, and the rows with `_key`, the index of theirs."""
     output = pl.col("stream") if "stream" in rows.columns else pl.lit("")  # a plain file has one
-    table = rows.group_by("_origin", output.alias("output"), maintain_order=True).agg(pl.col("_stream").first())
-    numbered = table.with_columns(_key=pl.struct("_stream", "output").rank("dense") - 1)
-    keys: dict[int, Key] = {}
-    for stream, text, number in numbered.select("_stream", "output", "_key").iter_rows():
-        keys[number] = (stream, text)
-    if len(keys) == 1:
-        return list(keys.values()), rows.with_columns(_key=pl.lit(0, pl.UInt32))
-    rows = rows.with_columns(output.alias("_output")).join(
-        numbered.select("_origin", "output", "_key"),
-        left_on=["_origin", "_output"],
-        right_on=["_origin", "output"],
-        how="left",
-        maintain_order="left",
-    )
-    return [keys[number] for number in range(len(keys))], rows.drop("_output")
+    pairs = rows.lazy().select("_origin", output.alias("_output")).unique(maintain_order=True).collect()
+    numbers: dict[Key, int] = {}
+    places = [numbers.setdefault((chain_of(origins[index]), text), len(numbers)) for index, text in pairs.iter_rows()]
+    if len(numbers) == 1:
+        return list(numbers), rows.with_columns(_key=pl.lit(0, pl.UInt32))
+    pairs = pairs.with_columns(_key=pl.Series(places, dtype=pl.UInt32))
+    rows = rows.with_columns(output.alias("_output"))
+    rows = rows.join(pairs, on=["_origin", "_output"], how="left", maintain_order="left")
+    return list(numbers), rows.drop("_output")

@@ -15,7 +15,7 @@ import polars as pl
 from tailrace import registry
 from tailrace.parse.formats import WRAPPERS
 from tailrace.parse.held import Due, Held
-from tailrace.parse.join import Joiner, parts_at_end
+from tailrace.parse.join import Joiner
 from tailrace.parse.multiline.group import Grouper, multiline_of
 
 if TYPE_CHECKING:
@@ -140,9 +140,7 @@ class Records:
     ) -> None:
         """Take container lines out of their wrapping and join them."""
         frame = self._wrapper(group.format).unwrap(rows, group.reading)
-        if group.format == "cri":
-            frame = self._joiner.adopt(frame)
-        last = parts_at_end(frame)
+        frame, last = self._joiner.adopt(frame, origins, group.format)
         good = frame["_final"].is_not_null()
         if not good.all():
             found.ready.append(frame.filter(~good).drop("_final"))

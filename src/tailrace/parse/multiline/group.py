@@ -42,7 +42,7 @@ class Grouper:
 
     def group(self, rows: pl.DataFrame, multiline: Multiline, origins: Sequence[Origin]) -> pl.DataFrame:
         """Return the records; rows that have `_part` already stay alone."""
-        keys, rows = with_keys(rows)
+        keys, rows = with_keys(rows, origins)
         if len(keys) > 1:
             rows = rows.sort("_key", maintain_order=True)
         held = {index: record for index, key in enumerate(keys) if (record := self._held.get(key)) is not None}
@@ -72,16 +72,16 @@ class Grouper:
 
     def complete(self, keys: Sequence[Key]) -> tuple[pl.DataFrame, list[Origin]]:
         """Return the records of the keys, with no wait for more of them, and where they come from."""
-        records = [(key, record) for key in keys if (record := self._held.get(key)) is not None]
-        for key, _ in records:
+        records = [record for key in keys if (record := self._held.get(key)) is not None]
+        for key in keys:
             self._held.put(key, None)
-        linked = pl.Series([record.parts > 0 for _, record in records], dtype=pl.Boolean)
+        linked = pl.Series([record.parts > 0 for record in records], dtype=pl.Boolean)
         frame = rows_of(records).with_columns(
-            pl.when(linked).then(pl.Series([record.parts + 1 for _, record in records], dtype=pl.Int32)).alias("_part"),
+            pl.when(linked).then(pl.Series([record.parts + 1 for record in records], dtype=pl.Int32)).alias("_part"),
             pl.when(linked).then(pl.lit(value=True)).alias("_part_last"),
             linked.alias("_linked"),
         )
-        return frame, [record.origin(stream) for (stream, _), record in records]
+        return frame, [record.origin() for record in records]
 
 
 def _with_borders(rows: pl.DataFrame, joins: pl.Series, closed: Sequence[int]) -> pl.DataFrame:
