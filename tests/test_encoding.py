@@ -97,6 +97,12 @@ def test_marks(start: bytes, expected: tuple[str, int] | None) -> None:
     assert marked(start) == expected
 
 
+def test_what_is_expected_decides_between_two_marks() -> None:
+    start = "\ufeff\0".encode("utf-16-le")
+    assert (marked(start), marked(start, "utf-16-le")) == (("utf-32-le", 4), ("utf-16-le", 2))
+    assert marked(start, "utf-8") == ("utf-32-le", 4)
+
+
 @pytest.mark.parametrize(
     ("start", "open_"),
     [(b"\xff", True), (b"\xff\xfe", True), (b"\xff\xfe\0", True), (b"\xff\xfea\0", False), (b"\xef\xbb", True),

@@ -143,9 +143,14 @@ def known_codecs() -> list[str]:
     return sorted(name for name in names if not name[0].isdigit() and _is_known(name))
 
 
-def marked(start: bytes) -> tuple[str, int] | None:
-    """Return the codec that a byte-order mark at the start of a file tells, and the bytes of the mark."""
-    return next(((codec, len(mark)) for mark, codec in _MARKS if start.startswith(mark)), None)
+def marked(start: bytes, expected: str = "") -> tuple[str, int] | None:
+    """Return the codec that a byte-order mark at the start of a file tells, and the bytes of the mark.
+
+    The mark of UTF-32 may be that of UTF-16 before a NUL: the `expected` codec decides.
+    """
+    found = {codec: len(mark) for mark, codec in _MARKS if start.startswith(mark)}
+    codec = expected if expected in found else next(iter(found), None)
+    return None if codec is None else (codec, found[codec])
 
 
 def may_be_marked(start: bytes) -> bool:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import pkgutil
 from contextlib import suppress
+from encodings import __path__ as shipped
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from sources.tail.tailing import Tailing
 from tailrace.contracts import Block, Origin, Reading
-from tailrace.encoding import Encoding, encoding_of
+from tailrace.encoding import Encoding, encoding_of, marked, may_be_marked
 from tailrace.parse.frame import lines_of, origins_of
 from tailrace.sources.tail.lines import cut
 
-CODECS = [
-    "utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "latin-1", "cp1252", "cp1251", "cp037", "koi8-r", "shift_jis",
-    "cp932", "euc_jp", "gbk", "gb18030", "big5", "big5hkscs", "euc_kr", "johab", "iso2022_jp", "hz", "ascii",
-]  # fmt: skip
+
+def every_codec() -> list[str]:
+    """Return every text encoding of this Python."""
+    found: list[str] = []
+    for module in pkgutil.iter_modules(shipped):
+        with suppress(LookupError):
+            found.append(encoding_of(module.name).codec)
+    return sorted({*found, "utf-8", "utf-16-be", "utf-32-be"})
+
+
+CODECS = every_codec()
 DELIMITERS = ["\n", "\r\n", "\0", "---\n", "\r", "\n\n", "\x1e"]
 HARD = [
     "\r",
@@ -159,3 +171,44 @@ def test_any_bytes_lose_nothing(encoding: Encoding, data: bytes, sizes: list[int
         elif encoding.kind != "stateful":
             line = taken.decode(encoding.codec)
             assert row["_line"] == (line.removesuffix("\r") if ended and encoding.delimiter == "\n" else line)
+
+
+@settings(max_examples=60)
+@given(INPUTS, st.lists(st.booleans(), max_size=12), st.floats(0, 2))
+def test_the_same_from_a_file_that_grows(
+    made: tuple[Encoding, list[str], list[int]], restarts: list[bool], partial_after_s: float
+) -> None:
+    """Written in any pieces, read between them, over restarts, with or without giving out what waits."""
+    encoding, texts, sizes = made
+    if encoding.kind == "stateful":
+        partial_after_s = 0
+    lines = [fitting(text, encoding) for text in texts]
+    data = b"".join(line.encode(encoding.codec) + encoding.end for line in lines)
+    assume(b"\0" not in data or not encoding.plain)  # no text, if there are too many
+    assume(not may_be_marked(data))  # it may still become another text
+    with TemporaryDirectory() as folder:
+        t = Tailing(
+            Path(folder), encoding=encoding.codec, delimiter=encoding.delimiter, partial_after_s=partial_after_s
+        )
+        blocks: list[Block] = []
+        end = 0
+        for number, size in enumerate([*sizes, len(data)]):
+            t.write("app.log", data[end : end + size])
+            end += size
+            if number < len(restarts) and restarts[number]:
+                t.restart()
+            blocks += t.blocks()
+            t.clock.advance(1)
+        t.source.close()
+    frame = lines_of(blocks, origins_of(blocks)).frame if blocks else None
+    joined = [""]
+    for row in [] if frame is None else frame.to_dicts():
+        joined[-1] += row["_line"]
+        if row.get("_part") is None or row["_part_last"]:
+            joined.append("")
+    assert joined.pop() == ""
+    mark = "\ufeff" if marked(data, encoding.codec) else ""
+    expected = [line.removesuffix("\r") for line in lines] if encoding.delimiter == "\n" else lines
+    assert joined == [expected[0].removeprefix(mark), *expected[1:]]
+    assert [block.offset for block in blocks] == sorted(block.offset for block in blocks)
+    assert sum(len(block.data) for block in blocks) + len(mark.encode(encoding.codec)) == len(data)

@@ -36,3 +36,8 @@ def test_an_address_that_is_named(tmp_path: Path) -> None:
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ValidationError, match="no address of an API"):
         KubernetesSettings(api="10.0.0.1")
+
+
+def test_all_labels_as_labels_are_refused() -> None:
+    with pytest.raises(ValidationError, match="not all labels"):
+        KubernetesSettings(labels=("app", "*"))

@@ -49,6 +49,13 @@ class KubernetesSettings(Settings):
         """Whether anything of the pods is asked for."""
         return bool(self.labels or self.fields or self.annotations)
 
+    @field_validator("labels")
+    @classmethod
+    def _few(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in value:
+            raise Mistake("not all labels of a pod can be labels of its lines", 'name the keys, or say `fields: ["*"]`')
+        return value
+
     @field_validator("api")
     @classmethod
     def _address(cls, value: str) -> str:

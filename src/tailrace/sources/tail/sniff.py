@@ -41,7 +41,7 @@ def refuse_name(path: str) -> str:
 
 def encoding_at(start: bytes, declared: Encoding) -> Encoding:
     """Return the encoding of a file that begins with `start`: what its byte-order mark tells, else what is declared."""
-    found = marked(start)
+    found = marked(start, declared.codec)
     try:
         return encoding_of(found[0], declared.delimiter) if found else declared
     except ValueError:  # the declared delimiter cannot be in it, so it is no mark
