@@ -17,6 +17,7 @@ its place. (The time of the row before is not kept over a restart: that would be
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
     from tailrace.contracts import Block, Origin, Parser, Reading
     from tailrace.parse.records import Sorted
+
+FAILED: Final = "ParserFailure"
+"""`_error` of lines whose parser failed: a bug, and no reason to lose them."""
 
 _CONTENT: Final = "content of "  # key of what is inside a container's lines, in front of the origin's
 _GROUPED: Final = "grouped "  # the same for lines that were grouped
@@ -91,10 +95,19 @@ class Chain:
         next, so only the limits count.
         """
         found, origins = self._records.due(now_ns, "all" if final else "over" if self._behind else "waited")
-        pieces = self.work(self._prepared(found, origins, 0, 0)) if origins else []
+        pieces = self._survived(self._prepared(found, origins, 0, 0)) if origins else []
         self._records.commit()
         frame = _whole_frame([*pieces, *found.ready]).with_columns(_time_ns=pl.coalesce("_time_ns", _OBSERVED))
         return Parsed(frame.drop("_row", "_origin"), 0, 0)
+
+    def _survived(self, turn: Prepared) -> list[pl.DataFrame]:
+        """Return parsed rows; when a parser fails, plain ones: there are no blocks here to go back to."""
+        try:
+            return self.work(turn)
+        except Exception:  # noqa: BLE001 - a fault in one format must not stop the source, nor lose a line
+            groups = [[replace(group, format="plain") for group in job.groups] for job in turn.jobs]
+            jobs = [replace(job, groups=plain) for job, plain in zip(turn.jobs, groups, strict=True)]
+            return [piece.with_columns(_error=pl.lit(FAILED)) for piece in self.work(replace(turn, jobs=jobs))]
 
     # A turn in three steps, so that the heavy one of a turn can run beside the next turn's: `prepare` and `finish` are
     # called in the order of the turns, `work` in any thread. What is held changes in `prepare` (and `flush`) alone.
