@@ -15,6 +15,7 @@ from sources.kubernetes.node import expected, make_node
 from sources.tail.tailing import Tailing
 from tailrace.batch import stream_labels
 from tailrace.contracts import Block
+from tailrace.parse.chain import Chain
 from tailrace.parse.frame import lines_of, origins_of
 from tailrace.sources.kubernetes.settings import KubernetesSettings
 
@@ -171,6 +172,20 @@ def test_labels_of_the_settings_win(tmp_path: Path) -> None:
     (row,) = rows(t.blocks())
     t.source.close()
     assert (row["labels"]["container"], row["labels"]["team"], row["labels"]["pod"]) == ("mine", "red", "web")
+
+
+def test_what_the_program_says_does_not_replace_what_is_known(one: OnePod) -> None:
+    (one.folder / "0.log").write_text(
+        '2026-03-05T10:15:00Z stdout F {"msg":"hi","restart":7,"stream":"s"}\n2026-03-05T10:15:00Z stdout F plain\nodd\n'
+    )
+    rows = Chain().parse(one.t.blocks()).frame.to_dicts()
+    assert [(row["_line"], row["pod_uid"], row["restart"]) for row in rows] == [
+        ("hi", "u1", "0"),
+        ("plain", "u1", "0"),
+        ("odd", "u1", "0"),
+    ]
+    assert (rows[0]["restart_extracted"], rows[0]["stream_extracted"], rows[0]["stream"]) == (7, "s", "stdout")
+    assert rows[2]["_error"] == "CRIParserErr"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sources.tail.tailing import Tailing
+from tailrace import limits
 from tailrace.parse.frame import lines_of, origins_of
 
 Make = Callable[..., Tailing]
@@ -202,3 +203,42 @@ def test_a_line_that_waited_is_finished_with_its_file(tail: Make) -> None:
     t.clock.advance(10)
     parts_ += parts(t)
     assert parts_ == [(b"def", 3, 2, True), (b"new\n", 0, None, False)]
+
+
+# --- long lines --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "shift_jis", "gb18030"])
+def test_a_huge_line_comes_in_turns_of_bounded_size_and_cuts_no_character(tail: Make, codec: str) -> None:
+    t = tail(encoding=codec)
+    text = "表a" * 8_000_000
+    t.write("app.log", f"{text}\nnext\n".encode(codec))
+    found: list[str] = []
+    while blocks := t.source.read(1 << 25, 0):
+        assert sum(len(block.data) for block in blocks) <= limits.READ_TURN_BYTES + limits.READ_BLOCK_BYTES
+        assert all(len(block.data) <= limits.LINE_BYTES for block in blocks if block.part)
+        frame = lines_of(blocks, origins_of(blocks)).frame
+        assert "_raw" not in frame.columns
+        found += frame["_line"].to_list()
+    assert found.pop() == "next"
+    assert "".join(found) == text
+
+
+@pytest.mark.parametrize("size", [64 << 10, 256 << 10, 1 << 20, (1 << 20) + 512])
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le"])
+def test_lines_about_as_long_as_a_buffer(tail: Make, size: int, codec: str) -> None:
+    """One byte more or less than what is read, probed or held at once; around each a short line."""
+    t = tail(encoding=codec)
+    lines: list[str] = []
+    for more in range(-2, 3):
+        lines += ["x" * (size // len("x".encode(codec)) + more), "short"]
+    t.write("app.log", "".join(f"{line}\n" for line in lines).encode(codec))
+    joined = [""]
+    blocks = t.blocks()
+    for row in lines_of(blocks, origins_of(blocks)).frame.to_dicts():
+        joined[-1] += row["_line"]
+        if row.get("_part") is None or row["_part_last"]:
+            joined.append("")
+    assert joined == [*lines, ""]
+    longest = limits.LINE_BYTES // len("x".encode(codec))
+    assert any(block.part for block in blocks) == any(len(line) > longest for line in lines)
