@@ -95,6 +95,7 @@ class Reload:
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
+        self._seen = self._looks()  # when the file was read last
         self._good = True
         self._good_ns = clock.now_ns()
         accounts.gauge(
@@ -127,6 +128,7 @@ class Reload:
 
     def now(self) -> bool:
         """Read the file and bring the agent in step; tells whether the file was good."""
+        self._seen = self._looks()  # before it is read: what changes meanwhile is read again
         try:
             loaded = self._load()
             wanted = difference(self._config, loaded.config)
@@ -179,16 +181,15 @@ class Reload:
     # --- the thread -----------------------------------------------------------------------------
 
     def _run(self) -> None:
-        seen = before = self._looks()
+        before = self._seen
         while not self._stopping.is_set():
             asked = self._clock.wait(self._asked, WATCH_S)
             if self._stopping.is_set():
                 return
             looks = self._looks()
             settled, before = looks == before, looks
-            if asked or (settled and looks != seen):
+            if asked or (settled and looks != self._seen):
                 self._asked.clear()
-                seen = looks
                 self._try()
 
     def _try(self) -> None:
