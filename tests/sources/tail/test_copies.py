@@ -53,3 +53,16 @@ def test_files_that_only_begin_alike_are_read_whole_though_one_is_held_back(tail
     found = [tailing.later(1.1) for _ in range(6)]
     assert {"app.log": "three\n"} in found
     assert {"app.log.1": header + "two\n"} in found
+
+
+def test_a_copy_that_is_rotated_on_while_it_is_held_back_stays_so(tail: Make) -> None:
+    tailing = tail()
+    log = tailing.write("app.log", LINES)
+    tailing.read()
+    copy = log.with_name("app.log.1")
+    shutil.copy(log, copy)
+    tailing.write("app.log", "late\n")
+    assert tailing.read() == {"app.log": "late\n"}
+    os.truncate(log, 0)
+    copy.rename(log.with_name("app.log.2"))
+    assert [tailing.later(0.7) for _ in range(12)] == [{}] * 12

@@ -43,6 +43,8 @@ class Copies:
 
     def hold(self, file: Tracked) -> bool:
         """Hold a file back if it seems to be a copy; tells whether it is held."""
+        if file.original is not None:
+            return True  # held back already, and rotated once more meanwhile
         if file.away or file.offset or file.no_copy:
             return False
         live = next((live for path in live_names(file.path) if (live := self._original(file, path)) is not None), None)
