@@ -10,10 +10,10 @@ import threading
 from collections import Counter
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from tailrace import __version__, memory
-from tailrace.agent import Agent, Reload, make_reducing, make_source, reload_on_signal, stop_on_signals
+from tailrace.agent import STALLED_S, Agent, Lag, Reload, make_reducing, make_source, reload_on_signal, stop_on_signals
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
 from tailrace.server import Server
@@ -25,8 +25,11 @@ from tailrace.telemetry import Accounts
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tailrace.agent.lag import Late
+    from tailrace.clock import Clock
     from tailrace.config.load import Loaded
     from tailrace.contracts import Followed
+    from tailrace.telemetry import Sample
 
 _SHOWN = 8  # followed paths that the start names one by one
 
@@ -68,8 +71,8 @@ def run(
     def followed() -> list[Followed]:
         return [item for source in agent.sources() for item in source.status()]
 
-    _gauges(agent, accounts)
-    server = Server(config, table, sink, accounts=accounts, clock=clock, followed=followed)
+    moves = _gauges(agent, accounts, clock)
+    server = Server(config, table, sink, accounts=accounts, clock=clock, followed=followed, moves=moves)
     announce(f"tailrace {__version__}, data in {config.data}")
     for warning in checkpoint.warnings:
         announce(f"warning: {warning}")
@@ -94,22 +97,38 @@ _COUNTED: Final = {
     "nul_bytes_skipped": "NUL bytes of holes that were left out.",
     "damaged_bytes": "Bytes of compressed files that cannot be decompressed.",
     "open_files": "Files that are open for reading.",
+    "restarts": "Programs that a source reads from and that had to be started again.",
     "polled_folders": "Folders without events, listed again and again: network file systems, or no watches are left.",
     "unreadable_files": "Files and folders that cannot be read, or are not followed for a reason.",
     "rotations": "Files that took over the name of one that was rotated away.",
     "truncations": "Files whose content was cut short or replaced in place.",
+    "pods": "Pods of which labels and annotations are known.",
+    "pod_failures": "Failed attempts to learn about pods from the API server or the file of pods.",
 }
 
 
-def _gauges(agent: Agent, accounts: Accounts) -> None:
-    """Register what sources count that is no line."""
+def _gauges(agent: Agent, accounts: Accounts, clock: Clock) -> Callable[[], bool]:
+    """Register what sources count that is no line, and how far behind they are; return whether the agent moves."""
+    lag, looking = Lag(), threading.Lock()
 
-    def counted(name: str) -> list[tuple[dict[str, str], float]]:
+    def late() -> list[Late]:
+        with looking:
+            return lag.look(clock.monotonic_s(), agent.standings())
+
+    def counted(name: str) -> list[Sample]:
         found = [(source.name, source.counters) for source in agent.sources()]
         return [({"source": source}, counters[name]) for source, counters in found if name in counters]
 
+    def behind(unit: Literal["bytes", "seconds"]) -> list[Sample]:
+        return [({"source": one.source}, getattr(one, unit)) for one in late()]
+
     for name, text in _COUNTED.items():
         accounts.gauge(f"tailrace_{name}", text, partial(counted, name))
+    text = "Bytes in files and on their way that are not durable yet."
+    accounts.gauge("tailrace_lag_bytes", text, partial(behind, "bytes"))
+    text = "Seconds since the oldest of these bytes was read, or was first seen waiting."
+    accounts.gauge("tailrace_lag_seconds", text, partial(behind, "seconds"))
+    return lambda: all(one.still_s < STALLED_S for one in late())
 
 
 def _tell(followed: Callable[[], Sequence[Followed]], announce: Callable[[str], None]) -> None:
