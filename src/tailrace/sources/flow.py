@@ -15,6 +15,7 @@ from pydantic import Field
 from tailrace import limits
 from tailrace.contracts import Block, Origin, Reading
 from tailrace.settings import Settings
+from tailrace.sources.multiline import MultilineRules, rules_of
 from tailrace.sources.tail.lines import cut
 
 if TYPE_CHECKING:
@@ -44,9 +45,16 @@ class FlowSettings(Settings):
     max_line_bytes: Annotated[int, Field(ge=1024, le=64 * limits.MIB)] = limits.LINE_BYTES
     """A longer line is cut into linked parts of this size."""
 
+    multiline: MultilineRules = ()
+    """Lines that make one record: a preset such as `java` or `auto`, or rules. Without it each line is a record."""
+
+    def reading(self) -> Reading:
+        """Return how the lines are to be parsed."""
+        return Reading(self.format, self.raw, self.timezone, rules_of(self.multiline))
+
     def flow(self, key: str, labels: Mapping[str, str]) -> Flow:
         """Return the flow of a source with these settings; its own labels replace the given ones."""
-        origin = Origin(key, {**labels, **self.labels}, Reading(self.format, self.raw, self.timezone))
+        origin = Origin(key, {**labels, **self.labels}, self.reading())
         return Flow(origin, self.max_line_bytes)
 
 
