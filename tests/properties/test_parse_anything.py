@@ -10,7 +10,10 @@ from tailrace.contracts import Block, Origin, Reading
 from tailrace.parse.chain import Chain
 
 OBSERVED = 1_790_000_000_000_000_000
-FORMATS = ["auto", "json", "logfmt", "access", "syslog", "timestamped", "plain"]
+FORMATS = [
+    "auto", "json", "logfmt", "access", "syslog", "timestamped", "plain", "nginx_error", "apache_error", "klog", "rsyncd", "cef",
+    "leef", "csv", "tsv", "w3c", "csv:a,b",
+]  # fmt: skip
 CONTAINERS = ["cri", "docker"]
 
 samples = [
@@ -21,6 +24,10 @@ samples = [
     b"2026-03-05T10:00:00Z stdout P {", b"2026-03-05T10:00:00+99:99 stderr F x", b"0000-00-00 00:00:00 x",
     b'{"log":"a\\n","stream":"stdout","time":"2026-03-05T10:00:00Z"}', b'{"log":1,"stream":2,"time":3}', b"null",
     b'{"log":"a","stream":"stdout","time":"2026-03-05T10:00:00Z"}', b"99999999999999999999 x", b"\xff", b"\r", b"",
+    b'2026/03/05 10:00:00 [error] 1#1: *1 x, client: a, host: "b"', b"[Thu Mar 05 10:00:00 2026] [error] x", b'"a,"b', b'a,"b',
+    b"CEF:0|a|b|1|2|n|3|a=1 b\\=2 cs1Label=x cs1=y", b"LEEF:2.0|a|b|1|2|^|a=1^^b", b"LEEF:2.0|a|b|1|2|xD800|a=1", b"LEEF:2.0|a|b|1|2|xFFFF|devTimeFormat=qq^devTime=1",
+    b"2026/03/05 10:00:00 [1] recv h [1.2.3.4] m () a\\#377 5", b"#Fields: a b a", b'<165>1 - - - - - [a b="c" b="d"][e]',
+    b'I0305 10:00:00.000000 1 a.go:1] "x" k=1 _=2', b"- 1117838570 2005.06.03 a b", b"20171223-9:9:9:9|a|1|x", b"1,2,3", b"a;b;c",
     b"I1301 25:61:61.000000 1 x", b"1700-01-01T00:00:00Z a", b"9999-01-01T00:00:00Z a",
 ]  # fmt: skip
 lines = st.one_of(st.sampled_from(samples), st.binary(max_size=12).map(lambda data: data.replace(b"\n", b"")))

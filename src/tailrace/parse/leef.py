@@ -80,7 +80,7 @@ def _attributes(found: pl.DataFrame) -> pl.DataFrame:
     sign = pl.coalesce(pl.lit(given["char"]), "hex_char", pl.lit("\t"))
     hexes = given["hex"].unique().drop_nulls()
     chars = hexes.to_frame("hex").with_columns(
-        pl.Series("hex_char", [chr(int(each, 16)) for each in hexes], dtype=pl.String)
+        pl.Series("hex_char", [_character(each) for each in hexes], dtype=pl.String)
     )
     frame = pl.DataFrame({"_row": rows, "text": text, "hex": given["hex"]}).join(
         chars, on="hex", how="left", maintain_order="left"
@@ -91,6 +91,11 @@ def _attributes(found: pl.DataFrame) -> pl.DataFrame:
     for key, part in frame.filter(~blanks).partition_by("sign", as_dict=True).items():
         pieces.append(_split(part, str(key[0])))
     return pairs.spread(pl.concat([_NONE, *pieces]).sort("_row", maintain_order=True), rows)
+
+
+def _character(digits: str) -> str:
+    """Return the character of a hex number; half a surrogate pair is none, a tab is as good as anything."""
+    return bytes.fromhex(digits.zfill(4)).decode("utf-16-be", errors="replace").replace("\ufffd", "\t")
 
 
 _NONE: Final = pl.DataFrame(schema={"_row": pl.UInt32, "key": pl.String, "value": pl.String})
