@@ -37,7 +37,7 @@ def test_the_schema_refuses_unknown_keys() -> None:
 def test_the_page_names_every_key() -> None:
     page = markdown()
     for model in models(Config):
-        for name in model.model_fields:
+        for name in (field.alias or name for name, field in model.model_fields.items()):
             assert f"| `{name}` |" in page
 
 

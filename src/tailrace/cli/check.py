@@ -1,7 +1,7 @@
 """`tailrace check`: find the mistakes of a file or a query before it is used."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -34,15 +34,7 @@ def check_config(
     try:
         config = load(file)
     except ConfigError as error:
-        if all(problem.line is None for problem in error.problems):
-            raise
-        if json:
-            output.as_json(
-                {"ok": False, "file": str(file), "problems": [_as_dict(error, n) for n in range(len(error.problems))]}
-            )
-        else:
-            output.note(str(error))
-        raise typer.Exit(failures.FOUND) from None
+        _refuse(error, file, json=json)
     warnings = missing_paths(config)
     if json:
         output.as_json({"ok": True, "file": str(file), "warnings": warnings})
@@ -51,6 +43,62 @@ def check_config(
         output.note(f"warning: {warning}")
     count = len(config.sources)
     output.line(f"{file}: good, {count} source{'s' * (count != 1)}")
+
+
+@app.command("spec")
+def check_spec(
+    file: Annotated[
+        Path, typer.Argument(readable=False, metavar="FILE", help="YAML file with a spec, or a configuration.")
+    ],
+    sample: Annotated[
+        list[Path] | None,
+        typer.Option("--sample", readable=False, metavar="LOG", help="Try it on this file or folder; may be repeated."),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="Format of the sample.")] = "auto",
+    examples: Annotated[
+        int, typer.Option("--examples", min=0, max=1000, help="Show so many lines that each step took, and made.")
+    ] = 0,
+    json: options.Json = False,
+) -> None:
+    """Find all mistakes of a spec, and show what it does to a sample of logs: nothing is stored.
+
+    Volumes are the text of lines and fields. Exit code 0: it can be used. 1: it has mistakes. 2: it cannot be read.
+
+    For example:
+
+        tailrace check spec reduce.yaml
+
+        tailrace check spec reduce.yaml --sample /var/log/app.log --examples 3
+    """
+    from tailrace.cli import check_spec as command
+
+    try:
+        spec = command.load(file)
+    except ConfigError as error:
+        _refuse(error, file, json=json)
+    done = command.try_out(spec, sample, form, examples) if sample else None
+    if json:
+        tried = None if done is None else command.as_json(done)
+        output.as_json({"ok": True, "file": str(file), "steps": len(spec.steps), "sample": tried})
+        return
+    count = len(spec.steps)
+    output.line(f"{file}: good, {count} step{'s' * (count != 1)}")
+    if done is not None:
+        command.show(done)
+        for warning in done.warnings:
+            output.note(f"warning: {warning}")
+
+
+def _refuse(error: ConfigError, file: Path, *, json: bool) -> NoReturn:
+    """Print all mistakes of a file, and end."""
+    if all(problem.line is None for problem in error.problems):
+        raise error
+    if json:
+        problems = [_as_dict(error, number) for number in range(len(error.problems))]
+        output.as_json({"ok": False, "file": str(file), "problems": problems})
+    else:
+        output.note(str(error))
+    raise typer.Exit(failures.FOUND) from None
 
 
 def _as_dict(error: ConfigError, number: int) -> dict[str, object]:

@@ -19,7 +19,7 @@ import polars as pl
 
 from tailrace.batch import ENVELOPE
 from tailrace.reduce import rule_syntax as syntax
-from tailrace.reduce.names import find, with_labels
+from tailrace.reduce.names import SHORT, find, with_labels
 from tailrace.reduce.rule_syntax import RuleError
 from tailrace.reduce.rule_values import condition
 
@@ -42,7 +42,7 @@ class Rule:
         self.unseen: set[str] = set()
         """Names that nothing had in any frame so far: maybe misspelt."""
         self.mask(pl.DataFrame(schema=ENVELOPE))
-        self.unseen = {name.text for name in names}
+        self.unseen = {name.text for name in names if name.exact or name.text not in SHORT}
 
     def mask(self, frame: pl.DataFrame) -> pl.Series:
         """Return for each row whether the rule holds; never null."""

@@ -108,7 +108,7 @@ def _misnamed(value: dict[str, object]) -> Iterator[Mistake]:
     yield from _taken("channels", "name", names, [STORE, DROP])
     for part in ("parsers", "sessions"):
         yield from _taken(part, "name", [str(_get(each, "name")) for each in _list(value.get(part))], [])
-    known = [STORE, DROP, *names]
+    known = list(dict.fromkeys([STORE, DROP, *names]))
     for index, step in enumerate(steps):
         routes = enumerate(_list(_get(step, "routes")))
         places = [(("routes", number, "to"), _get(route, "to")) for number, route in routes]
