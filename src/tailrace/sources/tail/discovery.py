@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tailrace.sources.tail.globs import Pattern, excluded, pattern_of
+from tailrace.sources.tail.globs import Pattern, excluded, matches, pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class Enter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A path that matches; `found` is its own stat, None for a link."""
+    """A path that matches; `found` is its own stat, None for a link and for what could not be looked at."""
 
     path: str
     found: os.stat_result | None
@@ -136,18 +136,20 @@ class Discovery:
                 if self._takes(step.places, path, name) and os.path.lexists(path):
                     links.append(Match(path, None))
             return
+        lasts = [name for n, places in step.places.items() if (name := self._patterns[n].last(places)) is not None]
         with os.scandir(step.folder) as entries:
             for entry in entries:
-                is_link = entry.is_symlink()
-                if entry.is_dir():
+                is_link, is_folder = entry.is_symlink(), _is_folder(entry)
+                if is_folder:
                     places = self._inside(step.places, entry.path, entry.name)
                     if places:
                         (later if is_link else waiting).append(_Step(entry.path, places))
-                elif self._takes(step.places, entry.path, entry.name):
-                    if is_link:
+                elif any(matches(entry.name, last) for last in lasts) and not excluded(entry.path, self._exclude):
+                    found = None if is_link else _stat(entry)
+                    if found is None:
                         links.append(Match(entry.path, None))
                     else:
-                        yield Match(entry.path, entry.stat(follow_symlinks=False))
+                        yield Match(entry.path, found)
 
     def _written_out(self, places: dict[int, Places]) -> list[str] | None:
         """Return the names that can match here, if all are written out and no listing is needed."""
@@ -166,3 +168,18 @@ class Discovery:
     def _takes(self, above: dict[int, Places], path: str, name: str) -> bool:
         taken = any(self._patterns[n].takes(places, name) for n, places in above.items())
         return taken and not excluded(path, self._exclude)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Return the stat of a plain file; None if it must be looked at once more: it may be gone since it was listed."""
+    try:
+        return entry.stat(follow_symlinks=False)
+    except OSError:
+        return None

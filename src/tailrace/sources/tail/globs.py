@@ -56,8 +56,13 @@ class Pattern:
 
     def takes(self, places: Places, name: str) -> bool:
         """Tell whether a file of that name, where the walk stands, matches the whole pattern."""
+        last = self.last(places)
+        return last is not None and matches(name, last)
+
+    def last(self, places: Places) -> str | None:
+        """Return what the name of a file must match where the walk stands, None if files there cannot match."""
         last = len(self.names) - 1
-        return last in places and self.names[last] != ANY_DEPTH and matches(name, self.names[last])
+        return self.names[last] if last in places and self.names[last] != ANY_DEPTH else None
 
     def enters(self, places: Places) -> bool:
         """Tell whether something below a folder where the walk stands so can match."""

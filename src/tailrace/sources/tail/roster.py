@@ -85,11 +85,13 @@ class Roster:
     def link(self, path: str) -> None:
         """Note where the link leads to by which a file is followed: its own folder tells nothing about that place."""
         file, real = self.by_path.get(path), os.path.realpath(path)
+        real = "" if real == path else real
         if file is not None and real != file.real:
             if self.by_real.get(file.real) is file:
                 del self.by_real[file.real]
             file.real = real
-            self.by_real[real] = file
+            if real:
+                self.by_real[real] = file
 
     def put_back(self, files: Iterable[Tracked]) -> None:
         """Take up files as a checkpoint had them, where they were then."""
