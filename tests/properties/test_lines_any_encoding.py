@@ -8,7 +8,7 @@ from encodings import __path__ as shipped
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from sources.tail.tailing import Tailing
@@ -154,6 +154,7 @@ ODD = [
     st.lists(st.sampled_from(ODD), max_size=30).map(b"".join),
     st.lists(st.integers(0, 9), max_size=12),
 )
+@example(encoding_of("utf-16-le"), b"a\n\0", [])
 def test_any_bytes_lose_nothing(encoding: Encoding, data: bytes, sizes: list[int]) -> None:
     """What is no text is kept: offsets rise by what each line takes, and the bytes of a bad line stand in `_raw`."""
     blocks = read(data, encoding, sizes, 1024)

@@ -62,7 +62,9 @@ def _closed(block: Block) -> bytes:
 
 
 def _is_closed(block: Block) -> bool:
-    return block.data.endswith(block.origin.encoding.end) and (block.part is None or block.part_last)
+    encoding = block.origin.encoding
+    whole = not (block.offset + len(block.data)) % encoding.unit  # else what seems a delimiter is half of something
+    return whole and block.data.endswith(encoding.end) and (block.part is None or block.part_last)
 
 
 def _with_open_ends(
