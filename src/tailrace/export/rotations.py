@@ -40,7 +40,7 @@ class Rotations:
         """Return the changes of position since the last mark, with the counts when they changed."""
         marks = dict(self._source.mark())
         before = self.rotations, self.truncations
-        for key, value in marks.items():
+        for key, value in sorted(marks.items(), key=lambda item: item[1] is None):  # what is new before what is gone
             known = bool(self._generations)
             news = self._see(key, value)
             self.rotations += known and news == "file"
@@ -52,7 +52,9 @@ class Rotations:
     def _see(self, key: str, value: object) -> str:
         """Take notice of a position; tells whether it is of a new file or of a new generation of one."""
         if value is None:
-            self._generations.pop(self._files.pop(key, None), None)
+            gone = self._files.pop(key, None)
+            if gone not in self._files.values():
+                self._generations.pop(gone, None)
             return ""
         if not isinstance(value, dict) or "ino" not in value:
             return ""
