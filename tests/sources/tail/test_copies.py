@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from sources.tail.tailing import Tailing
 
@@ -66,3 +70,34 @@ def test_a_copy_that_is_rotated_on_while_it_is_held_back_stays_so(tail: Make) ->
     os.truncate(log, 0)
     copy.rename(log.with_name("app.log.2"))
     assert [tailing.later(0.7) for _ in range(12)] == [{}] * 12
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+@pytest.mark.parametrize("paths", ["logs", "logs/*.log"])
+def test_t5_t9_a_log_that_is_copied_and_cut_several_times_unseen_is_read_in_order(
+    tail: Make, tmp_path: Path, paths: str, stopped: bool
+) -> None:
+    tailing = tail(paths=(str(tmp_path / paths),))
+    log = tailing.write("app.log", LINES)
+    tailing.read()
+    for number in (1, 2, 3):
+        tailing.write("app.log", f"unread {number}\n")
+        for older in (2, 1):
+            path = log.with_name(f"app.log.{older}")
+            if path.exists():
+                path.rename(log.with_name(f"app.log.{older + 1}"))
+        shutil.copy(log, log.with_name("app.log.1"))
+        os.truncate(log, 0)
+        time.sleep(0.02)  # births are told by a clock that ticks every few milliseconds
+    tailing.write("app.log", "new\n")
+    if stopped:
+        tailing.restart()
+    found: list[str] = []
+    for _ in range(8):
+        tailing.clock.advance(1.1)
+        found += [block.data.decode() for block in tailing.blocks()]
+    assert sorted(found) == ["new\n", "unread 1\n", "unread 2\n", "unread 3\n"]
+    if paths == "logs/*.log":  # else the rotated files are streams of their own: the settings ask for them
+        assert found[:3] == ["unread 1\n", "unread 2\n", "unread 3\n"]
+    tailing.restart()
+    assert tailing.later(5) == {}

@@ -153,19 +153,36 @@ class Arrivals:
 
     def _take_missed(self, name: str, successor: FileId) -> None:
         """Take up the files of a stream between the last known one and its `successor`, oldest first."""
-        stats: dict[str, Fresh] = {}
-        for path in self._folders.listing(os.path.dirname(name)).rotated.get(name, ()):
-            if path in self._roster.by_path or sniff.refuse_name(path) or temporary(path):
-                continue
-            seen = places.plain(path)
-            if seen is not None and seen.number != successor and seen.number not in self._roster.by_id:
-                stats[path] = Fresh(seen.found, seen.number, matches=False)
+        stats = self._rotated(name, successor)
         siblings = [Sibling(path, fresh.number) for path, fresh in stats.items()]
         newest = self._roster.newest.get(name)
         last = newest.path if newest is not None and newest.path != name and not newest.gone_ns else ""
         for sibling in missed(name, self._last_born_ns(name), successor, siblings, last=last):
             self.fresh.pop(sibling.path, None)
             self._admit(name, sibling.path, stats[sibling.path])
+
+    def take_later_copies(self, name: str, path: str, copy: FileId) -> bool:
+        """Take up what was copied of a live file after an older copy at `path`, in order; tells whether there is any.
+
+        A file that is cut short again and again while nobody looks leaves a row of them.
+        """
+        stats = self._rotated(name, copy)
+        later = [Sibling(p, f.number) for p, f in stats.items() if p != path and 0 < copy.born_ns <= f.number.born_ns]
+        for sibling in in_order(name, later):
+            self.fresh.pop(sibling.path, None)
+            self._admit(name, sibling.path, stats[sibling.path])
+        return bool(later)
+
+    def _rotated(self, name: str, known: FileId) -> dict[str, Fresh]:
+        """Return the files with a rotated name of a stream that nobody follows; `known` is not one of them."""
+        stats: dict[str, Fresh] = {}
+        for path in self._folders.listing(os.path.dirname(name)).rotated.get(name, ()):
+            if path in self._roster.by_path or sniff.refuse_name(path) or temporary(path):
+                continue
+            seen = places.plain(path)
+            if seen is not None and seen.number != known and seen.number not in self._roster.by_id:
+                stats[path] = Fresh(seen.found, seen.number, matches=False)
+        return stats
 
     def _admit(self, name: str, path: str, fresh: Fresh) -> None:
         file = self._roster.add(name, path, fresh.number, now_s=self._clock.monotonic_s())

@@ -223,15 +223,17 @@ class Moves:
         self._folders.clear()
         self._roster.lose_path(file)
         copy = None if file.packed else self._copy_of(file, path)
+        more = False
         if copy is not None:
             self._finish_from(file, *copy)
+            more = self.arrivals.take_later_copies(name, copy[0], copy[1].number)
         elif file.packed or not any(self._packed_beside(file)):
             self.lost_bytes += 0 if file.packed else file.unread_bytes
             self._roster.drop(file)
         else:
             self._roster.close(file)
             self._leave(file)
-        again = self._roster.add(name, path, number, now_s=now_s, after=file)
+        again = self._roster.add(name, path, number, now_s=now_s, after=None if more else file)
         self._roster.ready[again] = None
 
     def _finish_from(self, file: Tracked, path: str, seen: Seen) -> None:
