@@ -52,7 +52,7 @@ class Storm(RuleBasedStateMachine):
         self.moved: list[tuple[Stream, Path]] = []
         self.serial = 0
         self.cut = False  # whether a file was cut short
-        self.unseen: set[str] = set()  # streams that were copied and cut, and not looked at since
+        self.unseen: set[str] = set()  # streams that were cut, and not looked at since
 
     @initialize(
         whole_folder=st.booleans(),
@@ -104,6 +104,9 @@ class Storm(RuleBasedStateMachine):
         self.world.loose |= set(file.lines) - self.delivered()
 
     def read_all(self) -> None:
+        for stream in self.world.streams.values():
+            if stream.container and stream.open:  # nobody waits that long for the rest of a record
+                self.world.write(stream, 1)
         for _ in range(4):  # seeming copies and ends of rotated files are decided as time goes by
             self.read()
             self.clock.advance(3.1)
@@ -120,7 +123,10 @@ class Storm(RuleBasedStateMachine):
             self.life.settle()
 
     def see_the_cut(self, stream: Stream) -> None:
-        """Let the agent look once between the cut and the end of a file: else its copy is taken for another file."""
+        """Let the agent look once between the cut and the end of a file.
+
+        Else nothing tells its copy from another file, and what it has by then is reachable under no name.
+        """
         if stream.name in self.unseen:
             self.read_all()
 
@@ -187,6 +193,7 @@ class Storm(RuleBasedStateMachine):
             stream.open = ""
         self.see_the_cut(stream)
         self.drop_oldest(stream)
+        self.world.file(stream.path).renamed = True
         self.world.rename(stream.path, self.world.shift(stream))
         if recreate:
             self.world.append(stream.path, b"")
@@ -197,7 +204,7 @@ class Storm(RuleBasedStateMachine):
         stream = self.stream(name)
         rotated = stream.path.with_name(f"{name}.1")
         fresh = not stream.path.exists() or not stream.path.stat().st_size
-        if rotated.exists() and fresh and not stream.open and self.world.file(rotated).names == {rotated}:
+        if rotated.exists() and fresh and not stream.open and self.world.file(rotated).renamed:
             self.world.write(stream, count, rotated)
 
     @rule(name=names, unread=st.integers(0, 5), late=st.integers(0, 5), looked=st.booleans())
@@ -210,7 +217,9 @@ class Storm(RuleBasedStateMachine):
         if unread:
             self.world.write(stream, unread)
         self.drop_oldest(stream)
-        self.world.copy(stream.path, self.world.shift(stream))
+        copied = self.world.copy(stream.path, self.world.shift(stream))
+        if name in self.unseen:
+            self.loosen(copied)  # T9: several copies, which are streams of their own if the settings ask for them
         if late:
             self.world.write(stream, late)
             if looked:
@@ -234,6 +243,7 @@ class Storm(RuleBasedStateMachine):
         self.cut_short(stream.path)
         if count % 3 == 0 and size > 64:
             os.truncate(stream.path, size)  # a writer without O_APPEND goes on at its old place
+        self.unseen.add(name)
         self.world.write(stream, count)
 
     @rule(name=names, directly=st.booleans())
@@ -414,7 +424,7 @@ class Storm(RuleBasedStateMachine):
     def only_what_was_written_once_and_in_order(self) -> None:
         if self.life is not None:
             wrong = self.world.wrong(self.life.delivered(), all_of=False)
-            assert not wrong, "\n".join(wrong)
+            assert not wrong, "\n".join([f"{len(wrong)} faults", *wrong[:8]])
             self.life.check_account()
 
     def teardown(self) -> None:
@@ -440,7 +450,7 @@ class Storm(RuleBasedStateMachine):
         self.life.check_account()
         assert self.life.accounts.of(NAME).lines["pending"] == 0
         wrong = self.world.wrong(self.life.delivered(), all_of=True)
-        assert not wrong, "\n".join(wrong)
+        assert not wrong, "\n".join([f"{len(wrong)} faults", *wrong[:8]])
         lost = self.life.lost_bytes + self.life.source.counters["possibly_lost_bytes"]
         # Of a file that was cut and grew again nobody knows how long it was before: the count is an estimate then.
         assert not lost or self.world.doomed or self.cut, f"{lost} bytes are said to be lost, and nothing is"

@@ -24,6 +24,7 @@ class File:
 
     lines: list[str] = field(default_factory=list)
     names: set[Path] = field(default_factory=set)
+    renamed: bool = False  # it was the live file, and its writer may not know that it is no more
 
 
 @dataclass(eq=False)
