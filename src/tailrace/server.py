@@ -28,7 +28,10 @@ _GRACE_S = 2  # how long open requests, live tails among them, may go on after a
 
 
 class Server:
-    """Serves the table until it is stopped; the socket is bound at construction, so a taken port fails early."""
+    """Serves the table until it is stopped; the socket is bound at construction, so a taken port fails early.
+
+    `moves` tells whether the reading half makes progress; without it this is not ready.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Server:
         accounts: Accounts,
         clock: Clock,
         followed: Callable[[], Sequence[Followed]] = tuple,
+        moves: Callable[[], bool] = lambda: True,
     ) -> None:
         self._socket = _bind(config.listen)
         host, port = self._socket.getsockname()[:2]
@@ -52,7 +56,7 @@ class Server:
             host=config.host,
             followed=followed,
             started_ns=clock.now_ns(),
-            ready=lambda: not self._http.should_exit,
+            ready=lambda: not self._http.should_exit and moves(),
         )
         self._maintenance = Maintenance(table, config.store, clock, accounts)
         settings = uvicorn.Config(

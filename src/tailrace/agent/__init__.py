@@ -9,6 +9,7 @@ After a crash the checkpoint asks the sink for the last number it holds, takes t
 everything else is read again from the position before.
 """
 
+from tailrace.agent.lag import STALLED_S, Lag
 from tailrace.agent.once import Summary, collect
 from tailrace.agent.reload import Reload
 from tailrace.agent.running import Agent, Change, Progress
@@ -16,8 +17,10 @@ from tailrace.agent.signals import reload_on_signal, stop_on_signals
 from tailrace.agent.wiring import Reducing, make_reducing, make_source, outside
 
 __all__ = [
+    "STALLED_S",
     "Agent",
     "Change",
+    "Lag",
     "Progress",
     "Reducing",
     "Reload",

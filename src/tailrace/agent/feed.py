@@ -73,6 +73,8 @@ class Feed:
     ) -> None:
         self.source = source
         self.name = source.name
+        self.idle = True  # the last reading found nothing
+        self.beat_s = clock.monotonic_s()  # when the last reading came back
         self._turns = turns
         self._accounts = accounts
         self._clock = clock
@@ -129,9 +131,10 @@ class Feed:
 
     def _turn(self, pool: ThreadPoolExecutor) -> Turn:
         blocks = self.source.read(limits.READ_TURN_BYTES, WAIT_S)
+        self.idle, self.beat_s = not blocks, self._clock.monotonic_s()
         if not blocks:
             return Turn(self.name, marks=self._marks())
-        read_s = self._clock.monotonic_s()
+        read_s = self.beat_s
         try:
             prepared = self._chain.prepare(blocks)
         except Exception:  # noqa: BLE001 - as in `_salvage`

@@ -20,6 +20,7 @@ import polars as pl
 from tailrace import limits
 from tailrace.agent.feed import Ended, Feed, Turn, held_name
 from tailrace.agent.gathering import MADE, Gathering, Share
+from tailrace.agent.lag import Standing
 from tailrace.batch import Batch
 from tailrace.contracts import Reduced
 
@@ -113,6 +114,7 @@ class Agent:
         self._ended: dict[str, Source] = {}  # one-shot sources that are at their end
         self._gathering = Gathering()
         self._sent: list[Sent] = []
+        self._settled = 0  # batches
         self._sent_s = self._flushed_s = float("-inf")
         self._flushed = False  # for the last time
         self._changes: queue.SimpleQueue[Change] = queue.SimpleQueue()
@@ -149,6 +151,10 @@ class Agent:
     def sources(self) -> list[Source]:
         """Return the sources that are read now, and one-shot ones that are at their end; from any thread."""
         return [feed.source for feed in list(self._feeds.values())] + list(self._ended.values())
+
+    def standings(self) -> list[Standing]:
+        """Return how things stand with each source that is read now; from any thread."""
+        return [self._standing(feed) for feed in list(self._feeds.values())]
 
     def change(self, change: Change) -> Future[None]:
         """Change sources and reduction between two batches; from any thread, completed when it is done.
@@ -238,6 +244,7 @@ class Agent:
             sent = self._sent[0]
             sent.done.result(timeout=limits.DRAIN_S if self._stopping.is_set() else None)
             self._checkpoint.settle(sent.number)
+            self._settled += 1
             del self._sent[0]
             for publish in sent.publish:
                 publish()
@@ -258,6 +265,19 @@ class Agent:
         """Take what readers still want to hand over, so that they see the stop; it is read again next time."""
         while any(feed.alive() for feed in self._feeds.values()):
             self._next()
+
+    def _standing(self, feed: Feed) -> Standing:
+        held = [sent.read_s for sent in list(self._sent)]
+        on_their_way = [times[feed.name] for times in (*held, self._gathering.read_s) if feed.name in times]
+        return Standing(
+            feed.name,
+            feed.source.backlog_bytes(),
+            self._accounts.of(feed.name).bytes["pending"],
+            min(on_their_way, default=None),
+            idle=feed.idle,
+            beat_s=feed.beat_s,
+            progress=self._settled,
+        )
 
     # --- feeds that come and go -----------------------------------------------------------------
 
