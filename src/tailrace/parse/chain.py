@@ -129,7 +129,8 @@ class Chain:
         groups = self._groups(full, origins, prefix="") if len(full) else []
         lines = self._headers.add(lines, groups, origins)
         full = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last") if parts else lines
-        if not any(group.format in WRAPPERS or group.reading.multiline for group in groups):
+        wrapped = any(group.format in WRAPPERS for group in groups)
+        if not wrapped and not any(origin.reading.multiline for origin in origins):
             ready = [lines.filter(pl.col("_part").is_not_null())] if parts else []
             jobs = [Job(full, groups, None if parts else split.text)] if groups else []
             return Prepared(origins, jobs, ready, count, size)
