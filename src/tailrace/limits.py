@@ -148,6 +148,9 @@ SERIES_LIMIT: Final = 500
 LABEL_SETS: Final = 100_000
 """Label sets that a metric query may hold before they are aggregated: bounds its memory."""
 
+VALUES_HELD: Final = 20_000_000
+"""Unwrapped values that a metric query may hold at once, where totals are not enough: about 1 GiB."""
+
 SCAN_BYTES: Final = 2 * GIB
 """Segments read between two looks at the clock; a query over more runs in several scans."""
 

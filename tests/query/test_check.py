@@ -6,10 +6,7 @@ import pytest
 
 from tailrace.errors import QueryError
 from tailrace.query.check import accepts_empty
-from tailrace.query.functions import RANGE, UNSUPPORTED, VECTOR
 from tailrace.query.parser import parse
-from tailrace.query.stages import STAGES
-from tailrace.query.stages import UNSUPPORTED as STAGES_UNSUPPORTED
 from tailrace.query.syntax import Matcher
 
 
@@ -34,23 +31,6 @@ from tailrace.query.syntax import Matcher
 )
 def test_accepts_empty(op, value, accepts):
     assert accepts_empty(Matcher("a", op, value)) is accepts
-
-
-@pytest.mark.parametrize("name", sorted(UNSUPPORTED))
-def test_functions_of_later_versions_are_named_plainly(name):
-    with pytest.raises(QueryError, match=f"`{name}` is LogQL, but not in this version"):
-        parse(f'{name}({{a="b"}} [5m])')
-
-
-@pytest.mark.parametrize("name", sorted(STAGES_UNSUPPORTED))
-def test_stages_of_later_versions_are_named_plainly(name):
-    with pytest.raises(QueryError, match=f"`{name}` is LogQL, but not in this version"):
-        parse(f'{{a="b"}} | {name} "x"')
-
-
-def test_nothing_is_both_known_and_for_later():
-    assert not UNSUPPORTED & (RANGE.keys() | VECTOR.keys())
-    assert not STAGES_UNSUPPORTED & STAGES.keys()
 
 
 @pytest.mark.parametrize(

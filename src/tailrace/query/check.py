@@ -22,6 +22,7 @@ from tailrace.query.syntax import (
 )
 
 if TYPE_CHECKING:
+    from tailrace.query.functions.contract import RangeFunction
     from tailrace.query.syntax import Grouping, Matcher, Query, Selector
 
 
@@ -75,12 +76,28 @@ def accepts_empty(matcher: Matcher) -> bool:
 
 
 def _range(query: RangeAggregation, source: Source) -> None:
-    function = functions.RANGE[query.function]
+    function: type[RangeFunction] | None = functions.RANGE[query.function]
+    if query.function != functions.ABSENT:
+        function = (functions.VALUES if query.range.unwrap else functions.LINES).get(query.function)
+    if function is None:
+        raise _wrong_input(query, source)
     if query.parameter is not None and not function.parameter:
         raise source.error(f"`{query.function}` takes no parameter", query.at)
+    if query.parameter is None and function.parameter:
+        raise source.error(f"`{query.function}` needs {function.parameter}", query.at)
     if query.grouping and not function.grouping:
         raise _no_grouping(query.function, query.grouping, source)
     _log(query.range.log, source)
+    for stage in query.range.unwrap.filters if query.range.unwrap else ():
+        stage.check(source)
+
+
+def _wrong_input(query: RangeAggregation, source: Source) -> Exception:
+    if query.range.unwrap:
+        hint = "take the `unwrap` out, or use sum_over_time"
+        return source.error(f"`{query.function}` takes lines, not values", query.range.unwrap.at, hint)
+    hint = f"as in {query.function}({{…}} | unwrap took [5m])"
+    return source.error(f"`{query.function}` takes the values of a label", query.at, hint)
 
 
 def _no_grouping(function: str, grouping: Grouping, source: Source) -> Exception:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import polars as pl
 
 from tailrace.errors import QueryError
-from tailrace.query import functions, leaf, regexes, values
+from tailrace.query import functions, leaf, regexes, unwrapped, values
 from tailrace.query.grid import Cells
 from tailrace.query.needs import Needs
 from tailrace.query.pairing import combined, paired
@@ -70,7 +70,7 @@ class Evaluation:
             return Samples(pl.DataFrame({"step": steps}).with_columns(value=pl.lit(metric.value, pl.Float64)))
         if isinstance(metric, RangeAggregation):
             cells = Cells(self.grid, metric.range.range_ns, metric.range.offset_ns)
-            return leaf.samples(metric, needs, cells, self.snapshot(), self.reading)
+            return self._range(metric, needs, cells)
         if isinstance(metric, VectorAggregation):
             return self._aggregate(metric)
         if isinstance(metric, LabelReplace):
@@ -80,15 +80,40 @@ class Evaluation:
         left, right = self._value(metric.left, Needs(every=True)), self._value(metric.right, Needs(every=True))
         return _binary(metric, left, right)
 
+    def _range(self, metric: RangeAggregation, needs: Needs, cells: Cells) -> Samples:
+        if metric.function == functions.ABSENT:
+            return self._absent(metric, cells)
+        read = unwrapped.samples if metric.range.unwrap else leaf.samples
+        return read(metric, needs, cells, self.snapshot(), self.reading)
+
+    def _absent(self, metric: RangeAggregation, cells: Cells) -> Samples:
+        """Return 1 at each point whose window is empty, under the labels that the selector fixes."""
+        present = self._range(
+            replace(metric, function="sum_over_time" if metric.range.unwrap else "count_over_time"), Needs(), cells
+        )
+        steps = pl.DataFrame({"step": pl.int_range(self.grid.points, dtype=pl.Int64, eager=True)})
+        missing = steps.join(present.frame.select("step"), on="step", how="anti")
+        matchers = metric.range.log.selector.matchers
+        fixed = [m for m in matchers if m.op == "=" and m.value and [o.name for o in matchers].count(m.name) == 1]
+        labels = [pl.lit(matcher.value).alias(LABEL + matcher.name) for matcher in fixed]
+        return Samples(missing.with_columns(*labels, value=pl.lit(1.0)))
+
     def _aggregate(self, metric: VectorAggregation) -> Samples:
         function = functions.VECTOR[metric.function]
-        narrow = function.narrows and isinstance(metric.operand, RangeAggregation)
+        narrow = function.narrows and _adds_up(metric.operand)
         operand = self._value(metric.operand, grouped(metric.grouping) if narrow else Needs(every=True))
         if isinstance(operand, float):
             raise QueryError(f"`{metric.function}` aggregates series, not a number", hint="write vector(n)")
         if operand.frame.is_empty():
             return Samples(EMPTY)
         return function.apply(operand, metric.grouping, metric.parameter)
+
+
+def _adds_up(metric: Metric) -> bool:
+    """Tell whether groups of the metric may be formed before its series are."""
+    if not isinstance(metric, RangeAggregation) or metric.function == functions.ABSENT:
+        return False
+    return metric.range.unwrap is None or (metric.grouping is None and functions.VALUES[metric.function].additive)
 
 
 def grouped(grouping: Grouping | None) -> Needs:

@@ -60,7 +60,8 @@ def _metric(metric: Metric, needs: Needs, grid: Grid, snapshot: Snapshot, engine
         yield from _indented(_metric(metric.operand, inner, grid, snapshot, engine))
     elif isinstance(metric, RangeAggregation):
         cells = Cells(grid, metric.range.range_ns, metric.range.offset_ns)
-        sized = functions.RANGE[metric.function].measure == "bytes"
+        lines = functions.LINES.get(metric.function)
+        sized = metric.range.unwrap is None and lines is not None and lines.measure == "bytes"
         found = plan(metric.range.log, needs.plus(line=sized), (cells.start_ns, cells.end_ns), snapshot, engine)
         keys = "all labels" if needs.every else ", ".join(sorted(needs.names)) or "nothing"
         keys += f" but {', '.join(sorted(needs.but))}" if needs.but else ""

@@ -44,7 +44,7 @@ MERGE_ROWS: Final = 2 * LABEL_SETS
 
 def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot: Snapshot, reading: Reading) -> Samples:
     """Evaluate a range aggregation; its series are told apart by the labels of `needs` only."""
-    function = functions.RANGE[aggregation.function]
+    function = functions.LINES[aggregation.function]
     sized = function.measure == "bytes"
     log = aggregation.range.log
     found = plan(log, needs.plus(line=sized), (cells.start_ns, cells.end_ns), snapshot, reading.engine)
@@ -55,11 +55,11 @@ def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot:
             gathered.append(piece)
             if sum(one.height for one in gathered) > MERGE_ROWS:
                 gathered = [_merged(gathered)]
-                _bounded(gathered[0], LABEL_SETS)
+                bounded(gathered[0], LABEL_SETS)
     if not gathered:
         return Samples(EMPTY)
     totals = _merged(gathered)
-    _bounded(totals, LABEL_SETS)
+    bounded(totals, LABEL_SETS)
     windows = spread(totals, cells)
     value = function.value(pl.col(function.measure), aggregation.range.range_ns / 1e9)
     labels = [column for column in windows.columns if column.startswith(LABEL)]
@@ -136,7 +136,7 @@ def _by_rows(
         for batch in reading.engine.batches(scan):
             reading.check()
             rows = branch.run(loader.rows(batch))
-            _refuse_errors(rows, needs)
+            refuse_errors(rows, needs)
             names = [name for name in rows.names() if needs.shows(name)]
             labels = [rows.label(name).alias(LABEL + name) for name in names]
             ones = pl.repeat(1, rows.frame.height, dtype=pl.Int64).alias("_one")  # a literal alone would be one row
@@ -154,7 +154,7 @@ def _labelled(branch: Branch, needs: Needs, totals: pl.DataFrame) -> pl.DataFram
     return rows.frame.select(*(rows.label(name).alias(LABEL + name) for name in names), *kept)
 
 
-def _refuse_errors(rows: Rows, needs: Needs) -> None:
+def refuse_errors(rows: Rows, needs: Needs) -> None:
     """Refuse lines with errors: a number made of them would be wrong, unless the query counts errors."""
     if ERROR in needs.names:
         return
@@ -175,7 +175,8 @@ def _merged(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return (whole.group_by(keys).agg(sums) if keys else whole.select(sums)).filter(pl.col("lines") > 0)
 
 
-def _bounded(totals: pl.DataFrame, limit: int) -> None:
+def bounded(totals: pl.DataFrame, limit: int) -> None:
+    """Refuse more label sets than are held."""
     labels = [column for column in totals.columns if column.startswith(LABEL)]
     if labels and totals.height > limit and totals.select(labels).n_unique() > limit:
         raise QueryError(

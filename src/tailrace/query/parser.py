@@ -10,7 +10,7 @@ this version. Nothing is folded or simplified here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from tailrace.errors import did_you_mean
 from tailrace.query import check, functions, literals, matchers, stages
@@ -36,6 +36,7 @@ from tailrace.query.syntax import (
     RangeAggregation,
     Selector,
     Stage,
+    Unwrap,
     Vector,
     VectorAggregation,
 )
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from tailrace.query.lexer import Token
 
 _LINE_OPS: Final = line_filter.OPS
+_CONVERSIONS: Final = ("bytes", "duration", "duration_seconds")
 _COMPARING: Final = frozenset({"=", "==", "!=", "=~", "!~", ">", ">=", "<", "<="})
 _CHAIN: Final = 100
 """Operators in one chain: far more than anyone writes, and no overflow of the stack afterwards."""
@@ -69,6 +71,7 @@ def parse_selector(text: str) -> Selector:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._cursor = Cursor(text)
+        self._ranges = 0  # range aggregations that are being read
 
     # --- whole queries --------------------------------------------------------------------------
 
@@ -207,7 +210,7 @@ class _Parser:
 
     def _stages(self) -> tuple[Stage, ...]:
         found: list[Stage] = []
-        while self._at_stage():
+        while self._at_stage() and not (self._ranges and self._at_unwrap()):
             found.append(self._stage())
         return tuple(found)
 
@@ -218,8 +221,9 @@ class _Parser:
         token = cursor.token
         if token.word in stages.STAGES:
             return stages.STAGES[token.word].parse(cursor)
-        if token.word in stages.UNSUPPORTED:
-            raise cursor.error(f"the stage {token} is LogQL, but not in this version of Tailrace")
+        if token.word == "unwrap":
+            hint = "for example avg_over_time({…} | unwrap took [5m])"
+            raise cursor.error("`unwrap` takes values out for a range aggregation", token, hint)
         if cursor.at_op("(") or (token.kind == "name" and cursor.peek().text in _COMPARING):
             return LabelFilter.parse(cursor)
         raise self._unknown_stage(token)
@@ -229,7 +233,7 @@ class _Parser:
         if token.kind != "name":
             hint = 'a text search is |= "…"' if token.kind == "string" else f"stages: {known}"
             return self._cursor.error(f"expected a stage or a label after `|`, found {token}", hint=hint)
-        close = did_you_mean(token.word, [*stages.STAGES, *stages.UNSUPPORTED])
+        close = did_you_mean(token.word, [*stages.STAGES, "unwrap"])
         what = f"{token} is neither a stage nor a test of a label"
         return self._cursor.error(what, token, close or f'stages: {known}; a test looks like {token.text}="…"')
 
@@ -245,15 +249,13 @@ class _Parser:
             return self._range_aggregation(name)
         if name.word in functions.VECTOR:
             return self._vector_aggregation(name)
-        if name.word in functions.UNSUPPORTED:
-            raise self._cursor.error(f"the function {name} is LogQL, but not in this version of Tailrace", name)
         raise self._unknown_function(name)
 
     def _unknown_function(self, name: Token) -> QueryError:
         cursor = self._cursor
         known = [*functions.RANGE, *functions.VECTOR, "vector", "label_replace"]
         if cursor.at_op("(") or cursor.at_word("by", "without"):
-            close = did_you_mean(name.word, [*known, *functions.UNSUPPORTED])
+            close = did_you_mean(name.word, known)
             return cursor.error(f"unknown function {name}", name, close or f"known: {', '.join(known)}")
         if cursor.token.text in _COMPARING:
             hint = f'streams are selected in braces: {{{name.text}="…"}}'
@@ -289,8 +291,10 @@ class _Parser:
         cursor = self._cursor
         cursor.expect_op("(", str(name), f"for example {name.word}({{…}} [5m])")
         parameter = self._parameter()
+        self._ranges += 1
         with cursor.nested():
             log_range = self._log_range(name.word)
+        self._ranges -= 1
         cursor.expect_op(")", "the range")
         return RangeAggregation(name.word, log_range, self._grouping(), parameter, name.at)
 
@@ -336,17 +340,19 @@ class _Parser:
         found = self._ranged(function)
         if isinstance(found, LogRange):
             return found
-        return LogRange(found, *self._window(function), found.at)
+        log, unwrap = found
+        return LogRange(log, *self._window(function), unwrap, log.at)
 
-    def _ranged(self, function: str) -> LogRange | LogQuery:
-        """Read a log query and its range, or the query alone if the range is still to come."""
+    def _ranged(self, function: str) -> LogRange | tuple[LogQuery, Unwrap | None]:
+        """Read a log query, what it unwraps, and its range; without the range if that is still to come."""
         cursor = self._cursor
         if cursor.accept_op("("):
             with cursor.nested():
                 inner = self._ranged(function)
             cursor.expect_op(")", "the range" if isinstance(inner, LogRange) else "the log query")
-            if isinstance(inner, LogQuery) and cursor.at_op("["):
-                return LogRange(inner, *self._window(function), inner.at)
+            if not isinstance(inner, LogRange) and cursor.at_op("["):
+                log, unwrap = inner
+                return LogRange(log, *self._window(function), unwrap, log.at)
             return inner
         if not cursor.at_op("{"):
             hint = f'for example {function}({{host="web-1"}} [5m])'
@@ -354,9 +360,38 @@ class _Parser:
         selector = self.selector()
         window = self._window(function) if cursor.at_op("[") else None
         log = LogQuery(selector, self._stages(), selector.at)
+        unwrap = self._unwrap()
         if window is None and cursor.at_op("["):
             window = self._window(function)
-        return LogRange(log, *window, selector.at) if window else log
+        return LogRange(log, *window, unwrap, selector.at) if window else (log, unwrap)
+
+    def _unwrap(self) -> Unwrap | None:
+        """Read `| unwrap label` and the label filters behind it, if that is ahead."""
+        cursor = self._cursor
+        if not self._at_unwrap():
+            return None
+        cursor.next()
+        at = cursor.next().at
+        name = cursor.expect_name(after="`unwrap`")
+        conversion = ""
+        if cursor.accept_op("("):
+            if name.word not in _CONVERSIONS:
+                hint = did_you_mean(name.word, _CONVERSIONS) or f"conversions: {', '.join(_CONVERSIONS)}"
+                raise cursor.error(f"unknown conversion {name}", name, hint)
+            conversion = name.word
+            name = cursor.expect_name(after=f"`{conversion}(`")
+            cursor.expect_op(")", "the label")
+        filters: list[Stage] = []
+        while self._at_stage():
+            pipe = cursor.token
+            stage = self._stage()
+            if not isinstance(stage, LabelFilter):
+                raise cursor.error("only label filters may stand behind `unwrap`", pipe, "move the stage before it")
+            filters.append(stage)
+        return Unwrap(name.text, cast("Literal['', 'bytes']", conversion), tuple(filters), at)
+
+    def _at_unwrap(self) -> bool:
+        return self._cursor.at_op("|") and self._cursor.peek().word == "unwrap"
 
     def _window(self, function: str) -> tuple[int, int]:
         """Read `[5m]` and `offset 1h`."""

@@ -119,17 +119,33 @@ class LogQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwrap:
+    """`| unwrap label`, or `| unwrap conversion(label)`, and the label filters behind it."""
+
+    label: str
+    conversion: Literal["", "bytes", "duration", "duration_seconds"] = ""
+    filters: tuple[Stage, ...] = ()
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        label = f"{self.conversion}({self.label})" if self.conversion else self.label
+        return " ".join([f"| unwrap {label}", *map(str, self.filters)])
+
+
+@dataclass(frozen=True, slots=True)
 class LogRange:
-    """The lines of the last `range_ns` before each evaluation time, moved back by `offset_ns`."""
+    """The lines of the last `range_ns` before each evaluation time, moved back by `offset_ns`; or a label's values."""
 
     log: LogQuery
     range_ns: int
     offset_ns: int = 0
+    unwrap: Unwrap | None = None
     at: int = field(default=0, compare=False, repr=False)
 
     def __str__(self) -> str:
         offset = f" offset {write_duration(self.offset_ns)}" if self.offset_ns else ""
-        return f"{self.log} [{write_duration(self.range_ns)}]{offset}"
+        unwrap = f" {self.unwrap}" if self.unwrap else ""
+        return f"{self.log}{unwrap} [{write_duration(self.range_ns)}]{offset}"
 
 
 @dataclass(frozen=True, slots=True)

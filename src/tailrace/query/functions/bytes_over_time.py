@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 import polars as pl
 
 if TYPE_CHECKING:
-    from tailrace.query.functions.contract import Input, Measure
+    from tailrace.query.functions.contract import Measure
 
 
 class BytesOverTime:
     """Bytes of the lines in the range."""
 
     name: ClassVar[str] = "bytes_over_time"
-    inputs: ClassVar[frozenset[Input]] = frozenset({"lines"})
     grouping: ClassVar[bool] = False
     parameter: ClassVar[str] = ""
     measure: ClassVar[Measure] = "bytes"

@@ -9,14 +9,13 @@ import polars as pl
 from tailrace.query import values
 
 if TYPE_CHECKING:
-    from tailrace.query.functions.contract import Input, Measure
+    from tailrace.query.functions.contract import Measure
 
 
 class BytesRate:
     """Bytes of the lines in the range, divided by its seconds."""
 
     name: ClassVar[str] = "bytes_rate"
-    inputs: ClassVar[frozenset[Input]] = frozenset({"lines"})
     grouping: ClassVar[bool] = False
     parameter: ClassVar[str] = ""
     measure: ClassVar[Measure] = "bytes"

@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol
+
+import polars as pl
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from tailrace.query.samples import Samples
     from tailrace.query.syntax import Grouping
 
-Input = Literal["lines", "unwrap"]
 Measure = Literal["lines", "bytes"]
+
+VALUE: Final = pl.col("_value")
+"""The unwrapped values of a window, in any order."""
+TIME: Final = pl.col("_time_ns")
+"""The times of their lines."""
+FROM: Final = pl.col("_from_ns")
+"""Where their window begins; that moment is not in it."""
 
 
 class RangeFunction(Protocol):
-    """A function over the lines of a range, as `rate({…} [5m])`."""
+    """A function over a range, as `rate({…} [5m])`."""
 
     name: ClassVar[str]
-    inputs: ClassVar[frozenset[Input]]
-    """What it takes: lines as they are, or the values of an unwrapped label."""
     grouping: ClassVar[bool]
     """Whether `by` or `without` may follow."""
     parameter: ClassVar[str]
     """What stands before the range, in words; empty when nothing does."""
+
+
+class LinesFunction(RangeFunction, Protocol):
+    """A function over the lines of a range."""
+
     measure: ClassVar[Measure]
     """What is summed over the lines of a window."""
 
     @staticmethod
     def value(total: pl.Expr, range_s: float) -> pl.Expr:
         """Return the sample of a window from its total and its length."""
+        ...
+
+
+class ValuesFunction(RangeFunction, Protocol):
+    """A function over the values of an unwrapped label."""
+
+    additive: ClassVar[bool]
+    """Whether the values of several series may be taken as those of one: true of sums."""
+    partial: ClassVar[bool]
+    """Whether the totals `_sum`, `_count`, `_min` and `_max` of parts of a window are enough."""
+
+    @staticmethod
+    def value(range_ns: int, parameter: float | None) -> pl.Expr:
+        """Return the sample of a window, from its totals or from `VALUE`, `TIME` and `FROM`."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""`rate`: lines per second of the range."""
+"""`rate`: lines, or the sum of values, per second of the range."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import polars as pl
 from tailrace.query import values
 
 if TYPE_CHECKING:
-    from tailrace.query.functions.contract import Input, Measure
+    from tailrace.query.functions.contract import Measure
 
 
 class Rate:
     """Lines in the range, divided by its seconds."""
 
     name: ClassVar[str] = "rate"
-    inputs: ClassVar[frozenset[Input]] = frozenset({"lines"})
     grouping: ClassVar[bool] = False
     parameter: ClassVar[str] = ""
     measure: ClassVar[Measure] = "lines"
@@ -25,3 +24,18 @@ class Rate:
     def value(total: pl.Expr, range_s: float) -> pl.Expr:
         """Return lines per second."""
         return values.quotient(total, pl.lit(range_s))
+
+
+class ValueRate:
+    """Sum of the values in the range, divided by its seconds."""
+
+    name: ClassVar[str] = "rate"
+    grouping: ClassVar[bool] = False
+    parameter: ClassVar[str] = ""
+    additive: ClassVar[bool] = True
+    partial: ClassVar[bool] = True
+
+    @staticmethod
+    def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions
+        """Return the sample of a window from its totals."""
+        return pl.col("_sum").sum() / pl.lit(range_ns / 1e9)

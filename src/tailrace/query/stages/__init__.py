@@ -1,7 +1,7 @@
 """The stages of a pipeline, one file each.
 
-To add one: write its file (the node fulfils `syntax.Stage`), name it in `STAGES`, and take its name
-from `UNSUPPORTED`.
+To add one: write its file (the node fulfils `syntax.Stage`) and name it in `STAGES`. `unwrap` is no stage: it ends the
+pipeline of a range, see `syntax.Unwrap`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,3 @@ STAGES: Final[Mapping[str, type[Stage]]] = {
     for stage in (Json, Logfmt, Regexp, Pattern, Unpack, LineFormat, LabelFormat, Decolorize, Keep, Drop)
 }
 """Stages that begin with a keyword; `line_filter` and `label_filter` begin with an operator or a label."""
-
-UNSUPPORTED: Final = frozenset({"unwrap"})
-"""Stages of full LogQL that this version does not have."""

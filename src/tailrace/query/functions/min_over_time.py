@@ -1,0 +1,22 @@
+"""`min_over_time`: the smallest value in a range."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import polars as pl
+
+
+class MinOverTime:
+    """Smallest value; NaN only if all are NaN."""
+
+    name: ClassVar[str] = "min_over_time"
+    grouping: ClassVar[bool] = True
+    parameter: ClassVar[str] = ""
+    additive: ClassVar[bool] = False
+    partial: ClassVar[bool] = True
+
+    @staticmethod
+    def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions
+        """Return the sample of a window from its totals."""
+        return pl.col("_min").min()

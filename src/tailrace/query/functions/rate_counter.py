@@ -1,0 +1,40 @@
+"""`rate_counter`: how fast a counter rises that may begin anew."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import polars as pl
+
+from tailrace.query.functions.contract import FROM, TIME, VALUE
+
+_GAP = 1.1  # a gap to the window's edge this many times the usual one is not taken for the counter's
+
+
+class RateCounter:
+    """Increase over the range, resets added, stretched to the edges of the window, divided by its seconds."""
+
+    name: ClassVar[str] = "rate_counter"
+    grouping: ClassVar[bool] = False
+    parameter: ClassVar[str] = ""
+    additive: ClassVar[bool] = False
+    partial: ClassVar[bool] = False
+
+    @staticmethod
+    def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions
+        """Return the sample of a window from its values; 0 of fewer than two."""
+        values, times = VALUE.sort_by(TIME), TIME.sort()
+        before = values.shift(1)
+        first, last = times.first(), times.last()
+        increase = values.last() - values.first() + before.filter(before > values).sum()
+        sampled = (last - first) / 1e9
+        usual = sampled / (VALUE.len() - 1)
+        left = (first - FROM.first()) / 1e9
+        right = (FROM.first() + range_ns - last) / 1e9
+        left = pl.when(left >= _GAP * usual).then(usual / 2).otherwise(left)
+        right = pl.when(right >= _GAP * usual).then(usual / 2).otherwise(right)
+        # A counter was not below zero: the line through its values shows where it began.
+        began = sampled * values.first() / increase
+        left = pl.when((increase > 0) & (values.first() >= 0)).then(pl.min_horizontal(left, began)).otherwise(left)
+        rate = increase * (sampled + left + right) / sampled / (range_ns / 1e9)
+        return pl.when(VALUE.len() > 1).then(rate).otherwise(0.0)

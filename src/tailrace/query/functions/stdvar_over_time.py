@@ -1,0 +1,25 @@
+"""`stdvar_over_time`: the variance of the values in a range."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from tailrace.query.functions.contract import VALUE
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class StdvarOverTime:
+    """Variance of the population: divided by the number of values."""
+
+    name: ClassVar[str] = "stdvar_over_time"
+    grouping: ClassVar[bool] = True
+    parameter: ClassVar[str] = ""
+    additive: ClassVar[bool] = False
+    partial: ClassVar[bool] = False
+
+    @staticmethod
+    def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions
+        """Return the sample of a window from its values."""
+        return VALUE.var(ddof=0)

@@ -1,0 +1,182 @@
+"""Range aggregations over the values of a label: `avg_over_time({…} | unwrap took [5m])`.
+
+Lines are read and run through their stages as for totals of lines (`leaf`). A line without the label, or with an empty
+one, gives no value; one whose text does not convert gives 0 and an error, which refuses the query unless a filter
+behind the `unwrap` takes it out. What adds up is summed piece by piece; the rest keeps its values until the windows are
+known, and windows are then made a few at a time, so that a value that lies in many windows is not copied for all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.errors import QueryError
+from tailrace.limits import LABEL_SETS, VALUES_HELD
+from tailrace.query import functions, values
+from tailrace.query.leaf import bounded, refuse_errors
+from tailrace.query.needs import Needs
+from tailrace.query.plan import plan
+from tailrace.query.reads import Span
+from tailrace.query.rows import Rows
+from tailrace.query.samples import EMPTY, LABEL, Samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tailrace.contracts import Snapshot
+    from tailrace.query.functions.contract import ValuesFunction
+    from tailrace.query.grid import Cells
+    from tailrace.query.plan import Branch
+    from tailrace.query.reads import Reading
+    from tailrace.query.syntax import Grouping, RangeAggregation, Unwrap
+
+_READ: Final = {
+    "": values.number,
+    "bytes": values.byte_count,
+    "duration": values.seconds,
+    "duration_seconds": values.seconds,
+}
+_TOTALS: Final[Mapping[str, pl.Expr]] = {
+    "_sum": pl.col("_sum").sum(),
+    "_count": pl.col("_count").sum(),
+    "_min": pl.col("_min").min(),
+    "_max": pl.col("_max").max(),
+}
+_CHUNK_ROWS: Final = 4_000_000  # values in the windows that are made at once
+
+
+def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot: Snapshot, reading: Reading) -> Samples:
+    """Evaluate a range aggregation over values."""
+    unwrap = aggregation.range.unwrap
+    assert unwrap is not None
+    function = functions.VALUES[aggregation.function]
+    shown = _shown(aggregation.grouping, needs, unwrap.label)
+    found = plan(
+        aggregation.range.log, _before(unwrap, shown), (cells.start_ns, cells.end_ns), snapshot, reading.engine
+    )
+    reading.planned(found)
+    gathered: list[pl.DataFrame] = []
+    held = 0
+    for branch in found.branches:
+        for piece in _pieces(branch, unwrap, shown, cells, reading, function):
+            gathered.append(piece)
+            held += piece.height
+            if held > VALUES_HELD:
+                gathered = [_merged(gathered, function)]
+                held = gathered[0].height
+                bounded(gathered[0], LABEL_SETS)
+                _refuse_many(held)
+    if not gathered:
+        return Samples(EMPTY)
+    whole = _merged(gathered, function)
+    bounded(whole, LABEL_SETS)
+    return Samples(_windows(whole, cells, function, aggregation.parameter))
+
+
+def _shown(grouping: Grouping | None, needs: Needs, label: str) -> Needs:
+    """Return the labels of the result: the unwrapped one leaves unless it is asked for by name."""
+    if grouping is not None:
+        named = frozenset(grouping.labels)
+        needs = Needs(every=True, but=named) if grouping.without else Needs(names=named)
+    return Needs(needs.every, needs.names, needs.line, needs.but | {label}) if needs.every else needs
+
+
+def _before(unwrap: Unwrap, shown: Needs) -> Needs:
+    """Return what must be known of a line before it is unwrapped."""
+    needs = shown
+    for stage in reversed(unwrap.filters):
+        needs = stage.needs(needs)
+    return needs.plus(frozenset({unwrap.label}))
+
+
+def _pieces(
+    branch: Branch, unwrap: Unwrap, shown: Needs, cells: Cells, reading: Reading, function: type[ValuesFunction]
+) -> Iterator[pl.DataFrame]:
+    loader = branch.loader(("_time_ns",))
+    time = pl.col("_time_ns")
+    for scan in reading.scans(branch, branch.segments, Span(cells.start_ns, cells.end_ns), loader.columns()):
+        for batch in reading.engine.batches(scan):
+            reading.check()
+            rows = _with_values(branch.run(loader.rows(batch)), unwrap, shown)
+            refuse_errors(rows, shown)
+            labels = [rows.label(name).alias(LABEL + name) for name in rows.names() if shown.shows(name)]
+            piece = rows.frame.select(*labels, *cells.keys(time), "_time_ns", "_value")
+            yield _totals(piece) if function.partial else piece
+
+
+def _with_values(rows: Rows, unwrap: Unwrap, shown: Needs) -> Rows:
+    """Return the rows that have a value, with it, after the filters behind the `unwrap`."""
+    label = rows.label(unwrap.label)
+    rows = rows.where((label != "").fill_null(value=False))
+    label = rows.label(unwrap.label)  # its columns may be others now
+    rows = Rows(rows.frame.with_columns(_value=_READ[unwrap.conversion](label)))
+    failed = pl.col("_value").is_null()
+    if rows.frame["_value"].null_count():
+        why = f"the label {unwrap.label!r} does not convert"
+        rows = rows.with_error(failed, "SampleExtractionErr", why)
+        rows = Rows(rows.frame.with_columns(pl.col("_value").fill_null(0.0)))
+    for stage in unwrap.filters:
+        rows = stage.apply(rows, shown)
+    return rows
+
+
+def _totals(piece: pl.DataFrame) -> pl.DataFrame:
+    value = pl.col("_value")
+    keys = [column for column in piece.columns if column not in ("_time_ns", "_value")]
+    totals = {"_sum": value.sum(), "_count": pl.len().cast(pl.Int64), "_min": value.min(), "_max": value.max()}
+    return piece.group_by(keys).agg(**totals) if keys else piece.select(**totals).filter(pl.col("_count") > 0)
+
+
+def _merged(pieces: Sequence[pl.DataFrame], function: type[ValuesFunction]) -> pl.DataFrame:
+    whole = pl.concat(pieces, how="diagonal")
+    if not function.partial:
+        return whole
+    keys = [column for column in whole.columns if column not in _TOTALS]
+    return whole.group_by(keys).agg(**_TOTALS) if keys else whole.select(**_TOTALS).filter(pl.col("_count") > 0)
+
+
+def _windows(
+    whole: pl.DataFrame, cells: Cells, function: type[ValuesFunction], parameter: float | None
+) -> pl.DataFrame:
+    """Return label columns, `step` and `value`."""
+    labels = [column for column in whole.columns if column.startswith(LABEL)]
+    last = cells.grid.points - 1
+    if cells.whole:
+        whole = whole.with_columns(lo=pl.lit(0, pl.Int64), hi=pl.lit(0, pl.Int64))
+    elif cells.even:
+        whole = whole.with_columns(hi=pl.col("lo") + (cells.range_ns // cells.grid.step_ns - 1))
+    whole = whole.with_columns(pl.col("lo").clip(lower_bound=0), pl.col("hi").clip(upper_bound=last))
+    whole = whole.filter(pl.col("lo") <= pl.col("hi"))
+    value = function.value(cells.range_ns, parameter).cast(pl.Float64)
+    done = []
+    for first, end in _chunks(whole, last + 1):
+        part = whole.filter((pl.col("lo") < end) & (pl.col("hi") >= first))
+        inside = part.with_columns(
+            step=pl.int_ranges(pl.col("lo").clip(lower_bound=first), pl.col("hi").clip(upper_bound=end - 1) + 1)
+        )
+        spread = inside.drop("lo", "hi").explode("step").with_columns(_from_ns=_from(cells))
+        done.append(spread.group_by(*labels, "step").agg(value=value))
+    return pl.concat(done) if done else EMPTY
+
+
+def _from(cells: Cells) -> pl.Expr:
+    """Return where the window of a step begins."""
+    return pl.col("step") * cells.grid.step_ns + (cells.grid.first_ns - cells.offset_ns - cells.range_ns)
+
+
+def _chunks(whole: pl.DataFrame, points: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of steps whose windows hold about `_CHUNK_ROWS` values together."""
+    copies = int(whole.select((pl.col("hi") - pl.col("lo") + 1).sum()).item() or 0)
+    size = max(1, points * _CHUNK_ROWS // max(copies, 1))
+    for first in range(0, points, size):
+        yield first, min(first + size, points)
+
+
+def _refuse_many(held: int) -> None:
+    if held > VALUES_HELD:
+        raise QueryError(
+            f"the query holds more than {VALUES_HELD} values before it can aggregate them",
+            hint="ask for less time, filter more lines out, or use sum, avg, min or max",
+        )
