@@ -229,5 +229,5 @@ def _open(row: dict[str, Any], origin: Origin, wait_ns: int, wrapper: str, note:
         wrapper=wrapper,
         note=note,
         flaw=row.get("_flaw"),
-        fields={name: value for name, value in row.items() if is_field(name) and value is not None},
+        columns={name: value for name, value in row.items() if is_field(name) and value is not None},
     )
