@@ -95,6 +95,7 @@ class Chain:
         next, so only the limits count.
         """
         found, origins = self._records.due(now_ns, "all" if final else "over" if self._behind else "waited")
+        self._behind = False  # unless the next turn is a full one again
         pieces = self._survived(self._prepared(found, origins, 0, 0)) if origins else []
         self._records.commit()
         frame = _whole_frame([*pieces, *found.ready]).with_columns(_time_ns=pl.coalesce("_time_ns", _OBSERVED))

@@ -57,7 +57,8 @@ class Joiner:
             return lines, {}
         chains, numbers = chains_of(origins)
         lines = lines.with_columns(_chain=pl.Series(numbers, dtype=pl.UInt32)[lines["_origin"]])
-        before = {number: output for number in set(numbers) for output in self._last_part(chains[number])}
+        present = lines["_chain"].unique().to_list()
+        before = {number: output for number in present for output in self._last_part(chains[number])}
         if wrapper == "cri" and lines["_final"].null_count():
             lines = _adopted(lines, before)
         for number, output in before.items():
