@@ -101,6 +101,24 @@ def check_access(row: dict[str, Any], want: dict[str, Any]) -> None:
         assert row.get("agent") == want.get("agent"), want
 
 
+def test_the_sample_of_the_rsyncd_exporter() -> None:
+    """The counts of its README, worked out by hand."""
+    frame = read(SHARED / "rsyncd" / "rsync.log")
+    assert frame["_format"].unique().to_list() == ["rsyncd"]
+    assert dict(frame["kind"].value_counts().iter_rows()) == {"connect": 6, "request": 6, "end": 9}
+    assert frame.select("sent", "received", "total_size").sum().row(0) == (35_106_735, 270_788, 1_813_295_136)
+    peers = frame.filter(pl.col("kind") == "connect")["ip"]
+    assert (len(peers), peers.str.contains(":").sum()) == (6, 1)
+
+
+def test_a_week_of_an_rsync_daemon() -> None:
+    frame = read(SHARED / "rsyncd" / "rsyncd.log")
+    assert len(frame) == 235
+    assert frame["pid"].n_unique() == 63
+    assert frame["_error"].null_count() == 235 if "_error" in frame.columns else True
+    assert set(frame.filter(pl.col("kind").is_in(["error", "warning"]))["code"]) == {10, 12, 20, 30}
+
+
 def records() -> list[dict[str, Any]]:
     path = SHARED / "k8s" / "expected_lines.jsonl"
     whole = (SHARED / "k8s" / "expected.jsonl").read_text().splitlines()

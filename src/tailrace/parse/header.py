@@ -82,7 +82,7 @@ _OWN: Final = {
     "klog": KLOG,
     "glog": KLOG,
     "month_day": _LOGCAT,
-    "dot_day": r" (?P<component>[^ ]+(?: \*64)?) +- ",
+    "dot_day": r" (?P<component>[^ ].*?) +- ",
     "unpadded": r"\|(?P<component>[^|]*)\|(?:(?P<pid>[0-9]{1,10})\|)?",
     "label_epoch": _SUPERCOMPUTER,
     "node_epoch": "",
