@@ -54,11 +54,11 @@ steps:
 
 
 def test_channels_get_their_rows_when_the_edition_is_published() -> None:
-    class Channel:
-        got: list = []
+    got: list[str] = []
 
+    class Channel:
         def send(self, rows) -> None:
-            self.got += rows["_line"].to_list()
+            got.extend(rows["_line"].to_list())
 
     from tailrace.reduce.pipeline import Pipeline
     from tailrace.reduce.spec import Spec
@@ -70,10 +70,10 @@ def test_channels_get_their_rows_when_the_edition_is_published() -> None:
     made = Pipeline(Spec.model_validate(spec), {"out": Channel()})
     made.reduce(frame([{"line": "a", "n": 1}]), 0)
     publish = made.edition()
-    assert Channel.got == []
+    assert got == []
     publish()
     made.edition()()
-    assert Channel.got == ["a"]
+    assert got == ["a"]
 
 
 def test_sample_takes_whole_keys_and_weighs_them() -> None:

@@ -30,10 +30,11 @@ _EXACT: Final = 2.0**53  # whole numbers up to here print as such from a float
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """An expression and what its values are; `time` is Int64 nanoseconds."""
+    """An expression and what its values are; `time` is Int64 nanoseconds, `whole` says that numbers are integers."""
 
     expr: pl.Expr
     kind: Kind
+    whole: bool = False
 
 
 NOTHING: Final = Typed(pl.lit(None), "null")
@@ -44,7 +45,7 @@ def of_column(expr: pl.Expr, dtype: pl.DataType) -> Typed:
     if dtype.is_float():
         return Typed(expr.fill_nan(None), "number")
     if dtype.is_integer():
-        return Typed(expr, "number")
+        return Typed(expr, "number", whole=True)
     if dtype == pl.Boolean:
         return Typed(expr, "bool")
     if dtype == pl.Null:
@@ -79,7 +80,7 @@ def as_text(value: Typed) -> pl.Expr:
             return value.expr
         case "null":
             return pl.lit(None, pl.String)
-        case "number":
+        case "number" if not value.whole:
             expr = value.expr
             whole = (expr == expr.floor()) & (expr.abs() < _EXACT)
             plain = expr.cast(pl.Int64, strict=False).cast(pl.String)

@@ -22,6 +22,7 @@ AT: Final = "_\0at"
 """Column with the number of a row in its frame, while rows that a step made are put between them; no field."""
 
 _AHEAD_NS: Final = 60_000_000_000
+_CUTS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,17 @@ class Watermark:
 
 def woven(frame: pl.DataFrame, made: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the rows of a frame with made ones between them; each has in `AT` the row that it comes after."""
-    rows = [part for part in made if len(part)]
-    if rows:
-        frame = stack([frame, *rows]).sort(AT, maintain_order=True)
-    return frame.drop(AT)
+    parts = [part for part in made if len(part)]
+    if not parts:
+        return frame.drop(AT)
+    new = stack(parts)
+    places = new[AT].unique().sort()
+    if len(places) > _CUTS:
+        return stack([frame, new]).sort(AT, maintain_order=True).drop(AT)
+    pieces: list[pl.DataFrame] = []
+    start = 0
+    for place in places:  # cutting a wide frame costs nothing, sorting it does
+        end = int(frame[AT].search_sorted(place, "right"))
+        pieces += [frame[start:end], new.filter(pl.col(AT) == place)]
+        start = end
+    return stack([piece for piece in [*pieces, frame[start:]] if len(piece)]).drop(AT)

@@ -18,7 +18,7 @@ from tailrace import limits
 from tailrace.batch import field_column, stream_text
 from tailrace.contracts import Reduced
 from tailrace.reduce import functions, rows
-from tailrace.reduce.names import find, texts, with_labels
+from tailrace.reduce.names import find, with_labels, without_labels
 from tailrace.reduce.rules import Rule
 from tailrace.reduce.step import Condition, Names, StepSettings, divided, dropped
 from tailrace.reduce.windows import AT, Watermark, woven
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tailrace.reduce.functions import Parts
+    from tailrace.reduce.rule_values import Typed
     from tailrace.reduce.windows import Rise
 
     Group = tuple[str | None, ...]  # the values of `by`
@@ -147,20 +148,24 @@ class Aggregate:
             counted = dropped(f"{self.id}/late", too_late)
         if not self._settings.pass_rows:
             counted = (*dropped(self.id, in_time), *counted)
-        return Reduced(woven(pl.concat(passing).sort(AT), [made]), counted)
+        parts = [part for part in passing if len(part)] or passing[:1]
+        kept = parts[0] if len(parts) == 1 else pl.concat(parts).sort(AT)
+        return Reduced(woven(kept, [made]), counted)
 
     def _take(self, frame: pl.DataFrame) -> None:
         """Add rows to their panes."""
         by = self._settings.by
         if by:
-            self._see_types(frame)
-            values = texts(frame, by)
-            frame = frame.with_columns(values.rename({name: f"{_BY}{name}" for name in by}).get_columns())
-        columns = [_PANE, *(f"{_BY}{name}" for name in by)]
+            labelled = with_labels(frame, by)
+            meanings = {name: find(name, labelled.schema) for name in by}
+            self._see_types(meanings)
+            columns = [typed.expr.alias(f"{_BY}{name}") for name, typed in meanings.items()]
+            frame = without_labels(labelled.with_columns(columns))
+        keys = [_PANE, *(f"{_BY}{name}" for name in by)]
         owners: dict[functions.Key, Parts] = {}
-        for key, name, part in functions.parts_of(frame, columns, list(self._functions.values())):
+        for key, name, part in functions.parts_of(frame, keys, list(self._functions.values())):
             if key not in owners:
-                owners[key] = self._owner(key[0], key[1:])
+                owners[key] = self._owner(key[0], tuple(map(_text, key[1:])))
             functions.add(owners[key], name, part)
 
     def _owner(self, pane: int, group: Group) -> Parts:
@@ -172,19 +177,14 @@ class Aggregate:
         self._changed.add((pane, group))
         return groups.setdefault(group, {})
 
-    def _see_types(self, frame: pl.DataFrame) -> None:
+    def _see_types(self, meanings: Mapping[str, Typed]) -> None:
         """Remember what the values of `by` were before they became text."""
-        labelled = with_labels(frame, self._settings.by)
-        for name in self._settings.by:
-            kind = find(name, labelled.schema).kind
-            if kind == "null":
-                continue
-            column = labelled.schema.get(field_column(name))
-            number = "float" if column is not None and column.is_float() else "int"
-            seen = {"bool": "bool", "number": number}.get(kind, "text")
-            before = self._types.setdefault(name, seen)
-            if before != seen:
-                self._types[name] = "float" if {before, seen} == {"int", "float"} else "text"
+        for name, typed in meanings.items():
+            if typed.kind != "null":
+                seen = {"bool": "bool", "number": "int" if typed.whole else "float"}.get(typed.kind, "text")
+                before = self._types.setdefault(name, seen)
+                if before != seen:
+                    self._types[name] = "float" if {before, seen} == {"int", "float"} else "text"
 
     # --- giving out -----------------------------------------------------------------------------------------------
 
@@ -290,6 +290,15 @@ class Aggregate:
     def _count(self, what: str, count: int) -> None:
         if count:
             self.counters[what] = self.counters.get(what, 0) + count
+
+
+def _text(value: Any) -> str | None:  # whatever a cell holds
+    """Return a value of a group as text: the same for a number and for its text."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _copied(parts: Parts) -> Parts:
