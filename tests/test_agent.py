@@ -199,7 +199,7 @@ def test_a_parser_that_fails_costs_no_line(tmp_path, monkeypatch):
     agent.run()
     assert sink.lines() == ["line 1"]
     assert sink.batches[0].frame["_error"].to_list() == ["ParserFailure"]
-    assert b"tailrace_parser_failures_total 1.0" in accounts.render()[0]
+    assert b"tailrace_parser_failures_total 1" in accounts.render()[0]
 
 
 def test_news_of_positions_alone_are_kept_at_a_stop(tmp_path):

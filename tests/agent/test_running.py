@@ -6,7 +6,12 @@ import threading
 
 from agent.fakes import Memory, Numbers, Odd, agent_of, until
 from tailrace.agent import Change
+from tailrace.clock import SystemClock
+from tailrace.errors import TransientError
+from tailrace.patience import Patience
+from tailrace.sinks.store import StoreSink
 from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.store.settings import StoreSettings
 
 
 def size(numbers):
@@ -25,7 +30,7 @@ def test_what_a_rule_drops_is_reduced_and_the_account_closes(tmp_path):
     assert account.bytes["stored"] == size([2, 4, 6, 8, 10]) == 36
     assert account.closed()
     text = accounts.render()[0].decode()
-    assert 'tailrace_reduced_lines_total{rule="odd",source="numbers"} 5.0' in text
+    assert 'tailrace_reduced_lines_total{rule="odd",source="numbers"} 5' in text
     assert odd.editions[-1] == 10
 
 
@@ -198,3 +203,66 @@ def test_the_account_closes_at_any_moment(tmp_path):
     assert accounts.of("numbers").lines == {"read": 30, "stored": 15, "reduced": 15, "rejected": 0, "pending": 0}
     agent.stop()
     runner.join(10)
+
+
+def test_a_stop_stores_what_a_long_interval_holds_back(tmp_path):
+    sink, source = Memory(), Numbers(40, endless=True)
+    agent, accounts = agent_of(tmp_path, [source], sink, interval_s=86_400.0)
+    runner = threading.Thread(target=agent.run)
+    runner.start()
+    until(lambda: source.at == 40)
+    agent.stop()
+    runner.join(10)
+    assert not runner.is_alive()
+    lines = sink.lines()
+    assert lines == [f"line {n}" for n in range(1, len(lines) + 1)]
+    assert accounts.of("numbers").lines["pending"] in {0, 1, 2}  # turns that a reader still had in its hands
+    checkpoint = Checkpoint.open(tmp_path / "agent", agent_name="t")
+    checkpoint.recover(sink.last_number(checkpoint.agent))
+    assert checkpoint.state["numbers"] == {"at": len(lines)}
+    checkpoint.close()
+
+
+class Full:
+    """A table on a disk without space."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def commit(self, batches):
+        self.tries += 1
+        raise TransientError("no space left")
+
+    def sync(self):
+        pass
+
+    def last_number(self, agent):
+        return None
+
+
+def test_a_stop_while_a_batch_cannot_be_stored_ends_soon_and_loses_nothing(tmp_path):
+    clock, table, source = SystemClock(), Full(), Numbers(10**9, endless=True)
+    patience = Patience(clock)
+    sink = StoreSink(table, clock=clock, settings=StoreSettings(commit_interval_s=0.0), patience=patience)
+    agent, accounts = agent_of(tmp_path, [source], sink, interval_s=0.0)
+    failed = []
+
+    def run():
+        try:
+            agent.run()
+        except TransientError as error:
+            failed.append(str(error))
+
+    runner = threading.Thread(target=run)
+    runner.start()
+    until(lambda: table.tries > 2 and accounts.of("numbers").lines["read"] > 4)  # submit blocks: the queue is full
+    agent.stop()
+    patience.hurry()
+    runner.join(10)
+    assert not runner.is_alive()
+    sink.close()
+    assert failed == ["no space left"]
+    assert source.closed
+    good = Memory()
+    agent_of(tmp_path, [Numbers(30)], good)[0].run()
+    assert good.lines() == [f"line {n}" for n in range(1, 31)]

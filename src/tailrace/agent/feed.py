@@ -149,12 +149,13 @@ class Feed:
     def _flush(self, *, final: bool) -> None:
         """Hand over records whose wait is over."""
         now_s = self._clock.monotonic_s()
-        if final or now_s - self._flushed_s >= WAIT_S:
-            self._flushed_s = now_s
-            with self._parsing:
-                parsed = self._chain.flush(self._clock.now_ns(), final=final)
-            if parsed.frame.height:
-                self._turns.put(Turn(self.name, marks=self._marks(), read_s=now_s, frame=lambda: parsed.frame))
+        if not (final or now_s - self._flushed_s >= WAIT_S) or self._chain.pending() == (0, 0):
+            return
+        self._flushed_s = now_s
+        with self._parsing:
+            parsed = self._chain.flush(self._clock.now_ns(), final=final)
+        if parsed.frame.height:
+            self._turns.put(Turn(self.name, marks=self._marks(), read_s=now_s, frame=lambda: parsed.frame))
 
     def _marks(self) -> Marks:
         """Return what changed since the last turn, by the name under which the checkpoint keeps it."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tailrace.telemetry import Accounts
 
 
+_FROM_LOGS = "metrics from logs"  # what a scrape shows of the spec in force
+
+
 @dataclass(frozen=True, slots=True)
 class Reducing:
     """A reduction, none if everything is stored, and the channels that it sends rows to."""
@@ -38,9 +41,12 @@ class Reducing:
 def make_reducing(spec: Spec, accounts: Accounts) -> Reducing:
     """Return what a spec asks for."""
     if spec == Spec():
+        accounts.include(_FROM_LOGS, tuple)
         return Reducing()
     channels = make_channels(spec.channels, accounts)
-    return Reducing(Pipeline(spec, channels), channels)
+    pipeline = Pipeline(spec, channels)
+    accounts.include(_FROM_LOGS, pipeline.metrics.families)
+    return Reducing(pipeline, channels)
 
 
 def make_source(config: Config, settings: SourceSettings, clock: Clock) -> Source:
