@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def pod(name: str, uid: str = "u1", version: int = 1, **labels: str) -> dict[str
 class FakeApi:
     """`pods` are listed; `events` are what a watch tells next; None ends it, `bytes` go out as they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.pods: list[dict[str, Any]] = []
         self.version = 10
         self.events: queue.Queue[Any] = queue.Queue()
@@ -45,7 +46,10 @@ class FakeApi:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        if context is not None:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        scheme = "http" if context is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 

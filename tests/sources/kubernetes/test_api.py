@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import ssl
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,3 +159,52 @@ def test_a_stop_cuts_off_a_watch_that_waits(fake: FakeApi, start: Start) -> None
     api.close()
     assert not api._thread.is_alive()
     assert time.monotonic() - before_s < 0.9
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+def test_a_certificate_is_checked_and_a_stop_cuts_off_a_secure_watch(tmp_path: Path) -> None:
+    made = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=api",
+    ]
+    names = [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        str(tmp_path / "key"),
+        "-out",
+        str(tmp_path / "ca.crt"),
+    ]
+    subprocess.run(["openssl", *made, *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "ca.crt", tmp_path / "key")
+    server = FakeApi(context)
+    server.pods = [pod("web", app="a")]
+    try:
+        stranger = PodApi(Access(server.url, "node-a"), Pods(600, time.monotonic), first_wait_s=0.01)
+        until(lambda: "CERTIFICATE_VERIFY_FAILED" in stranger.problem)
+        stranger.close()
+        api = PodApi(
+            Access(server.url, "node-a", None, tmp_path / "ca.crt"), Pods(600, time.monotonic), first_wait_s=0.01
+        )
+        until(lambda: api._response is not None)
+        assert app(api) == "a"
+        api.close()
+        assert not api._thread.is_alive()
+        missing = PodApi(
+            Access(server.url, "node-a", None, tmp_path / "none"), Pods(600, time.monotonic), first_wait_s=0.01
+        )
+        until(lambda: missing.failures > 0)
+        assert str(tmp_path / "none") in missing.problem
+        missing.close()
+    finally:
+        server.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import os
 from collections.abc import Callable
 
@@ -89,6 +90,12 @@ def test_a_hole_before_utf16_ends_where_its_first_character_begins(tail: Make) -
     t.write("app.log", "two\n".encode("utf-16-be"))
     assert rows(t) == [("two", 100)]
     assert t.source.counters["nul_bytes_skipped"] == 100
+
+
+def test_a_mark_within_a_compressed_file(tail: Make) -> None:
+    t = tail(follow=False)
+    t.write("app.log.gz", gzip.compress("é\nzwei\n".encode("utf-16")))
+    assert rows(t) == [("é", 2), ("zwei", 6)]
 
 
 def test_reading_from_the_end_begins_at_a_line(tail: Make) -> None:

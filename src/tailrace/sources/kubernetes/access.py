@@ -33,7 +33,7 @@ class Access:
 
     def verify(self) -> ssl.SSLContext:
         """Return how the API's certificate is checked. Raises `OSError`."""
-        return ssl.create_default_context(cafile=self.ca_file)
+        return ssl.create_default_context(cadata=None if self.ca_file is None else self.ca_file.read_text())
 
 
 def access_of(
