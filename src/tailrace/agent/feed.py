@@ -84,6 +84,7 @@ class Feed:
         self._parsing = threading.Lock()  # turns are finished in the gathering thread, flushes in ours
         self._final = False
         self._flushed_s = clock.monotonic_s()
+        self._read_ns = clock.now_ns()  # when the last read ended: what came to the files since is not waited for yet
         self._thread = threading.Thread(target=self._run, name=f"read-{self.name}")
 
     def start(self, held: Mapping[str, object], *, counted: bool) -> None:
@@ -131,6 +132,7 @@ class Feed:
 
     def _turn(self, pool: ThreadPoolExecutor) -> Turn:
         blocks = self.source.read(limits.READ_TURN_BYTES, WAIT_S)
+        self._read_ns = self._clock.now_ns()
         self.idle, self.beat_s = not blocks, self._clock.monotonic_s()
         if not blocks:
             return Turn(self.name, marks=self._marks())
@@ -153,7 +155,7 @@ class Feed:
             return
         self._flushed_s = now_s
         with self._parsing:
-            parsed = self._chain.flush(self._clock.now_ns(), final=final)
+            parsed = self._chain.flush(self._read_ns, final=final)
         if parsed.frame.height:
             self._turns.put(Turn(self.name, marks=self._marks(), read_s=now_s, frame=lambda: parsed.frame))
 

@@ -91,8 +91,9 @@ class Chain:
     def flush(self, now_ns: int, *, final: bool) -> Parsed:
         """Return the records whose wait is over, and what is held beyond the limits; with `final` everything held.
 
-        Called between turns. While the last turn was a full one the source is behind: what is missing may be read
-        next, so only the limits count.
+        Called between turns; `now_ns` is when the last read ended, however long its turn then had to queue: what is
+        missing may lie in the file since. While the last turn was a full one the source is behind: what is missing may
+        be read next, so only the limits count.
         """
         found, origins = self._records.due(now_ns, "all" if final else "over" if self._behind else "waited")
         self._behind = False  # unless the next turn is a full one again

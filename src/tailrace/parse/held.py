@@ -104,7 +104,7 @@ class Held:
         self._open: dict[Key, Open] = {}
         self._staged: dict[Key, Open | None] = {}
         self._changed: set[Key] = set()
-        self._bytes = 0
+        self._lines = self._bytes = 0
 
     def __len__(self) -> int:
         """Return how many records are open."""
@@ -124,7 +124,8 @@ class Held:
             before = self._open.pop(key, None)
             if before is record:
                 continue
-            self._bytes += (record.bytes if record else 0) - (before.bytes if before else 0)
+            self._count(before, -1)
+            self._count(record, 1)
             self._changed.add(key)
             if record is not None:
                 self._open[key] = record
@@ -140,7 +141,12 @@ class Held:
 
     def pending(self) -> tuple[int, int]:
         """Return the lines and bytes of input that are held."""
-        return sum(record.lines for record in self._open.values()), self._bytes
+        return self._lines, self._bytes
+
+    def _count(self, record: Open | None, sign: int) -> None:
+        if record is not None:
+            self._lines += sign * record.lines
+            self._bytes += sign * record.bytes
 
     def due(self, now_ns: int, which: Due) -> list[Key]:
         """Return the keys whose record has waited for long enough, and the oldest while too much is held.
@@ -188,7 +194,7 @@ class Held:
             self._changed.add((chain, output))  # not of our making: forgotten with the next mark
             return True
         self._open[chain, output] = record
-        self._bytes += record.bytes
+        self._count(record, 1)
         return True
 
 
