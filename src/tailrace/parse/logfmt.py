@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.batch import field_column, sanitize_name
-from tailrace.limits import FIELD_COLUMNS, FIELD_NAME_BYTES
 from tailrace.parse import groups, level, timestamp
+from tailrace.parse.pairs import column, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +72,7 @@ class Logfmt:
             values = groups.extract(left["_text"], _shape(keys))
             hit = values.to_series(0).is_not_null()
             if hit.any():
-                values.columns = [_column(key) or key for key in keys]
+                values.columns = [column(key) or key for key in keys]
                 pieces.append(values.with_columns(left["_row"], _any=True).filter(hit))
                 left = left.filter(~hit)
             if not len(left):
@@ -88,22 +87,15 @@ class Logfmt:
         tokens = left.select("_row", pl.col("_text").str.extract_all(_WORD).alias("token")).explode("token")
         pairs = tokens.with_columns(pl.col("token").str.extract_groups(_PAIR)).unnest("token")
         self._learn(pairs, total)
-        pairs = pairs.drop_nulls("key")
-        columns = {key: _column(key) for key in pairs["key"].unique(maintain_order=True)}
-        owned = dict([(key, column) for key, column in columns.items() if column is not None][:FIELD_COLUMNS])
-        column = pl.col("key").replace_strict(owned, default=None, return_dtype=pl.String)
-        rows = left.select("_row").with_columns(_any=left["_row"].is_in(pairs["_row"].unique().implode()))
-        pairs = pairs.with_columns(column).drop_nulls("key").unique(["_row", "key"], keep="first", maintain_order=True)
-        for name in pairs["key"].unique(maintain_order=True):
-            values = pairs.filter(pl.col("key") == name).select("_row", pl.col("value").alias(name))
-            rows = rows.join(values, on="_row", how="left", maintain_order="left")
-        return rows
+        rows = left["_row"]
+        found = rows.is_in(pairs.drop_nulls("key")["_row"].unique().implode()).alias("_any")
+        return pl.concat([pl.DataFrame([rows, found]), spread(pairs, rows)], how="horizontal")
 
     def _learn(self, pairs: pl.DataFrame, total: int) -> None:
         """Remember the sequences of keys of many lines that are nothing but pairs with different keys."""
         sequences = pairs.group_by("_row").agg("key").group_by("key").len().sort("len", descending=True)
         for keys, count in sequences.head(_SHAPES).iter_rows():
-            columns = {_column(key) for key in keys if key is not None}
+            columns = {column(key) for key in keys if key is not None}
             regular = None not in keys and None not in columns and len(columns) == len(keys) <= _SHAPE_KEYS
             if regular and len(self._shapes) < _SHAPES and count >= total * _SHAPE_SHARE:
                 self._shapes.append(tuple(keys))
@@ -124,12 +116,6 @@ def _time(fields: pl.DataFrame, reading: Reading) -> pl.Series:
                 found = found.zip_with(found.is_not_null(), timestamp.epoch_text(fields[name]))
             times = times.zip_with(times.is_not_null(), found)
     return times
-
-
-def _column(key: str) -> str | None:
-    """Return the column of a key, None if its name is no name."""
-    name = sanitize_name(key)
-    return field_column(name) if name.strip("_") and len(name) <= FIELD_NAME_BYTES else None
 
 
 def _unquote(values: pl.DataFrame) -> pl.DataFrame:
