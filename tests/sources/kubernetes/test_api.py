@@ -85,6 +85,7 @@ def test_a_dropped_connection_is_made_again(fake: FakeApi, start: Start) -> None
     until(lambda: app(api) == "b")
     fake.events.put(b"")
     until(lambda: api.failures >= 1)
+    until(lambda: api.problem == "", "the next watch ends the problem, without any event")
     fake.tell("MODIFIED", pod("web", version=12, app="c"))
     until(lambda: app(api) == "c")
     assert [asked["resourceVersion"] for kind, asked, _ in fake.requests if kind == "watch"][:2] == ["10", "11"]

@@ -51,6 +51,7 @@ class PodApi:
         self._pods = pods
         self._first_wait_s = first_wait_s
         self._version = ""
+        self._note = ""  # what is odd about an answer that is none the less one
         self._response: httpx.Response | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kubernetes-pods", daemon=True)
@@ -120,7 +121,7 @@ class PodApi:
         self._pods.replace(found)
         self._version = str(meta.get("resourceVersion") or "0")
         node = self._access.node
-        self.problem = "" if found else f"there is no pod on a node {node!r}: set `kubernetes.node` or NODE_NAME"
+        self._note = "" if found else f"there is no pod on a node {node!r}: set `kubernetes.node` or NODE_NAME"
 
     def _watch(self, client: httpx.Client) -> None:
         """Take changes until the server ends the watch."""
@@ -133,6 +134,7 @@ class PodApi:
                 if answer.status_code == _GONE:
                     raise _ForgottenError
                 answer.raise_for_status()
+                self.problem = self._note
                 for line in answer.iter_lines():
                     if line.strip():
                         self._take(json.loads(line))
@@ -151,7 +153,7 @@ class PodApi:
             self._pods.delete(pod)
         elif kind in {"ADDED", "MODIFIED"} and pod is not None:
             self._pods.put(pod)
-            self.problem = ""
+            self.problem = self._note = ""
 
 
 def _items(page: Any) -> Iterator[Any]:  # JSON of the server
