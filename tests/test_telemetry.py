@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus_text
 
+from tailrace.exposition import Family, Point
 from tailrace.telemetry import OUTCOMES, Accounts
 
 
@@ -144,3 +145,12 @@ def test_every_metric_is_named_with_its_unit() -> None:
         assert re.fullmatch(
             r"tailrace_(read|stored|reduced|rejected)_(lines|bytes)_total|tailrace_pending_(lines|bytes)", name
         )
+
+
+def test_what_is_included_is_shown_until_it_is_replaced() -> None:
+    accounts = Accounts()
+    accounts.include("logs", lambda: [Family("old_total", "counter", "Old.", [Point({}, 1)])])
+    accounts.include("logs", lambda: [Family("new_total", "counter", "New.", [Point({"a": "b"}, 2)])])
+    body = accounts.render()[0].decode()
+    assert 'new_total{a="b"} 2\n' in body
+    assert "old_total" not in body

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from prometheus_client import Metric
+    from tailrace.exposition import Family
 
 Outcome = Literal["stored", "reduced", "rejected"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("stored", "reduced", "rejected")
@@ -45,6 +45,7 @@ class Accounts:
         self._accounts: dict[str, Account] = {}
         self._gauges: dict[str, tuple[str, Callable[[], Iterable[Sample]]]] = {}
         self._counters: dict[str, tuple[str, dict[tuple[tuple[str, str], ...], float]]] = {}
+        self._included: dict[str, Callable[[], Iterable[Family]]] = {}
 
     def read(self, source: str, lines: int, size: int) -> None:
         """Count what a source handed out; it is pending until it is settled."""
@@ -84,50 +85,43 @@ class Accounts:
             key = tuple(sorted(labels.items()))
             series[key] = series.get(key, 0) + amount
 
+    def include(self, name: str, families: Callable[[], Iterable[Family]]) -> None:
+        """Show further metrics, asked for at each scrape, in place of those that were included under the same name."""
+        self._included[name] = families
+
     def render(self, accept: str = "text/plain") -> tuple[bytes, str]:
         """Return everything in the exposition format that `accept` asks for, and its content type."""
-        from prometheus_client import CollectorRegistry
-        from prometheus_client.exposition import choose_encoder
+        body, headers = self.respond(accept)
+        return body, headers["Content-Type"]
 
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(self))
-        encode, content_type = choose_encoder(accept)
-        return encode(registry), content_type
+    def respond(self, accept: str, accept_encoding: str = "") -> tuple[bytes, dict[str, str]]:
+        """Return the body and the headers of an answer to a scrape."""
+        from tailrace.exposition import respond
 
-    def families(self) -> Iterable[Metric]:
-        """Yield every metric as one consistent cut."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+        return respond(self.families(), accept, accept_encoding)
+
+    def families(self) -> list[Family]:
+        """Return every metric; those of the accounts are one consistent cut."""
+        from tailrace.exposition import Family, Point
 
         with self._lock:
             accounts = {name: Account(dict(a.lines), dict(a.bytes)) for name, a in self._accounts.items()}
             counters = {name: (text, dict(series)) for name, (text, series) in self._counters.items()}
+        families: list[Family] = []
         for unit in ("lines", "bytes"):
-            for state in ("read", *OUTCOMES):
-                counter = CounterMetricFamily(f"tailrace_{state}_{unit}", f"Input {unit} {state}.", labels=["source"])
-                for name, account in accounts.items():
-                    counter.add_metric([name], getattr(account, unit)[state])
-                yield counter
-            gauge = GaugeMetricFamily(f"tailrace_pending_{unit}", f"Input {unit} not yet durable.", labels=["source"])
-            for name, account in accounts.items():
-                gauge.add_metric([name], getattr(account, unit)["pending"])
-            yield gauge
+            for state in ("read", *OUTCOMES, "pending"):
+                points = [
+                    Point({"source": name}, float(getattr(account, unit)[state])) for name, account in accounts.items()
+                ]
+                name = f"tailrace_{state}_{unit}"
+                if state == "pending":
+                    families.append(Family(name, "gauge", f"Input {unit} not yet durable.", points))
+                else:
+                    families.append(Family(f"{name}_total", "counter", f"Input {unit} {state}.", points))
         for name, (text, series) in counters.items():
-            family = CounterMetricFamily(name, text)
-            for key, value in series.items():
-                family.add_sample(f"{family.name}_total", dict(key), value)
-            yield family
-        for name, (text, ask) in self._gauges.items():
-            meter = GaugeMetricFamily(name, text)
-            for labels, value in ask():
-                meter.add_sample(name, dict(labels), value)
-            yield meter
-
-
-class _Collector:
-    """Hands the accounts to the exposition library, which wants an object with `collect`."""
-
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
-
-    def collect(self) -> Iterable[Metric]:
-        return self._accounts.families()
+            families.append(
+                Family(name, "counter", text, [Point(dict(key), float(value)) for key, value in series.items()])
+            )
+        for name, (text, ask) in list(self._gauges.items()):
+            families.append(Family(name, "gauge", text, [Point(labels, float(value)) for labels, value in ask()]))
+        return families + [family for included in list(self._included.values()) for family in included()]

@@ -43,8 +43,8 @@ def test_the_oldest_text_format() -> None:
         "# HELP took_seconds Time.\n"
         "# TYPE took_seconds histogram\n"
         'took_seconds_bucket{le="0.1"} 2\n'
-        'took_seconds_bucket{le="1"} 4\n'
-        'took_seconds_bucket{le="10"} 5\n'
+        'took_seconds_bucket{le="1.0"} 4\n'
+        'took_seconds_bucket{le="10.0"} 5\n'
         'took_seconds_bucket{le="+Inf"} 6\n'
         "took_seconds_count 6\n"
         "took_seconds_sum 22.35\n"
@@ -72,7 +72,7 @@ def test_openmetrics() -> None:
         'took_seconds_bucket{le="+Inf"} 6\n'
         "took_seconds_count 6\n"
         "took_seconds_sum 22.35\n"
-        "took_seconds_created 2\n"
+        "took_seconds_created 2.0\n"
         "# EOF\n"
     )
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 TOTAL: Final = "_total"
 _NS: Final = 1_000_000_000
-_FULL_DIGITS: Final = 1e15  # from here on Python writes exponents, and integers are written as such below it
 
 
 def encode(families: Iterable[Family], escaping: Escaping, *, openmetrics: bool) -> bytes:
@@ -32,10 +31,10 @@ def encode(families: Iterable[Family], escaping: Escaping, *, openmetrics: bool)
 
 
 def number(value: float) -> str:
-    """Return a value as Go reads it back exactly.
+    """Return a value as it is read back exactly: whole numbers that are counted have no point.
 
-    >>> number(3), number(2.5), number(float("inf")), number(1e300)
-    ('3', '2.5', '+Inf', '1e+300')
+    >>> number(3), number(3.0), number(float("inf")), number(1e300)
+    ('3', '3.0', '+Inf', '1e+300')
     """
     if isinstance(value, int):
         return str(value)
@@ -43,7 +42,7 @@ def number(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    return str(int(value)) if value.is_integer() and abs(value) < _FULL_DIGITS else repr(value)
+    return repr(value)
 
 
 def _family(family: Family, escaping: Escaping, *, openmetrics: bool) -> Iterator[str]:
@@ -74,8 +73,6 @@ def _histogram(
 ) -> Iterator[str]:
     below = 0
     bounds = [number(float(bound)) for bound in histogram.bounds]
-    if openmetrics:  # there `le` is written as a float
-        bounds = [bound if any(sign in bound for sign in ".e") else f"{bound}.0" for bound in bounds]
     for index, (bound, count) in enumerate(zip(bounds, histogram.counts, strict=False)):
         below += count
         shown = _exemplar((histogram.exemplars or {}).get(index)) if openmetrics else ""

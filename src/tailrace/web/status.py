@@ -30,8 +30,9 @@ def routes(services: Services) -> APIRouter:
     @router.get("/metrics")
     def metrics(request: Request) -> Response:
         """Own metrics, in the exposition format that the scraper asks for."""
-        body, kind = services.accounts.render(request.headers.get("accept", "text/plain"))
-        return Response(body, headers={"Content-Type": kind})
+        accept = ",".join(request.headers.getlist("accept"))
+        body, headers = services.accounts.respond(accept, request.headers.get("accept-encoding", ""))
+        return Response(body, headers=headers)
 
     @router.get("/status")
     def status() -> dict[str, Any]:  # JSON: nested, of several kinds
