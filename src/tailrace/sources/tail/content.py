@@ -38,6 +38,23 @@ def start_of(path: str) -> bytes:
     return _span(path, 0, HEAD_BYTES)
 
 
+def readable(path: str) -> bool:
+    """Tell whether a file can be read, or is not there at all: then there is nothing in it to compare."""
+    try:
+        handle = os.open(path, _FLAGS)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    try:
+        os.pread(handle, 1, 0)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
 def span_of(file: Tracked, at: int, length: int) -> bytes:
     """Return bytes of a plain file that is followed, none if it cannot be read."""
     if file.handle < 0:

@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 HOLD_S: Final = 3.0
 """A new file that begins like its live original is held back until it has not grown for this long."""
 
+UNREADABLE_S: Final = 60.0
+"""It is held back no longer than this because it or its original cannot be read at the moment."""
+
 
 @dataclass(slots=True)
 class _Held:
     """A seeming copy: since when it did not grow, and how much of it was seen to be equal to its original."""
 
     since_s: float
-    equal: int
-    size: int
+    until_s: float  # when it is decided even if one of the two cannot be read
+    equal: int = 0
+    size: int = 0
 
 
 class Copies:
@@ -51,8 +55,10 @@ class Copies:
         if live is None:
             return False
         file.original = live
-        self._held[file] = _Held(self._clock.monotonic_s(), 0, 0)
-        self._look(file, live, self._held[file])
+        now_s = self._clock.monotonic_s()
+        self._held[file] = _Held(now_s, now_s + UNREADABLE_S)
+        if content.readable(live.path):
+            self._look(file, live, self._held[file])
         return True
 
     def settle(self) -> None:
@@ -62,6 +68,8 @@ class Copies:
             live = file.original
             if file.key not in self._roster.files or live is None:
                 del self._held[file]  # it was found to be the rest of its original
+            elif now_s < held.until_s and not (content.readable(file.path) and content.readable(live.path)):
+                held.since_s = now_s  # not seen is not different
             elif self._look(file, live, held):
                 held.since_s = now_s
             elif now_s - held.since_s >= HOLD_S:
@@ -89,6 +97,8 @@ class Copies:
         held.size = size
         if self._is_there(live) and content.same_content(file.path, live.path, size):
             held.equal = size
+        elif not content.readable(live.path):
+            held.size = -1
         return True
 
     def _is_there(self, live: Tracked) -> bool:
