@@ -99,7 +99,11 @@ def test_another_host_changes_every_source():
 
 
 def test_a_hundred_reloads_under_load_lose_and_double_nothing(running, tmp_path):
-    """Half of them are wrong; the log is rotated, once to a file without a name, while sources are swapped."""
+    reload_under_load(running, tmp_path, 100)
+
+
+def reload_under_load(running, tmp_path, reloads):
+    """Read a configuration again and again, half of them wrong, while a log is written and rotated."""
     logs = tmp_path / "logs"
     logs.mkdir()
     live = logs / "app.log"
@@ -120,7 +124,7 @@ def test_a_hundred_reloads_under_load_lose_and_double_nothing(running, tmp_path)
     writer = threading.Thread(target=write)
     writer.start()
     before = 0.0
-    for turn in range(1, 101):
+    for turn in range(1, reloads + 1):
         good = turn % 2 == 0
         run.file.write_text(SOURCE.format(folder=logs, turn=turn) if good else "sources: [{name: app, pahts: [x]}]\n")
         assert run.reload.now() is good
@@ -131,7 +135,7 @@ def test_a_hundred_reloads_under_load_lose_and_double_nothing(running, tmp_path)
         assert run.accounts.of("app").closed()
     stop.set()
     writer.join()
-    until(lambda: run.accounts.of("app").lines["stored"] >= written[0], 30)
+    until(lambda: run.accounts.of("app").lines["stored"] >= written[0], 60)
     lines = run.sink.lines()
     assert len(lines) == written[0]
     assert sorted(lines, key=lambda line: int(line.split()[1])) == [f"line {n}" for n in range(1, written[0] + 1)]
