@@ -4,105 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
-from concurrent.futures import Future
-from pathlib import Path
 
-import polars as pl
 import pytest
 
+from agent.fakes import Memory, Numbers
+from agent.fakes import agent_of as agent_with
 from tailrace import registry
-from tailrace.agent import Agent, Progress, collect
-from tailrace.batch import Batch
+from tailrace.agent import Progress, collect
 from tailrace.clock import SystemClock
 from tailrace.config.model import Config
-from tailrace.contracts import Block, Origin, Reading
+from tailrace.contracts import Origin, Reading
 from tailrace.errors import TransientError
 from tailrace.sources.tail.checkpoint import Checkpoint
 from tailrace.store.table import LogTable
-from tailrace.telemetry import Accounts
-
-
-class Numbers:
-    """A source of numbered lines, one block per turn; its position is the count of lines handed out."""
-
-    name = "numbers"
-
-    def __init__(self, turns: int, *, endless: bool = False) -> None:
-        self.at = 0
-        self.marked = 0
-        self.turns = turns
-        self.endless = endless
-        self.closed = False
-        self._origin = Origin("k", {"filename": "/n"}, Reading())
-
-    def restore(self, state):
-        self.at = self.marked = int(state.get("at", 0))
-
-    @property
-    def done(self):
-        return not self.endless and self.at >= self.turns
-
-    def read(self, budget_bytes, timeout_s):
-        if self.at >= self.turns:
-            threading.Event().wait(min(timeout_s, 0.01))
-            return []
-        self.at += 1
-        return [Block(self._origin, self.at, f"line {self.at}\n".encode(), self.at)]
-
-    def mark(self):
-        changed, self.marked = self.at != self.marked, self.at
-        return {"at": self.at} if changed else {}
-
-    def backlog_bytes(self):
-        return 0
-
-    def status(self):
-        return []
-
-    @property
-    def counters(self):
-        return {}
-
-    def close(self):
-        self.closed = True
-
-
-class Memory:
-    """A sink that keeps batches and, as a table does, the last number of each agent."""
-
-    def __init__(self, *, fail_at: int | None = None) -> None:
-        self.batches: list[Batch] = []
-        self.numbers: dict[str, int] = {}
-        self.fail_at = fail_at
-        self.seen_plans: list[bytes] = []
-        self.checkpoint_file: Path | None = None
-
-    def submit(self, batch):
-        done: Future[None] = Future()
-        if self.checkpoint_file is not None:
-            self.seen_plans.append(self.checkpoint_file.read_bytes())
-        if self.fail_at == len(self.batches):
-            done.set_exception(TransientError("the disk is full"))
-            return done
-        self.batches.append(batch)
-        self.numbers[batch.position.agent] = batch.position.number
-        done.set_result(None)
-        return done
-
-    def last_number(self, agent):
-        return self.numbers.get(agent)
-
-    def close(self):
-        pass
-
-    def lines(self):
-        return pl.concat([batch.frame for batch in self.batches])["_line"].to_list() if self.batches else []
 
 
 def agent_of(folder, source, sink, **options):
-    checkpoint = Checkpoint.open(folder / "agent", agent_name="t")
-    accounts = Accounts()
-    return Agent([source], sink, checkpoint, accounts=accounts, clock=SystemClock(), **options), accounts
+    return agent_with(folder, [source], sink, **options)
 
 
 def numbered(first, last):
@@ -130,12 +48,17 @@ def test_a_second_run_goes_on_after_the_first(tmp_path):
 
 
 def test_a_plan_is_durable_before_its_batch_is_sent(tmp_path):
-    sink = Memory()
-    agent, _ = agent_of(tmp_path, Numbers(3), sink)
-    sink.checkpoint_file = tmp_path / "agent" / "checkpoint.log"
-    agent.run()
+    plans_at_submit = []
+
+    class Watching(Memory):
+        def submit(self, batch):
+            plans_at_submit.append((tmp_path / "agent" / "checkpoint.log").read_bytes())
+            return super().submit(batch)
+
+    sink = Watching()
+    agent_of(tmp_path, Numbers(3), sink)[0].run()
     assert sink.batches
-    for plans, batch in zip(sink.seen_plans, sink.batches, strict=True):
+    for plans, batch in zip(plans_at_submit, sink.batches, strict=True):
         assert json.dumps({"at": batch.frame.height}).strip("{}").encode().split(b":")[0] in plans
 
 

@@ -3,7 +3,7 @@
 =============  ============================  =============================================
 seam           implemented by                called by
 =============  ============================  =============================================
-`Source`       `sources.tail`                `agent`, in its reading thread
+`Source`       `sources`, by kind            `agent`, in its reading thread
 `Parser`       one file each in `parse`      `parse.chain`, in the agent's reading thread
 `Reduction`    `reduce.pipeline`             `agent`, in its gathering thread
 `Sink`         `sinks.store`                 `agent` and `web.ingest`
@@ -161,7 +161,8 @@ class Source(Protocol):
 class Parser(Protocol):
     """Makes fields from lines.
 
-    Comes in: a frame with `_line`, `_observed_ns` (and `_stream`, `_offset`, untouched), rows of many files.
+    Comes in: a frame with `_line`, `_observed_ns` (and `_stream`, `_offset`, untouched; only `journald`, whose one flow
+    has the lines of all services, names the service in `_stream`), rows of many files.
     Goes out: the same rows in the same order, with `_time_ns` (Int64, null where the line has no time),
     `_format`, and maybe `_level`, `_error` and fields added, `_line` maybe replaced by the record's message.
     Must: be one set of expressions over the frame, never a loop over lines; keep a row that does not fit, raw, with
