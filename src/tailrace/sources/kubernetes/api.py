@@ -50,6 +50,7 @@ class PodApi:
         self._access = access
         self._pods = pods
         self._first_wait_s = first_wait_s
+        self._in_a_row = 0  # failures
         self._version = ""
         self._note = ""  # what is odd about an answer that is none the less one
         self._response: httpx.Response | None = None
@@ -69,14 +70,12 @@ class PodApi:
     def _run(self) -> None:
         import httpx
 
-        failures = 0  # in a row
         while not self._stopping.is_set():
             try:
                 with self._client() as client:
                     if not self._version:
                         self._list(client)
                     self._watch(client)
-                failures = 0
             except _ForgottenError:
                 self._version = ""
             except (httpx.HTTPError, OSError, ValueError) as error:
@@ -84,8 +83,8 @@ class PodApi:
                     return
                 self.problem = _words(error)
                 self.failures += 1
-                failures += 1
-            longest_s = min(self._first_wait_s * 2.0 ** min(failures, 16), _LONGEST_WAIT_S)
+                self._in_a_row += 1
+            longest_s = min(self._first_wait_s * 2.0 ** min(self._in_a_row, 16), _LONGEST_WAIT_S)
             self._stopping.wait(longest_s * random.uniform(0.5, 1.0))  # noqa: S311  many agents must not come at once
 
     def _client(self) -> httpx.Client:
@@ -134,7 +133,7 @@ class PodApi:
                 if answer.status_code == _GONE:
                     raise _ForgottenError
                 answer.raise_for_status()
-                self.problem = self._note
+                self.problem, self._in_a_row = self._note, 0
                 for line in answer.iter_lines():
                     if line.strip():
                         self._take(json.loads(line))
