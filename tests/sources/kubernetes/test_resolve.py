@@ -56,6 +56,20 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     assert resolve(str(tmp_path / "a")) is None
 
 
+def test_links_of_a_node_whose_folders_are_mounted_elsewhere(tmp_path: Path) -> None:
+    """The kubelet's links are absolute, so they lead nowhere there; what they say is true all the same."""
+    folder = tmp_path / "host/var/log/pods/shop_web_u1/c"
+    folder.mkdir(parents=True)
+    links = tmp_path / "host/var/log/containers"
+    links.mkdir()
+    for restart, digits in enumerate(("ab", "cd")):
+        (folder / f"{restart}.log").write_text("x\n")
+        (links / f"web_shop_c-{digits * 32}.log").symlink_to(f"/var/log/pods/shop_web_u1/c/{restart}.log")
+    assert resolve(str(folder / "1.log")) == Container("shop", "web", "c", "cd" * 32, "u1", "1")
+    assert resolve(str(folder / "2.log")) == Container("shop", "web", "c", "", "u1", "2")
+    assert resolve(str(links / f"web_shop_c-{'ab' * 32}.log")) == Container("shop", "web", "c", "ab" * 32, "u1", "0")
+
+
 def docker(tmp_path: Path, config: object) -> Container | None:
     digits = "ab" * 32
     folder = tmp_path / "var/lib/docker/containers" / digits

@@ -54,7 +54,6 @@ def _places(path: str) -> Iterator[str]:
 def _by_links(folder: str, path: str, known: Container) -> Container | None:
     """Return what the name of a link to a path, and the path of the pod that it leads to, tell."""
     start = f"{known.pod}_{known.namespace}_{known.container}-" if known.pod else ""
-    live = live_path(path)
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name.startswith(start)]
@@ -65,9 +64,18 @@ def _by_links(folder: str, path: str, known: Container) -> Container | None:
         if link is None or not (start or (link.container_id and known.container_id.startswith(link.container_id))):
             continue
         places = list(_places(f"{folder}/{name}"))
-        if live in places:
-            return next((link.with_more(container_at(place)) for place in places[1:]), link)
+        for place in places[1:]:
+            link = link.with_more(container_at(place))
+        if live_path(path) in places or _same(link, known):
+            return link
     return None
+
+
+def _same(link: Container, known: Container) -> bool:
+    """Tell whether a link leads to a known container, wherever the folders of its node are mounted."""
+    if known.pod_uid and known.restart:
+        return (link.pod_uid, link.restart) == (known.pod_uid, known.restart)
+    return bool(known.container_id) and known.container_id == link.container_id
 
 
 def _by_docker(path: str) -> Container | None:
