@@ -198,6 +198,24 @@ def test_a_state_that_is_not_ours_is_forgotten():
     assert chain.mark() == {"part:stdout:{}": None, "part:stderr:{}": None, "other": None}
 
 
+def test_parts_at_the_size_of_the_runtimes_and_a_mebibyte_of_them():
+    for size in (16_383, 16_384, 16_385):
+        parts = [f"2026-03-05T10:00:00Z stdout P {str(n % 10) * size}\n" for n in range(8)]
+        chain, out = Chain(), []
+        for part in [*parts, "2026-03-05T10:00:01Z stdout F \n"]:
+            out += chain.parse([cri(part)]).frame.to_dicts()
+        assert [row["_line"] for row in out] == ["".join(str(n) * size for n in range(8))]
+        assert out[0]["_in_lines"] == 9
+    part = f"2026-03-05T10:00:00Z stdout P {'x' * 16_384}\n"
+    whole = Chain().parse([cri(part * 64 + "2026-03-05T10:00:01Z stdout F \n")]).frame
+    assert whole["_line"].str.len_bytes().to_list() == [2**20]
+    cut = Chain().parse([cri(part * 64 + "2026-03-05T10:00:01Z stdout F y\n")]).frame
+    assert cut.select(pl.col("_line").str.len_bytes(), "_part", "_part_last").rows() == [
+        (2**20, 1, False),
+        (1, 2, True),
+    ]
+
+
 def test_a_line_break_within_a_record_is_found_over_turns_and_restarts():
     lines = ["2026-03-05T10:00:00Z stdout P a\n", "b\n", "\n", "2026-03-05T10:00:01Z stdout F c\n"]
     chain, rows = Chain(), []

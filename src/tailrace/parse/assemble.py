@@ -110,8 +110,9 @@ class Assembler:
     def _stretches(self, rows: pl.DataFrame, max_bytes: int, max_pieces: int) -> pl.DataFrame:
         """Return one row per stretch of a record, with `_part`, `_part_last` and whether it stays `_open`."""
         rows = rows.with_columns(_record=pl.col("_start").cum_sum())
-        before = [_before(name) for name in ("_size", "_pieces")]
-        rows = rows.with_columns(_chunk=pl.coalesce("_chunk", before[0] // max_bytes + before[1] // max_pieces))
+        last_byte = (_before("_size") + pl.col("_size") - 1).clip(lower_bound=0)  # an empty piece needs no new stretch
+        chunk = last_byte // max_bytes + _before("_pieces") // max_pieces
+        rows = rows.with_columns(_chunk=pl.coalesce("_chunk", chunk))
         news = pl.any_horizontal(pl.col("_record", "_chunk") != pl.col("_record", "_chunk").shift(1))
         rows = rows.with_columns(_stretch=news.fill_null(value=True).cum_sum())
         stretches = self._joined(rows)
