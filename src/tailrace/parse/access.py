@@ -1,9 +1,10 @@
 r"""Access logs: NCSA common and combined, as Apache, nginx and many others write them.
 
 Comes in and goes out as `contracts.Parser` says. Fields: `host ident user method path proto request status bytes
-referer agent`; `-` is null and `""` an empty text; escapes stay as written. `method`, `path` and `proto` are null when
-the request is no request line. `_line` stays whole. More fields behind the agent are tolerated, a line cut short,
-two records on one line, or a date that does not exist are not: they keep `_error`.
+referer agent`, and `vhost` where `name:port` stands in front of the host; `-` is null and `""` an empty text; escapes
+stay as written. `method`, `path` and `proto` are null when the request is no request line. `_line` stays whole. More
+fields behind the agent are tolerated, a line cut short, two records on one line, or a date that does not exist are
+not: they keep `_error`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 ERROR: Final = "AccessParserErr"
 
 PATTERN: Final = (
-    r"^(?P<host>\S+) (?P<ident>\S+) (?P<user>[^\[\"]+?) "
+    r"^(?:(?P<vhost>[A-Za-z0-9.-]+:[0-9]{1,5}) )?(?P<host>\S+) (?P<ident>\S+) (?P<user>[^\[\"]+?) "
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-)'
     r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)"(?: .*)?)?\s*$'
@@ -37,7 +38,6 @@ USUAL: Final = (
 
 _REQUEST: Final = r"^(?P<method>[A-Za-z][A-Za-z_-]*) (?P<path>\S.*?)(?: (?P<proto>HTTP/\d(?:\.\d)?))?$"
 _NULLS: Final = ("ident", "user", "request", "bytes", "referer", "agent")
-_OUT: Final = ("host", "ident", "user", "method", "path", "proto", "request", "status", "bytes", "referer", "agent")
 
 
 class Access:
@@ -52,7 +52,7 @@ class Access:
         times = timestamp.parse_shape(timestamp.CLF, time, lines["_observed_ns"], reading.timezone)
         good = pl.lit(times.is_not_null())
         if times.null_count():
-            fields = fields.select(pl.when(good).then(pl.col(name)).alias(name) for name in _OUT)
+            fields = fields.select(pl.when(good).then(pl.col(name)).alias(name) for name in fields.columns)
         kept = [series for series in fields.get_columns() if series.null_count() < len(series)]
         given = "_time_ns" in lines.columns
         return lines.with_columns(
@@ -70,8 +70,9 @@ def _fields(text: pl.Series) -> pl.DataFrame:
     if len(odd):
         whole = groups.extract(text[odd], PATTERN)
         request = groups.extract(whole["request"], _REQUEST)
-        rest = pl.concat([whole, request], how="horizontal").select(fields.columns)
+        names = [*fields.columns, *([] if whole["vhost"].null_count() == len(whole) else ["vhost"])]
+        rest = pl.concat([whole, request], how="horizontal").select(names)
         usual = fields["host"].is_not_null().arg_true()
-        fields = pl.concat([fields[usual], rest])[pl.concat([usual, odd]).arg_sort()]
+        fields = pl.concat([fields[usual], rest], how="diagonal")[pl.concat([usual, odd]).arg_sort()]
     dash = [pl.when(pl.col(name) != "-").then(pl.col(name)).alias(name) for name in _NULLS]
     return fields.with_columns(dash).with_columns(pl.col("status", "bytes").str.to_integer(strict=False))

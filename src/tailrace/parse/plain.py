@@ -1,6 +1,7 @@
 """Plain text: no time of its own, a level if the text names one.
 
-Comes in and goes out as `contracts.Parser` says; every line fits.
+Comes in and goes out as `contracts.Parser` says; every line fits. The one field is `component`, of the lines that
+Python's `logging` writes when nobody told it how: `WARNING:shop.orders:slow`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from tailrace.contracts import Reading
 
 
+_PYTHON = r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):([A-Za-z_][A-Za-z0-9_.]*):"
+
+
 class Plain:
     """Takes any line as it is."""
 
@@ -23,8 +27,10 @@ class Plain:
 
     def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:  # noqa: ARG002  the seam
         """Return the rows with their level."""
+        component = lines["_line"].str.extract(_PYTHON).alias("component")
         return lines.with_columns(
             *no_time(lines),
+            *([component] if component.null_count() < len(component) else []),
             pl.lit("plain").alias("_format"),
             level.from_text(lines["_line"]).alias("_level"),
         )
