@@ -127,7 +127,7 @@ class Dedupe:
 
     def _held_back(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
         """Take rows into their windows; return them with `_on`, whether they go on, and rows that are full by count."""
-        sessions = frame.with_columns(_session=self._sessions(frame))
+        sessions = frame.with_columns(_session=self._sessions(frame), _place=pl.int_range(pl.len()))
         by = ["_window", "_key", "_session"]
         groups = sessions.group_by(by, maintain_order=True).agg(
             _first=pl.col(AT).first(),
@@ -135,13 +135,13 @@ class Dedupe:
             _n=pl.len(),
             _from=pl.col("_t").min(),
             _to=pl.col("_t").max(),
+            _place=pl.col("_place").first(),
         )
-        firsts = frame.drop(_HELPERS, "_in_lines", "_in_bytes").filter(pl.col(AT).is_in(groups["_first"].implode()))
-        whole = {row.pop(AT): row for row in firsts.iter_rows(named=True)}
+        plain = frame.drop(_HELPERS, AT, "_in_lines", "_in_bytes")
         made: list[pl.DataFrame] = []
         goes: list[str] = []
-        for window, key, _, first, last, count, start, end in groups.iter_rows():
-            goes.append(self._take(window, key, whole[first], count, (start, end)))
+        for window, key, _, _, last, count, start, end, place in groups.iter_rows():
+            goes.append(self._take(window, key, plain, place, count, (start, end)))
             held = self._held.get(window, {}).get(key)
             if held is not None and held[1] == self._settings.max_count:
                 made += _after(last, self._given([self._forget(window, key)]))
@@ -163,20 +163,21 @@ class Dedupe:
         nth = pl.int_range(pl.len()).over("_window", "_key") + pl.col("_had")
         return table.select(nth // most).to_series()
 
-    def _take(self, window: int, key: str, row: rows.Row, count: int, times: tuple[int, int]) -> str:
-        """Add rows to what is held; return which of them go on: all, the first, or none."""
+    def _take(self, window: int, key: str, frame: pl.DataFrame, place: int, count: int, times: tuple[int, int]) -> str:
+        """Add rows, the first of them at a place, to what is held; return which go on: all, the first, or none."""
         here = self._held.setdefault(window, {})
         held = here.get(key)
         if held is not None:
             held[1], held[2], held[3] = held[1] + count, min(held[2], times[0]), max(held[3], times[1])
             goes = "none"
         else:
-            size = sum(len(value) for value in row.values() if isinstance(value, str))
-            if len(here) >= self._settings.max_keys or self._bytes.get(window, 0) + size > self._bytes_most:
+            row = {} if len(here) >= self._settings.max_keys else rows.as_json(frame.row(place, named=True))
+            size = _size(row)
+            if not row or self._bytes.get(window, 0) + size > self._bytes_most:
                 self._count("rows beyond the bound", count)
                 return "all"
             self._bytes[window] = self._bytes.get(window, 0) + size
-            here[key] = [rows.as_json(row), count, *times]
+            here[key] = [row, count, *times]
             goes = "first" if self._settings.emit == "at_once" else "none"
         self._changed.add((window, key))
         return goes
@@ -195,8 +196,10 @@ class Dedupe:
 
     def _all_of(self, window: int) -> list[list[Any]]:
         """Return what is held of a window, in the order of the first times, and forget it."""
-        keys = sorted(self._held[window], key=lambda key: (self._held[window][key][2], key))
-        return [self._forget(window, key) for key in keys]
+        held = self._held[window]
+        given = [self._forget(window, key) for key in sorted(held, key=lambda key: (held[key][2], key))]
+        self._held.pop(window, None)
+        return given
 
     def _forget(self, window: int, key: str) -> list[Any]:
         held = self._held[window].pop(key)
@@ -230,8 +233,7 @@ class Dedupe:
             window, _, key = name.partition(":")
             if key and isinstance(value, list):
                 self._held.setdefault(int(window), {})[key] = value
-                size = sum(len(cell) for cell in value[0].values() if isinstance(cell, str))
-                self._bytes[int(window)] = self._bytes.get(int(window), 0) + size
+                self._bytes[int(window)] = self._bytes.get(int(window), 0) + _size(value[0])
 
     def mark(self) -> Mapping[str, object]:
         """Return the held rows that changed."""
@@ -247,6 +249,10 @@ class Dedupe:
     def _count(self, what: str, count: int) -> None:
         if count:
             self.counters[what] = self.counters.get(what, 0) + count
+
+
+def _size(row: rows.Row) -> int:
+    return sum(len(cell) for cell in row.values() if isinstance(cell, str))
 
 
 def _after(number: int, frame: pl.DataFrame | None) -> list[pl.DataFrame]:
