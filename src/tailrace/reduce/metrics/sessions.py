@@ -50,7 +50,8 @@ class Sessions:
         self._settings = settings
         self._settle_ns = round(settings.settle * _NS)
         self._timeout_ns = round(settings.timeout * _NS)
-        self._open = pl.DataFrame(schema=_OPEN)
+        self._types = _OPEN | {_CARRIED + name: pl.Null for name in settings.carry}
+        self._open = pl.DataFrame(schema=self._types)
         self._changed: set[str] = set()
 
     # --- rows -----------------------------------------------------------------------------------
@@ -227,7 +228,7 @@ class Sessions:
         if rows:
             types = {name: dtype for name, dtype in _OPEN.items() if name != "_key"}
             frame = pl.DataFrame(rows, infer_schema_length=None)
-            missing = [pl.lit(None, dtype).alias(name) for name, dtype in types.items() if name not in frame.columns]
+            missing = [pl.lit(None, self._types[name]).alias(name) for name in self._types if name not in frame.columns]
             self._open = frame.with_columns(missing).with_columns(
                 pl.col(name).cast(dtype) for name, dtype in types.items()
             )
