@@ -72,6 +72,13 @@ def test_a_group_that_is_given_out_is_parsed_as_its_file_is():
     assert frame.select("_line", "_level", "_format", "_in_lines").rows() == [("no\n\tat x", "error", "json:msg", 2)]
 
 
+def test_a_group_that_is_given_out_has_the_time_of_its_first_line():
+    chain = Chain()
+    chain.parse([block("2026-03-05 10:00:00 ERROR no\n\tat x\n", form="auto")])
+    frame = chain.flush(NOW, final=True).frame
+    assert frame.select("_time_ns", "_level", "_format").rows() == [(1_772_704_800 * SECOND, "error", "timestamped")]
+
+
 def test_a_json_document_over_several_lines_is_parsed_as_one():
     chain = Chain()
     frame = chain.parse(

@@ -101,7 +101,7 @@ class Records:
         complete, origins = self._grouper.complete(keys)
         inside = pl.col("_row").is_in([2 * index + 1 for index, (_, output) in enumerate(keys) if output])
         found.take(complete.filter(inside), found.content)
-        found.take(complete.filter(~inside), found.grouped)
+        found.take(complete.filter(~inside).drop("_time_ns"), found.grouped)  # their parser will tell
         cut, from_where = self._joiner.cut(parts, first=len(keys))
         found.ready.append(cut)
         return found, [*origins, *from_where]
