@@ -22,6 +22,7 @@ from tailrace.sources.tail.rotation import (
     live_names,
     missed,
     related,
+    seniority,
     suffixed,
     temporary,
 )
@@ -105,7 +106,7 @@ class Arrivals:
             self._wake(known, fresh.found)
             return
         if not is_packed(path):
-            self._take_missed(name, fresh.number)
+            self._take_missed(name, path, fresh.number)
         self._admit(name, path, fresh)
 
     # --- streams --------------------------------------------------------------------------------
@@ -143,48 +144,75 @@ class Arrivals:
         born_ns, mtime_ns = fresh.number.born_ns, fresh.found.mtime_ns
         if born_ns <= live_born_ns:
             return mtime_ns <= live_born_ns + _LEAVING_NS
-        at_once = mtime_ns - born_ns <= _COPYING_NS
-        return at_once and mtime_ns <= live.found.mtime_ns and mtime_ns <= self._clock.now_ns() - _QUIET_NS
+        return self._written_at_once(fresh, live.found.mtime_ns)
 
     def _last_born_ns(self, name: str) -> int:
         """Return the birth of the last known file of a stream; of an unknown one, when this agent began to look."""
         newest = self._roster.newest.get(name)
         return self.first_start_ns - _BIRTH_SLACK_NS if newest is None else newest.id.born_ns
 
-    def _take_missed(self, name: str, successor: FileId) -> None:
-        """Take up the files of a stream between the last known one and its `successor`, oldest first."""
-        stats = self._rotated(name, successor)
-        siblings = [Sibling(path, fresh.number) for path, fresh in stats.items()]
+    def _take_missed(self, name: str, path: str, successor: FileId) -> None:
+        """Take up the files of a stream between the last known one and its `successor` at a path, oldest first."""
+        unknown = self._unknown(name, but=successor)
         newest = self._roster.newest.get(name)
         last = newest.path if newest is not None and newest.path != name and not newest.gone_ns else ""
+        copies = {other for other, fresh in unknown.items() if path == name and self._is_copy(name, other, fresh)}
+        siblings = [Sibling(other, fresh.number, copied=other in copies) for other, fresh in unknown.items()]
         for sibling in missed(name, self._last_born_ns(name), successor, siblings, last=last):
             self.fresh.pop(sibling.path, None)
-            self._admit(name, sibling.path, stats[sibling.path])
+            self._admit(name, sibling.path, unknown[sibling.path])
 
     def take_later_copies(self, name: str, path: str, copy: FileId) -> bool:
         """Take up what was copied of a live file after an older copy at `path`, in order; tells whether there is any.
 
         A file that is cut short again and again while nobody looks leaves a row of them.
         """
-        stats = self._rotated(name, copy)
-        later = [Sibling(p, f.number) for p, f in stats.items() if p != path and 0 < copy.born_ns <= f.number.born_ns]
-        for sibling in in_order(name, later):
-            self.fresh.pop(sibling.path, None)
-            self._admit(name, sibling.path, stats[sibling.path])
-        return bool(later)
+        unknown = self._unknown(name, but=copy)
 
-    def _rotated(self, name: str, known: FileId) -> dict[str, Fresh]:
-        """Return the files with a rotated name of a stream that nobody follows; `known` is not one of them."""
-        stats: dict[str, Fresh] = {}
+        def later(other: str) -> bool:
+            if is_packed(path) or is_packed(other):  # born when they were compressed
+                return suffixed(name, path) and seniority(name, other) > seniority(name, path)
+            return 0 < copy.born_ns <= unknown[other].number.born_ns
+
+        found = [Sibling(other, fresh.number) for other, fresh in unknown.items() if other != path and later(other)]
+        for sibling in in_order(name, found):
+            self.fresh.pop(sibling.path, None)
+            self._admit(name, sibling.path, unknown[sibling.path])
+        return bool(found)
+
+    def take_possible_twin(self, file: Tracked, path: str) -> None:
+        """Take up a compressed file that may carry on one that is gone, and is of no use otherwise."""
+        seen = places.plain(path)
+        if seen is not None and seen.number not in self._roster.by_id:
+            matches = path in self.fresh and self.fresh.pop(path).matches
+            self._admit(file.name, path, Fresh(seen.found, seen.number, matches)).only_twin = not matches
+
+    def _unknown(self, name: str, but: FileId) -> dict[str, Fresh]:
+        """Return the files with a rotated name of a stream that nobody follows."""
+        unknown: dict[str, Fresh] = {}
         for path in self._folders.listing(os.path.dirname(name)).rotated.get(name, ()):
             if path in self._roster.by_path or sniff.refuse_name(path) or temporary(path):
                 continue
             seen = places.plain(path)
-            if seen is not None and seen.number != known and seen.number not in self._roster.by_id:
-                stats[path] = Fresh(seen.found, seen.number, matches=False)
-        return stats
+            if seen is not None and seen.number != but and seen.number not in self._roster.by_id:
+                unknown[path] = Fresh(seen.found, seen.number, matches=False)
+        return unknown
 
-    def _admit(self, name: str, path: str, fresh: Fresh) -> None:
+    def _is_copy(self, name: str, path: str, fresh: Fresh) -> bool:
+        """Tell whether a file is a copy of what the live one had before it was cut short: complete, and not like it."""
+        live = places.plain(name)
+        if live is None or not self._written_at_once(fresh, live.found.mtime_ns):
+            return False
+        start, other = content.start_of(path), content.start_of(name)
+        common = min(len(start), len(other))
+        return common == 0 or start[:common] != other[:common]
+
+    def _written_at_once(self, fresh: Fresh, before_ns: int) -> bool:
+        mtime_ns = fresh.found.mtime_ns
+        at_once = mtime_ns - fresh.number.born_ns <= _COPYING_NS
+        return at_once and mtime_ns <= before_ns and mtime_ns <= self._clock.now_ns() - _QUIET_NS
+
+    def _admit(self, name: str, path: str, fresh: Fresh) -> Tracked:
         file = self._roster.add(name, path, fresh.number, now_s=self._clock.monotonic_s())
         if self._settings.read_from == "end" and 0 < fresh.number.born_ns < self.first_start_ns - _BIRTH_SLACK_NS:
             if is_packed(path):
@@ -193,6 +221,7 @@ class Arrivals:
                 longest = self._settings.max_line_bytes
                 content.jump(file, content.last_line_end(path, fresh.found.size, longest, file.origin.encoding))
         self._wake(file, fresh.found)
+        return file
 
     def _wake(self, file: Tracked, found: FileStat) -> None:
         file.size = max(file.size, found.size)

@@ -202,16 +202,31 @@ class Moves:
 
     def _leave(self, file: Tracked) -> None:
         """Note that a file is gone; the rest of its stream waits if its own rest may be in a compressed file."""
-        if file.unread_bytes and any(self._packed_beside(file)):
-            self._roster.awaited[file] = self._clock.monotonic_s() + AWAIT_S
+        packed = self._packed_beside(file) if file.unread_bytes or file.offset else []
         self._roster.gone(file, self._clock.now_ns())
+        if packed:
+            self._roster.join(file)
+            self._roster.awaited[file] = self._clock.monotonic_s() + AWAIT_S
+        for path in packed:
+            if path not in self._roster.by_path:
+                self.arrivals.take_possible_twin(file, path)
 
-    def _packed_beside(self, file: Tracked) -> Iterator[bool]:
-        for folder in {os.path.dirname(file.path), os.path.dirname(file.name)}:
-            for path in self._folders.listing(folder).numbers.values():
-                if is_packed(path) and (related(file.name, path) or related(file.path, path)):
-                    there = self._roster.by_path.get(path)
-                    yield there is None or not there.text
+    def _packed_beside(self, file: Tracked) -> list[str]:
+        """Return the compressed files that may have what a file had, and of which that is not known yet."""
+        folders = {os.path.dirname(file.path), os.path.dirname(file.name)}
+        return [
+            path
+            for folder in folders
+            for path in self._folders.listing(folder).numbers.values()
+            if is_packed(path)
+            and (related(file.name, path) or related(file.path, path))
+            and ((there := self._roster.by_path.get(path)) is None or not there.text)
+            and (there is not None or self._is_unknown(path))
+        ]
+
+    def _is_unknown(self, path: str) -> bool:
+        seen = plain(path)
+        return seen is not None and seen.number not in self._roster.by_id
 
     # --- content that is not what it was ----------------------------------------------------------
 
@@ -227,7 +242,7 @@ class Moves:
         if copy is not None:
             self._finish_from(file, *copy)
             more = self.arrivals.take_later_copies(name, copy[0], copy[1].number)
-        elif file.packed or not any(self._packed_beside(file)):
+        elif file.packed or not self._packed_beside(file):
             self.lost_bytes += 0 if file.packed else file.unread_bytes
             self._roster.drop(file)
         else:

@@ -77,6 +77,7 @@ class Sibling:
 
     path: str
     id: FileId
+    copied: bool = False  # it is a copy of what the live file was before it was cut short
 
 
 def in_order(stream: str, siblings: Iterable[Sibling]) -> list[Sibling]:
@@ -88,11 +89,11 @@ def in_order(stream: str, siblings: Iterable[Sibling]) -> list[Sibling]:
     """
     found = list(siblings)
     if len({is_packed(sibling.path) for sibling in found}) > 1:
-        return sorted(found, key=lambda sibling: rank(stream, sibling.path))
+        return sorted(found, key=lambda sibling: seniority(stream, sibling.path))
     return sorted(found, key=lambda sibling: sibling.id.born_ns)
 
 
-def rank(stream: str, path: str) -> tuple[int, str]:
+def seniority(stream: str, path: str) -> tuple[int, str]:
     """Return the place of a rotated file among others, as its name tells: smaller is older."""
     base, name = os.path.basename(stream), os.path.basename(plain_name(path))
     suffix = name[len(base) :].lstrip(".-_") if name.startswith(base) else name
@@ -105,16 +106,17 @@ def missed(
     """Return the files of a stream that came and were rotated away unseen, oldest first.
 
     They have a rotated name and were not born before the file of the stream that was known last, nor after its
-    `successor` of today. Without births nothing can be told. A compressed one may be born later; but it is not one
-    if its name says that it is older than the `last` known one, which has a rotated name itself.
+    `successor` of today, except copies that were made of it. Without births nothing can be told. A compressed one may
+    be born later; but it is not one if its name says that it is older than the `last` known one, which has a rotated
+    name itself.
     """
     if not last_born_ns:
         return []
 
     def between(sibling: Sibling) -> bool:
         if not is_packed(sibling.path):
-            return last_born_ns <= sibling.id.born_ns <= successor.born_ns
-        newer = not (last and suffixed(stream, last)) or rank(stream, sibling.path) > rank(stream, last)
+            return last_born_ns <= sibling.id.born_ns and (sibling.copied or sibling.id.born_ns <= successor.born_ns)
+        newer = not (last and suffixed(stream, last)) or seniority(stream, sibling.path) > seniority(stream, last)
         return newer and last_born_ns <= sibling.id.born_ns
 
     return in_order(stream, [s for s in siblings if suffixed(stream, s.path) and between(s)])

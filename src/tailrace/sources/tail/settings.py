@@ -10,7 +10,7 @@ from tailrace import limits
 from tailrace.contracts import Reading
 from tailrace.encoding import AUTO, Encoding, encoding_of, known_codecs
 from tailrace.errors import did_you_mean
-from tailrace.settings import Mistake, Settings
+from tailrace.settings import Format, Mistake, Settings
 from tailrace.sources.kubernetes.settings import KubernetesSettings
 from tailrace.sources.multiline import MultilineRules, rules_of
 
@@ -31,8 +31,9 @@ class TailSettings(Settings):
     exclude: tuple[str, ...] = ()
     """Patterns of paths to leave out; a pattern without a slash is compared with the file's name."""
 
-    format: str = "auto"
-    """Format of the lines: `auto` decides per file from its first lines; or the name of a parser."""
+    format: Format = "auto"
+    """Format of the lines: `auto` decides per file from its first lines; or the name of a parser, one of the spec's own
+    among them; or a list of names: each line is read by the first that it fits."""
 
     raw: Literal["auto", "keep"] = "auto"
     """`keep` stores the exact text of structured records; `auto` stores their message, beside the fields."""

@@ -20,7 +20,7 @@ from tailrace.sources.tail.labels import labels_of
 from tailrace.sources.tail.moves import Moves
 from tailrace.sources.tail.reader import Reader
 from tailrace.sources.tail.roster import Roster
-from tailrace.sources.tail.tracked import Tracked
+from tailrace.sources.tail.tracked import PARKED, Tracked
 from tailrace.sources.tail.turns import Turns
 from tailrace.sources.tail.watch import Watch
 
@@ -86,6 +86,7 @@ class TailSource:
         self._watch = Watch(clock, events=events and settings.follow)
         self._linked: set[str] = set()  # folders that links lead to, since the last walk
         self._turn_bytes = 0  # of the last turn
+        self._parked: dict[str, object] = {}  # files that are kept and not read, to be marked
         self._started = False
         self._start_marked = False
 
@@ -94,7 +95,7 @@ class TailSource:
     def restore(self, state: Mapping[str, object]) -> None:
         """Start from a position; a state that cannot be understood is left out, and its file read again.
 
-        A file that the settings do not ask for any more is not read; its state stays where it is.
+        A file that the settings do not ask for any more, at neither of its names, is not read; its state is kept.
         """
         files: list[Tracked] = []
         for key, value in state.items():
@@ -106,8 +107,12 @@ class TailSource:
                     self._overlay.restore(key, value)
                 else:
                     file = Tracked.of(key, value, self._roster.maker)
-                    if self._scope.wants(file.name):
+                    if self._scope.wants(file.name) or self._scope.wants(file.path):
                         files.append(file)
+                        if value.get(PARKED):
+                            self._roster.changed[key] = file
+                    elif not value.get(PARKED):
+                        self._parked[key] = {**value, PARKED: True}
             except (KeyError, TypeError, ValueError):
                 self._roster.changed[key] = None
         self._moves.put_back(files)
@@ -129,7 +134,8 @@ class TailSource:
         if not self._start_marked and self._started:
             marks[_SELF] = {"first_start_ns": self._moves.arrivals.first_start_ns}
             self._start_marked = True
-        return {**marks, **self._overlay.mark()}
+        parked, self._parked = self._parked, {}
+        return {**marks, **parked, **self._overlay.mark()}
 
     # --- reading --------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from tailrace.sources.tail.compressed import codec_of
 from tailrace.sources.tail.globs import Scope
 from tailrace.sources.tail.identity import HEAD_BYTES, FileId
 from tailrace.sources.tail.rotation import temporary
+from tailrace.sources.tail.tracked import PARKED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ class FollowedFile:
     agent: str
     source: str
     path: str
-    state: str  # following, finished, gone, replaced, unreadable
+    state: str  # following, finished, parked, gone, replaced, unreadable
     offset: int
     size: int | None  # of the file now; None for one that is compressed or not there
     lag_bytes: int | None
@@ -95,8 +96,8 @@ def _row(agent: str, source: str, entry: object) -> FollowedFile:
     state, size = _on_disk(str(marks["path"]), known)
     if marks.get("gone"):
         state, size = "gone", None
-    elif marks.get("finished") and state == "following":
-        state = "finished"
+    elif state == "following":
+        state = "parked" if marks.get(PARKED) else "finished" if marks.get("finished") else state
     if marks.get("packed"):
         size = None
     offset = int(marks["offset"])

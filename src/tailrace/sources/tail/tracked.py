@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tailrace.contracts import Origin
     from tailrace.sources.tail.compressed import Packed
 
+PARKED: Final = "parked"
+"""Key of a state whose file is not read, since the settings do not ask for it any more."""
+
 AWAY_QUIET_S = 2.0
 """A file that was rotated away is finished when it has not grown for this long."""
 
@@ -53,6 +56,7 @@ class Tracked:
     unlinked_ns: int | None = None  # when its last name was removed, if that was seen
     gone_ns: int = 0  # when it was found nowhere
     grown_s: float = 0.0  # when it was last seen growing or changing its name
+    only_twin: bool = False  # it is followed only if it carries another file on
     no_copy: bool = False  # it was compared with the file that it seemed to be a copy of
     original: Tracked | None = None  # the file that it seems to be a copy of; not read until that is clear
 

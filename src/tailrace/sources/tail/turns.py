@@ -44,7 +44,7 @@ class Turns:
         self._follow = follow
         self._partial_after_s = partial_after_s
         self._later: dict[Tracked, float] = {}  # when a file is ready again without any news
-        self._twins = Twins(roster, reader, clock, follow=follow)
+        self._twins = Twins(roster, reader, clock, moves.arrivals.take_later_copies, follow=follow)
         self._closing: dict[Tracked, None] = {}  # deleted, and to be closed at their end
         self._copies = Copies(roster, clock)
 

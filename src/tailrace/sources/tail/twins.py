@@ -20,7 +20,10 @@ from tailrace.sources.tail.moves import AWAIT_S
 from tailrace.sources.tail.rotation import live_names
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace.clock import Clock
+    from tailrace.sources.tail.identity import FileId
     from tailrace.sources.tail.reader import Reader
     from tailrace.sources.tail.roster import Roster
     from tailrace.sources.tail.tracked import Tracked
@@ -45,7 +48,16 @@ class _Answer(enum.Enum):
 class Twins:
     """The compressed files of one roster that are in question."""
 
-    def __init__(self, roster: Roster, reader: Reader, clock: Clock, *, follow: bool) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        reader: Reader,
+        clock: Clock,
+        later_copies: Callable[[str, str, FileId], bool],
+        *,
+        follow: bool,
+    ) -> None:
+        self._later_copies = later_copies
         self._roster = roster
         self._reader = reader
         self._clock = clock
@@ -83,6 +95,9 @@ class Twins:
                 return self._act(file, packed, suspects[0], answer)
             suspects.pop(0)
         del self._suspects[file]
+        if file.only_twin:
+            self._roster.drop(file)
+            return 0.0
         file.no_copy = True
         return None
 
@@ -181,6 +196,7 @@ class Twins:
         other.packed, other.size = file.packed, file.size
         self._reader.take_over(other, *lent)
         self._roster.ready[other] = None
+        self._later_copies(other.name, path, number)
 
 
 def _begins(other: Tracked, start: bytes) -> bool:
