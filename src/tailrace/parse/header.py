@@ -73,7 +73,7 @@ _USUAL: Final = (
 _LOGCAT: Final = r" *(?P<pid>[0-9]{1,10}) +(?P<tid>[0-9]{1,10}) (?P<letter>[VDIWEFA]) (?P<component>.*?) *:(?: |$)"
 _SUPERCOMPUTER: Final = (
     r"(?P<node>[^ ]+) (?:[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.(?P<frac>[0-9]{6}) [^ ]+ "
-    r"(?P<facility>[A-Z]+) (?P<component>[^ ]+) (?P<level>[A-Z]+)(?: |$)"
+    r"(?P<type>[A-Z]+) (?P<component>[^ ]+) (?P<level>[A-Z]+)(?: |$)"
     r"|[A-Z][a-z]{2} +[0-9]{1,2} [0-9:]{8} (?P<location>[^ ]+) "
     r"(?:(?P<process>[^:\[]+?)(?:\[(?P<process_pid>[0-9]{1,10})\])?:(?: |$))?)"
 )
@@ -94,7 +94,7 @@ _COMPONENTS: Final = (
 _PIDS: Final = ("pid", "component_pid", "level_pid", "android_pid", "bracket_pid", "process_pid")
 _THREADS: Final = ("thread", "boot_thread", "first_thread")
 _TIDS: Final = ("tid", "android_tid")
-_PLAIN: Final = ("node", "location", "facility", "state", "file")
+_PLAIN: Final = ("node", "location", "type", "state", "file")
 _OUT: Final = ("pid", "tid", "thread", "component", "class", "line", *_PLAIN)
 _WHERE: Final = r"^(?P<node>[^:]*):(?P<component>(?:[^:@]*:)*(?P<class>[^:@]+))@(?P<number>[0-9]{1,9})$"
 

@@ -1,7 +1,7 @@
 """Text whose lines begin with a time, in any shape of `stamp_shapes`, and the usual parts of a header behind it.
 
 Comes in and goes out as `contracts.Parser` says. Fields, where a line has them: `pid`, `tid`, `thread`, `component`
-(see `header`), `class` and `line` of a place in code; `node`, `location`, `facility`, `state` of supercomputers.
+(see `header`), `class` and `line` of a place in code; `node`, `location`, `type`, `state` of supercomputers.
 `_line` stays whole. The level is the header's, else the first word in the line that names one. A line without a time
 (a stack trace, a continued message) is no error: it stays, without a time of its own.
 """
