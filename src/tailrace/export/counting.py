@@ -35,6 +35,8 @@ DESCRIPTION: Final = "description"
 
 _ROW: Final = "_pattern_row"
 _TYPES: Final = {"int": pl.Int64, "float": pl.Float64}
+_HEAD: Final = r"[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} \[[0-9]{1,10}\] "
+_JOINED: Final = rf"^(?P<cut>{_HEAD}.{{1000,}}?)(?P<next>{_HEAD}.*)$"
 _MESSAGES: Final[dict[str, Callable[[pl.Series], pl.DataFrame]]] = {"rsyncd": rsyncd.messages}
 
 
@@ -112,6 +114,8 @@ class Counting:
     def _fields(self, frame: pl.DataFrame) -> pl.DataFrame:
         if "_part" in frame.columns:
             frame = self._with_partial(frame)
+        if self._reading.format == "rsyncd":
+            frame = self._with_joined(frame)
         if self._line_pattern is not None:
             frame = self._by_line_pattern(frame, self._line_pattern)
         return with_patterns(frame, self._profile.patterns)
@@ -126,6 +130,23 @@ class Counting:
             read = parser.parse(given.drop("_time_ns"), self._reading)
             first = read.with_columns(pl.coalesce("_time_ns", given["_time_ns"]))
         return stack([whole, first])
+
+    def _with_joined(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows with both records of a line whose first one was cut together with its newline."""
+        if "_error" not in frame.columns:
+            return frame
+        while (joined := frame["_error"].eq_missing(rsyncd.JOINED) & frame["_line"].str.contains(_JOINED)).any():
+            rows = frame.with_row_index(_ROW)
+            pieces = groups.extract(rows.filter(joined)["_line"], _JOINED)
+            given = rows.filter(joined).select(_ROW, "_observed_ns", "_stream", "_offset", "_in_lines", "_in_bytes")
+            first, second = (given.with_columns(pieces[name].alias("_line")) for name in ("cut", "next"))
+            second = second.with_columns(_in_lines=pl.lit(0, pl.Int64), _in_bytes=pl.lit(0, pl.Int64))
+            read = [
+                rsyncd.Rsyncd().parse(part.filter(pl.col("_line").is_not_null()), self._reading)
+                for part in (first, second)
+            ]
+            frame = stack([rows.filter(~joined), *read]).sort(_ROW, maintain_order=True).drop(_ROW)
+        return frame
 
     def _by_line_pattern(self, frame: pl.DataFrame, pattern: str) -> pl.DataFrame:
         found = groups.extract(frame["_line"], pattern)
