@@ -172,8 +172,11 @@ class Arrivals:
         def later(other: str) -> bool:
             if is_packed(path) or is_packed(other):  # born when they were compressed
                 return suffixed(name, path) and seniority(name, other) > seniority(name, path)
-            return 0 < copy.born_ns <= unknown[other].number.born_ns
+            return 0 < copy.born_ns <= unknown[other].number.born_ns and not _begin_alike(name, other)
 
+        for file in self._roster.files.values():
+            if file.only_twin and file.name == name and seniority(name, file.path) > seniority(name, path):
+                file.only_twin = False  # it is one of them
         found = [Sibling(other, fresh.number) for other, fresh in unknown.items() if other != path and later(other)]
         for sibling in in_order(name, found):
             self.fresh.pop(sibling.path, None)
@@ -203,9 +206,7 @@ class Arrivals:
         live = places.plain(name)
         if live is None or not self._written_at_once(fresh, live.found.mtime_ns):
             return False
-        start, other = content.start_of(path), content.start_of(name)
-        common = min(len(start), len(other))
-        return common == 0 or start[:common] != other[:common]
+        return not _begin_alike(name, path)
 
     def _written_at_once(self, fresh: Fresh, before_ns: int) -> bool:
         mtime_ns = fresh.found.mtime_ns
@@ -258,6 +259,13 @@ class Arrivals:
         longer = fresh.found.size > file.offset
         renamed = fresh.found.ctime_ns > fresh.found.mtime_ns
         return just_gone and file.unlinked_ns is None and file.offset >= MARKER_BYTES and (longer or renamed)
+
+
+def _begin_alike(path: str, other: str) -> bool:
+    """Tell whether two files begin with the same bytes, as far as both go."""
+    start, begins = content.start_of(path), content.start_of(other)
+    common = min(len(start), len(begins))
+    return common > 0 and start[:common] == begins[:common]
 
 
 def has_rest(file: Tracked, path: str, size: int, *, by_name: bool = True) -> bool:
