@@ -53,6 +53,17 @@ steps:
     assert sent == [("one", ["a", "b"]), ("two", ["b"])]
 
 
+def test_a_channel_of_the_type_store_is_a_stream_of_its_own() -> None:
+    spec = """
+channels: [{name: audit, type: store}]
+steps: [{type: route, match: all, routes: [{where: n >= 1, to: audit}, {where: n = 2, to: store}], unmatched: drop}]
+"""
+    out, dropped = run(spec, [frame([{"line": "a", "n": 1}, {"line": "b", "n": 2}])])
+    shown = [(row["_line"], row["_stream"], row["_in_lines"]) for row in out]
+    assert shown == [("a", '{source="audit"}', 0), ("b", '{app="web"}', 1), ("b", '{source="audit"}', 0)]
+    assert dropped == {"1-route/audit": (1, 2)}
+
+
 def test_channels_get_their_rows_when_the_edition_is_published() -> None:
     got: list[str] = []
 

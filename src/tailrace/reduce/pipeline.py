@@ -31,14 +31,19 @@ _METRICS: Final = "metrics//"  # in front of the keys of the metrics' state; a s
 class Pipeline:
     """Runs the steps of a spec; implements `contracts.Reduction`.
 
-    `channels` has every channel that the spec names, by name; they get their rows when the batch is durable.
+    `channels` has every channel that the spec names, by name; they get their rows when the batch is durable. Without it
+    nothing is sent, as a trial wants it. Channels of the type `store` are none: their rows go on as rows.
     """
 
     def __init__(self, spec: Spec, channels: Mapping[str, Channel] | None = None) -> None:
         ids = step_ids(spec.steps)
         self.steps: list[Step] = [settings.step(name) for settings, name in zip(spec.steps, ids, strict=True)]
         self._prefixes = [f"{name}/{settings.type}/" for settings, name in zip(spec.steps, ids, strict=True)]
-        self._channels = channels or {}
+        self._channels = channels
+        stores = frozenset(channel.name for channel in spec.channels if channel.type == "store")
+        for step in self.steps:
+            if isinstance(step, Route):
+                step.stores = stores
         self.metrics = Metrics(spec.metrics, spec.sessions)
         """What was counted; `families` are for a scraper."""
         self._counts = bool(spec.metrics or spec.sessions)
@@ -93,10 +98,13 @@ class Pipeline:
         show = self.metrics.edition()
         sent = [each for step in self.steps if isinstance(step, Route) for each in step.sent()]
 
+        channels = {} if self._channels is None else {name: self._channels[name] for name, _ in sent}
+
         def publish() -> None:
             show()
-            for channel, rows in sent:
-                self._channels[channel].send(rows)
+            for name, rows in sent:
+                if name in channels:
+                    channels[name].send(rows)
 
         return publish
 

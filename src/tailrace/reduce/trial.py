@@ -93,6 +93,7 @@ def trial(spec: Spec, frames: Iterable[pl.DataFrame], *, examples: int = 0) -> T
         for step, found in zip(pipeline.steps, tried, strict=True):
             frame = _apply(step, found, frame, now_ns, examples)
         done.kept += volume(frame)
+        pipeline.edition()()
     frame = pl.DataFrame()
     for step, found in zip(pipeline.steps, tried, strict=True):
         frame = _apply(step, found, frame, now_ns, examples)

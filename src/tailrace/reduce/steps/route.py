@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import polars as pl
 from pydantic import BeforeValidator, Field
 
+from tailrace.batch import stream_text
 from tailrace.contracts import Reduced
 from tailrace.reduce.rules import Rule
 from tailrace.reduce.step import Condition, StepSettings, divided, dropped
+from tailrace.reduce.windows import AT, woven
 from tailrace.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,15 +75,24 @@ class Route:
         self._all = settings.match == "all"
         self._targets = (*(route.to for route in settings.routes), settings.unmatched)
         self._sent: list[tuple[str, pl.DataFrame]] = []
+        self.stores: frozenset[str] = frozenset()
+        """Names of channels that are the table again: what is sent there goes on, in a stream of that name."""
 
     def apply(self, frame: pl.DataFrame, now_ns: int) -> Reduced:  # noqa: ARG002  of the seam
         """Return the rows that have `store` among their targets, and keep what channels get for `sent`."""
         takes = self._takes(frame)
+        frame = frame.with_row_index(AT)
+        copies: list[pl.DataFrame] = []
         for target in dict.fromkeys(name for targets in self._targets for name in targets):
-            if target not in {STORE, DROP}:
-                rows = frame.filter(self._any(takes, target))
-                if len(rows):
-                    self._sent.append((target, rows.drop("_in_lines", "_in_bytes")))
+            if target in {STORE, DROP}:
+                continue
+            rows = frame.filter(self._any(takes, target))
+            if target in self.stores:
+                stream = pl.lit(stream_text({"source": target}))
+                none = pl.lit(0, pl.Int64)
+                copies.append(rows.with_columns(_stream=stream, _in_lines=none, _in_bytes=none))
+            elif len(rows):
+                self._sent.append((target, rows.drop(AT, "_in_lines", "_in_bytes")))
         stays = self._any(takes, STORE)
         kept, gone = divided(frame, stays)
         counted: list[tuple[str, int, int]] = []
@@ -91,7 +102,7 @@ class Route:
             if here.any() and len(gone):
                 counted += dropped(f"{self.id}/{'+'.join(targets)}", frame.filter(here))
                 left &= ~here
-        return Reduced(kept, tuple(counted))
+        return Reduced(woven(kept, copies), tuple(counted))
 
     def sent(self) -> Sequence[tuple[str, pl.DataFrame]]:
         """Return channel and rows since the last call."""
