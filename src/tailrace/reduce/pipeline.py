@@ -66,7 +66,7 @@ class Pipeline:
         """Return the rows that go on, and what was dropped."""
         dropped: dict[str, tuple[int, int]] = {}
         if self._counts:
-            frame = self.metrics.observe(frame, now_ns)
+            self.metrics.observe(frame, now_ns)
         for step in self.steps:
             frame = _applied(step, frame, now_ns, dropped)
         return Reduced(frame, _listed(dropped))

@@ -63,8 +63,8 @@ class Metrics:
 
     # --- rows -----------------------------------------------------------------------------------
 
-    def observe(self, frame: pl.DataFrame, now_ns: int) -> pl.DataFrame:
-        """Count the rows of a frame; returns them with what their sessions carry."""
+    def observe(self, frame: pl.DataFrame, now_ns: int) -> None:
+        """Count the rows of a frame. What sessions carry is for the metrics only: a row is stored as its line was."""
         over: dict[str, list[pl.DataFrame]] = {}
         if len(frame):
             for sessions in self._sessions:
@@ -76,7 +76,6 @@ class Metrics:
                 elif not meter.settings.of:
                     meter.observe(frame)
         self._count_sessions(over, now_ns)
-        return frame
 
     def flush(self, now_ns: int) -> None:
         """Do what is due by the time alone: end sessions, forget series."""
