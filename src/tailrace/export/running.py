@@ -7,6 +7,7 @@ made, so the two are one cut. There is no table behind it that could hold less o
 from __future__ import annotations
 
 import hashlib
+import platform
 import socket
 from dataclasses import dataclass
 from glob import escape
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from tailrace.batch import Batch
     from tailrace.export.profile import Profile
+    from tailrace.exposition import Type
 
 SOURCE: Final = "export"
 """Name of the source in the checkpoint, and the label `source` of the rows."""
@@ -138,7 +140,7 @@ class Exporter:
     def _own_families(self) -> list[Family]:
         prefix = f"{self._prefix}_exporter"
         counters = self._source.counters
-        about = {"version": __version__, "profile": self._profile_name}
+        about = {"version": __version__, "profile": self._profile_name, "python_version": platform.python_version()}
         return [
             _family(
                 f"{prefix}_rotations_total", "Times that the log was replaced by a new file.", counters["rotations"]
@@ -152,11 +154,24 @@ class Exporter:
                 "bytes",
             ),
             Family(f"{prefix}_build_info", "gauge", "Version of the exporter, and its profile.", [Point(about, 1)]),
+            *_process_families(),
         ]
 
 
 def _family(name: str, text: str, value: int) -> Family:
     return Family(name, "counter", text, [Point({}, value)])
+
+
+def _process_families() -> list[Family]:
+    """Return what the client library of Prometheus tells about a process: CPU, memory, files, its start."""
+    from prometheus_client import ProcessCollector
+
+    kinds: dict[str, Type] = {"counter": "counter", "gauge": "gauge"}
+    return [
+        Family(sample.name, kinds[metric.type], metric.documentation, [Point(sample.labels, sample.value)])
+        for metric in ProcessCollector(registry=None).collect()
+        for sample in metric.samples
+    ]
 
 
 def _state_name(log: str, profile: str) -> str:
