@@ -13,6 +13,7 @@ from tailrace.agent import Agent, Reload, make_reducing, make_source
 from tailrace.agent.reload import difference
 from tailrace.clock import SystemClock
 from tailrace.config.load import parse, resolve
+from tailrace.sources.tail import survey
 from tailrace.sources.tail.checkpoint import Checkpoint
 from tailrace.telemetry import Accounts
 
@@ -173,10 +174,17 @@ def test_a_file_that_is_excluded_now_is_not_read_any_more_and_goes_on_when_it_is
     kept.write_text("kept 1\nkept 2\n")
     until(lambda: "kept 2" in run.sink.lines())
     assert [item.path for item in run.agent.sources()[0].status()] == [str(kept)]
+    until(lambda: states(tmp_path) == {"kept.log": "following", "left.log": "parked"})
     run.file.write_text(text % "")
     assert run.reload.now()
     until(lambda: "left 2" in run.sink.lines())
     assert sorted(run.sink.lines()) == ["kept 1", "kept 2", "left 1", "left 2"]
+    assert states(tmp_path) == {"kept.log": "following", "left.log": "following"}
+
+
+def states(folder):
+    """Return the state of each file as the checkpoint tells it."""
+    return {Path(row.path).name: row.state for row in survey.files("t", survey.position(folder / "agent"))}
 
 
 def test_a_wrong_file_says_every_mistake_and_changes_nothing(running, tmp_path):

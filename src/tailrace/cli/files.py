@@ -28,8 +28,8 @@ def files_follow(
 ) -> None:
     """Show which files are followed and how far each is read, from the checkpoint; safe while the agent runs.
 
-    States: following, finished (rotated away and read to its end), gone, replaced (another file has its name now),
-    unreadable. The lag is what is in the file and not read yet.
+    States: following, finished (rotated away and read to its end), parked (the settings do not ask for it any more),
+    gone, replaced (another file has its name now), unreadable. The lag is what is in the file and not read yet.
 
     For example:
 

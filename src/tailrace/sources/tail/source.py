@@ -107,12 +107,13 @@ class TailSource:
                     self._overlay.restore(key, value)
                 else:
                     file = Tracked.of(key, value, self._roster.maker)
+                    parked = isinstance(value, dict) and PARKED in value
                     if self._scope.wants(file.name) or self._scope.wants(file.path):
                         files.append(file)
-                        if value.get(PARKED):
+                        if parked:
                             self._roster.changed[key] = file
-                    elif not value.get(PARKED):
-                        self._parked[key] = {**value, PARKED: True}
+                    elif not parked:
+                        self._parked[key] = {**file.state(), PARKED: True}
             except (KeyError, TypeError, ValueError):
                 self._roster.changed[key] = None
         self._moves.put_back(files)
