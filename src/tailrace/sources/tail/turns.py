@@ -66,7 +66,9 @@ class Turns:
     def open_ready(self) -> None:
         """Open the files that are ready: one that just appeared may lose its name before it is its turn."""
         for file in list(self._roster.ready)[: limits.OPEN_FILES // 2]:
-            if file.handle < 0 and self._reader.open(file) is Outcome.ABSENT:
+            if file in self._roster.awaited:
+                del self._roster.ready[file]
+            elif file.handle < 0 and self._reader.open(file) is Outcome.ABSENT:
                 self._lose(file)
 
     def keep_time(self) -> None:
@@ -107,7 +109,7 @@ class Turns:
 
     def _read(self, file: Tracked, size: int) -> list[Block]:
         """Read a file, or the one before it in its stream if that is not at its end."""
-        if is_packed(file.path) and self._in_question(file):
+        if file in self._roster.awaited or (is_packed(file.path) and self._in_question(file)):
             return []
         first = self._roster.before(file)
         # Whether the file has begun is asked before the one before it is drained: what was written into

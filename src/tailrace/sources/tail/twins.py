@@ -95,7 +95,10 @@ class Twins:
                 return self._act(file, packed, suspects[0], answer)
             suspects.pop(0)
         del self._suspects[file]
-        if file.only_twin:
+        unread = next((other for other in self._roster.awaited if _may_be_all_of(file, other)), None)
+        if unread is not None:
+            self._roster.drop(unread)
+        elif file.only_twin:
             self._roster.drop(file)
             return 0.0
         file.no_copy = True
@@ -197,6 +200,11 @@ class Twins:
         self._reader.take_over(other, *lent)
         self._roster.ready[other] = None
         self._later_copies(other.name, path, number)
+
+
+def _may_be_all_of(file: Tracked, other: Tracked) -> bool:
+    """Tell whether a compressed file may have what was in another one, of which nothing at all was read."""
+    return other.name == file.name and not other.offset and other.id.born_ns <= file.id.born_ns
 
 
 def _begins(other: Tracked, start: bytes) -> bool:
