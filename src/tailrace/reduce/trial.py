@@ -89,7 +89,8 @@ def trial(spec: Spec, frames: Iterable[pl.DataFrame], *, examples: int = 0) -> T
             continue
         now_ns = max(now_ns, *whole.select(pl.col("_observed_ns").max()).row(0))
         done.take(whole)
-        frame = pipeline.metrics.observe(whole, now_ns)
+        pipeline.metrics.observe(whole, now_ns)
+        frame = whole
         for step, found in zip(pipeline.steps, tried, strict=True):
             frame = _apply(step, found, frame, now_ns, examples)
         done.kept += volume(frame)
