@@ -41,7 +41,9 @@ NOTHING: Final = Typed(pl.lit(None), "null")
 
 
 def of_column(expr: pl.Expr, dtype: pl.DataType) -> Typed:
-    """Return a column as a value."""
+    """Return a column as a value; bytes, which may be no text, as their hexadecimal digits."""
+    if dtype == pl.Binary:
+        return Typed(expr.bin.encode("hex"), "text")
     if dtype.is_float():
         return Typed(expr.fill_nan(None), "number")
     if dtype.is_integer():

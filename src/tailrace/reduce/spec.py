@@ -28,6 +28,7 @@ from tailrace.reduce.steps.rename import RenameSettings
 from tailrace.reduce.steps.route import DROP, STORE, RouteSettings
 from tailrace.reduce.steps.sample import SampleSettings
 from tailrace.reduce.steps.throttle import ThrottleSettings
+from tailrace.reduce.traceleft.document import Document  # noqa: TC001  as above
 from tailrace.settings import Mistake, Mistakes, Settings
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ class Spec(Settings):
 
     channels: tuple[ChannelSettings, ...] = ()
     """Where `route` steps may send rows beside the table."""
+
+    aggregation: Document | None = None
+    """An aggregation spec of file-event traces, as such traces have it: `channels` and `events`. Its filters see the
+    rows first; events that they name end there."""
 
     @model_validator(mode="wrap")
     @classmethod
