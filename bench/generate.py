@@ -1,9 +1,9 @@
 """Writes seeded logs: `python -m bench.generate json 2000000 out.jsonl --seed 1`.
 
 The kinds: `json` (application logs, about 215 bytes a line), `logfmt` (the same as pairs, about 180), `java` (the same
-behind a Log4j header, about 105), `access` (combined access logs, about 190) and `cri` (Kubernetes container lines
-around the JSON, about 255). Rows are made in chunks of whole columns; the same kind, seed
-and row number always give the same line, so a longer file begins with the shorter one.
+behind a Log4j header, about 105), `traces` (these with stack traces, about 90), `access` (combined access logs, about
+190) and `cri` (Kubernetes container lines around the JSON, about 255). Rows are made in chunks of whole columns; the
+same kind, seed and row number always give the same line, so a longer file begins with the shorter one.
 """
 
 from __future__ import annotations
@@ -127,6 +127,21 @@ def _java(rows: pl.DataFrame, dice: Dice) -> pl.Series:
     return frame.select(line=text)["line"]
 
 
+def _traces(rows: pl.DataFrame, dice: Dice) -> pl.Series:
+    """Return the same events, every 50th with a stack trace of 31 lines behind it."""
+    frames = (
+        pl.concat_str(
+            pl.lit("\n\tat com.example.shop.Service.step"), dice.below(f"frame {place}", 100).cast(pl.String),
+            pl.lit("(Service.java:"), dice.below(f"line {place}", 1000).cast(pl.String), pl.lit(") ~[shop.jar:1.2]"),
+        )
+        for place in range(30)
+    )  # fmt: skip
+    trace = pl.concat_str(pl.lit("\njava.lang.IllegalStateException: no price"), *frames)
+    frame = rows.with_columns(line=_java(rows, dice))
+    traced = pl.when(dice.below("traced", 50) == 0).then(trace)
+    return frame.select(line=pl.concat_str(pl.col("line"), traced, ignore_nulls=True))["line"]
+
+
 def _access(rows: pl.DataFrame, dice: Dice) -> pl.Series:
     """Return lines of the combined log format."""
     octets = [dice.below(f"octet {place}", bound).cast(pl.String) for place, bound in enumerate((64, 256))]
@@ -158,6 +173,7 @@ KINDS: Final[dict[str, Callable[[pl.DataFrame, Dice], pl.Series]]] = {
     "json": _json,
     "logfmt": _logfmt,
     "java": _java,
+    "traces": _traces,
     "access": _access,
     "cri": _cri,
 }

@@ -19,7 +19,7 @@ from bench.generate import KINDS
 from bench.inputs import generated
 from bench.measure import MB, MIB, Plan, Row, Timer, turns
 from tailrace import limits
-from tailrace.contracts import Block, Origin, Reading
+from tailrace.contracts import Block, Multiline, Origin, Reading
 from tailrace.parse.access import USUAL
 from tailrace.parse.chain import Chain
 
@@ -33,14 +33,18 @@ if TYPE_CHECKING:
 LINES_S: Final = {"json": 1_000_000, "logfmt": 500_000}
 """Lines a second that a format is read with on two cores, at least."""
 
-MB_S: Final = {"access": 200}
+MB_S: Final = {"access": 200, "traces": 240}
 """The same in megabytes."""
 
+PLAINLY: Final = Reading()
+READINGS: Final = {"traces": Reading("plain", multiline=(Multiline(presets=("java",)),))}
+"""Kinds that are not read so: stack traces are put together, and then nothing more is made of them."""
 
-def blocks(path: Path) -> Iterator[list[Block]]:
+
+def blocks(path: Path, reading: Reading = PLAINLY) -> Iterator[list[Block]]:
     """Yield the turns that reading a file gives: blocks of `READ_BLOCK_BYTES`, `READ_TURN_BYTES` in all."""
     labels = {"filename": str(path), "host": "bench", "service_name": path.stem, "source": "bench"}
-    origin, offset = Origin(str(path), labels, Reading()), 0
+    origin, offset = Origin(str(path), labels, reading), 0
     turn: list[Block] = []
     size = 0
     for data in turns(path, limits.READ_BLOCK_BYTES):
@@ -69,7 +73,7 @@ def _measured(kind: str, plan: Plan) -> Row:
     """Parse a generated file turn by turn; each turn is read by the bare reader as well, just after."""
     path = generated(kind, plan.parse_bytes // 200, plan.seed)
     chain, speeds, ratios, lines, size, cpu_s, wrong = Chain(), [], [], 0, 0, 0.0, 0
-    for number, turn in enumerate(blocks(path)):
+    for number, turn in enumerate(blocks(path, READINGS.get(kind, PLAINLY))):
         with Timer() as timer:
             done = chain.parse(turn)
         if not number:  # the first turn detects the format and warms up
