@@ -121,6 +121,8 @@ class Arrivals:
             newest = self._roster.newest.get(name)
             if newest is None and is_packed(path) and places.plain(name) is None:
                 continue  # an archive alone is a stream of its own
+            if fresh.matches and not is_packed(path) and _begin_alike(name, path):
+                continue  # it may be a copy of what is still there: that is found out while it is held back
             replaced = newest.away if newest is not None else self._wanted(name)
             if replaced and 0 < self._last_born_ns(name) <= fresh.number.born_ns:
                 return name
