@@ -75,6 +75,7 @@ def test_a_third_of_the_lines_is_enough_for_lines_that_begin_with_a_time():
     ("lines", "expected"),
     [
         (["time,level,msg", "1,info,x", '2,warn,"a, b"'], "csv"),
+        (["time,level,msg", "2026-03-05 10:00:00,info,x", '2026-03-05 10:00:01,warn,"two', 'lines"'], "csv"),
         (["a;b;c", "1;2,5;3"], "csv"),
         (["a\tb\tc", "1\t2\t3"], "tsv"),
         (["time,level,msg"], "plain"),  # a header alone is a line with commas

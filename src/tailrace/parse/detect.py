@@ -4,8 +4,8 @@ Comes in: some lines of several groups (files), as one frame. Goes out: for each
 blank and how many of them each format fits. `choose` turns that into a name. The costs are one pass of a few patterns
 over at most `limits.DETECT_LINES` lines per group.
 
-CSV is what almost any text with commas might be, so it needs two things: nearly all lines have as many separators as
-the first, and the first line of all is one of names (`header`). That is seen at the start of a file only.
+CSV is what almost any text with commas might be, so it needs two things: most lines have as many separators as the
+first, and the first line of all is one of names (`header`). That is seen at the start of a file only.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ TESTS: Final[Mapping[str, pl.Expr]] = {
 _NAME: Final = r'"?[A-Za-z_@#][A-Za-z0-9_ .@#/()-]{0,60}"?'
 _HEADER: Final = rf"^\x{{feff}}?{_NAME}(?:(?:,{_NAME}){{2,}}|(?:;{_NAME}){{2,}}|(?:\t{_NAME}){{2,}})$"
 _TABLES: Final = ("csv", "tsv")
-_TABLE_SHARE: Final = 0.9  # of the lines that have as many cells as the first
+_TABLE_SHARE: Final = 0.6  # of the lines have as many cells as the first; cells in quotes may go on over lines
 
 
 def count(lines: pl.DataFrame, group: str, head: int) -> pl.DataFrame:
