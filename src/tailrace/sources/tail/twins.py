@@ -109,10 +109,16 @@ class Twins:
     def _alike(self, file: Tracked, start: bytes) -> list[Tracked]:
         """Return the files of the same name before rotation that begin like it; those with an unread rest first."""
         names = {file.name, *live_names(file.path)}
+        folder = file.path.rpartition("/")[0]
+
+        def of_one_log(other: Tracked) -> bool:
+            beside = other.path.rpartition("/")[0] == folder
+            return other.name in names or (beside and not names.isdisjoint(live_names(other.path)))
+
         found = [
             other
             for other in self._roster.files.values()
-            if other.name in names and other is not file and not other.refused and _begins(other, start)
+            if of_one_log(other) and other is not file and not other.refused and _begins(other, start)
         ]
         return sorted(found, key=lambda other: (not (other.gone_ns and other.unread_bytes), -other.offset))
 
