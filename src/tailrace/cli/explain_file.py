@@ -42,7 +42,9 @@ def show(found: FileExplained, *, json: bool) -> None:
     if json:
         output.as_json(asdict(found))
         return
-    output.line(f"{found.path}: {'followed' if found.followed else 'not followed'}")
+    known = any(row.state == "following" for row in found.known)  # by `up PATH…`, or an import
+    refused = "not followed by this configuration" if known else "not followed"
+    output.line(f"{found.path}: {'followed' if found.followed else refused}")
     for reason in found.reasons:
         output.line(f"  source {reason.source}: {'yes' if reason.followed else 'no'}, {reason.why}")
     if not found.reasons:
