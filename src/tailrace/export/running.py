@@ -114,7 +114,7 @@ class Exporter:
             interval_s=options.seconds,
             reduction=self._counting,
         )
-        app = create_app(self.families, self._unmatched, token=options.token)
+        app = create_app(self.families, self._unmatched, self._trouble, token=options.token)
         self._listener.serve(app)
 
     def run(self) -> None:
@@ -136,6 +136,10 @@ class Exporter:
 
     def _unmatched(self) -> list[str]:
         return [f"{one.file}:{one.offset}: {one.line}" for one in self._counting.unmatched()]
+
+    def _trouble(self) -> str:
+        """Return why the log is not read, or an empty text."""
+        return "; ".join(f"{one.path}: {one.why}" for one in self._source.status() if one.why)
 
     def _own_families(self) -> list[Family]:
         prefix = f"{self._prefix}_exporter"

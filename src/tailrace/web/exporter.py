@@ -29,9 +29,13 @@ _REFUSED: Final = {"WWW-Authenticate": "Bearer"}
 
 
 def create_app(
-    families: Callable[[], Sequence[Family]], unmatched: Callable[[], Sequence[str]], *, token: str | None = None
+    families: Callable[[], Sequence[Family]],
+    unmatched: Callable[[], Sequence[str]],
+    trouble: Callable[[], str],
+    *,
+    token: str | None = None,
 ) -> Starlette:
-    """Return the application; with a token, who asks for values must know it."""
+    """Return the application; with a token, who asks for values must know it. `trouble` is why the log is not read."""
 
     def metrics(request: Request) -> Response:
         if not _knows(request, token):
@@ -48,10 +52,14 @@ def create_app(
             return PlainTextResponse("log lines are shown to this machine only\n", 403)
         return PlainTextResponse("".join(f"{line}\n" for line in unmatched()))
 
+    def ready(_request: Request) -> Response:
+        why = trouble()
+        return PlainTextResponse(f"{why}\n", 503) if why else PlainTextResponse("ready\n")
+
     return Starlette(
         routes=[
             Route("/", lambda _request: PlainTextResponse(_INDEX)),
-            Route("/ready", lambda _request: PlainTextResponse("ready\n")),
+            Route("/ready", ready),
             Route("/metrics", metrics),
             Route("/unmatched", lines),
         ]
