@@ -6,9 +6,9 @@ them together, loads them from YAML, and generates the schema and the reference 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,19 @@ class Settings(BaseModel):
     """Base of every settings model; carries no behaviour."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+
+
+def _joined(value: object) -> object:
+    """Return a list of names as one text with `|` between."""
+    if isinstance(value, list | tuple) and value and all(isinstance(name, str) and "|" not in name for name in value):
+        return "|".join(value)
+    return value
+
+
+Format = Annotated[
+    str, BeforeValidator(_joined), WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})
+]
+"""Name of a format; or a list of names, kept as one text with `|` between: each line is read by the first that fits."""
 
 
 class Mistake(ValueError):  # noqa: N818  it is a person's, not ours

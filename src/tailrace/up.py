@@ -13,7 +13,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from tailrace import __version__, memory
-from tailrace.agent import STALLED_S, Agent, Lag, Reload, make_reducing, make_source, reload_on_signal, stop_on_signals
+from tailrace.agent import (
+    STALLED_S,
+    Agent,
+    Lag,
+    Reload,
+    make_parsers,
+    make_reducing,
+    make_source,
+    reload_on_signal,
+    stop_on_signals,
+)
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
 from tailrace.server import Server
@@ -61,6 +71,7 @@ def run(
         interval_s=config.store.commit_interval_s,
         reduction=reducing.reduction,
         linger=True,
+        parsers=make_parsers(config.spec),
     )
     reload = Reload(loaded, load, reducing, agent.change, accounts=accounts, clock=clock, announce=announce)
 

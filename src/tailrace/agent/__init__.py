@@ -14,7 +14,7 @@ from tailrace.agent.once import Summary, collect
 from tailrace.agent.reload import Reload
 from tailrace.agent.running import Agent, Change, Progress
 from tailrace.agent.signals import reload_on_signal, stop_on_signals
-from tailrace.agent.wiring import Reducing, make_reducing, make_source, outside
+from tailrace.agent.wiring import Reducing, make_parsers, make_reducing, make_source, outside
 
 __all__ = [
     "STALLED_S",
@@ -26,6 +26,7 @@ __all__ = [
     "Reload",
     "Summary",
     "collect",
+    "make_parsers",
     "make_reducing",
     "make_source",
     "outside",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import polars as pl
 
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from tailrace.clock import Clock
-    from tailrace.contracts import Block, Source
+    from tailrace.contracts import Block, Parser, Source
     from tailrace.parse.turn import Prepared
     from tailrace.telemetry import Accounts
+
+Parsers: TypeAlias = "Mapping[str, Callable[[], Parser]]"
+"""What makes the parsers of declared formats, by name."""
 
 Marks = dict[str, dict[str, object]]
 """Changes of position by the name under which the checkpoint keeps them."""
@@ -70,6 +73,7 @@ class Feed:
         accounts: Accounts,
         clock: Clock,
         stopping: threading.Event,
+        parsers: Parsers,
     ) -> None:
         self.source = source
         self.name = source.name
@@ -80,7 +84,7 @@ class Feed:
         self._clock = clock
         self._stopping = stopping  # of the whole agent
         self._leaving = threading.Event()  # of this feed
-        self._chain = Chain()
+        self._chain = Chain(parsers)
         self._parsing = threading.Lock()  # turns are finished in the gathering thread, flushes in ours
         self._final = False
         self._flushed_s = clock.monotonic_s()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tailrace.agent.running import Agent, Progress
 from tailrace.agent.signals import stop_on_signals
-from tailrace.agent.wiring import make_reducing, make_source
+from tailrace.agent.wiring import make_parsers, make_reducing, make_source
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
 from tailrace.sinks.store import StoreSink
@@ -31,6 +31,7 @@ class Summary:
 
     lines: int
     bytes: int
+    reduced: int  # lines that a rule of the spec dropped or counted
     files: int
     seconds: float
     refused: tuple[Followed, ...]  # what was found and not read, and why
@@ -43,6 +44,7 @@ def collect(
     paths: Sequence[str],
     *,
     group: str = "collect",
+    line_format: str = "auto",
     now: bool = False,
     watch: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -59,10 +61,19 @@ def collect(
     table = LogTable.open(config.data, create=True, settings=store)
     patience = Patience(clock, store.retry_s)
     checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group, patience=patience)
-    source = make_source(config, _settings(paths, group, watch=watch), clock)
+    source = make_source(config, _settings(paths, group, line_format, watch=watch), clock)
     sink = StoreSink(table, clock=clock, settings=store, patience=patience)
     reducing = make_reducing(config.spec, accounts)
-    agent = Agent([source], sink, checkpoint, accounts=accounts, clock=clock, restamp=now, reduction=reducing.reduction)
+    agent = Agent(
+        [source],
+        sink,
+        checkpoint,
+        accounts=accounts,
+        clock=clock,
+        restamp=now,
+        reduction=reducing.reduction,
+        parsers=make_parsers(config.spec),
+    )
 
     def stop() -> None:
         agent.stop()
@@ -79,6 +90,7 @@ def collect(
     return Summary(
         lines=stored.lines["stored"],
         bytes=stored.bytes["stored"],
+        reduced=stored.lines["reduced"],
         files=len(found) - len(refused),
         seconds=clock.monotonic_s() - start_s,
         refused=refused,
@@ -87,7 +99,7 @@ def collect(
     )
 
 
-def _settings(paths: Sequence[str], group: str, *, watch: bool) -> TailSettings | StdinSettings:
+def _settings(paths: Sequence[str], group: str, line_format: str, *, watch: bool) -> TailSettings | StdinSettings:
     if list(paths) == [STDIN]:
-        return StdinSettings(name=group, labels={"service_name": "stdin"})
-    return TailSettings(name=group, paths=tuple(paths), follow=watch)
+        return StdinSettings(name=group, format=line_format, labels={"service_name": "stdin"})
+    return TailSettings(name=group, paths=tuple(paths), format=line_format, follow=watch)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tailrace.agent.running import Change
-from tailrace.agent.wiring import Reducing, make_reducing, make_source
+from tailrace.agent.wiring import Reducing, make_parsers, make_reducing, make_source
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TailraceError
 
@@ -58,13 +58,24 @@ def difference(old: Config, new: Config) -> Difference:
     before = {source.name: source for source in old.sources}
     after = {source.name: source for source in new.sources}
     same_host = old.host == new.host
-    same = {name for name in before.keys() & after.keys() if same_host and before[name] == after[name]}
+    parsers = [{one.name: one for one in config.spec.parsers} for config in (old, new)]
+    declared = {name for one in parsers for name in one if parsers[0].get(name) != parsers[1].get(name)}
+    same = {
+        name
+        for name in before.keys() & after.keys()
+        if same_host and before[name] == after[name] and not declared.intersection(_formats(after[name]))
+    }
     return Difference(
         leave=tuple(name for name in before if name not in same),
         come=tuple(source for name, source in after.items() if name not in same),
         fixed=tuple(key for key in FIXED if getattr(old, key) != getattr(new, key)),
         spec=old.spec != new.spec,
     )
+
+
+def _formats(source: SourceSettings) -> list[str]:
+    """Return the formats that a source names."""
+    return str(getattr(source, "format", "")).split("|")
 
 
 class Reload:
@@ -159,7 +170,14 @@ class Reload:
                 source.close()
             raise
         retired = self.reducing.close if wanted.spec else _nothing
-        change = Change(wanted.leave, come, reducing.reduction, swap_reduction=wanted.spec, retired=retired)
+        change = Change(
+            wanted.leave,
+            come,
+            reducing.reduction,
+            make_parsers(config.spec),
+            swap_reduction=wanted.spec,
+            retired=retired,
+        )
         return change, reducing
 
     def _swap(self, change: Change, reducing: Reducing) -> None:

@@ -27,6 +27,7 @@ from tailrace.contracts import Reduced
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tailrace.agent.feed import Parsers
     from tailrace.clock import Clock
     from tailrace.contracts import Reduction, Sink, Source
     from tailrace.sources.tail.checkpoint import Checkpoint
@@ -76,6 +77,7 @@ class Change:
     leave: Sequence[str] = ()
     come: Sequence[Source] = ()
     reduction: Reduction | None = None
+    parsers: Parsers | None = None  # declared formats of the sources that come; None = the present ones
     swap_reduction: bool = False  # whether `reduction` takes the place of the present one, even if it is None
     retired: Callable[[], None] = _nothing  # called when all is published that the reduction before it did
     done: Future[None] = field(default_factory=Future)
@@ -99,8 +101,10 @@ class Agent:
         restamp: bool = False,
         reduction: Reduction | None = None,
         linger: bool = False,
+        parsers: Parsers | None = None,
     ) -> None:
         self._sink = sink
+        self._parsers = parsers or {}
         self._checkpoint = checkpoint
         self._accounts = accounts
         self._clock = clock
@@ -282,7 +286,14 @@ class Agent:
     # --- feeds that come and go -----------------------------------------------------------------
 
     def _feed(self, source: Source) -> Feed:
-        return Feed(source, self._turns, accounts=self._accounts, clock=self._clock, stopping=self._stopping)
+        return Feed(
+            source,
+            self._turns,
+            accounts=self._accounts,
+            clock=self._clock,
+            stopping=self._stopping,
+            parsers=self._parsers,
+        )
 
     def _start(self, feed: Feed) -> None:
         feed.source.restore(self._position(feed.name))
@@ -331,6 +342,12 @@ class Agent:
             self._swap_reduction(change, now_s)
         elif self._gathering.something():
             self._send(now_s)
+        if change.parsers is not None:
+            self._parsers = change.parsers
+        self._exchange(change)
+
+    def _exchange(self, change: Change) -> None:
+        """Let sources leave, and those begin whose name nobody has."""
         self._coming = {source.name: source for source in change.come}
         for name in change.leave:
             if name in self._feeds:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from tailrace.parse.pattern import Pattern
+from tailrace.reduce.both import Both
 from tailrace.reduce.pipeline import Pipeline
 from tailrace.reduce.spec import Spec
+from tailrace.reduce.traceleft.reduction import TraceReduction
 from tailrace.registry import find
 from tailrace.sinks.channels.make import make as make_channels
 from tailrace.sources.tail.settings import TailSettings
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tailrace.agent.feed import Parsers
     from tailrace.clock import Clock
     from tailrace.config.model import Config, SourceSettings
     from tailrace.contracts import Channel, Reduction, Source
@@ -43,10 +48,16 @@ def make_reducing(spec: Spec, accounts: Accounts) -> Reducing:
     if spec == Spec():
         accounts.include(_FROM_LOGS, tuple)
         return Reducing()
-    channels = make_channels(spec.channels, accounts)
+    traced = spec.aggregation
+    channels = make_channels([*spec.channels, *(traced.channel_settings() if traced else ())], accounts)
     pipeline = Pipeline(spec, channels)
     accounts.include(_FROM_LOGS, pipeline.metrics.families)
-    return Reducing(pipeline, channels)
+    return Reducing(Both(TraceReduction(traced, channels), pipeline) if traced else pipeline, channels)
+
+
+def make_parsers(spec: Spec) -> Parsers:
+    """Return what makes the parsers that a spec declares, by name."""
+    return {one.name: partial(Pattern, one) for one in spec.parsers}
 
 
 def make_source(config: Config, settings: SourceSettings, clock: Clock) -> Source:

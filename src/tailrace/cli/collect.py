@@ -33,6 +33,13 @@ def collect(
     group: Annotated[
         str, typer.Option("--group", metavar="NAME", help="Name of the import; each group remembers what it has read.")
     ] = "collect",
+    line_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="NAME", help="Format of the lines; several with | between: the first that fits."
+        ),
+    ] = None,
+    spec: options.SpecFile = None,
     data: options.Data = None,
     config: options.ConfigFile = None,
 ) -> None:
@@ -49,17 +56,22 @@ def collect(
         tailrace collect old.log --now --group replay --data ./data
 
         zcat old.log.gz | tailrace collect -
+
+        tailrace collect events.jsonl --watch --spec aggregator-spec.json
     """
     from tailrace.cli.paths import missing
     from tailrace.config.load import load
     from tailrace.config.model import agent_name
     from tailrace.settings import Mistake
 
+    wanted = _wanted(paths)
+    # The format is looked at as that of a source, which may be one that the spec declares.
+    sources = None if line_format is None else [{"paths": wanted, "format": line_format}]
+    flags = {"data": data, "spec": None if spec is None else str(spec), "sources": sources}
     try:
-        settings = load(config, {"data": data, "agent": agent_name(group)})
+        settings = load(config, {**flags, "agent": agent_name(group)})
     except Mistake as mistake:
         raise ConfigError([Problem("--group", str(mistake), mistake.hint)]) from None
-    wanted = _wanted(paths)
     if not watch and wanted != [STDIN] and (absent := missing(wanted)):
         raise DataError(f"{', '.join(absent)}: there is no such file or folder (nothing was imported)")
     if not watch and settings.store.retry_s is None:
@@ -67,7 +79,9 @@ def collect(
     from tailrace.agent import collect as run
 
     with _bar(shown=output.is_terminal() and not watch) as progress:
-        summary = run(settings, wanted, group=group, now=now, watch=watch, progress=progress)
+        summary = run(
+            settings, wanted, group=group, line_format=line_format or "auto", now=now, watch=watch, progress=progress
+        )
     for warning in summary.warnings:
         output.note(f"warning: {warning}")
     for item in summary.refused:
@@ -75,6 +89,7 @@ def collect(
     output.note(
         f"imported {summary.lines:,} line{'s' * (summary.lines != 1)} ({output.size(summary.bytes)}) from "
         f"{summary.files:,} file{'s' * (summary.files != 1)} in {summary.seconds:.1f} s"
+        + (f"; {summary.reduced:,} more were reduced by the spec" if summary.reduced else "")
     )
     if not summary.complete:
         output.note("stopped before the end: the same command goes on from here")

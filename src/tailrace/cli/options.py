@@ -30,6 +30,16 @@ ConfigFile = Annotated[
         help="YAML file; see 'tailrace config show'.",
     ),
 ]
+SpecFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--spec",
+        readable=False,
+        metavar="FILE",
+        help="What to keep, count and send elsewhere; also an aggregation spec. (default: `spec` of the configuration)",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Url = Annotated[
     str | None,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from tailrace.batch import sanitize_name
 from tailrace.config.folders import data_folder, machine_name
@@ -20,6 +20,7 @@ from tailrace.config.spec import load_spec
 from tailrace.config.usual import usual_logs
 from tailrace.errors import ConfigError, did_you_mean
 from tailrace.reduce.spec import Spec
+from tailrace.reduce.traceleft.document import is_document
 from tailrace.registry import COLUMNED, COMPONENTS, names
 from tailrace.settings import Mistake, Mistakes, Settings
 from tailrace.sources.fifo import FifoSettings
@@ -29,7 +30,7 @@ from tailrace.sources.tail.settings import TailSettings
 from tailrace.store.settings import StoreSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 LISTEN: Final = "127.0.0.1:9080"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -71,15 +72,15 @@ class Config(Settings):
     """Name of what this agent remembers, in `agents/NAME` of the data folder. Under a changed name it reads every file
     again from its start."""
 
+    spec: Spec = Spec()
+    """What is kept of the lines, what is dropped, counted or sent elsewhere: written here, or the path of a YAML file
+    that holds it. A relative path starts where Tailrace is started."""
+
     sources: tuple[SourceSettings, ...] = Field(default_factory=usual_logs)
     """What to read; an empty list reads nothing."""
 
     store: StoreSettings = StoreSettings()
     """How the table is kept."""
-
-    spec: Spec = Spec()
-    """What is kept of the lines, what is dropped, counted or sent elsewhere: written here, or the path of a YAML file
-    that holds it. A relative path starts where Tailrace is started."""
 
     @field_validator("data", mode="before")
     @classmethod
@@ -107,6 +108,8 @@ class Config(Settings):
     @field_validator("spec", mode="before")
     @classmethod
     def _of_file(cls, value: object) -> object:
+        if is_document(value):
+            return {"aggregation": value}
         if not isinstance(value, str):
             return value
         try:
@@ -116,8 +119,12 @@ class Config(Settings):
 
     @field_validator("sources")
     @classmethod
-    def _each_source(cls, value: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
+    def _each_source(cls, value: tuple[SourceSettings, ...], found: ValidationInfo) -> tuple[SourceSettings, ...]:
+        spec = found.data.get("spec")  # none if it is wrong itself: then nobody knows what it declares
         mistakes = [mistake for index, source in enumerate(value) for mistake in _wrong(index, source, value[:index])]
+        if spec is not None:
+            declared = [parser.name for parser in spec.parsers]
+            mistakes += [one for index, source in enumerate(value) for one in _wrong_format(index, source, declared)]
         if mistakes:
             raise Mistakes(mistakes)
         return value
@@ -134,14 +141,25 @@ def _wrong(index: int, source: SourceSettings, before: tuple[SourceSettings, ...
     yield from _wrong_labels(index, source)
     if isinstance(source, JournaldSettings):  # its lines have one format and no zone
         return
-    formats = ["auto", *COMPONENTS["parser"]]
-    columned = source.format.partition(":")[0] in COLUMNED  # `csv:time,msg`
-    if not columned and source.format not in formats and source.format not in (formats := ["auto", *names("parser")]):
-        hint = did_you_mean(source.format, formats) or f"known: {', '.join(formats)}"
-        yield Mistake(f"there is no format {source.format!r}", hint, (index, "format"))
     if source.timezone != "local" and not _is_zone(source.timezone):
         hint = "write 'local', 'UTC' or a name such as 'Europe/Berlin'"
         yield Mistake(f"there is no time zone {source.timezone!r}", hint, (index, "timezone"))
+
+
+def _wrong_format(index: int, source: SourceSettings, declared: Sequence[str]) -> Iterator[Mistake]:
+    """Yield what is wrong with the formats that a source names; `declared` are the spec's own."""
+    if isinstance(source, JournaldSettings):
+        return
+    wanted = source.format.split("|")
+    known = [*declared, *COMPONENTS["parser"]]
+    if any(name not in known for name in wanted):
+        known = [*declared, *names("parser")]
+    for name in wanted:
+        if name == "auto" and len(wanted) > 1:
+            yield Mistake("'auto' decides for a whole file, it is no part of a list", "name formats", (index, "format"))
+        elif name not in ("auto", *known) and name.partition(":")[0] not in COLUMNED:  # `csv:time,msg`
+            hint = did_you_mean(name, ["auto", *known]) or f"known: {', '.join(['auto', *known])}"
+            yield Mistake(f"there is no format {name!r}", hint, (index, "format"))
 
 
 def _wrong_labels(index: int, source: SourceSettings) -> Iterator[Mistake]:

@@ -15,6 +15,8 @@ from tailrace.config.problems import explain, found_text
 from tailrace.config.text import text_of
 from tailrace.errors import ConfigError
 from tailrace.reduce.spec import Spec
+from tailrace.reduce.traceleft.document import Document as Aggregation
+from tailrace.reduce.traceleft.document import is_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +36,13 @@ def parse_spec(text: str, environ: Mapping[str, str] | None = None, file: str | 
         document.refuse((), document.places.get(()), f"expected a mapping of keys to values, got {found_text(value)}")
         value = {}
     spec = Spec()
+    model = Aggregation if is_document(value) else Spec
     try:
-        spec = Spec.model_validate(value)
+        read = model.model_validate(value)
+        spec = read if isinstance(read, Spec) else Spec(aggregation=read)
     except ValidationError as error:
         unread = set(document.problems)
-        for trail, problem in explain(error.errors(), value, document, Spec):
+        for trail, problem in explain(error.errors(), value, document, model):
             if trail not in unread:  # a value that could not be read is wrong once, not twice
                 document.problems.setdefault(trail, []).append(problem)
     if document.problems:

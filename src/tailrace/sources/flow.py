@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tailrace import limits
 from tailrace.contracts import Block, Origin, Reading
-from tailrace.settings import Settings
+from tailrace.settings import Format, Settings
 from tailrace.sources.multiline import MultilineRules, rules_of
 from tailrace.sources.tail.lines import cut
 
@@ -30,7 +30,7 @@ GATHER_S: Final = 0.05
 class FlowSettings(Settings):
     """What all sources without files can be told about their lines."""
 
-    format: str = "auto"
+    format: Format = "auto"
     """Format of the lines: `auto` decides from the first lines; or the name of a parser."""
 
     raw: Literal["auto", "keep"] = "auto"

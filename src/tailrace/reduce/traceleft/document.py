@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from tailrace.channels import ChannelSettings, FileChannel, GrpcChannel
 from tailrace.errors import did_you_mean
@@ -18,6 +18,7 @@ from tailrace.reduce.rules import RuleError
 from tailrace.reduce.traceleft.outputs import OUTPUTS
 from tailrace.reduce.traceleft.parameters import numbers, one_of, pairs
 from tailrace.reduce.traceleft.rule import EventRule
+from tailrace.settings import Settings
 from tailrace.syscalls.events import EVENTS
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ FORMATS: Final = ("", "text", "json", "collector_spec_pb", "traceleft", "otlp")
 _SIGMA: Final = ("frequency", "threshold", "window", "max_keys")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True, coerce_numbers_to_str=True)
+class _Part(Settings):
+    model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True)
 
     def unknown(self) -> Iterable[str]:
         """Return the keys that mean nothing here."""
@@ -49,17 +50,23 @@ class ChannelPart(_Part):
     path: Annotated[str, Field(min_length=1)]
     """Path of the file, or `host:port` of the receiver."""
 
+    insecure: bool = False
+    """Send to the receiver without TLS."""
+
+    ca_file: str = ""
+    """Certificates to trust instead of the system's, as PEM."""
+
     @field_validator("type")
     @classmethod
     def _known(cls, value: str) -> str:
         return one_of(value, TYPES, "channel type")
 
-    def settings(self, *, formats: set[str], insecure: bool) -> ChannelSettings:
+    def settings(self, formats: set[str]) -> ChannelSettings:
         """Return the channel's settings; event filters that use it say in which formats."""
         if self.type == "file":
             return FileChannel(name=self.id, path=self.path, format="json" if formats == {"json"} else "events")
         form = "otlp" if formats == {"otlp"} else "traceleft"
-        return GrpcChannel(name=self.id, path=self.path, format=form, insecure=insecure)
+        return GrpcChannel(name=self.id, path=self.path, format=form, insecure=self.insecure, ca_file=self.ca_file)
 
 
 class FunctionPart(_Part):
@@ -195,12 +202,10 @@ class Document(_Part):
         """Keys that mean nothing, by their place."""
         return self._warnings
 
-    def channel_settings(self, *, insecure: bool = False) -> tuple[ChannelSettings, ...]:
+    def channel_settings(self) -> tuple[ChannelSettings, ...]:
         """Return the settings of the channels."""
         return tuple(
-            channel.settings(
-                formats={e.output.format for e in self.events if e.channel == channel.id}, insecure=insecure
-            )
+            channel.settings({event.output.format for event in self.events if event.channel == channel.id})
             for channel in self.channels
         )
 

@@ -38,7 +38,7 @@ class _Filter:
     def __init__(self, number: int, part: EventPart) -> None:
         values = part.function.values
         self.part = part
-        self.key = f"events[{number}]"
+        self.key = f"aggregation/events[{number}]"
         self.rule = EventRule(part.rule, part.name)
         self.sigma = Sigma(
             values.get("frequency", 1),
