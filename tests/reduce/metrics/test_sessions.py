@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +89,25 @@ def test_the_oldest_make_room() -> None:
     assert over(closed) == [("m0", None, 0.0, "evicted"), ("m1", None, 0.0, "evicted")]
     assert one.open()["m"].to_list() == ["m2", "m3"]
     assert {key for key, value in one.mark().items() if value is None} == {"0", "1"}
+
+
+def test_one_that_made_room_for_a_later_frame_is_forgotten_in_the_checkpoint() -> None:
+    one = sessions(max_open=1)
+    one.follow(rows(line("1", "in", 100)))
+    assert set(one.mark()) == {"1"}
+    one.follow(rows(line("2", "in", 101)))
+    assert {key: value is None for key, value in one.mark().items()} == {"1": True, "2": False}
+
+
+def test_a_hundred_thousand_starts_stay_within_the_bound() -> None:
+    one = sessions(max_open=1_000)
+    many = (
+        rows(line("1", "in", 100))
+        .drop("pid")
+        .join(pl.DataFrame({"pid": pl.int_range(100_000, eager=True)}), how="cross")
+    )
+    _, closed = one.follow(many)
+    assert (len(one.open()), len(closed)) == (1_000, 99_000)
 
 
 @pytest.mark.parametrize(

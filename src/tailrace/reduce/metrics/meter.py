@@ -68,7 +68,7 @@ class Meter:
         read = pl.repeat(now_ns, len(rows), dtype=pl.Int64, eager=True).alias("o")
         counted = pl.DataFrame([*self._labels(rows), read])
         if len(counted):
-            counted = self._limited(counted)
+            counted = self._limited(counted, refuse=False)  # they are looked at again and again
         counts = {row[:-1]: row[-1] for row in _grouped(counted, self._columns, [pl.len()]).iter_rows()}
         for labels in [*counts, *(labels for labels in self.series if labels not in counts)]:
             series = self._of(labels, now_ns, now_ns)
@@ -121,7 +121,7 @@ class Meter:
         self._refuse("value", len(rows) - len(kept))
         return kept
 
-    def _limited(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _limited(self, rows: pl.DataFrame, *, refuse: bool = True) -> pl.DataFrame:
         """Return the rows with the labels of the series that they go to."""
         if not self._columns:
             return rows
@@ -136,7 +136,8 @@ class Meter:
             return rows
         marked = rows.join(new.with_columns(_over=True), on=self._columns, how="left", maintain_order="left")
         over = marked["_over"].fill_null(value=False)
-        self._refuse("series", int(over.sum()))
+        if refuse:
+            self._refuse("series", int(over.sum()))
         if not self._adds:
             return rows.filter(~over)
         return rows.with_columns(pl.when(over).then(pl.lit(OTHER)).otherwise(pl.col(c)).alias(c) for c in self._columns)

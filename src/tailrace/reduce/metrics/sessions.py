@@ -181,6 +181,7 @@ class Sessions:
             return self._closed(self._open.clear(), "evicted")
         ordered = self._open.sort("_o", maintain_order=True)
         self._open = ordered[excess:]
+        self._changed.update(ordered[:excess]["_key"])
         return self._closed(ordered[:excess].filter(pl.col("_ended") | pl.col("_started")), "evicted")
 
     def _closed(self, groups: pl.DataFrame, otherwise: str | None) -> pl.DataFrame:
