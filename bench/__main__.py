@@ -20,6 +20,7 @@ from bench.report import as_json, machine, table
 
 STAGES: Final = {
     "parse": "bench.parse:measure",
+    "tail": "bench.tail:measure",
     "reduce": "bench.reduce:measure",
     "commit": "bench.commit:measure",
     "import": "bench.imports:measure",

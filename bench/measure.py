@@ -47,6 +47,11 @@ class Plan:
     latency_lines: int = 200
     idle_files: int = 1_000
     idle_s: float = 20.0
+    tail_bytes: int = 500 * MB
+    steady_s: float = 30.0
+    quiet_files: int = 10_000
+    new_files: int = 100
+    known_files: int = 100_000
     sample_bytes: int = 50 * MB  # of the text that zstd -19 is given
     seed: int = 1
 
@@ -60,6 +65,11 @@ QUICK: Final = Plan(
     latency_lines=60,
     idle_files=200,
     idle_s=5.0,
+    tail_bytes=100 * MB,
+    steady_s=10.0,
+    quiet_files=2_000,
+    new_files=20,
+    known_files=20_000,
     sample_bytes=5 * MB,
 )
 """About a minute in all; the ratios are rougher, the verdicts the same."""
@@ -92,7 +102,7 @@ class Timer:
         self.cpu_s = time.process_time() - self._start[1]
 
 
-def status_mib(pid: int, key: str) -> float:
+def status_mib(pid: int | str, key: str) -> float:
     """Return a size of `/proc/PID/status`: `VmRSS` now, `VmHWM` at its highest; 0 when the process is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
