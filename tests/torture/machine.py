@@ -52,6 +52,7 @@ class Storm(RuleBasedStateMachine):
         self.moved: list[tuple[Stream, Path]] = []
         self.serial = 0
         self.cut = False  # whether a file was cut short
+        self.copied = False  # whether a copy may be held back: nothing tells a new process what it is
         self.unseen: set[str] = set()  # streams that were cut, and not looked at since
 
     @initialize(
@@ -107,6 +108,7 @@ class Storm(RuleBasedStateMachine):
         for stream in self.world.streams.values():
             if stream.container and stream.open:  # nobody waits that long for the rest of a record
                 self.world.write(stream, 1)
+        self.copied = False
         for _ in range(4):  # seeming copies and ends of rotated files are decided as time goes by
             self.read()
             self.clock.advance(3.1)
@@ -134,6 +136,11 @@ class Storm(RuleBasedStateMachine):
         oldest = self.world.oldest(stream)
         if oldest is not None:
             self.remove(oldest)
+
+    def settle_copies(self) -> None:
+        if self.copied and not self.denied:
+            self.read_all()
+            self.life.settle()
 
     def cut_short(self, path: Path) -> None:
         self.world.cut(path)
@@ -228,6 +235,11 @@ class Storm(RuleBasedStateMachine):
         self.world.doom(original, self.delivered())
         self.cut_short(stream.path)
         self.unseen.add(name)
+        self.copied = True
+        if (
+            late and looked
+        ):  # a copy that is shorter than what was read is told from a file of its own by its being held
+            self.read_all()
 
     @rule(name=names, count=st.integers(1, 40))
     def truncate_and_go_on(self, name: str, count: int) -> None:
@@ -411,6 +423,7 @@ class Storm(RuleBasedStateMachine):
     @rule(arriving=st.integers(0, 2))
     def kill(self, arriving: int) -> None:
         """T61: `kill -9`; batches that are on their way may arrive, and the word about it never does."""
+        self.settle_copies()
         self.life.kill(arriving)
         self.world.doom_unreachable(self.stored())
         self.life.start()
@@ -418,6 +431,7 @@ class Storm(RuleBasedStateMachine):
     @rule()
     def stop(self) -> None:
         """T69: SIGTERM."""
+        self.settle_copies()
         self.life.stop()
         self.world.doom_unreachable(self.stored())
         self.life.start()
