@@ -33,10 +33,10 @@ class Rise:
     before: pl.Series  # the watermark before each row; null before the first of all
     after: pl.Series  # the watermark with each row
 
-    def passes(self, moment_ns: int) -> int | None:
-        """Return the number of the row with which the watermark reaches a moment, None if it does not."""
-        row = int(self.after.search_sorted(moment_ns, "left"))
-        return row if row < len(self.after) else None
+    def passed(self, moments_ns: Sequence[int]) -> list[tuple[int, int]]:
+        """Return those of the rising moments that the watermark reaches, each with the number of its row."""
+        rows = self.after.search_sorted(pl.Series(moments_ns, dtype=pl.Int64), "left")
+        return [(moment, row) for moment, row in zip(moments_ns, rows, strict=True) if row < len(self.after)]
 
 
 class Watermark:

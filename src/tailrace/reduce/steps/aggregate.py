@@ -123,6 +123,7 @@ class Aggregate:
         self._panes: dict[int, dict[Group, Parts]] = {}  # by the time that a pane begins with
         self._types: dict[str, str] = {}  # of the values of `by`: int, float, bool or text
         self._changed: set[tuple[int, Group]] = set()
+        self._new: set[tuple[int, Group]] = set()  # there since the last mark: no mark has to forget them
 
     def apply(self, frame: pl.DataFrame, now_ns: int) -> Reduced:
         """Return the rows that go on, and those of the windows that closed, each after the row that closed it."""
@@ -174,6 +175,8 @@ class Aggregate:
         if group not in groups and len(groups) >= self._settings.max_keys:
             group = (functions.OTHER,) * len(group)
             self._count("groups beyond max_keys", 1)
+        if group not in groups and (pane, group) not in self._changed:
+            self._new.add((pane, group))
         self._changed.add((pane, group))
         return groups.setdefault(group, {})
 
@@ -191,14 +194,11 @@ class Aggregate:
     def _closed(self, rise: Rise, numbers: pl.Series, started_ns: int | None, now_ns: int) -> pl.DataFrame:
         """Return the rows of the windows that the watermark has passed with these rows."""
         made: list[rows.Row] = []
-        for end_ns in self._ends():
-            due_ns = end_ns + self._lateness_ns
-            passed = rise.passes(due_ns)
-            if passed is None:
-                break
+        due = [end_ns + self._lateness_ns for end_ns in self._ends()]
+        for due_ns, row in rise.passed(due):
             if started_ns is None or due_ns > started_ns:
-                at = int(numbers[passed])
-                made += [{**row, AT: at} for row in self._window(end_ns, now_ns)]
+                at = int(numbers[row])
+                made += [{**each, AT: at} for each in self._window(due_ns - self._lateness_ns, now_ns)]
         self._forget(int(rise.after[-1]))
         return self._frame(made)
 
@@ -250,7 +250,10 @@ class Aggregate:
     def _forget(self, newest_ns: int) -> None:
         """Forget the panes whose last window was given out."""
         for pane in [pane for pane in self._panes if pane + self._length_ns + self._lateness_ns <= newest_ns]:
-            self._changed.update((pane, group) for group in self._panes.pop(pane))
+            gone = {(pane, group) for group in self._panes.pop(pane)}
+            self._changed |= gone
+            self._changed -= gone & self._new
+            self._new -= gone
 
     def flush(self, now_ns: int, *, final: bool) -> pl.DataFrame | None:
         """Return all windows when nothing came for a window's length and the lateness, or when all ends."""
@@ -284,7 +287,7 @@ class Aggregate:
         if clock := self._clock.mark():
             changes["clock"] = clock
             changes["types"] = dict(self._types)
-        self._changed = set()
+        self._changed, self._new = set(), set()
         return changes
 
     def _count(self, what: str, count: int) -> None:

@@ -90,6 +90,7 @@ class Dedupe:
         self._bytes: dict[int, int] = {}  # of text that is held, by window
         self._bytes_most = limits.HELD_BYTES // (2 + self._lateness_ns // self._window_ns)
         self._changed: set[tuple[int, str]] = set()
+        self._new: set[tuple[int, str]] = set()  # held since the last mark: no mark has to forget them
 
     def apply(self, frame: pl.DataFrame, now_ns: int) -> Reduced:
         """Return the rows that go on, and those that are given out for others."""
@@ -107,7 +108,7 @@ class Dedupe:
         on, gone = divided(in_time, in_time["_on"])
         kept = pl.concat([on.drop(_HELPERS, "_on"), too_late.drop(_HELPERS), others]).sort(AT)
         made += self._closed(rise, mine[AT])
-        return Reduced(woven(kept, made), dropped(self.id, gone))
+        return Reduced(woven(kept, [_frame(made)]), dropped(self.id, gone))
 
     def _keys(self, frame: pl.DataFrame) -> pl.Series:
         """Return the key of each row, as 128 bits in hexadecimals."""
@@ -125,7 +126,7 @@ class Dedupe:
             texts = texts.str.replace_all(r"\d+", "#")
         return by_distinct(texts, lambda text: hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), pl.String())
 
-    def _held_back(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    def _held_back(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[rows.Row]]:
         """Take rows into their windows; return them with `_on`, whether they go on, and rows that are full by count."""
         sessions = frame.with_columns(_session=self._sessions(frame), _place=pl.int_range(pl.len()))
         by = ["_window", "_key", "_session"]
@@ -138,13 +139,13 @@ class Dedupe:
             _place=pl.col("_place").first(),
         )
         plain = frame.drop(_HELPERS, AT, "_in_lines", "_in_bytes")
-        made: list[pl.DataFrame] = []
+        made: list[rows.Row] = []
         goes: list[str] = []
         for window, key, _, _, last, count, start, end, place in groups.iter_rows():
             goes.append(self._take(window, key, plain, place, count, (start, end)))
             held = self._held.get(window, {}).get(key)
             if held is not None and held[1] == self._settings.max_count:
-                made += _after(last, self._given([self._forget(window, key)]))
+                made += self._given([self._forget(window, key)], last)
         groups = groups.select(*by, "_first", _goes=pl.Series(goes, dtype=pl.String))
         joined = sessions.join(groups, on=by, how="left", maintain_order="left")
         all_go, first_goes = pl.col("_goes") == "all", pl.col("_goes") == "first"
@@ -178,20 +179,21 @@ class Dedupe:
                 return "all"
             self._bytes[window] = self._bytes.get(window, 0) + size
             here[key] = [row, count, *times]
+            if (window, key) not in self._changed:
+                self._new.add((window, key))
             goes = "first" if self._settings.emit == "at_once" else "none"
         self._changed.add((window, key))
         return goes
 
     # --- giving out -----------------------------------------------------------------------------------------------
 
-    def _closed(self, rise: Rise, numbers: pl.Series) -> list[pl.DataFrame]:
+    def _closed(self, rise: Rise, numbers: pl.Series) -> list[rows.Row]:
         """Return the rows of the windows that the watermark has passed, each window's after the row that did it."""
-        made: list[pl.DataFrame] = []
-        for window in sorted(self._held):
-            passed = rise.passes((window + 1) * self._window_ns + self._lateness_ns)
-            if passed is None:
-                break
-            made += _after(numbers[passed], self._given(self._all_of(window)))
+        made: list[rows.Row] = []
+        windows = sorted(self._held)
+        due = [(window + 1) * self._window_ns + self._lateness_ns for window in windows]
+        for window, (_, row) in zip(windows, rise.passed(due), strict=False):
+            made += self._given(self._all_of(window), int(numbers[row]))
         return made
 
     def _all_of(self, window: int) -> list[list[Any]]:
@@ -203,28 +205,32 @@ class Dedupe:
 
     def _forget(self, window: int, key: str) -> list[Any]:
         held = self._held[window].pop(key)
-        self._changed.add((window, key))
+        if (window, key) in self._new:
+            self._new.discard((window, key))
+            self._changed.discard((window, key))
+        else:
+            self._changed.add((window, key))
         if not self._held[window]:
             del self._held[window]
             self._bytes.pop(window, None)
         return held
 
-    def _given(self, held: Sequence[list[Any]]) -> pl.DataFrame | None:
-        """Return the rows for what was held; a row that came once is as it was."""
-        at_once = self._settings.emit == "at_once"
-        out = [
-            row if count == 1 else {**row, "dedupe_count": count, "dedupe_first_ns": first, "dedupe_last_ns": last}
-            for row, count, first, last in held
-            if count > 1 or not at_once
-        ]
-        return rows.as_frame([{**row, "_in_lines": 0, "_in_bytes": 0} for row in out]) if out else None
+    def _given(self, held: Sequence[list[Any]], at: int) -> list[rows.Row]:
+        """Return the rows for what was held, to come after a row; one that came once is as it was."""
+        made: list[rows.Row] = []
+        for row, count, first, last in held:
+            more = {"dedupe_count": count, "dedupe_first_ns": first, "dedupe_last_ns": last} if count > 1 else {}
+            if more or self._settings.emit == "at_end":
+                made.append({**row, **more, "_in_lines": 0, "_in_bytes": 0, AT: at})
+        return made
 
     def flush(self, now_ns: int, *, final: bool) -> pl.DataFrame | None:
         """Return everything when nothing came for a window's length and the lateness, or when all ends."""
         if not self._held or not (final or self._clock.idle(now_ns, self._window_ns + self._lateness_ns)):
             return None
         self._clock.reach((max(self._held) + 1) * self._window_ns + self._lateness_ns)
-        return self._given([held for window in sorted(self._held) for held in self._all_of(window)])
+        held = [each for window in sorted(self._held) for each in self._all_of(window)]
+        return _frame(self._given(held, 0)).drop(AT, strict=False)
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Go on from a state."""
@@ -243,7 +249,7 @@ class Dedupe:
             changes[f"{window}:{key}"] = None if held is None else [*held]
         if clock := self._clock.mark():
             changes["clock"] = clock
-        self._changed = set()
+        self._changed, self._new = set(), set()
         return changes
 
     def _count(self, what: str, count: int) -> None:
@@ -255,6 +261,6 @@ def _size(row: rows.Row) -> int:
     return sum(len(cell) for cell in row.values() if isinstance(cell, str))
 
 
-def _after(number: int, frame: pl.DataFrame | None) -> list[pl.DataFrame]:
-    """Return a frame to be put after a row."""
-    return [] if frame is None else [frame.with_columns(pl.lit(number, pl.UInt32).alias(AT))]
+def _frame(made: Sequence[rows.Row]) -> pl.DataFrame:
+    frame = rows.as_frame(made)
+    return frame.with_columns(pl.col(AT).cast(pl.UInt32)) if len(frame) else frame

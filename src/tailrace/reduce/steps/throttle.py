@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from tailrace import limits
 from tailrace.batch import stream_text
 from tailrace.contracts import Reduced
+from tailrace.reduce import rows
 from tailrace.reduce.names import key_texts, texts
 from tailrace.reduce.rules import Rule
 from tailrace.reduce.step import Condition, Names, StepSettings, divided, dropped
@@ -117,11 +118,11 @@ class Throttle:
         kept = through.drop(*_GROUP, "_key", "_after", "_nth", "_admitted")
         if others is not None and len(others):
             kept = pl.concat([kept, others]).sort(AT)
-        return Reduced(woven(kept, self._say(gone)), dropped(self.id, gone))
+        return Reduced(woven(kept, [self._say(gone)]), dropped(self.id, gone))
 
-    def _owners(self, rows: pl.DataFrame) -> pl.Series:
+    def _owners(self, frame: pl.DataFrame) -> pl.Series:
         """Return the bucket of each row: that of its key, or the shared one for keys beyond `max_keys` in an epoch."""
-        pairs = rows.group_by("_epoch", "_key", maintain_order=True).agg(_n=pl.len())
+        pairs = frame.group_by("_epoch", "_key", maintain_order=True).agg(_n=pl.len())
         names: list[str] = []
         for epoch, key, count in pairs.iter_rows():
             if epoch != self._epoch:
@@ -133,7 +134,7 @@ class Throttle:
                 names.append(_SHARED)
                 self.counters["rows beyond max_keys"] = self.counters.get("rows beyond max_keys", 0) + count
         pairs = pairs.with_columns(_bucket=pl.Series(names, dtype=pl.String)).drop("_n")
-        return rows.select("_epoch", "_key").join(pairs, on=["_epoch", "_key"], how="left", maintain_order="left")[
+        return frame.select("_epoch", "_key").join(pairs, on=["_epoch", "_key"], how="left", maintain_order="left")[
             "_bucket"
         ]
 
@@ -159,11 +160,11 @@ class Throttle:
 
     # --- what is said about dropped rows --------------------------------------------------------------------------
 
-    def _say(self, gone: pl.DataFrame) -> list[pl.DataFrame]:
+    def _say(self, gone: pl.DataFrame) -> pl.DataFrame:
         """Count dropped rows, and return the summaries of the windows that ended, each after its row."""
         if not self._window_ns or not len(gone):
-            return []
-        made: list[pl.DataFrame] = []
+            return pl.DataFrame()
+        made: list[rows.Row] = []
         gone = gone.with_columns(_window=pl.col("_after") // self._window_ns)
         values = texts(gone, self._settings.key or ())
         gone = gone.with_columns(_values=pl.struct(values.get_columns()) if values.width else pl.lit(None))
@@ -175,20 +176,21 @@ class Throttle:
         )
         for window, key, count, at, stream, of_key, first, last in groups.iter_rows():
             if self._window is not None and window > self._window:
-                made.append(self._summary().with_columns(pl.lit(at, pl.UInt32).alias(AT)))
+                made += [{**row, AT: at} for row in self._summary()]
             self._window = window
             self._changed.add(key)
             known = self._summaries.setdefault(key, [0, stream, of_key or {}, first, last])
             known[0], known[3], known[4] = known[0] + count, min(known[3], first), max(known[4], last)
-        return made
+        frame = rows.as_frame(made)
+        return frame.with_columns(pl.col(AT).cast(pl.UInt32)) if made else frame
 
-    def _summary(self) -> pl.DataFrame:
+    def _summary(self) -> list[rows.Row]:
         """Return a row for each key of which rows were dropped, and forget them."""
-        rows = []
+        made: list[rows.Row] = []
         for key, (count, stream, values, first, last) in sorted(self._summaries.items()):
             of_key = {name: value for name, value in values.items() if value is not None}
             which = " ".join(f"{name}={value}" for name, value in of_key.items()) if key != _SHARED else "further keys"
-            rows.append(
+            made.append(
                 {
                     "_time_ns": last,
                     "_observed_ns": last,
@@ -204,12 +206,12 @@ class Throttle:
             )
             self._changed.add(key)
         self._summaries.clear()
-        return pl.DataFrame(rows)
+        return made
 
     def flush(self, now_ns: int, *, final: bool) -> pl.DataFrame | None:
         """Return the summaries when nothing came for a window's length, or when all ends."""
         if self._summaries and (final or self._clock.idle(now_ns, self._window_ns)):
-            return self._summary()
+            return rows.as_frame(self._summary())
         return None
 
     def restore(self, state: Mapping[str, object]) -> None:
