@@ -35,7 +35,7 @@ def _metrics() -> set[str]:
     names = set()
     for metric in (*load_profile("rsyncd").metrics, *own_metrics("rsyncd")):
         names |= (
-            {metric.name + end for end in ("_bucket", "_sum", "_count")}
+            {metric.name + end for end in ("", "_bucket", "_sum", "_count")}
             if metric.type == "histogram"
             else {metric.name}
         )
