@@ -36,6 +36,8 @@ def text_hash(text: str) -> int:
 def by_distinct(column: pl.Series, function: Callable[[str], object], dtype: pl.DataType) -> pl.Series:
     """Return a function of each text, called once per distinct text; null stays null."""
     distinct = column.drop_nulls().unique()
+    if len(distinct) == 1 and not column.null_count():  # one stream, as most frames have it
+        return pl.Series(column.name, [function(distinct.item())], dtype=dtype).new_from_index(0, len(column))
     table = pl.DataFrame({"text": distinct, "value": pl.Series([function(text) for text in distinct], dtype=dtype)})
     joined = column.alias("text").to_frame().join(table, on="text", how="left", maintain_order="left")
     return joined["value"].alias(column.name)

@@ -68,8 +68,9 @@ class Sample:
         concerned = every if self._where is None else self._where.mask(frame)
         always = ~every if self._keep is None else self._keep.mask(frame)
         chosen = self._hashes(frame) < self._below if self._settings.rate > 1 else every
-        kept, gone = divided(self._weighed(frame, concerned, always), ~concerned | always | chosen)
-        return Reduced(kept, dropped(self.id, gone))
+        stays = ~concerned | always | chosen
+        kept, gone = divided(frame, stays)
+        return Reduced(self._weighed(kept, concerned.filter(stays), always.filter(stays)), dropped(self.id, gone))
 
     def _hashes(self, frame: pl.DataFrame) -> pl.Series:
         if self._settings.key is not None:
