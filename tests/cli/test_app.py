@@ -34,6 +34,8 @@ def test_every_command_of_the_design_is_here() -> None:
             "explain",
             "doctor",
             "version",
+            "export",
+            "receive",
             "files follow",
             "table info",
             "table compact",
@@ -42,6 +44,7 @@ def test_every_command_of_the_design_is_here() -> None:
             "table delete",
             "check config",
             "check query",
+            "check spec",
             "config show",
             "config schema",
         ]

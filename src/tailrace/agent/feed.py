@@ -84,6 +84,7 @@ class Feed:
         self._clock = clock
         self._stopping = stopping  # of the whole agent
         self._leaving = threading.Event()  # of this feed
+        self._parsers = parsers
         self._chain = Chain(parsers)
         self._parsing = threading.Lock()  # turns are finished in the gathering thread, flushes in ours
         self._final = False
@@ -201,11 +202,11 @@ class Feed:
             total = (sum(part.lines for part in parts), sum(part.bytes for part in parts))
             return Parsed(stack([part.frame for part in parts]), *total)
         try:
-            return _whole(blocks)
+            return _whole(blocks, self._parsers)
         except Exception:  # noqa: BLE001 - see above
             self._count_failure()
         plain = replace(blocks[0].origin, reading=replace(blocks[0].origin.reading, format="plain"))
-        parsed = _whole([replace(blocks[0], origin=plain)])
+        parsed = _whole([replace(blocks[0], origin=plain)], {})
         return replace(parsed, frame=parsed.frame.with_columns(_error=pl.lit(_FAILED)))
 
     def _count_failure(self) -> None:
@@ -217,9 +218,9 @@ def held_name(source: str) -> str:
     return f"{source}/parse"
 
 
-def _whole(blocks: Sequence[Block]) -> Parsed:
+def _whole(blocks: Sequence[Block], parsers: Parsers) -> Parsed:
     """Parse blocks with nothing before and nothing after them."""
-    chain = Chain()
+    chain = Chain(parsers)
     parsed = chain.parse(blocks)
     rest = chain.flush(0, final=True)
     return replace(parsed, frame=stack([parsed.frame, rest.frame])) if rest.frame.height else parsed

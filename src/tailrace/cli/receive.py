@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from tailrace.agent import stop_on_signals
 from tailrace.cli import output
 from tailrace.errors import ConfigError, Problem
 
@@ -24,13 +23,17 @@ def receive(
 
     It takes OTLP logs and the messages of an aggregation spec's `grpc` channels.
 
-    Example: tailrace receive --addr 127.0.0.1:50051
+    For example:
+
+        tailrace receive --addr 127.0.0.1:50051
     """
     try:
         from tailrace.receiver import Receiver
     except ModuleNotFoundError as error:
         hint = "install tailrace with the extra: tailrace[otlp]"
         raise ConfigError([Problem("receive", f"needs {error.name}, which is not installed", hint)]) from error
+    from tailrace.agent import stop_on_signals
+
     certificate, key = _pem(tls_cert, "--tls-cert"), _pem(tls_key, "--tls-key")
     if (certificate is None) != (key is None):
         raise ConfigError([Problem("receive", "TLS needs both --tls-cert and --tls-key", "give both, or none")])

@@ -181,6 +181,8 @@ def agent_name(text: str) -> str:
     """Return the name of an agent, or of an import's group; refuses one that could not be a folder's name."""
     if not _NAME.fullmatch(text):
         raise Mistake(f"{text!r} cannot be a name", "use letters, digits, '.', '_' and '-'")
+    if text in _TAKEN:
+        raise Mistake(f"{text!r} has a meaning of its own", "choose another name")
     return text
 
 
