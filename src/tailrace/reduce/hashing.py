@@ -28,7 +28,7 @@ def text_hash(text: str) -> int:
     """Return 64 bits of a text.
 
     >>> text_hash("web")
-    13266862498460352416
+    8401084237428129872
     """
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
