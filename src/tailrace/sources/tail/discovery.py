@@ -136,7 +136,7 @@ class Discovery:
                 if self._takes(step.places, path, name) and os.path.lexists(path):
                     links.append(Match(path, None))
             return
-        lasts = [name for n, places in step.places.items() if (name := self._patterns[n].last(places)) is not None]
+        lasts = [last for n, places in step.places.items() if (last := self._patterns[n].last(places)) is not None]
         with os.scandir(step.folder) as entries:
             for entry in entries:
                 is_link, is_folder = entry.is_symlink(), _is_folder(entry)

@@ -123,6 +123,14 @@ class Roster:
             self._streams[file.name] = sorted([*members, file], key=lambda member: member.place)
         file.finished = False
 
+    def put_last(self, file: Tracked) -> None:
+        """Let a file come after all others of its stream."""
+        file.order, self._order = self._order, self._order + 1
+        stream = self._streams.get(file.name)
+        if isinstance(stream, list):
+            stream.sort(key=lambda member: member.place)
+        self.changed[file.key] = file
+
     def finish(self, file: Tracked) -> None:
         """Take a file out of its stream: it is read to its end, or gone. It is still read if it grows again."""
         stream = self._streams.get(file.name)

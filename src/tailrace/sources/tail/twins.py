@@ -205,7 +205,10 @@ class Twins:
         other.packed, other.size = file.packed, file.size
         self._reader.take_over(other, *lent)
         self._roster.ready[other] = None
-        self._later_copies(other.name, path, number)
+        last = self._roster.newest.get(other.name, other)
+        more = self._later_copies(other.name, path, number)
+        if more and last is not other and last.order == other.order and not last.offset:
+            self._roster.put_last(last)  # the live file comes after all copies that were made of it
 
 
 def _may_be_all_of(file: Tracked, other: Tracked) -> bool:
