@@ -1,0 +1,113 @@
+"""The tree of a rule: what `rule_syntax` reads and `rule_values` makes expressions of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Value = str | int | float | bool | None
+
+
+class RuleError(ValueError):
+    """A rule that cannot be used: what is wrong, at which character from 0, and what to do."""
+
+    def __init__(self, what: str, at: int, hint: str = "") -> None:
+        self.what = what
+        self.at = at
+        self.hint = hint
+        super().__init__(f"column {at + 1}: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A column, a label, or one of the short names of the envelope; `exact` if it was written in double quotes."""
+
+    text: str
+    exact: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value that stands in the rule."""
+
+    value: Value
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of some values."""
+
+    name: str
+    arguments: tuple[Node, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Two numbers joined by `+ - * / %`."""
+
+    op: str
+    left: Node
+    right: Node
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Two values compared by `= != < <= > >=`."""
+
+    op: str
+    left: Node
+    right: Node
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A text held against a pattern; `kind` is like, ilike, regex or prefix."""
+
+    kind: str
+    value: Node
+    pattern: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """A value that is one of some."""
+
+    value: Node
+    items: tuple[Literal, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """A value that is not there."""
+
+    of: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite; null stays null."""
+
+    of: Node
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of them."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one of them."""
+
+    parts: tuple[Node, ...]
+
+
+Node = Name | Literal | Call | Arithmetic | Compare | Match | In | IsNull | Not | And | Or
