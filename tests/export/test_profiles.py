@@ -67,6 +67,7 @@ def test_a_profile_may_extend_a_shipped_one(tmp_path: Path) -> None:
         ("patterns: [{regex: '(?P<x>b)', types: {y: int}}]", "the pattern has no group 'y'"),
         ("extends: rsincd", "there is no shipped profile 'rsincd'"),
         ("unmatched: 'a and'", "$.unmatched"),
+        ("format: syslogg", "$.format: there is no format 'syslogg' (did you mean 'syslog'?)"),
         ("[1]", "$"),
     ],
 )

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from tailrace.config.document import read_document
 from tailrace.config.problems import explain
@@ -21,6 +21,7 @@ from tailrace.patterns.regex import PatternError, groups_of
 from tailrace.reduce.metrics.settings import MetricSettings, SessionSettings, Span, Sql
 from tailrace.reduce.metrics.state import problems
 from tailrace.reduce.rules import Rule, RuleError
+from tailrace.registry import names
 from tailrace.settings import Mistake, Mistakes, Settings
 
 if TYPE_CHECKING:
@@ -100,6 +101,16 @@ class Profile(Settings):
     """What is counted."""
 
     _unmatched: Rule = PrivateAttr()
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        known = ["auto", *names("parser")]
+        for name in value.split("|"):
+            if name.partition(":")[0] not in known:
+                hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
+                raise Mistake(f"there is no format {name!r}", hint)
+        return value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
