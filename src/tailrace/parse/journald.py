@@ -156,7 +156,8 @@ def _mark(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
         frame = frame.with_columns(decoded.more.alias("_more"))
     if decoded.failed is not None and decoded.failed.any():
         failed = pl.lit(decoded.failed)
+        wrong = failed & pl.col("_line").str.contains(r"\S")  # a blank line is no error
         frame = frame.with_columns(
-            pl.when(failed).then(pl.lit(ERROR)).alias("_error"), pl.when(~failed).then("_format").alias("_format")
+            pl.when(wrong).then(pl.lit(ERROR)).alias("_error"), pl.when(~failed).then("_format").alias("_format")
         )
     return frame
