@@ -14,7 +14,7 @@ from tailrace.sources.tail import filestat
 from tailrace.sources.tail.arrivals import Arrivals, Fresh, has_rest
 from tailrace.sources.tail.compressed import is_packed
 from tailrace.sources.tail.places import Folders, is_at, plain, why_unseen
-from tailrace.sources.tail.rotation import live_names, related
+from tailrace.sources.tail.rotation import live_names, related, seniority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,7 +208,7 @@ class Moves:
         if packed:
             self._roster.join(file)
             self._roster.awaited[file] = self._clock.monotonic_s() + AWAIT_S
-        for path in packed:
+        for path in sorted(packed, key=lambda path: seniority(file.name, path)):
             if path not in self._roster.by_path:
                 self.arrivals.take_possible_twin(file, path)
 

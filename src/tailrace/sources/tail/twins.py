@@ -94,11 +94,17 @@ class Twins:
             if answer is not _Answer.NO:
                 return self._act(file, packed, suspects[0], answer)
             suspects.pop(0)
-        del self._suspects[file]
+        return self._like_none(file)
+
+    def _like_none(self, file: Tracked) -> float | None:
+        """Take a file for one of its own; one that no path asks for is of use only as a part of a stream."""
         unread = next((other for other in self._roster.awaited if _may_be_all_of(file, other)), None)
         if unread is not None:
             self._roster.drop(unread)
-        elif file.only_twin:
+        elif file.only_twin and any(other.name == file.name for other in self._roster.awaited):
+            return WAIT_S  # when the twin is found this one may come after it
+        del self._suspects[file]
+        if unread is None and file.only_twin:
             self._roster.drop(file)
             return 0.0
         file.no_copy = True
