@@ -6,8 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 LISTEN ?= 127.0.0.1:9080
 DATA ?= data
+RUNS ?= 50000
+FACTOR ?= 10
 
-.PHONY: help run test lint bench docs lock clean
+.PHONY: help run test lint bench torture docs lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -29,6 +31,10 @@ lint: $(VENV)/dev.stamp ## ruff, mypy --strict, import layers
 
 bench: $(VENV)/dev.stamp ## measure parse, commit, import, query, latency, memory (ARGS=--quick for a minute)
 	$(BIN)/python -m bench $(ARGS)
+
+torture: $(VENV)/dev.stamp ## the long tests of tailing: storms, crash points, kills, rotation at speed (RUNS=… FACTOR=…)
+	TAILRACE_STORMS=$(RUNS) TAILRACE_TORTURE=$(FACTOR) $(BIN)/pytest -n 2 --dist worksteal --timeout 36000 \
+	  tests/torture tests/e2e/test_exactly_once.py tests/e2e/test_crash_points.py $(ARGS)
 
 docs: $(VENV)/dev.stamp ## write the generated reference pages
 	$(BIN)/python -m tailrace.config.describe docs/reference
