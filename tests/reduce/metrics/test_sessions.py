@@ -73,6 +73,12 @@ def test_ends_without_a_start_have_no_duration() -> None:
     assert over(one.due(200 * SECOND)) == [("a", None, None, "end")]
 
 
+def test_lines_after_an_end_are_one_more_session() -> None:
+    one = sessions(settle=0)
+    _, closed = one.follow(rows(line("3", "out", 100), line("3", "x", 100, m="b"), line("3", "out", 100)))
+    assert over(closed) == [(None, None, None, "end"), ("b", None, None, "end")]
+
+
 def test_silence_ends_a_session() -> None:
     one = sessions(timeout="10s")
     one.follow(rows(line("1", "in", 100, m="a")))

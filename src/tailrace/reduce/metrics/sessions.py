@@ -114,9 +114,16 @@ class Sessions:
         end_o = pl.when(line).then(pl.when("_ended").then("_o").when("_started").then(0)).otherwise("_end_o")
         ended_o = end_o.forward_fill().shift(1).over("_key")
         late = (ended_o > 0) & ((pl.col("_o") - ended_o > self._settle_ns) | (self._settle_ns == 0))
+        rows = rows.with_columns(_late=line & late.fill_null(value=False))
+        # Only the first line that comes too late for an end begins something new; the next ones go on with it.
+        rows = rows.with_columns(
+            pl.col("_ended").shift(1).over("_key").alias("_after_end"),
+            pl.col("_late").shift(1).over("_key").alias("_more"),
+        )
+        first = pl.col("_late") & (pl.col("_after_end").fill_null(value=True) | ~pl.col("_more").fill_null(value=False))
         silent = pl.col("_o") - pl.col("_o").shift(1).over("_key") > self._timeout_ns
-        new = line & (pl.col("_started") | late.fill_null(value=False) | silent.fill_null(value=False))
-        rows = rows.with_columns(_n=new.cast(pl.Int64).cum_sum().over("_key"))
+        new = line & (pl.col("_started") | first | silent.fill_null(value=False))
+        rows = rows.with_columns(_n=new.cast(pl.Int64).cum_sum().over("_key")).drop("_late", "_after_end", "_more")
         gap = pl.col("_t") - pl.col("_t").shift(1).over("_key", "_n")
         passed = pl.when(line).then(self._without_steps(gap).fill_null(0)).otherwise("_elapsed")
         rows = rows.with_columns(_elapsed=passed.cum_sum().over("_key", "_n"))
