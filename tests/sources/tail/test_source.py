@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -460,3 +461,29 @@ def test_a_lost_event_is_made_good_by_the_next_walk(tail: Make) -> None:
     t.source._watch._inotify.read()  # as an overflow of the kernel's queue does
     assert t.read() == {}
     assert t.later(RESCAN_S) == {"a": "1\n"}
+
+
+def test_t92_a_start_with_known_files_opens_none_and_keeps_under_a_kilobyte_of_each(
+    tail: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    t = tail()
+    count = 2_000
+    for number in range(count):
+        t.write(f"{number // 100}/app-{number:05}.log", f"a line of file {number}\n")
+    assert len(t.read()) == count
+    t.source.close()
+    opened: list[str] = []
+    real = os.open
+
+    def counted(path: str, *args: int) -> int:
+        opened.append(path)
+        return real(path, *args)
+
+    monkeypatch.setattr(os, "open", counted)
+    tracemalloc.start()
+    t.start()
+    assert t.read() == {}
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert not [path for path in opened if path.endswith(".log")]
+    assert size / count < 1024

@@ -119,8 +119,9 @@ class Arrivals:
             if not suffixed(name, path):
                 continue
             newest = self._roster.newest.get(name)
-            if newest is None and is_packed(path) and places.plain(name) is None:
-                continue  # an archive alone is a stream of its own
+            alone = newest is None and fresh.matches and places.plain(name) is None
+            if alone and (is_packed(path) or not name.endswith(_extension(path))):
+                continue  # an archive alone, or `worker-1.log` without a `worker`, is a stream of its own
             if fresh.matches and not is_packed(path) and _begin_alike(name, path):
                 continue  # it may be a copy of what is still there: that is found out while it is held back
             replaced = newest.away if newest is not None else self._wanted(name)
@@ -261,6 +262,12 @@ class Arrivals:
         longer = fresh.found.size > file.offset
         renamed = fresh.found.ctime_ns > fresh.found.mtime_ns
         return just_gone and file.unlinked_ns is None and file.offset >= MARKER_BYTES and (longer or renamed)
+
+
+def _extension(path: str) -> str:
+    """Return the extension of a name if it is a word: rotation adds numbers behind it."""
+    extension = os.path.splitext(path)[1]
+    return extension if extension[1:].isalpha() and not suffixed(path[: -len(extension)], path) else ""
 
 
 def _begin_alike(path: str, other: str) -> bool:

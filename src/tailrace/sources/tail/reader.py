@@ -11,9 +11,7 @@ from __future__ import annotations
 import enum
 import errno
 import os
-import resource
 from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from tailrace import limits
 from tailrace.contracts import Block
 from tailrace.encoding import marked, may_be_marked
-from tailrace.sources.tail import compressed, filestat, holes, lines, sniff
+from tailrace.sources.tail import compressed, descriptors, filestat, holes, lines, sniff
 from tailrace.sources.tail.compressed import End, Packed
 from tailrace.sources.tail.identity import HEAD_BYTES, Verdict, head_of, judge, marker_span
 
@@ -31,11 +29,8 @@ if TYPE_CHECKING:
     from tailrace.sources.tail.filestat import FileStat
     from tailrace.sources.tail.tracked import Tracked
 
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LARGE_BYTES: Final = 256 * limits.KIB
 _PROBE_BYTES: Final = 64 * limits.KIB
-_DESCRIPTORS_SHARE: Final = 4
-_LEAST_FILES: Final = 4
 _UNPACK_BYTES: Final = 4 * limits.MIB
 _UNDECIDED: Final = {End.OPEN, End.SHORT}
 _SHORT: Final = "compressed, and cut short or still being written; it is read on when it grows"
@@ -76,7 +71,7 @@ class Reader:
         self.damaged_bytes = 0  # of compressed files, on the disk: they cannot be decompressed
         self._unpacking: dict[str, Tracked] = {}
         self._max_line = max_line_bytes
-        self._limit = open_files or _share_of_descriptors()
+        self._limit = open_files or descriptors.fair_share()
         self._open: OrderedDict[str, Tracked] = OrderedDict()  # least recently used first
 
     def read(self, file: Tracked, size: int, now_ns: int, *, final: bool, flush: bool = False) -> Reading:
@@ -112,10 +107,10 @@ class Reader:
             same = found.regular and file.id.same(filestat.file_id(handle, found))
         except OSError as error:
             file.trouble = error.strerror or str(error)
-            _close(handle)
+            descriptors.close_file(handle)
             return Outcome.TROUBLE
         if not same:
-            _close(handle)
+            descriptors.close_file(handle)
             return Outcome.ABSENT
         file.handle, file.trouble = handle, ""
         self._shrink(self._limit - 1)
@@ -139,7 +134,7 @@ class Reader:
         """Give the descriptor of a file back, if it has one."""
         if file.handle >= 0:
             del self._open[file.key]
-            _close(file.handle)
+            descriptors.close_file(file.handle)
             file.handle = -1
             file.content = None
             self._unpacking.pop(file.key, None)
@@ -341,12 +336,12 @@ class Reader:
 
     def _handle(self, path: str) -> int:
         try:
-            return os.open(path, _FLAGS)
+            return descriptors.open_file(path)
         except OSError as error:
             if error.errno not in {errno.EMFILE, errno.ENFILE} or not self._open:
                 raise
         self._shrink(len(self._open) // 2)
-        return os.open(path, _FLAGS)
+        return descriptors.open_file(path)
 
     def _shrink(self, limit: int) -> None:
         surplus = len(self._open) - limit
@@ -354,18 +349,6 @@ class Reader:
             reachable = (file for file in self._open.values() if file.unlinked_ns is None and file.content is None)
             for file in list(islice(reachable, surplus)):
                 self.close(file)
-
-
-def _share_of_descriptors() -> int:
-    """Return how many files may be open: what is left for the table, the API and other sources is more."""
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    share = limits.OPEN_FILES if allowed == resource.RLIM_INFINITY else allowed // _DESCRIPTORS_SHARE
-    return max(_LEAST_FILES, min(limits.OPEN_FILES, share))
-
-
-def _close(handle: int) -> None:
-    with suppress(OSError):  # a network file system may report an old failure here; the descriptor is given back
-        os.close(handle)
 
 
 def _sample(file: Tracked, start: bytes, data: bytes) -> bytes:
