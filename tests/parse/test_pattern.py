@@ -57,6 +57,32 @@ def test_time_level_and_message_are_taken():
     assert (row["_level"], row["_line"], fields(row)) == ("error", "disk is full", {"lvl": "ERR"})
 
 
+def test_a_dash_for_a_number_is_no_value_and_no_error():
+    settings = PatternSettings(name="mine", pattern="<path> <size>", types={"size": "int"})
+    row = Pattern(settings).parse(lines("/a -"), UTC).row(0, named=True)
+    assert (row["_error"], fields(row)) == (None, {"path": "/a"})
+
+
+def test_text_that_is_no_time_stays():
+    settings = PatternSettings(name="mine", pattern="<ts>|<msg>", time="ts", message="msg")
+    frame = Pattern(settings).parse(lines("2026-01-02T03:04:05Z|a", "yesterday|b"), UTC)
+    assert frame["_time_ns"].to_list() == [1_767_323_045_000_000_000, None]
+    assert [fields(row) for row in frame.iter_rows(named=True)] == [{}, {"ts": "yesterday"}]
+
+
+def test_the_exact_line_is_kept_when_it_is_asked_for():
+    settings = PatternSettings(name="mine", pattern="<who>: <msg>", message="msg")
+    row = Pattern(settings).parse(lines("ann: hello"), Reading(raw="keep")).row(0, named=True)
+    assert (row["_line"], fields(row)) == ("ann: hello", {"who": "ann", "msg": "hello"})
+
+
+def test_a_line_that_matches_with_no_group_fits():
+    settings = PatternSettings(name="mine", regex=r"^(?P<n>\d+)?;|^(?P<a>a)")
+    frame = Pattern(settings).parse(lines("1;", ";", "b", "a", ""), UTC)
+    assert frame["_format"].to_list() == ["mine", "mine", None, "mine", None]
+    assert frame["_error"].to_list() == [None, None, "PatternParserErr", None, None]
+
+
 @pytest.mark.parametrize(
     ("form", "text", "ns"),
     [

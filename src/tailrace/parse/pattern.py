@@ -2,7 +2,7 @@
 
 Comes in and goes out as `contracts.Parser` says: one field per named group, typed as declared; a group that took no
 part is null. A line that does not match keeps `_error`, except a blank one; so does a line with a value that
-does not fit its type: the value stays as text in `<field>_extracted`, nothing is lost.
+does not fit its type: the value stays as text in `<field>_extracted`, nothing is lost. `-` for a number is no value.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ERROR: Final = "PatternParserErr"
 TYPE_ERROR: Final = "PatternTypeErr"
 
+_ABSENT: Final = ("", "-")  # of a field with a type: no value, rather than a wrong one
 _TRUE: Final = ("true", "t", "yes", "y", "on", "1")
 _FALSE: Final = ("false", "f", "no", "n", "off", "0")
 
@@ -41,42 +42,49 @@ class Pattern:
         """Return the rows with a field per group."""
         text = lines["_line"]
         found = groups.extract(text, self._settings.expression).select(self._fields)
-        matched = text.str.contains(self._settings.expression)
-        misfit = pl.zeros(len(text), pl.Boolean, eager=True)
-        columns: list[pl.Series] = []
-        for field in self._fields:
-            if field in self._nested:
-                continue
-            value = found[field]
-            typed = self._typed(field, value, lines, reading)
-            bad = value.is_not_null() & typed.is_null() & (value != "")
-            if bad.any():
-                misfit |= bad
-                kept = value.to_frame().select(pl.when(pl.lit(bad)).then(pl.col(field)))[field]
-                columns.append(kept.alias(f"{field_column(field)}_extracted"))
-            if field != self._settings.message:
-                columns.append(typed.alias(field_column(field)))
-        columns = [column for column in columns if column.null_count() < len(column) and column.name != self._time]
-        blank = ~text.str.contains(r"\S")
+        matched = self._matched(text, found)
+        columns, misfit = self._columns(found, lines, reading)
+        error: pl.Expr = pl.when(pl.lit(misfit)).then(pl.lit(TYPE_ERROR))
+        if not matched.all():
+            unmatched = ~pl.lit(matched) & pl.lit(text).str.contains(r"\S")
+            error = pl.when(unmatched).then(pl.lit(ERROR)).otherwise(error)
         frame = lines.with_columns(
             *columns,
             *self._times(found, lines, reading),
-            *self._message(found, text),
+            *self._message(found, text, reading),
             *self._levels(found, text),
             pl.when(pl.lit(matched)).then(pl.lit(self.name)).alias("_format"),
-            pl.when(pl.lit(~matched & ~blank))
-            .then(pl.lit(ERROR))
-            .when(pl.lit(misfit))
-            .then(pl.lit(TYPE_ERROR))
-            .alias("_error"),
+            error.alias("_error"),
         )
         for field in self._nested:
             frame = self._unfold(field, found[field], frame, reading)
         return frame
 
-    @property
-    def _time(self) -> str:
-        return field_column(self._settings.time) if self._settings.time else ""
+    def _matched(self, text: pl.Series, found: pl.DataFrame) -> pl.Series:
+        """Return which texts match; a text that does may still have no group, so those are matched again."""
+        matched = found.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+        if matched.all():
+            return matched
+        rows = (~matched).arg_true()
+        return matched.scatter(rows, text[rows].str.contains(self._settings.expression))
+
+    def _columns(self, found: pl.DataFrame, lines: pl.DataFrame, reading: Reading) -> tuple[list[pl.Series], pl.Series]:
+        """Return the fields, and the rows with a value that does not fit its type."""
+        misfit = pl.Series([False]).new_from_index(0, len(found))
+        columns: list[pl.Series] = []
+        for field in self._fields:
+            whole = field == self._settings.message and reading.raw == "auto"
+            if field in self._nested or whole or field == self._settings.time:
+                continue
+            value = found[field]
+            typed = self._typed(field, value, lines, reading)
+            if typed.null_count() > value.null_count():
+                bad = (typed.is_null() & ~value.is_in(_ABSENT)).fill_null(value=False)
+                misfit |= bad
+                kept = value.zip_with(bad, value.clear(1))
+                columns.append(kept.alias(f"{field_column(field)}_extracted"))
+            columns.append(typed.alias(field_column(field)))
+        return [column for column in columns if column.null_count() < len(column)], misfit
 
     def _typed(self, field: str, value: pl.Series, lines: pl.DataFrame, reading: Reading) -> pl.Series:
         match self._settings.type_of(field):
@@ -98,18 +106,22 @@ class Pattern:
     def _times(self, found: pl.DataFrame, lines: pl.DataFrame, reading: Reading) -> list[pl.Series]:
         """Return `_time_ns`, except inside a container's line: the runtime's time counts there."""
         if "_time_ns" in lines.columns:
-            return []
+            time = self._settings.time
+            return [found[time].alias(field_column(time))] if time else []
         if not self._settings.time:
             return timestamp.no_time(lines)
-        value = found[self._settings.time]
+        name, value = self._settings.time, found[self._settings.time]
         if self._settings.time_format:
             times = time_format.formatted(value, self._settings.time_format, lines["_observed_ns"], reading.timezone)
         else:
             times = timestamp.leading(value, lines["_observed_ns"], reading.timezone)
-        return [times.alias("_time_ns")]
+        if times.null_count() == value.null_count():
+            return [times.alias("_time_ns")]
+        unread = value.zip_with(times.is_null(), value.clear(1))  # text that is no time stays as a field
+        return [times.alias("_time_ns"), unread.alias(field_column(name))]
 
-    def _message(self, found: pl.DataFrame, text: pl.Series) -> list[pl.Series]:
-        if not self._settings.message:
+    def _message(self, found: pl.DataFrame, text: pl.Series, reading: Reading) -> list[pl.Series]:
+        if not self._settings.message or reading.raw == "keep":
             return []
         message = found[self._settings.message]
         return [message.zip_with(message.is_not_null(), text).alias("_line")]
