@@ -161,6 +161,7 @@ class Feed:
         self._flushed_s = now_s
         with self._parsing:
             parsed = self._chain.flush(self._read_ns, final=final)
+        self._count_work()
         if parsed.frame.height:
             self._turns.put(Turn(self.name, marks=self._marks(), read_s=now_s, frame=lambda: parsed.frame))
 
@@ -175,6 +176,7 @@ class Feed:
         """Return the rows of a turn; those that a parser fails on are plain lines, marked."""
         try:
             pieces = work.result()
+            self._count_work()
             with self._parsing:
                 return self._chain.finish(prepared, pieces).frame
         except Exception:  # noqa: BLE001 - a fault in one format must not stop the other files, nor lose a line
@@ -208,6 +210,15 @@ class Feed:
         plain = replace(blocks[0].origin, reading=replace(blocks[0].origin.reading, format="plain"))
         parsed = _whole([replace(blocks[0], origin=plain)], {})
         return replace(parsed, frame=parsed.frame.with_columns(_error=pl.lit(_FAILED)))
+
+    def _count_work(self) -> None:
+        for parser, work in self._chain.done().items():
+            for result, lines in (("matched", work.matched), ("unmatched", work.unmatched)):
+                self._accounts.count(
+                    "tailrace_parser_lines_total", "Lines given to a parser.", lines, parser=parser, result=result
+                )
+            text = "Time that a parser took for its lines."
+            self._accounts.count("tailrace_parser_seconds_total", text, work.seconds, parser=parser)
 
     def _count_failure(self) -> None:
         self._accounts.count("tailrace_parser_failures_total", "Pieces stored as plain lines: their parser failed.")

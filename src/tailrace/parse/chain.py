@@ -31,6 +31,7 @@ from tailrace.parse.frame import lines_of, origins_of
 from tailrace.parse.headers import HEADER, Headers
 from tailrace.parse.multiline.heads import heads, whole
 from tailrace.parse.records import Records
+from tailrace.parse.tally import Metered, Tally
 from tailrace.parse.turn import Group, Job, Parsed, Prepared
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from tailrace.contracts import Block, Origin, Parser, Reading
     from tailrace.parse.records import Sorted
+    from tailrace.parse.tally import Work
 
 FAILED: Final = "ParserFailure"
 """`_error` of lines whose parser failed: a bug, and no reason to lose them."""
@@ -60,8 +62,9 @@ class Chain:
     def __init__(self, parsers: Mapping[str, Callable[[], Parser]] | None = None) -> None:
         self._declared = parsers or {}
         self._local = threading.local()  # the parsers, by name
+        self._tally = Tally()
         self._formats = Formats()
-        self._records = Records()
+        self._records = Records(self._tally)
         self._headers = Headers()
         self._behind = False
         # Of the last row of each file that has times: its time, and when it was read.
@@ -71,6 +74,10 @@ class Chain:
         """Return the records of the blocks; what is open at their end stays held."""
         turn = self.prepare(blocks)
         return self.finish(turn, self.work(turn))
+
+    def done(self) -> Mapping[str, Work]:
+        """Return what each parser did since the last time, by its name; any thread may ask."""
+        return self._tally.take()
 
     # --- what is held -----------------------------------------------------------------------------
 
@@ -215,8 +222,7 @@ class Chain:
         if "|" in name:
             return FirstMatch([self._parser(part) for part in name.split("|")])
         make = self._declared.get(name) or registry.find("parser", name)
-        parser: Parser = make()
-        return parser
+        return Metered(make(), self._tally)
 
 
 def _whole_frame(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import polars as pl
 
 from tailrace.batch import stack
 from tailrace.parse import timestamp
+from tailrace.parse.tally import unfit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,16 +37,13 @@ class FirstMatch:
         for parser in self._parsers:
             frame = parser.parse(left, reading, data)
             data = None  # it is the first parser's only: the others see fewer lines
-            error = frame["_error"] if "_error" in frame.columns else None
-            if error is None or error.null_count() == len(frame):
+            wrong = unfit(frame)
+            if wrong is None:
                 taken.append(frame)
                 left = left.clear()
                 break
-            fits = error.is_null()
-            if "_format" in frame.columns:  # it matched, though a value is not of its type
-                fits |= frame["_format"].is_not_null()
-            taken.append(frame.filter(fits))
-            left = left.filter(~fits)
+            taken.append(frame.filter(~wrong))
+            left = left.filter(wrong)
         if len(left):
             taken.append(left.with_columns(pl.lit(ERROR).alias("_error"), *timestamp.no_time(left)))
         taken = [frame for frame in taken if len(frame)] or taken[:1]

@@ -7,6 +7,7 @@ it changes only by `commit`, so that a turn on which something fails changes not
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tailrace.contracts import Multiline, Origin, Reading
+    from tailrace.parse.tally import Tally
     from tailrace.parse.turn import Group
 
 
@@ -54,7 +56,8 @@ class Sorted:
 class Records:
     """Makes records of lines; holds those that are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
         self._wrappers: dict[str, Wrapper] = {}
         self._parts, self._groups = Held("part"), Held("group")
         self._joiner, self._grouper = Joiner(self._parts), Grouper(self._groups)
@@ -139,7 +142,10 @@ class Records:
         found: Sorted,
     ) -> None:
         """Take container lines out of their wrapping and join them."""
+        began = time.perf_counter()
         frame = self._wrapper(group.format).unwrap(rows, group.reading)
+        malformed = frame["_final"].null_count()
+        self._tally.add(group.format, len(frame) - malformed, malformed, time.perf_counter() - began)
         frame, last = self._joiner.adopt(frame, origins, group.format)
         good = frame["_final"].is_not_null()
         if not good.all():
