@@ -10,7 +10,8 @@ import pytest
 from agent.fakes import Memory, Numbers
 from agent.fakes import agent_of as agent_with
 from tailrace import registry
-from tailrace.agent import Progress, collect
+from tailrace.agent import Progress
+from tailrace.agent.once import collect
 from tailrace.clock import SystemClock
 from tailrace.config.model import Config
 from tailrace.contracts import Origin, Reading

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from tailrace.agent import collect
+from tailrace.agent.once import collect
 from tailrace.config.model import Config
 from tailrace.telemetry import OUTCOMES, Account, Accounts
 

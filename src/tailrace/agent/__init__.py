@@ -7,10 +7,11 @@ and writing use all cores, and a slow sink stops the readers through bounded que
 Exactly once: a batch is numbered and planned before it is sent; the table remembers the number with the rows.
 After a crash the checkpoint asks the sink for the last number it holds, takes the plans up to it as done, and
 everything else is read again from the position before.
+
+An import stands in `agent.once`: it brings the table along, which an exporter does without.
 """
 
 from tailrace.agent.lag import STALLED_S, Lag
-from tailrace.agent.once import Summary, collect
 from tailrace.agent.reload import Reload
 from tailrace.agent.running import Agent, Change, Progress
 from tailrace.agent.signals import reload_on_signal, stop_on_signals
@@ -24,8 +25,6 @@ __all__ = [
     "Progress",
     "Reducing",
     "Reload",
-    "Summary",
-    "collect",
     "make_parsers",
     "make_reducing",
     "make_source",
