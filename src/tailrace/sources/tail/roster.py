@@ -84,7 +84,10 @@ class Roster:
 
     def link(self, path: str) -> None:
         """Note where the link leads to by which a file is followed: its own folder tells nothing about that place."""
-        file, real = self.by_path.get(path), os.path.realpath(path)
+        try:
+            file, real = self.by_path.get(path), os.path.realpath(path)
+        except OSError:  # a link that cannot be read now: the next look tells
+            return
         real = "" if real == path else real
         if file is not None and real != file.real:
             if self.by_real.get(file.real) is file:
