@@ -73,6 +73,9 @@ MULTILINE_WAIT_S: Final = 3.0
 LINK_S: Final = 3_600.0
 """Time for which it is remembered that a record went out without its end, to link what may still come."""
 
+QUOTED_LINES: Final = 100
+"""Lines of one record of a table; a quote that stands open for longer was not meant."""
+
 HEADERS: Final = 4_096
 """Files with a header line (CSV) whose header is remembered, in memory and in the checkpoint."""
 

@@ -84,7 +84,7 @@ class Chain:
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what was held, from the merged marks; called once, before the first turn."""
         self._records.restore(self._headers.restore(state))
-        for key, form in self._records.wrappers().items():
+        for key, form in (self._headers.formats() | self._records.wrappers()).items():
             self._formats.remember(key, form)
 
     def mark(self) -> Mapping[str, object]:
@@ -104,6 +104,7 @@ class Chain:
         """
         found, origins = self._records.due(now_ns, "all" if final else "over" if self._behind else "waited")
         self._behind = False  # unless the next turn is a full one again
+        found.lines = [(self._headers.add(rows, groups, origins), groups) for rows, groups in found.lines]
         pieces = self._survived(self._prepared(found, origins, 0, 0)) if origins else []
         self._records.commit()
         frame = _whole_frame([*pieces, *found.ready]).with_columns(_time_ns=pl.coalesce("_time_ns", _OBSERVED))
@@ -139,7 +140,8 @@ class Chain:
         lines = self._headers.add(lines, groups, origins)
         full = lines.filter(pl.col("_part").is_null()).drop("_part", "_part_last") if parts else lines
         wrapped = any(group.format in WRAPPERS for group in groups)
-        if not wrapped and not any(origin.reading.multiline for origin in origins):
+        plain = not wrapped and not any(origin.reading.multiline for origin in origins)
+        if plain and not self._records.quoted(lines, groups):
             ready = [lines.filter(pl.col("_part").is_not_null())] if parts else []
             jobs = [Job(full, groups, None if parts else split.text)] if groups else []
             return Prepared(origins, jobs, ready, count, size)

@@ -7,10 +7,9 @@ absent, and `-` in W3C. The time is that of the columns `date` and `time`, or of
 can be read; the level that of `level`, `severity` and the like. `_line` stays whole; the header's own row has no
 fields.
 
-A cell in quotes may hold separators, doubled quotes, and newlines: the lines of such a record are put together, the
-first one has the fields, the others are its continuation. That works within the lines that come at once; a record
-that is cut there keeps `_error`. So does a row with more or fewer cells than the header (with the fields that it has;
-what is too much is `column_<number>`), a quote that is never closed, and a row without a known header.
+A cell in quotes may hold separators, doubled quotes, and newlines (`quoted` puts the lines of such a record together).
+A row with more or fewer cells than the header keeps `_error`, with the fields that it has (what is too much is
+`column_<number>`); so does a quote that is never closed, and a row without a known header.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from tailrace.parse.cef import text_time
 from tailrace.parse.headers import HEADER
 from tailrace.parse.outcome import empty
 from tailrace.parse.pairs import column
+from tailrace.parse.quoted import OPENS
 
 if TYPE_CHECKING:
     from tailrace.contracts import Reading
@@ -45,9 +45,6 @@ _LEVELS: Final = ("level", "severity", "lvl", "loglevel", "log_level", "levelnam
 _NUMBERS: Final = frozenset(
     {"sc_status", "sc_substatus", "sc_win32_status", "sc_bytes", "cs_bytes", "time_taken", "s_port", "c_port", "x_port"}
 )
-_OPENS: Final = r'(?:^|[,;\t ])"(?:[^"]|"")*$'  # a cell that begins with a quote and does not end with one
-_STREAMS: Final = 65_536  # whose headers are remembered
-_RECORD_LINES: Final = 1_000  # of one record: a quote that stands open for longer was not meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +111,12 @@ class _Table:
         data = ~blank & (text != headers).fill_null(value=True)
         if self._style.directives:
             data &= ~text.str.starts_with("#")
-        records, unclosed = _records(text, lines["_stream"], data)
+        unclosed = data & (text.str.count_matches('"', literal=True) % 2 == 1) & text.str.contains(OPENS)
         cells = _Cells(len(lines))
         for header in headers.filter(data & headers.is_not_null()).unique(maintain_order=True):
-            rows = (data & (headers == header) & records.is_not_null()).fill_null(value=False).arg_true()
+            rows = (data & (headers == header) & ~unclosed).fill_null(value=False).arg_true()
             if len(rows):
-                cells.add(rows, records[rows], header, self._style)
+                cells.add(rows, text[rows], header, self._style)
         return self._outcome(lines, cells, data & headers.is_null(), unclosed, reading)
 
     def _header_of(self, lines: pl.DataFrame, text: pl.Series) -> pl.Series:
@@ -223,33 +220,6 @@ def _cell(token: pl.Expr, sign: str) -> pl.Expr:
     bare = token.str.strip_suffix(sign)
     inner = bare.str.extract(r'^(?s:"(.*)"[^"]*)$').str.replace_all('""', '"', literal=True)
     return pl.when(bare.str.starts_with('"')).then(inner).otherwise(bare)
-
-
-def _records(text: pl.Series, stream: pl.Series, data: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return the text of each record at its first row (null at the others), and where a quote stays open.
-
-    Only rows with an odd number of quotes open or close a record; they are few, and looked at one by one.
-    """
-    odd = (text.str.count_matches('"', literal=True) % 2 == 1) & data
-    opens = text.str.contains(_OPENS)
-    unclosed = pl.Series([False]).new_from_index(0, len(text))
-    if not odd.any():
-        return text, unclosed
-    records, continued = text.clone(), unclosed.clone()  # `scatter` writes in place
-    opened: dict[str, int] = {}
-    for row in odd.arg_true():
-        name = stream[row]
-        start = opened.pop(name, None)
-        if start is None or row - start > _RECORD_LINES:
-            if opens[row]:
-                opened[name] = row
-            continue
-        own = pl.arange(start, row + 1, eager=True).filter(stream[start : row + 1] == name)
-        records.scatter(start, "\n".join(text[own].to_list()))
-        continued.scatter(own[1:], values=True)
-    for row in opened.values():
-        unclosed.scatter(row, values=True)
-    return pl.select(pl.when(pl.lit(~continued & ~unclosed)).then(pl.lit(records))).to_series(), unclosed
 
 
 def _usual(fields: dict[str, pl.Series], wanted: tuple[str, ...]) -> list[str]:

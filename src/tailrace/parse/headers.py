@@ -49,6 +49,13 @@ class Headers:
                 rest[name] = value
         return rest
 
+    def formats(self) -> dict[str, str]:
+        """Return the formats of the files whose header is known: one that is read on from its middle shows none."""
+        return {
+            key: DIRECTIVE if header.startswith(_FIELDS) else "tsv" if "\t" in header else "csv"
+            for key, header in self._known.items()
+        }
+
     def mark(self) -> dict[str, object]:
         """Return what changed since the last mark; null forgets a file."""
         changed, self._changed = self._changed, set()

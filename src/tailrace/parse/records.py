@@ -18,13 +18,14 @@ from tailrace.parse.formats import WRAPPERS
 from tailrace.parse.held import Due, Held
 from tailrace.parse.join import Joiner
 from tailrace.parse.multiline.group import Grouper, multiline_of
+from tailrace.parse.quoted import Quoted, is_table
+from tailrace.parse.turn import Group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tailrace.contracts import Multiline, Origin, Reading
     from tailrace.parse.tally import Tally
-    from tailrace.parse.turn import Group
 
 
 class Wrapper(Protocol):
@@ -61,6 +62,9 @@ class Records:
         self._wrappers: dict[str, Wrapper] = {}
         self._parts, self._groups = Held("part"), Held("group")
         self._joiner, self._grouper = Joiner(self._parts), Grouper(self._groups)
+        self._quotes = Held("quote")
+        self._quoted = Quoted(self._quotes)
+        self._every = (self._parts, self._groups, self._quotes)
         self._foreign: dict[str, object] = {}  # names in a state that nothing here understands: forgotten
 
     # --- what is held -----------------------------------------------------------------------------
@@ -68,32 +72,32 @@ class Records:
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what was held."""
         for name, record in state.items():
-            if not (self._parts.restore(name, record) or self._groups.restore(name, record)):
+            if not any(held.restore(name, record) for held in self._every):
                 self._foreign[name] = None
 
     def wrappers(self) -> dict[str, str]:
-        """Return the format of files with an open container record."""
-        return self._parts.wrappers()
+        """Return the format of files with an open container record, or an open record of a table."""
+        return self._parts.wrappers() | self._quotes.wrappers()
 
     def mark(self) -> dict[str, object]:
         """Return what changed since the last mark."""
         foreign, self._foreign = self._foreign, {}
-        return {**foreign, **self._parts.mark(), **self._groups.mark()}
+        return foreign | {key: state for held in self._every for key, state in held.mark().items()}
 
     def pending(self) -> tuple[int, int]:
         """Return the lines and bytes of input that are held."""
-        (lines, size), (more, rest) = self._parts.pending(), self._groups.pending()
-        return lines + more, size + rest
+        pending = [held.pending() for held in self._every]
+        return sum(lines for lines, _ in pending), sum(size for _, size in pending)
 
     def commit(self) -> None:
         """Make the changes of this turn real."""
-        self._parts.commit()
-        self._groups.commit()
+        for held in self._every:
+            held.commit()
 
     def rollback(self) -> None:
         """Forget the changes of this turn."""
-        self._parts.rollback()
-        self._groups.rollback()
+        for held in self._every:
+            held.rollback()
 
     def due(self, now_ns: int, which: Due) -> tuple[Sorted, list[Origin]]:
         """Return what is not waited for any more, and where it comes from."""
@@ -107,7 +111,26 @@ class Records:
         found.take(complete.filter(~inside).drop("_time_ns"), found.grouped)  # their parser will tell
         cut, from_where = self._joiner.cut(parts, first=len(keys))
         found.ready.append(cut)
-        return found, [*origins, *from_where]
+        origins += from_where
+        self._due_quoted(now_ns, which, found, origins)
+        return found, origins
+
+    def _due_quoted(self, now_ns: int, which: Due, found: Sorted, origins: list[Origin]) -> None:
+        rows, forms, from_where = self._quoted.complete(self._quotes.due(now_ns, which))
+        first = len(origins)
+        rows = rows.with_columns(pl.col("_origin") + first, pl.col("_row") + 2 * first)
+        groups = [
+            Group(form, origin.reading, (first + place,))
+            for place, (form, origin) in enumerate(zip(forms, from_where, strict=True))
+        ]
+        origins += from_where
+        if groups:
+            found.lines.append((rows, groups))
+
+    def quoted(self, lines: pl.DataFrame, groups: Sequence[Group]) -> bool:
+        """Tell whether lines of tables must be put together."""
+        tables = [index for group in groups if is_table(group.format) for index in group.origins]
+        return bool(tables) and self._quoted.concerns(lines.filter(pl.col("_origin").is_in(tables)))
 
     # --- a turn -----------------------------------------------------------------------------------
 
@@ -127,7 +150,10 @@ class Records:
                 self._unwrap(rows.drop("_part", "_part_last", strict=False), group, origins, rules, found)
             elif direct := [index for index in group.origins if index not in rules]:
                 rows = rows.filter(pl.col("_origin").is_in(direct)) if len(direct) < len(group.origins) else rows
-                found.lines.append((rows.drop("_part", "_part_last", strict=False), [group]))
+                rows = rows.drop("_part", "_part_last", strict=False)
+                if is_table(group.format):
+                    rows = self._quoted.records(rows, group.format, origins)
+                found.lines.append((rows, [group]))
         plain = {index: rule for index, rule in rules.items() if index not in wrapped}
         if plain:
             self._group(lines.filter(pl.col("_origin").is_in(list(plain))), plain, origins, found, found.grouped)

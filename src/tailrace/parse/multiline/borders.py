@@ -78,7 +78,7 @@ def borders(lines: pl.DataFrame, rule: Rule, before: Mapping[int, str]) -> Borde
         joins |= ~starts
         for key, token in zip(keys, last, strict=True):
             closed[key] = closed[key] and re.search(shape.closed, token) is not None
-            notes[key][name] = _RUNS.sub(r"\1", token)
+            notes[key][name] = token if shape.exact else _RUNS.sub(r"\1", token)
     return Borders(joins, closed, {key: json.dumps(note) if note else "" for key, note in notes.items()})
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tailrace.contracts import Multiline, Origin
     from tailrace.parse.held import Held, Key
+    from tailrace.parse.multiline.borders import Rule
 
 
 def multiline_of(origin: Origin) -> Multiline | None:
@@ -40,13 +41,21 @@ class Grouper:
         self._held = held
         self._assembler = Assembler(held, glue="\n")
 
-    def group(self, rows: pl.DataFrame, multiline: Multiline, origins: Sequence[Origin]) -> pl.DataFrame:
-        """Return the records; rows that have `_part` already stay alone."""
+    def group(
+        self,
+        rows: pl.DataFrame,
+        multiline: Multiline,
+        origins: Sequence[Origin],
+        *,
+        rule: Rule | None = None,
+        wrapper: str = "",
+    ) -> pl.DataFrame:
+        """Return the records; rows that have `_part` already stay alone. `rule` is instead of that of `multiline`."""
         keys, rows = with_keys(rows, origins)
         if len(keys) > 1:
             rows = rows.sort("_key", maintain_order=True)
         held = {index: record for index, key in enumerate(keys) if (record := self._held.get(key)) is not None}
-        found = borders(rows, rule_of(multiline), {index: record.note for index, record in held.items()})
+        found = borders(rows, rule or rule_of(multiline), {index: record.note for index, record in held.items()})
         rows = _with_borders(rows, found.joins, [key for key, closed in found.closed.items() if closed])
         new_key = pl.col("_key") != pl.col("_key").shift(1)
         first = new_key.fill_null(value=True) & pl.col("_key").is_in(list(held))
@@ -65,6 +74,7 @@ class Grouper:
             max_bytes=multiline.max_bytes,
             max_pieces=multiline.max_lines,
             wait_s=multiline.wait_s,
+            wrapper=wrapper,
             notes=found.notes,
         )
         frame = pl.concat([joined, single], how="diagonal").sort("_row", maintain_order=True)

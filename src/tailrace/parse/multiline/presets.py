@@ -20,6 +20,7 @@ class Shape:
     classes: tuple[tuple[str, str], ...]
     records: str
     closed: str
+    exact: bool = False  # `records` counts lines, so what is remembered of an open one is all its letters
     hints: tuple[str, ...] = ()  # texts in whose absence, and with nothing open, each line is a record
 
 
