@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from tailrace.syscalls.hashing import event_hash
 from tailrace.syscalls.text import event_text, quoted
 
 HEAD = "{Timestamp:5 ProgramID:1 Pid:7 Ret:3 Name:%s Hash:9 Flags:0} "
@@ -46,3 +47,36 @@ def test_a_call_that_failed_read_nothing():
 )
 def test_texts_are_quoted(text, shown):
     assert quoted(text) == shown
+
+
+def test_a_hash_uses_all_bits_and_needs_none_given():
+    row = pl.DataFrame([{**COMMON, "hash": "18446744073709551615", "name": "close", "args_fd": 3}])
+    assert "Hash:18446744073709551615 " in event_text(row)
+    bare = row.drop("hash")
+    # FNV-1a, by hand: program, pid and result in eight bytes each, the name in 64, the descriptor in eight.
+    data = b"".join(
+        [*(n.to_bytes(8, "little") for n in (1, 7, 3)), b"close".ljust(64, b"\0"), (3).to_bytes(8, "little")]
+    )
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    assert f"Hash:{value} " in event_text(bare)
+
+
+def test_a_text_counts_up_to_its_nul_and_above_ascii_without_a_sign():
+    def hash_of(path, ret=3):
+        return event_hash(pl.DataFrame([{**COMMON, "hash": 0, "ret": ret, "name": "mkdir", "pathname": path}]))
+
+    assert hash_of("/a\0garbage") == hash_of("/a") != hash_of("/b")
+    assert hash_of("/ä") != hash_of("/a")
+    assert hash_of("/a", ret=-1) != hash_of("/a")
+
+
+def test_the_working_directory_is_the_path_of_its_descriptor():
+    row = pl.DataFrame([{**COMMON, "name": "openat", "args_dfd": -100, "filename": "a", "cwd": "/srv"}])
+    assert 'Dfd -100</srv> Filename "a" ' in event_text(row)
+
+
+def test_numbers_are_whole_whatever_their_column_became():
+    row = pl.DataFrame([{**COMMON, "name": "mkdir", "pathname": "/n", "args_mode": 420.0}])
+    assert event_text(row).endswith('Pathname "/n" Mode 420 ')

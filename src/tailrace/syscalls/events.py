@@ -2,7 +2,8 @@
 
 Comes in: rows with `name` (which call), maybe `timestamp`, `program_id`, `pid`, `ret`, `hash`, `flags`, and the
 arguments as `arg1`, `arg2`, …, or by name as `args_<name>` (a member `args` of a JSON record), or as fields of their
-own name. The path behind a descriptor is `args_<name>_path`. Goes out: the arguments in the order of the call.
+own name. The path behind a descriptor is `args_<name>_path`, that of the working directory is `cwd`. Goes out: the
+arguments in the order of the call.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ Kind = Literal["string", "number", "fd", "buffer"]
 
 COMMON: Final = ("timestamp", "program_id", "pid", "ret", "name", "hash", "flags")
 """What every event has beside its arguments."""
+
+AT_FDCWD: Final = -100
+"""The descriptor that stands for the working directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +108,39 @@ def argument(frame: pl.DataFrame, event: str, number: int) -> pl.Series:
 
 
 def path_of(frame: pl.DataFrame, event: str, number: int) -> pl.Series:
-    """Return the paths behind a descriptor argument; null where they are not known."""
+    """Return the paths behind a descriptor argument; null where they are not known.
+
+    The descriptor that stands for the working directory is a row's `cwd`, if it has that.
+    """
     name = EVENTS[event][number - 1].name
-    column = next((c for c in (f"arg{number}_path", f"args_{name}_path", f"{name}_path") if c in frame.columns), None)
-    if column is None:
+    paths = [
+        pl.col(c).cast(pl.String) for c in (f"arg{number}_path", f"args_{name}_path", f"{name}_path") if c in frame
+    ]
+    if "cwd" in frame:
+        here = pl.lit(argument(frame, event, number).cast(pl.Int64, strict=False)) == AT_FDCWD
+        paths.append(pl.when(here).then(pl.col("cwd").cast(pl.String)))
+    if not paths:
         return pl.Series("path", [None], dtype=pl.String).new_from_index(0, len(frame))
-    return frame[column].cast(pl.String).alias("path")
+    return frame.select(pl.coalesce(paths).alias("path")).to_series()
+
+
+def whole(value: object) -> int:
+    """Return an argument as a whole number; what is none is 0.
+
+    >>> whole(420.0), whole("420"), whole(True), whole("O_CREAT"), whole(None)
+    (420, 420, 1, 0, 0)
+    """
+    try:
+        return int(value) if isinstance(value, int | float | str) else 0
+    except (ValueError, OverflowError):
+        return 0
 
 
 def common(frame: pl.DataFrame, name: str) -> pl.Series:
-    """Return a common member of the rows; `timestamp` is the row's time where it has none, others are 0 then."""
-    fallback = pl.col("_time_ns") if name == "timestamp" and "_time_ns" in frame.columns else pl.lit(0, pl.Int64)
-    given = [pl.col(name).cast(pl.Int64, strict=False)] if name in frame.columns else []
-    return frame.select(pl.coalesce(*given, fallback).alias(name)).to_series()
+    """Return a common member of the rows; `timestamp` is the row's time where it has none, others are 0 then.
+
+    The type has room for hashes, which use all 64 bits without a sign.
+    """
+    fallback = pl.col("_time_ns") if name == "timestamp" and "_time_ns" in frame.columns else pl.lit(0)
+    given = [pl.col(name).cast(pl.Int128, strict=False)] if name in frame.columns else []
+    return frame.select(pl.coalesce(*given, fallback.cast(pl.Int128)).alias(name)).to_series()

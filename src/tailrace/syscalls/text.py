@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tailrace.syscalls.events import EVENTS, argument, common, path_of
+from tailrace.syscalls.events import EVENTS, argument, common, path_of, whole
+from tailrace.syscalls.hashing import event_hash
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,10 +36,10 @@ _PLANE_END: Final = 0x10000
 def event_text(row: pl.DataFrame) -> str:
     """Return the text of one known event (a frame of one row), its arguments behind its common members."""
     name: str = row["name"][0]
-    number = {member: common(row, member)[0] for member in ("timestamp", "program_id", "pid", "ret", "hash", "flags")}
+    number = {member: common(row, member)[0] for member in ("timestamp", "program_id", "pid", "ret", "flags")}
     head = (
         f"{{Timestamp:{number['timestamp']} ProgramID:{number['program_id']} Pid:{number['pid']} Ret:{number['ret']} "
-        f"Name:{name} Hash:{number['hash'] % 2**64} Flags:{number['flags']}}}"
+        f"Name:{name} Hash:{event_hash(row)} Flags:{number['flags']}}}"
     )
     return f"{head} {arguments_text(row, name, number['ret'])}"
 
@@ -56,11 +57,16 @@ def arguments_text(row: pl.DataFrame, event: str, ret: int) -> str:
                 shown = quoted(text.decode("utf-8", "surrogateescape"))
             case "fd":
                 path = path_of(row, event, number)[0]
-                shown = f"{value if value is not None else 0}<{'unknown' if path is None else path}>"
+                shown = f"{_number(value)}<{'unknown' if path is None else path}>"
             case _:
-                shown = str(value if value is not None else 0)
+                shown = _number(value)
         parts.append(f"{wanted.name.capitalize()} {shown} ")
     return "".join(parts)
+
+
+def _number(value: object) -> str:
+    """Return a number in decimals; what is written in words stays."""
+    return value if isinstance(value, str) else str(whole(value))
 
 
 def quoted(text: str) -> str:

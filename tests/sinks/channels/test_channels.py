@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import grpc
 import polars as pl
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -340,3 +342,48 @@ def test_arguments_of_each_kind(row, check):
 def test_a_missing_certificate_is_said_before_anything_is_read(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         one(GrpcChannel(name="g", path="localhost:1", ca_file=str(tmp_path / "none.pem")))
+
+
+def test_a_receiver_that_takes_nothing_lets_the_channel_end_soon(monkeypatch):
+    monkeypatch.setattr("tailrace.sinks.channels.outbox.CLOSE_S", 0.3)
+    monkeypatch.setattr("tailrace.sinks.channels.grpc_stream.END_S", 0.3)
+    release = threading.Event()
+
+    def process(requests, context):
+        release.wait(30)
+        return b""
+
+    handler = grpc.stream_unary_rpc_method_handler(process)
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("tracer.MetricCollector", {"Process": handler})]
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    wide = ALERT.with_columns(args_filename=pl.lit("x" * 250))
+    channel = one(GrpcChannel(name="g", path=f"127.0.0.1:{port}", format="traceleft", insecure=True, queue=10**6))
+    for _ in range(20):
+        channel.send(pl.concat([wide] * 500))
+    begun = time.monotonic()
+    channel.close()
+    assert time.monotonic() - begun < 5
+    release.set()
+    server.stop(None)
+
+
+def test_what_the_protocol_has_no_room_for_is_sent_beside_it():
+    row = ALERT.with_columns(
+        name=pl.lit("fchmod"), program_id=pl.lit(4), hash=pl.lit("18446744073709551615"),
+        args_fd=pl.lit(3), args_fd_path=pl.lit("/a"), _stream=pl.lit('{group="g", stream="s"}'),
+    )  # fmt: skip
+    message = metrics(row)[0]
+    assert (message.stream, message.group, message.common_event.program_id) == ("s", "g", 4)
+    assert (message.fchmod.fd, message.fchmod.mode, message.fchmod.fd_path) == (3, 420, "/a")
+    assert message.common_event.hash == 2**64 - 1
+
+
+def test_an_argument_that_is_no_number_spoils_nothing():
+    rows = pl.concat([ALERT.with_columns(args_flags=pl.lit("O_WRONLY")), ALERT.with_columns(args_flags=pl.lit("577"))])
+    assert [message.open.flags for message in metrics(rows)] == [0, 577]
+    bad = ALERT.with_columns(name=pl.lit("connect_v4"), saddr=pl.lit("10.0.0.999"), daddr=pl.lit("10.0.0.2"))
+    assert (metrics(bad)[0].connect_v4.saddr, metrics(bad)[0].connect_v4.daddr) == (0, 0x0A000002)

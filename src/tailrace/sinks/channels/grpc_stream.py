@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tailrace.channels import GrpcChannel
 
 TIMEOUT_S: Final = 10.0
+END_S: Final = 2.0
+"""How long a call that ends waits for the receiver to have taken everything."""
+
 _AGAIN: Final = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -73,24 +76,32 @@ class _Stream:
         self._target = target
         self._messages: queue.Queue[Any] = queue.Queue(1)  # of messages; None ends the call
         self._call: Any = None  # of gRPC, which has no types
-        self._taken = threading.Event()
+        self._rows: pl.DataFrame | None = None  # that were delivered last, and how many of them
+        self._put_in = 0
 
     def deliver(self, rows: pl.DataFrame) -> None:
         """Write rows into the call; raises when it is broken."""
         if self._call is None:
+            ready = grpc.channel_ready_future(self._ready)
             try:
-                grpc.channel_ready_future(self._ready).result(timeout=TIMEOUT_S)
+                ready.result(timeout=TIMEOUT_S)
             except grpc.FutureTimeoutError as error:
+                ready.cancel()
                 raise TransientError(f"{self._target}: no answer") from error
             self._messages = queue.Queue(1)
             self._call = self._open.future(self._requests(self._messages))
-        for message in metrics(rows):
+        if rows is not self._rows:
+            self._rows, self._put_in = rows, 0
+        for message in metrics(rows[self._put_in :]):  # what was written into a call that broke is not written again
             self._put(message)
+            self._put_in += 1
 
     def _put(self, message: object) -> None:
         while True:
             if self._call.done():
                 call, self._call = self._call, None
+                with suppress(queue.Full):
+                    self._messages.put_nowait(None)  # ends the thread that waits for messages
                 raise _meaning(call.exception(), self._target)
             try:
                 self._messages.put(message, timeout=0.1)
@@ -104,13 +115,15 @@ class _Stream:
             yield message
 
     def close(self) -> None:
-        """End the call, after what was written."""
-        if self._call is not None and not self._call.done():
-            self._messages.put(None)
-            try:
-                self._call.result(timeout=TIMEOUT_S)
-            except (grpc.RpcError, grpc.FutureTimeoutError):
-                self._call.cancel()
+        """End the call, after what was written; a receiver that takes nothing is not waited for."""
+        call = self._call
+        if call is None or call.done():
+            return
+        try:
+            self._messages.put(None, timeout=END_S)
+            call.result(timeout=END_S)
+        except (queue.Full, grpc.RpcError, grpc.FutureTimeoutError):
+            call.cancel()
 
 
 def _serialized(message: Any) -> bytes:  # protobuf's messages have no types
