@@ -21,6 +21,7 @@ from tailrace.sources.tail.rotation import (
     in_order,
     live_names,
     missed,
+    names_above,
     related,
     seniority,
     suffixed,
@@ -84,7 +85,8 @@ class Arrivals:
         rotated: dict[str, list[Sibling]] = {}
         others: list[Sibling] = []
         for path, fresh in self.fresh.items():
-            name = next((n for n in live_names(path) if n in self.fresh and suffixed(n, path)), None)
+            names = (*live_names(path), *names_above(path))
+            name = next((n for n in names if n in self.fresh and suffixed(n, path)), None)
             (others if name is None else rotated.setdefault(name, [])).append(Sibling(path, fresh.number))
         groups = [in_order(name, siblings) for name, siblings in rotated.items()]
         groups.append(sorted(others, key=lambda sibling: (sibling.id.born_ns, rank(sibling.path))))
@@ -115,21 +117,30 @@ class Arrivals:
         """Return the stream of a file with a rotated name that came and went unseen, if it is one."""
         if os.path.islink(path):
             return None  # nobody rotates links; those of containers have names that seem so: `web-6b5c4d3e2-…`
-        for name in live_names(path):
-            if not suffixed(name, path):
-                continue
-            newest = self._roster.newest.get(name)
-            alone = newest is None and fresh.matches and places.plain(name) is None
-            if alone and (is_packed(path) or not name.endswith(_extension(path))):
-                continue  # an archive alone, or `worker-1.log` without a `worker`, is a stream of its own
-            if fresh.matches and not is_packed(path) and _begin_alike(name, path):
-                continue  # it may be a copy of what is still there: that is found out while it is held back
-            replaced = newest.away if newest is not None else self._wanted(name)
-            if replaced and 0 < self._last_born_ns(name) <= fresh.number.born_ns:
-                return name
-            if newest is None and replaced and self._ended_before(name, path, fresh):
-                return name
-        return None
+        return next((name for name in self._streams(path, fresh) if self._left(name, path, fresh)), None)
+
+    def _streams(self, path: str, fresh: Fresh) -> list[str]:
+        """Return the streams that a name tells of: first what is known, then what is there, last what may have been.
+
+        `app.log.20260101-0415` comes from `app.log`, and not from an `app.log.20260101` that nobody has seen.
+        """
+        names = [name for name in live_names(path) if suffixed(name, path)]
+        above = [name for name in names_above(path) if suffixed(name, path)]
+        known = [name for name in (*names, *above) if name in self._roster.newest]
+        others = [name for name in names if name not in self._roster.newest]
+        there = [name for name in others if places.plain(name) is not None]
+        guessed = [name for name in others if name not in there and (not fresh.matches or _may_have_been(name, path))]
+        return known + there + guessed
+
+    def _left(self, name: str, path: str, fresh: Fresh) -> bool:
+        """Tell whether a new file was left behind by a rotation of `name`."""
+        newest = self._roster.newest.get(name)
+        if fresh.matches and not is_packed(path) and _may_be_copy(name, path, fresh):
+            return False  # of what is still there: that is found out while it is held back
+        replaced = newest.away if newest is not None else self._wanted(name)
+        if replaced and 0 < self._last_born_ns(name) <= fresh.number.born_ns:
+            return True
+        return newest is None and replaced and self._ended_before(name, path, fresh)
 
     def _ended_before(self, name: str, path: str, fresh: Fresh) -> bool:
         """Tell whether a rotated file was complete before the file of today went on, by their times alone.
@@ -175,7 +186,7 @@ class Arrivals:
         def later(other: str) -> bool:
             if is_packed(path) or is_packed(other):  # born when they were compressed
                 return suffixed(name, path) and seniority(name, other) > seniority(name, path)
-            return 0 < copy.born_ns <= unknown[other].number.born_ns and not _begin_alike(name, other)
+            return 0 < copy.born_ns <= unknown[other].number.born_ns and not _may_be_copy(name, other, unknown[other])
 
         for file in self._roster.files.values():
             if file.only_twin and file.name == name and seniority(name, file.path) > seniority(name, path):
@@ -209,7 +220,7 @@ class Arrivals:
         live = places.plain(name)
         if live is None or not self._written_at_once(fresh, live.found.mtime_ns):
             return False
-        return not _begin_alike(name, path)
+        return not _may_be_copy(name, path, fresh)
 
     def _written_at_once(self, fresh: Fresh, before_ns: int) -> bool:
         mtime_ns = fresh.found.mtime_ns
@@ -264,15 +275,20 @@ class Arrivals:
         return just_gone and file.unlinked_ns is None and file.offset >= MARKER_BYTES and (longer or renamed)
 
 
-def _extension(path: str) -> str:
-    """Return the extension of a name if it is a word: rotation adds numbers behind it."""
-    extension = os.path.splitext(path)[1]
-    return extension if extension[1:].isalpha() and not suffixed(path[: -len(extension)], path) else ""
+def _may_have_been(name: str, path: str) -> bool:
+    """Tell whether a log that is neither known nor there may have been rotated to a path.
+
+    `app.log` to `app.log.1`; but `worker-1.log` and `host-10.0.0.1` are logs of their own, and so is an archive.
+    """
+    return not is_packed(path) and os.path.splitext(name)[1][1:].isalpha()
 
 
-def _begin_alike(path: str, other: str) -> bool:
-    """Tell whether two files begin with the same bytes, as far as both go."""
-    start, begins = content.start_of(path), content.start_of(other)
+def _may_be_copy(name: str, path: str, fresh: Fresh) -> bool:
+    """Tell whether a file may be a copy of what the live one has: it is younger, not longer, and begins alike."""
+    live = places.plain(name)
+    if live is None or live.found.size < fresh.found.size or 0 < fresh.number.born_ns < live.number.born_ns:
+        return False
+    start, begins = content.start_of(name), content.start_of(path)
     common = min(len(start), len(begins))
     return common > 0 and start[:common] == begins[:common]
 

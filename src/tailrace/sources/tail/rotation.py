@@ -54,6 +54,13 @@ def live_names(path: str) -> list[str]:
     return [f"{folder}{slash}{base}" for base in _bases(name)]
 
 
+def names_above(path: str) -> list[str]:
+    """Return the paths in the folder above whose rotation may have made `path`, as `app.log` made `old/app.log.1`."""
+    folder, slash, name = path.rpartition("/")
+    above = folder.rpartition("/")[0]
+    return [f"{above}{slash}{base}" for base in _bases(name)]
+
+
 @lru_cache(maxsize=8192)  # asked several times in a row for each new file
 def _bases(name: str) -> tuple[str, ...]:
     packed, name = name, plain_name(name)
