@@ -12,24 +12,34 @@ from tailrace.query.cursor import RESERVED
 from tailrace.query.lexer import quote, tokens
 from tailrace.query.literals import MAX_INT64
 from tailrace.query.parser import parse
+from tailrace.query.stages.decolorize import Decolorize
 from tailrace.query.stages.drop import Drop
+from tailrace.query.stages.extracts import Extract
 from tailrace.query.stages.json import Json
 from tailrace.query.stages.keep import Keep
-from tailrace.query.stages.label_filter import All, AnyOf, Comparison, LabelFilter
+from tailrace.query.stages.label_filter import All, AnyOf, Comparison, Inside, LabelFilter
+from tailrace.query.stages.label_format import LabelFormat, Setting
 from tailrace.query.stages.line_filter import LineFilter, Needle
 from tailrace.query.stages.line_format import LineFormat
 from tailrace.query.stages.logfmt import Logfmt
+from tailrace.query.stages.pattern import Pattern
+from tailrace.query.stages.regexp import Regexp
+from tailrace.query.stages.unpack import Unpack
 from tailrace.query.syntax import (
     COMPARISONS,
     PRECEDENCE,
+    SETS,
     Binary,
     Grouping,
+    LabelReplace,
     LogQuery,
     LogRange,
     Matcher,
+    Matching,
     Number,
     RangeAggregation,
     Selector,
+    Unwrap,
     Vector,
     VectorAggregation,
 )
@@ -47,6 +57,9 @@ comparisons = (
     st.builds(Comparison, names, compare_ops, numbers, st.just("number"))
     | st.builds(Comparison, names, compare_ops, st.integers(-MAX_INT64, MAX_INT64), st.just("duration"))
     | st.builds(Comparison, names, compare_ops, st.integers(0, MAX_INT64), st.just("bytes"))
+    | st.builds(
+        Inside, names, st.sampled_from(["=", "!="]), st.sampled_from(["10.0.0.0/8", "::1", "10.0.0.1-10.0.0.9"])
+    )
 )
 
 
@@ -67,14 +80,31 @@ def _needles(texts):
     return st.lists(texts.map(Needle), min_size=1, max_size=3).map(tuple)
 
 
+addresses = st.sampled_from(["10.0.0.1", "::/8"]).map(lambda text: Needle(text, ip=True))
+paths = st.sampled_from(["a", "a.b", 'a["b c"][0]', '["a"]', "[1].x"])
+json_extracts = st.lists(st.builds(Extract, names, paths) | names.map(lambda n: Extract(n, n)), max_size=3).map(tuple)
+pair_extracts = st.lists(st.builds(Extract, names, st.sampled_from(["a", "b.c", '"d e"'])), max_size=3).map(tuple)
 picks = st.lists(names | matchers, min_size=1, max_size=3).map(tuple)
 templates = st.sampled_from(["", "{{.a}} x {{.b}}", '{{ .a | default "-" }}', "plain `text`", "{{if .a}}\n{{end}}"])
+settings_lists = st.lists(
+    st.builds(Setting, names, names) | st.builds(lambda n, t: Setting(n, template=t), names, templates),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda setting: setting.name,
+).map(tuple)
 stages = st.one_of(
     st.builds(LineFilter, st.sampled_from(["|=", "!="]), _needles(st.text(max_size=8))),
     st.builds(LineFilter, st.sampled_from(["|~", "!~"]), _needles(regexes)),
+    st.builds(LineFilter, st.sampled_from(["|>", "!>"]), _needles(st.sampled_from(["", "<_>", "a<_>`", '<_>"x"<_>']))),
+    st.builds(LineFilter, st.sampled_from(["|=", "!="]), st.lists(addresses, min_size=1, max_size=2).map(tuple)),
     st.builds(LabelFilter, _conditions(matchers | comparisons)),
-    st.builds(Json),
-    st.builds(Logfmt),
+    st.builds(Json, json_extracts),
+    st.builds(Logfmt, st.booleans(), st.booleans(), pair_extracts),
+    st.builds(Regexp, st.sampled_from(["(?P<x>.)", r"\((?P<a>\d+)(?P<b>[^)]*)"])),
+    st.builds(Pattern, st.sampled_from(["<a>", "<_> `<b>` x", '"<a>" <b>'])),
+    st.builds(Unpack),
+    st.builds(Decolorize),
+    settings_lists.map(LabelFormat),
     st.builds(LineFormat, templates),
     st.builds(Keep, picks),
     st.builds(Drop, picks),
@@ -93,16 +123,40 @@ def _writable(pipeline):
 logs = st.builds(LogQuery, selectors, st.lists(stages, max_size=3).filter(_writable).map(tuple))
 offsets = st.integers(-MAX_INT64, MAX_INT64)
 ranges = st.builds(LogRange, logs, st.integers(1, MAX_INT64 // MS).map(lambda ms: ms * MS), offsets)
-range_functions = st.sampled_from(["count_over_time", "rate", "bytes_over_time", "bytes_rate"])
+range_functions = st.sampled_from(["count_over_time", "rate", "bytes_over_time", "bytes_rate", "absent_over_time"])
+unwraps = st.builds(
+    Unwrap,
+    names,
+    st.sampled_from(["", "bytes", "duration", "duration_seconds"]),
+    st.lists(st.builds(LabelFilter, _conditions(matchers | comparisons, 1)), max_size=2).map(tuple),
+)
+unwrapped = st.builds(LogRange, logs, st.integers(1, MAX_INT64 // MS).map(lambda ms: ms * MS), offsets, unwraps)
+value_functions = st.sampled_from(["sum_over_time", "rate", "rate_counter", "absent_over_time"])
+grouped_functions = st.sampled_from(["avg_over_time", "max_over_time", "first_over_time", "stddev_over_time"])
+label_lists = st.lists(names, max_size=2).map(tuple)
+matchings = st.none() | st.builds(Matching, st.booleans(), label_lists)
+joins = matchings | st.builds(Matching, st.booleans(), label_lists, st.sampled_from(["left", "right"]), label_lists)
 groupings = st.none() | st.builds(Grouping, st.lists(names, max_size=3).map(tuple), st.booleans())
 
 
+def _constant(metric):
+    """Tell whether an operand is a number, which no series are."""
+    return isinstance(metric, Number) or (
+        isinstance(metric, Binary) and _constant(metric.left) and _constant(metric.right)
+    )
+
+
 def _compound(metrics):
-    operands = metrics.filter(lambda metric: not isinstance(metric, Number))
+    operands = metrics.filter(lambda metric: not _constant(metric))
     return (
         st.builds(
-            VectorAggregation, st.sampled_from(["sum", "avg", "min", "max", "count"]), operands, groupings, st.none()
+            VectorAggregation,
+            st.sampled_from(["sum", "avg", "min", "max", "count", "stddev", "stdvar"]),
+            operands,
+            groupings,
+            st.none(),
         )
+        | st.builds(VectorAggregation, st.sampled_from(["sort", "sort_desc"]), operands, st.none(), st.none())
         | st.builds(
             VectorAggregation,
             st.sampled_from(["topk", "bottomk"]),
@@ -110,13 +164,22 @@ def _compound(metrics):
             groupings,
             st.integers(1, 1000).map(float),
         )
-        | st.builds(Binary, st.sampled_from(sorted(PRECEDENCE.keys() - COMPARISONS)), metrics, metrics)
-        | st.builds(Binary, compare_ops, metrics, metrics, st.booleans())
+        | st.builds(
+            Binary, st.sampled_from(sorted(PRECEDENCE.keys() - COMPARISONS - SETS)), metrics, metrics, matching=joins
+        )
+        | st.builds(Binary, compare_ops, metrics, metrics, st.booleans(), joins)
+        | st.builds(Binary, st.sampled_from(sorted(SETS)), operands, operands, matching=matchings)
+        | st.builds(LabelReplace, operands, names, st.sampled_from(["$1", "${a}x", ""]), names, regexes)
     )
 
 
 metrics = st.recursive(
-    st.builds(RangeAggregation, range_functions, ranges) | st.builds(Number, numbers) | st.builds(Vector, unsigned),
+    st.builds(RangeAggregation, range_functions, ranges)
+    | st.builds(RangeAggregation, value_functions, unwrapped)
+    | st.builds(RangeAggregation, grouped_functions, unwrapped, groupings)
+    | st.builds(RangeAggregation, st.just("quantile_over_time"), unwrapped, groupings, unsigned)
+    | st.builds(Number, numbers)
+    | st.builds(Vector, unsigned),
     _compound,
     max_leaves=5,
 )
@@ -212,6 +275,20 @@ words = st.sampled_from(
         ".",
         "--strict",
         "ip",
+        "unwrap",
+        "on",
+        "group_left",
+        "label_replace",
+        "avg_over_time",
+        "quantile_over_time",
+        "regexp",
+        "pattern",
+        "label_format",
+        "|>",
+        "!>",
+        "logfmt",
+        "a.b[0]",
+        '"<_>"',
     ]
 )
 

@@ -48,10 +48,12 @@ def _query(query: Query, source: Source) -> None:
         case Binary():
             _query(query.left, source)
             _query(query.right, source)
-            number = next((side for side in (query.left, query.right) if isinstance(side, Number)), None)
+            number = next((side for side in (query.left, query.right) if is_number(side)), None)
             if query.op in SETS and number:
                 raise source.error(f"`{query.op}` joins sets of series, not a number", number.at, "write vector(n)")
         case LabelReplace():
+            if is_number(query.operand):
+                raise source.error("`label_replace` takes series, not a number", query.operand.at)
             _query(query.operand, source)
             regexes.check(query.regex, query.regex_at, source, whole=True)
         case Number() | Vector():
@@ -66,6 +68,13 @@ def _log(query: LogQuery, source: Source) -> None:
         raise source.error("at least one matcher must refuse the empty value", query.selector.at, hint)
     for stage in query.stages:
         stage.check(source)
+
+
+def is_number(query: Query) -> bool:
+    """Tell whether a query is a number: a literal, or an operator on numbers."""
+    if isinstance(query, Binary):
+        return is_number(query.left) and is_number(query.right)
+    return isinstance(query, Number)
 
 
 def accepts_empty(matcher: Matcher) -> bool:
@@ -114,6 +123,6 @@ def _vector(query: VectorAggregation, source: Source) -> None:
     if function.parameter and (query.parameter is None or query.parameter < 1 or query.parameter % 1):
         hint = f"as in {query.function}(10, …)"
         raise source.error(f"`{query.function}` needs {function.parameter}", query.at, hint)
-    if isinstance(query.operand, Number):
+    if is_number(query.operand):
         raise source.error(f"`{query.function}` takes series, not a number", query.operand.at)
     _query(query.operand, source)

@@ -26,6 +26,11 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
+def decoder() -> json.JSONDecoder:
+    """Return the decoder that keeps numbers as they are written and objects as lists of members."""
+    return _DECODER
+
+
 def read_object(line: str) -> tuple[Pairs, str | None]:
     r"""Return the labels of a line, and why the rest could not be read.
 
@@ -47,7 +52,7 @@ def _flat(members: _Object, prefix: str = "") -> Pairs:
     found: Pairs = []
     for name, value in members:
         if isinstance(value, str):
-            found.append((prefix + name, _clean(value)))
+            found.append((prefix + name, clean(value)))
         elif isinstance(value, bool):
             found.append((prefix + name, "true" if value else "false"))
         elif isinstance(value, _Object):
@@ -55,8 +60,8 @@ def _flat(members: _Object, prefix: str = "") -> Pairs:
     return found
 
 
-def _clean(text: str) -> str:
-    """Return the text without lone surrogates, which no UTF-8 can hold."""
+def clean(text: str) -> str:
+    """Return a text without lone surrogates, which no UTF-8 can hold."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

@@ -1,8 +1,8 @@
 r"""`key=value` pairs as labels, the way LogQL's `logfmt` stage sees them.
 
-Pairs are separated by bytes up to a space. A value may be quoted with JSON-like escapes; a key without value and
-a bad pair (`=` or `"` inside a value, no key, an open quote, which
-takes the rest of the line with it) are skipped, and no error is ever set.
+Pairs are separated by bytes up to a space. A value may be quoted with JSON-like escapes. A bad pair (`=` or `"` inside
+a value, no key, an open quote, which takes the rest of the line with it) is skipped and is no error, unless reading is
+strict: then it ends there. A key without value is skipped unless asked for.
 """
 
 from __future__ import annotations
@@ -15,26 +15,28 @@ if TYPE_CHECKING:
     from tailrace.query.parsed import Pairs
 
 _PAIR: Final = re.compile(
-    r'[\x00-\x20]*(?:([^\x00-\x20="]+)=("(?:[^"\\]|\\.)*"(?=[\x00-\x20]|$)|[^\x00-\x20="]*(?=[\x00-\x20]|$))'
-    r'|([^\x00-\x20=]*="(?:[^"\\]|\\.)*(?:"[^\x00-\x20]*|$)|[^\x00-\x20]+))',
+    r'[\x00-\x20]*(?:([^\x00-\x20="]+)(?:=("(?:[^"\\]|\\.)*"(?=[\x00-\x20]|$)|[^\x00-\x20="]*(?=[\x00-\x20]|$))'
+    r'|(?=[\x00-\x20]|$))|([^\x00-\x20=]*="(?:[^"\\]|\\.)*(?:"[^\x00-\x20]*|$)|[^\x00-\x20]+))',
     re.DOTALL,
 )
 
 
-def read_pairs(line: str) -> tuple[Pairs, None]:
-    r"""Return the labels of a line; never an error.
+def read_pairs(line: str, *, strict: bool = False, keep_empty: bool = False) -> tuple[Pairs, str | None]:
+    r"""Return the labels of a line, and why reading ended before its end, which only a strict one does.
 
     >>> read_pairs('level=info msg="a \\"b\\"" bad=x=y flag n=1')
     ([('level', 'info'), ('msg', 'a "b"'), ('n', '1')], None)
+    >>> read_pairs("a=1 flag b=x=y n=1", strict=True, keep_empty=True)
+    ([('a', '1'), ('flag', '')], "the pair 'b=x=y' is not logfmt")
     """
     found: Pairs = []
-    for key, value, _bad in _PAIR.findall(line):
-        if key and value.startswith('"'):
-            text = _unquoted(value)
-            if text:
-                found.append((key, text))
-        elif key and value:
-            found.append((key, value))
+    for key, value, bad in _PAIR.findall(line):
+        text = _unquoted(value) if value.startswith('"') else value
+        if bad or text is None:
+            if strict:
+                return found, f"the pair {bad or f'{key}={value}'!r} is not logfmt"
+        elif text or keep_empty:
+            found.append((key, text))
     return found, None
 
 

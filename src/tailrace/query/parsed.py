@@ -1,8 +1,9 @@
 """Labels from lines by a Python reader: called once per distinct line, its labels become columns.
 
 For the two parsers whose text no expression reads without losing something (`1e3`, escapes, first of two equal
-keys). Lines of files were taken apart when they were stored and never come here; measured on lines pushed
-over the Loki API: about 170,000 distinct JSON lines of 220 bytes and ten members per second.
+keys). Lines of files were taken apart when they were stored and never come here; lines of a shape that is common
+are read by `shapes` instead. Measured on lines pushed over the Loki API: about 170,000 distinct JSON lines of
+220 bytes and ten members per second.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 import polars as pl
 
 from tailrace.batch import sanitize_name
-from tailrace.query.rows import Rows
+from tailrace.query import values
+from tailrace.query.result import META, PARSED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tailrace.query.needs import Needs
+    from tailrace.query.rows import Rows
 
 Pairs: TypeAlias = "list[tuple[str, str]]"
 Reader: TypeAlias = "Callable[[str], tuple[Pairs, str | None]]"
@@ -28,24 +31,52 @@ Reader: TypeAlias = "Callable[[str], tuple[Pairs, str | None]]"
 class Parsing(Protocol):
     """A stage that leaves lines alone which the store took apart by the same parser."""
 
-    @classmethod
-    def skips(cls, stored: str | None) -> bool:
+    def skips(self, stored: str | None) -> bool:
         """Tell whether the fields of lines stored with this `_format` are the parser's labels already."""
         ...
 
 
-def read_lines(rows: Rows, stage: Parsing, read: Reader, error: str, after: Needs) -> Rows:
-    """Add what a reader finds in each line that the stage does not skip."""
-    frame = rows.frame
-    lines = frame["_line"]
-    if "_format" in frame.columns:
-        skipped = [name for name in frame["_format"].unique() if stage.skips(name)]
-        lines = frame.select(
-            pl.when(~pl.col("_format").is_in(skipped).fill_null(value=False)).then("_line")
-        ).to_series()
-    distinct = lines.drop_nulls().unique()
-    if distinct.is_empty():
+def stored_as(rows: Rows, test: Callable[[str | None], bool]) -> pl.Series:
+    """Return which rows were stored with a `_format` that passes a test; none, once their line has changed."""
+    if "_format" not in rows.frame.columns:
+        return pl.Series([False]).new_from_index(0, rows.frame.height)
+    formats = rows.frame["_format"]
+    good = [name for name in formats.unique() if test(name)]
+    return formats.is_in(good).fill_null(value=False)
+
+
+def read_lines(
+    rows: Rows,
+    stage: Parsing,
+    read: Reader,
+    error: str,
+    after: Needs,
+    fields: Mapping[str, pl.Series] | None = None,
+) -> Rows:
+    """Add what a reader finds in each line that the stage does not skip; `fields` are not to be found again."""
+    lines = rows.frame["_line"]
+    skipped = stored_as(rows, stage.skips)
+    if skipped.any():
+        lines = lines.zip_with(~skipped, lines.clear(1))
+    found, whys = pairs_of(lines, read, after)
+    for name, known in (fields or {}).items():
+        if name in found.columns:
+            found = found.with_columns(found[name].zip_with(~known, lines.clear(1)).alias(name))
+    return with_failures(rows.with_parsed(found), whys, error)
+
+
+def with_failures(rows: Rows, whys: pl.Series, error: str) -> Rows:
+    """Mark the rows that could not be read, and why."""
+    if whys.null_count() == len(whys):
         return rows
+    return rows.with_error(pl.lit(whys.is_not_null()), error, pl.lit(whys))
+
+
+def pairs_of(
+    lines: pl.Series, read: Reader, wanted: Needs | set[str], *, last: bool = False
+) -> tuple[pl.DataFrame, pl.Series]:
+    """Return a column per wanted label, and why a line was not read; of equal names the first counts, or the last."""
+    distinct = lines.drop_nulls().unique()
     columns: dict[str, list[str | None]] = {}
     places: dict[str, list[str | None] | None] = {}  # key of a line to its label's column, None = not wanted
     failures: list[str | None] = []
@@ -55,22 +86,53 @@ def read_lines(rows: Rows, stage: Parsing, read: Reader, error: str, after: Need
         for key, value in pairs:
             if key not in places:
                 name = sanitize_name(key)
-                places[key] = columns.setdefault(name, []) if name and after.wants(name) else None
+                here = name in wanted if isinstance(wanted, set) else wanted.wants(name)
+                places[key] = columns.setdefault(name, []) if name and here else None
             column = places[key]
-            if column is None or len(column) > row:  # longer: an equal name earlier in the line, which stays
+            if column is None:
+                continue
+            if len(column) > row:  # an equal name earlier in the line
+                if last:
+                    column[row] = value
                 continue
             column.extend([None] * (row - len(column)))
             column.append(value)
     size = len(distinct)
-    found = {name: values + [None] * (size - len(values)) for name, values in sorted(columns.items())}
+    found = {name: texts + [None] * (size - len(texts)) for name, texts in sorted(columns.items())}
     table = pl.DataFrame(
         {"\0line": distinct, "\0why": failures, **found},
         schema={"\0line": pl.String, "\0why": pl.String, **dict.fromkeys(found, pl.String)},
     )
     spread = pl.DataFrame({"\0line": lines}).join(table, on="\0line", how="left", maintain_order="left")
-    rows = rows.with_parsed(spread.drop("\0line", "\0why"))
-    if not any(failures):
-        return rows
-    failed = Rows(rows.frame.with_columns(spread["\0why"].alias("_why")))
-    failed = failed.with_error(pl.col("_why").is_not_null(), error, pl.col("_why"))
-    return Rows(failed.frame.drop("_why"))
+    return spread.drop("\0line", "\0why"), spread["\0why"]
+
+
+def per_line(lines: pl.Series, read: Callable[[str], str | None]) -> pl.Series:
+    """Return what a reader makes of each line, called once per distinct one."""
+    return pl.DataFrame({"line": lines}).select(values.per_distinct(pl.col("line"), read, pl.String()))["line"]
+
+
+def with_extracts(
+    rows: Rows, found: Mapping[str, pl.Series], here: pl.Series, stored: pl.Series, *, clears: bool = False
+) -> Rows:
+    """Set the labels that a parser was asked for, in the rows that it could read (`here`).
+
+    A label that is missing in the line is there, and empty; `clears` says whether also where an earlier parser set it.
+    A label of the stream or of metadata keeps its value, and the one found is called `<name>_extracted`. What the
+    store made of the line itself (`stored`) is no metadata.
+    """
+    for name, value in found.items():
+        rows = _with_extract(rows, name, value, here, stored, clears=clears)
+    return rows
+
+
+def _with_extract(rows: Rows, name: str, value: pl.Series, here: pl.Series, stored: pl.Series, *, clears: bool) -> Rows:
+    frame = rows.frame
+    owned = frame.select(rows.owned(name).alias("owned"))["owned"]
+    if META + name in frame.columns:
+        owned = owned | (frame[META + name].is_not_null() & ~stored)
+    before = frame[PARSED + name] if PARSED + name in frame.columns else value.clear(1).new_from_index(0, len(value))
+    text = value.fill_null("") if clears else value.zip_with(value.is_not_null(), before).fill_null("")
+    done = rows.assigned(name, text, here & ~owned)
+    moved = here & owned & value.is_not_null()
+    return done.assigned(name + "_extracted", value, moved) if moved.any() else done

@@ -277,8 +277,6 @@ class _Parser:
         cursor.expect_op("(", str(name))
         with cursor.nested():
             operand = self._metric(self._expression(0))
-        if isinstance(operand, Number):
-            raise cursor.source.error("`label_replace` takes series, not a number", operand.at)
         texts: list[Token] = []
         for what in ("the expression", "the label to set", "the replacement", "the label to read"):
             cursor.expect_op(",", what, 'for example label_replace(rate({…} [5m]), "new", "$1", "old", "(.*)")')

@@ -3,7 +3,8 @@
 Columns: the envelope columns that were asked for, and per label `stream.<name>`, `meta.<name>` or
 `parsed.<name>`, null where the label is absent. At most one of the three holds a value in a row, so a label
 is the first of them that does. `gone.<name>` marks rows where a parsed label was dropped: it is not
-parsed again. The rules of clashes between the three are in `with_parsed`.
+parsed again. `owned.<name>` marks rows whose stream has the label, though the query took it away.
+The rules of clashes between the three are in `with_parsed`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ERRORS: Final = frozenset({ERROR, DETAILS})
 SOURCES: Final = (STREAM, META, PARSED)
 _FOUND: Final = "found."
 _GONE: Final = "gone."
+_OWNED: Final = "owned."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Rows:
         """Return a label's text, null where it is absent."""
         columns = self.columns(name)
         return pl.coalesce(columns) if columns else pl.lit(None, pl.String)
+
+    def owned(self, name: str) -> pl.Expr:
+        """Return in which rows the stream has a label, be it gone by now: a parsed one is `<name>_extracted` there."""
+        here = pl.col(STREAM + name).is_not_null() if STREAM + name in self.frame.columns else pl.lit(value=False)
+        return (pl.col(_OWNED + name) | here) if _OWNED + name in self.frame.columns else here
 
     def where(self, condition: pl.Expr) -> Rows:
         """Return the rows that fulfil a condition."""
@@ -83,7 +90,7 @@ class Rows:
         hidden = [pl.when(~here).then(pl.col(c)).alias(c) for c in columns if not c.startswith(PARSED)]
         before = pl.col(PARSED + name) if PARSED + name in columns else pl.lit(None, pl.String)
         new = pl.when(here).then(pl.lit(value)).otherwise(before).alias(PARSED + name)
-        return Rows(self.frame.with_columns(*hidden, new))
+        return Rows(self._disowned(name).with_columns(*hidden, new))
 
     def without(self, name: str, where: pl.Expr | None = None) -> Rows:
         """Remove a label, everywhere or in the rows of a condition."""
@@ -91,13 +98,19 @@ class Rows:
         if not columns:
             return self
         hit = pl.lit(value=True) if where is None else where
-        frame = self.frame
+        frame = self._disowned(name)
         if PARSED + name in columns and not name.startswith("__error"):
             before = pl.col(_GONE + name) if _GONE + name in frame.columns else pl.lit(value=False)
             frame = frame.with_columns((before | (hit & pl.col(PARSED + name).is_not_null())).alias(_GONE + name))
         if where is None:
             return Rows(frame.drop(columns))
         return Rows(frame.with_columns(pl.when(~hit).then(pl.col(column)).alias(column) for column in columns))
+
+    def _disowned(self, name: str) -> pl.DataFrame:
+        """Return the frame with a note of which streams have a label that is about to go."""
+        if STREAM + name not in self.frame.columns:
+            return self.frame
+        return self.frame.with_columns(self.owned(name).alias(_OWNED + name))
 
     def errors(self) -> pl.DataFrame:
         """Return the rows that carry an error."""
@@ -109,9 +122,9 @@ def _take(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     found = pl.col(_FOUND + name)
     free = ~pl.col(_GONE + name) if _GONE + name in frame.columns else pl.lit(value=True)
     owners = [column for prefix in (STREAM, META) if (column := prefix + name) in frame.columns]
-    if not owners:
+    if not owners and _OWNED + name not in frame.columns:
         return frame.with_columns(_first(frame, PARSED + name, pl.when(free).then(found)))
-    owned = pl.coalesce(owners).is_not_null()
+    owned = pl.any_horizontal(Rows(frame).owned(name), *(pl.col(column).is_not_null() for column in owners))
     renamed = name + "_extracted"
     moved = pl.when(owned).then(found)
     columns = [

@@ -1,12 +1,18 @@
-"""`| logfmt`: labels from the `key=value` pairs of a line."""
+"""`| logfmt`: labels from the `key=value` pairs of a line; `| logfmt label="key"`: some of them only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Final
 
+import polars as pl
+
+from tailrace.batch import sanitize_name
+from tailrace.query import parsed
 from tailrace.query.logfmt_labels import read_pairs
-from tailrace.query.parsed import read_lines
+from tailrace.query.result import META
+from tailrace.query.stages.extracts import Extract, parse_extracts
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Cursor, Source
@@ -14,31 +20,44 @@ if TYPE_CHECKING:
     from tailrace.query.pushdown import Scan
     from tailrace.query.rows import Rows
 
+ERROR: Final = "LogfmtParserErr"
+_FLAGS: Final = ("--strict", "--keep-empty")
+
 
 @dataclass(frozen=True, slots=True)
 class Logfmt:
-    """Reads the line as `key=value` pairs."""
+    """Reads the line as `key=value` pairs; `strict` stops at a bad one, `keep_empty` takes keys without a value."""
 
     keyword: ClassVar[str] = "logfmt"
+    strict: bool = False
+    keep_empty: bool = False
+    extracts: tuple[Extract, ...] = ()
     at: int = field(default=0, compare=False, repr=False)
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Logfmt:
         """Read the stage."""
         at = cursor.next().at
-        if cursor.token.kind in ("name", "flag"):
-            raise cursor.error(
-                "`logfmt` with parameters is LogQL, but not in this version of Tailrace",
-                hint="all pairs become labels; use `| keep` to choose",
-            )
-        return cls(at)
+        flags: set[str] = set()
+        while cursor.token.kind == "flag":
+            if cursor.token.text not in _FLAGS:
+                raise cursor.error(f"unknown flag {cursor.token}", hint=f"flags: {', '.join(_FLAGS)}")
+            flags.add(cursor.next().text)
+        return cls("--strict" in flags, "--keep-empty" in flags, parse_extracts(cursor), at)
 
     def check(self, source: Source) -> None:
-        """Accept it: there is nothing to be wrong."""
+        """Refuse an extract without a key."""
+        for extract in self.extracts:
+            if not _key(extract):
+                raise source.error("this is no key of a pair", extract.at, 'for example | logfmt status="code"')
+
+    def skips(self, stored: str | None) -> bool:
+        """Tell whether lines of this `_format` have these labels as fields already."""
+        plain = not (self.strict or self.keep_empty or self.extracts)
+        return plain and self._stored(stored)
 
     @classmethod
-    def skips(cls, stored: str | None) -> bool:
-        """Tell whether lines of this `_format` have these labels as fields already."""
+    def _stored(cls, stored: str | None) -> bool:
         return stored is not None and stored.partition(":")[0] == "logfmt"
 
     def needs(self, after: Needs) -> Needs:
@@ -50,8 +69,34 @@ class Logfmt:
         return not after.labels or scan.already_parsed(self)
 
     def apply(self, rows: Rows, after: Needs) -> Rows:
-        """Add the labels of each line that the store did not take apart."""
-        return read_lines(rows, self, read_pairs, "LogfmtParserErr", after)
+        """Add the labels of each line; one that the store took apart keeps those that it has."""
+        read = partial(read_pairs, strict=self.strict, keep_empty=self.keep_empty or bool(self.extracts))
+        if not self.extracts:
+            return parsed.read_lines(rows, self, read, ERROR, after, self._fields(rows))
+        lines = rows.frame["_line"]
+        keys = {extract.label: sanitize_name(_key(extract)) for extract in self.extracts}
+        found, whys = parsed.pairs_of(lines, read, set(keys.values()), last=True)
+        absent = lines.clear(1).new_from_index(0, len(lines))
+        values = {label: found[key] if key in found.columns else absent for label, key in keys.items()}
+        stored = parsed.stored_as(rows, self._stored)
+        every = pl.Series([True]).new_from_index(0, len(lines))
+        rows = parsed.with_extracts(rows, values, every, stored, clears=True)
+        return parsed.with_failures(rows, whys, ERROR)
+
+    def _fields(self, rows: Rows) -> dict[str, pl.Series]:
+        """Return, per field, in which rows the store made it of a pair: it is not parsed a second time."""
+        stored = parsed.stored_as(rows, self._stored)
+        if not stored.any():
+            return {}
+        names = [column for column in rows.frame.columns if column.startswith(META)]
+        return {column.removeprefix(META): stored & rows.frame[column].is_not_null() for column in names}
 
     def __str__(self) -> str:
-        return "| logfmt"
+        flags = [flag for flag, given in zip(_FLAGS, (self.strict, self.keep_empty), strict=True) if given]
+        return " ".join(["| logfmt", *flags, ", ".join(map(str, self.extracts))]).rstrip()
+
+
+def _key(extract: Extract) -> str:
+    """Return the key of a pair, which may stand in quotes of its own."""
+    place = extract.place.strip()
+    return place[1:-1] if len(place) > 1 and place[0] == place[-1] == '"' else place
