@@ -117,6 +117,24 @@ class Reader:
         self._open[file.key] = file
         return None
 
+    def unlike(self, file: Tracked) -> bool:
+        """Tell whether a plain file that waits for its turn has lost what it began with; remembers how it begins.
+
+        A file that is cut short before its first byte was read is known again by this alone.
+        """
+        if file.packed or self.open(file) is not None:
+            return False
+        try:
+            found, start = filestat.look(file.handle), os.pread(file.handle, HEAD_BYTES, 0)
+        except OSError:
+            return False  # reading it will tell why
+        if not file.head.fits(start) or found.size < file.offset:
+            return True
+        if not compressed.codec_of(start):
+            _grow_head(file, start)
+            file.size = max(file.size, found.size)
+        return False
+
     def adopt(self, old: Reader, files: Mapping[str, Tracked]) -> None:
         """Take over what another reader has open of the same files: one without a name exists only there."""
         self.nul_bytes_skipped += old.nul_bytes_skipped

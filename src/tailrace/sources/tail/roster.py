@@ -129,6 +129,16 @@ class Roster:
     def put_last(self, file: Tracked) -> None:
         """Let a file come after all others of its stream."""
         file.order, self._order = self._order, self._order + 1
+        self.sort(file)
+
+    def replace(self, file: Tracked, by: Tracked) -> None:
+        """Forget a file of which nothing was read for another one that has all of it."""
+        self.drop(file)
+        by.order, by.generation = file.place
+        self.sort(by)
+
+    def sort(self, file: Tracked) -> None:
+        """Note that a file has another place in its stream than before."""
         stream = self._streams.get(file.name)
         if isinstance(stream, list):
             stream.sort(key=lambda member: member.place)

@@ -116,6 +116,9 @@ class Turns:
         # that one came earlier, so it is read earlier.
         if first is not None and not _begun(file):
             return []
+        if first is not None and self._reader.unlike(file):
+            self._moves.renew(file)
+            return []
         while first is not None:
             if first in self._roster.awaited:
                 self._later[file] = self._clock.monotonic_s() + AWAY_QUIET_S / 4

@@ -100,7 +100,7 @@ class Twins:
         """Take a file for one of its own; one that no path asks for is of use only as a part of a stream."""
         unread = next((other for other in self._roster.awaited if _may_be_all_of(file, other)), None)
         if unread is not None:
-            self._roster.drop(unread)
+            self._roster.replace(unread, file)
         elif file.only_twin and any(other.name == file.name for other in self._roster.awaited):
             return WAIT_S  # when the twin is found this one may come after it
         del self._suspects[file]
@@ -143,9 +143,10 @@ class Twins:
         before = packed.pread(length, at)
         if len(before) < length:
             return self._not_reached(file, packed)
-        if not length or not other.marker_fits(before):
+        if not other.marker_fits(before):
             return _Answer.NO
-        if length < MARKER_BYTES:  # a header line may begin many files: all must be equal
+        if length < MARKER_BYTES and other not in self._roster.awaited:
+            # A header line may begin many files: all must be equal, unless the file went just now.
             if packed.pread(_END_BYTES, 0) and packed.end is End.OPEN:
                 return _Answer.NO
             if packed.end is End.WHOLE and packed.known_bytes != max(other.size, other.offset):
