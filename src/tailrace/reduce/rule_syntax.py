@@ -272,7 +272,9 @@ class _Parser:
                 raise _beyond(self._token)
             value = self._sum()
             if not isinstance(value, Literal):
-                raise RuleError("a list holds values only", getattr(value, "at", self._token.at), "quote text")
+                raise RuleError(
+                    "a list holds values only", getattr(value, "at", self._token.at), "put text in single quotes"
+                )
             _refuse_null(value)
             items.append(value)
             if self._take(")"):

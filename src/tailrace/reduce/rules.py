@@ -24,7 +24,7 @@ from tailrace.reduce.rule_syntax import RuleError
 from tailrace.reduce.rule_values import condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tailrace.reduce.rule_values import Typed
 
@@ -32,12 +32,18 @@ __all__ = ["Rule", "RuleError"]
 
 
 class Rule:
-    """A condition, checked when it is made: raises `RuleError`."""
+    """A condition, checked when it is made: raises `RuleError`.
 
-    def __init__(self, text: str) -> None:
+    `meaning` may put another tree in the place of the one that was read.
+    """
+
+    def __init__(self, text: str, meaning: Callable[[syntax.Node], syntax.Node] | None = None) -> None:
         self.text = text
-        self._tree = syntax.parse(text)
+        tree = syntax.parse(text)
+        self._tree = tree if meaning is None else meaning(tree)
         names = list(_names(self._tree))
+        self.names = frozenset(name.text for name in names)
+        """Columns and labels in it."""
         self._plain = tuple(dict.fromkeys(name.text for name in names if not name.exact))
         self.unseen: set[str] = set()
         """Names that nothing had in any frame so far: maybe misspelt."""

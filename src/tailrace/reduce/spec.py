@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_core import InitErrorDetails
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
 from tailrace.channels import ChannelSettings  # noqa: TC001  pydantic reads the annotations when the class is made
 from tailrace.errors import did_you_mean
@@ -17,6 +16,7 @@ from tailrace.limits import STEPS
 from tailrace.patterns.settings import PatternSettings  # noqa: TC001  as above
 from tailrace.reduce.metrics.settings import MetricSettings, SessionSettings  # noqa: TC001  as above
 from tailrace.reduce.metrics.state import problems
+from tailrace.reduce.mistakes import with_mistakes
 from tailrace.reduce.steps.aggregate import AggregateSettings
 from tailrace.reduce.steps.dedupe import DedupeSettings
 from tailrace.reduce.steps.drop import DropSettings
@@ -29,12 +29,10 @@ from tailrace.reduce.steps.route import DROP, STORE, RouteSettings
 from tailrace.reduce.steps.sample import SampleSettings
 from tailrace.reduce.steps.throttle import ThrottleSettings
 from tailrace.reduce.traceleft.document import Document  # noqa: TC001  as above
-from tailrace.settings import Mistake, Mistakes, Settings
+from tailrace.settings import Mistake, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from pydantic_core import ErrorDetails
 
 AnyStep = Annotated[
     KeepSettings
@@ -79,17 +77,12 @@ class Spec(Settings):
     @classmethod
     def _names_fit(cls, value: object, handler: ModelWrapValidatorHandler[Spec]) -> Spec:
         """Look at the names that parts of the spec use for each other, also where a part is wrong in itself."""
-        mistakes = list(_misnamed(value)) if isinstance(value, dict) else []
-        try:
-            spec = handler(value)
-            mistakes += [Mistake(what, "", ("metrics", index)) for index, what in problems(spec.metrics, spec.sessions)]
-        except ValidationError as error:
-            found = [_detail(each) for each in error.errors()]
-            own = [InitErrorDetails(type="value_error", loc=(), input=value, ctx={"error": m}) for m in mistakes]
-            raise ValidationError.from_exception_data(cls.__name__, [*found, *own]) from None
-        if mistakes:
-            raise Mistakes(mistakes)
-        return spec
+        return with_mistakes(value, handler, _misnamed(value) if isinstance(value, dict) else (), _uncounted)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed, and probably not meant."""
+        return () if self.aggregation is None else self.aggregation.warnings
 
 
 def step_ids(steps: Sequence[object]) -> list[str]:
@@ -97,12 +90,10 @@ def step_ids(steps: Sequence[object]) -> list[str]:
     return [str(_get(step, "id") or f"{number}-{_get(step, 'type')}") for number, step in enumerate(steps, 1)]
 
 
-def _detail(error: ErrorDetails) -> InitErrorDetails:
-    """Return an error as pydantic takes it back: without its text."""
-    detail = InitErrorDetails(type=error["type"], loc=error["loc"], input=error["input"])
-    if "ctx" in error:
-        detail["ctx"] = error["ctx"]
-    return detail
+def _uncounted(spec: Spec) -> Iterator[Mistake]:
+    """Yield what is wrong between metrics and sessions."""
+    for index, what in problems(spec.metrics, spec.sessions):
+        yield Mistake(what, "", ("metrics", index))
 
 
 def _misnamed(value: dict[str, object]) -> Iterator[Mistake]:

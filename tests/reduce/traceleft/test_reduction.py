@@ -1,5 +1,6 @@
 """An aggregation spec at work: the example of its document, worked out by hand, and other functions."""
 
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -14,6 +15,12 @@ from tailrace.reduce.traceleft.document import Document
 from tailrace.reduce.traceleft.reduction import TraceReduction
 
 EXAMPLE = json.loads((Path(__file__).parents[2] / "data" / "traceleft" / "aggregator-spec.json").read_text())
+
+
+# FNV-1a over program, process and result, the name in 64 bytes, then the arguments.
+PARTS = [*(n.to_bytes(8, "little") for n in (0, 7, 3)), b"open".ljust(64, b"\0"), b"/tmp/a.txt\0"]
+PARTS += [n.to_bytes(8, "little") for n in (577, 420)]
+HASH = functools.reduce(lambda value, byte: (value ^ byte) * 0x100000001B3 % 2**64, b"".join(PARTS), 0xCBF29CE484222325)
 
 
 def spec(**event):
@@ -43,7 +50,7 @@ def test_the_example_gives_an_alert_per_second_with_the_true_count():
     rest, rows, _ = run(Document(**EXAMPLE), [first, second])
     assert told(rows) == [(398 * S // 500, 250, 2), (S + 49 * S // 100, 60, 1)]
     assert rows[0]["_line"] == (
-        "{Timestamp:796000000 ProgramID:0 Pid:7 Ret:3 Name:open Hash:0 Flags:0} "
+        f"{{Timestamp:796000000 ProgramID:0 Pid:7 Ret:3 Name:open Hash:{HASH} Flags:0}} "
         'Filename "/tmp/a.txt" Flags 577 Mode 420 '
     )
     assert rows[0]["_stream"] == ('{event="open", group="system_metrics", source="file_events", stream="filesystem"}')

@@ -36,8 +36,18 @@ ROWS = {
         ("write", "fd = '/tmp/a.txt'", [1, 0]),
         ("write", "arg1 in ('/tmp/a.txt')", [1, 0]),
         ("write", "count > 5", [0, 1]),
+        ("write", "'/tmp/a.txt' = fd", [1, 0]),
+        ("write", "lower(fd) = '/tmp/a.txt' or fd = 4", [1, 1]),
+        ("write", "fd like '/tmp/%' and fd < 4", [1, 0]),
+        ("write", "starts_with(arg1, '/tmp')", [1, 0]),
+        ("write", "fd is null", [0, 0]),
+        ("open", 'arg1 == "/tmp/a.txt"', [1, 0]),
+        ("open", "\"filename\" == '/tmp/a.txt'", [1, 0]),
+        ("open", "arg1 = 'O_CREAT' or arg1 = 'it''s'", [0, 0]),
+        ("open", "host = 'web' and arg2 = 0", [0, 1]),
+        ("open", "name = 'open' and pid in (0o7, 0x9)", [1, 0]),
     ],
 )
 def test_rules(event, rule, want):
-    frame = pl.DataFrame(ROWS[event]).with_columns(name=pl.lit(event))
+    frame = pl.DataFrame(ROWS[event]).with_columns(name=pl.lit(event), _stream=pl.lit('{host="web"}'))
     assert EventRule(rule, event).mask(frame).to_list() == [bool(one) for one in want]

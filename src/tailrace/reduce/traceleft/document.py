@@ -1,33 +1,44 @@
 """The aggregation spec of a file-event trace, as JSON or YAML has it: channels and event filters.
 
 Comes in: the document's mapping. Goes out: `Document`, checked. Refuses types, functions, outputs, events and channels
-that do not exist, and parameters that are no numbers, each with what is known. Unknown keys are no mistake: documents
-of others may have more; `warnings` names them.
+that do not exist, and parameters that are no numbers, each with what is known, all of them at once. Unknown keys are no
+mistake: documents of others may have more; `warnings` names them, and names in rules that no event of the kind has.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, field_validator, model_validator
 
 from tailrace.channels import ChannelSettings, FileChannel, GrpcChannel
 from tailrace.errors import did_you_mean
-from tailrace.reduce.rules import RuleError
+from tailrace.limits import STEP_KEYS_MOST
+from tailrace.reduce.mistakes import with_mistakes
+from tailrace.reduce.rules import Rule, RuleError
 from tailrace.reduce.traceleft.outputs import OUTPUTS
 from tailrace.reduce.traceleft.parameters import numbers, one_of, pairs
 from tailrace.reduce.traceleft.rule import EventRule
-from tailrace.settings import Settings
+from tailrace.settings import Mistake, Settings
 from tailrace.syscalls.events import EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 FUNCTIONS: Final = ("sigma",)
 TYPES: Final = ("file", "grpc")
 FORMATS: Final = ("", "text", "json", "collector_spec_pb", "traceleft", "otlp")
-_SIGMA: Final = ("frequency", "threshold", "window", "max_keys")
+_MOST: Final = 10**12
+_SIGMA: Final = {  # parameters of `sigma`, with their bounds
+    "frequency": (-_MOST, _MOST),
+    "threshold": (-_MOST, _MOST),
+    "window": (1, 86_400),
+    "max_keys": (1, STEP_KEYS_MOST),
+    "expiry": (1, 31 * 86_400),
+}
+_OUTPUT: Final = ("field", "k", "q", "window")
+_ADDRESS: Final = re.compile(r".+:\d+")
 
 
 class _Part(Settings):
@@ -117,15 +128,16 @@ class OutputPart(_Part):
     def _known_format(cls, value: str) -> str:
         return one_of(value, FORMATS, "format")
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        OUTPUTS[self.metrics].check(self.values)
-        return self
+    @field_validator("parameters")
+    @classmethod
+    def _pairs(cls, value: str) -> str:
+        pairs(value, _OUTPUT)
+        return value
 
     @property
     def values(self) -> dict[str, str]:
         """The parameters as text."""
-        return pairs(self.parameters, ("field", "k", "q", "window"))
+        return pairs(self.parameters, _OUTPUT)
 
 
 class EventPart(_Part):
@@ -157,19 +169,6 @@ class EventPart(_Part):
     def _known(cls, value: str) -> str:
         return one_of(value, tuple(EVENTS), "event")
 
-    @model_validator(mode="after")
-    def _rule_fits(self) -> Self:
-        try:
-            EventRule(self.rule, self.name)
-        except RuleError as error:
-            raise ValueError(f"rule: {error}") from error
-        arguments = len(EVENTS[self.name])
-        for word in re.findall(r"\barg(\d+)\b", re.sub(r"'(?:[^']|'')*'", "", self.rule)):
-            if not 1 <= int(word) <= arguments:
-                names = ", ".join(f"arg{n} {a.name}" for n, a in enumerate(EVENTS[self.name], 1))
-                raise ValueError(f"rule: {self.name} has no arg{word}; it has {names}")
-        return self
-
 
 class Document(_Part):
     """An aggregation spec: channels, and filters of events."""
@@ -180,27 +179,16 @@ class Document(_Part):
     events: tuple[EventPart, ...]
     """The filters; each sees every event."""
 
-    _warnings: tuple[str, ...] = PrivateAttr(())
-
-    @model_validator(mode="after")
-    def _refers_to_channels(self) -> Self:
-        if not self.events:
-            raise ValueError("events: there is none, so nothing would be told")
-        ids = [channel.id for channel in self.channels]
-        for number, ident in enumerate(ids):
-            if ident in ids[:number]:
-                raise ValueError(f"channels[{number}].id: {ident!r} is the id of channels[{ids.index(ident)}] already")
-        for number, event in enumerate(self.events):
-            if event.channel not in ids:
-                hint = did_you_mean(event.channel, ids) or f"known: {', '.join(ids) or 'none'}"
-                raise ValueError(f"events[{number}].channel: there is no channel {event.channel!r}; {hint}")
-        self._warnings = tuple(_unknown(self, "$"))
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _fits(cls, value: object, handler: ModelWrapValidatorHandler[Document]) -> Document:
+        """Look at what parts say of each other, also where a part is wrong in itself."""
+        return with_mistakes(value, handler, _misfits(value) if isinstance(value, dict) else ())
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Keys that mean nothing, by their place."""
-        return self._warnings
+        """Keys that mean nothing, and names that no event of the kind has, by their place."""
+        return (*_unknown(self, "$"), *_strangers(self.events))
 
     def channel_settings(self) -> tuple[ChannelSettings, ...]:
         """Return the settings of the channels."""
@@ -215,10 +203,12 @@ def is_document(value: Any) -> bool:  # whatever a file holds
     return isinstance(value, dict) and "events" in value and "steps" not in value
 
 
-def _unknown(part: _Part, place: str) -> Iterable[str]:
+def _unknown(part: _Part, place: str) -> Iterator[str]:
+    known = type(part).model_fields
     for key in part.unknown():
-        yield f"{place}.{key}: this key means nothing here"
-    for name in type(part).model_fields:
+        hint = did_you_mean(key, known)
+        yield f"{place}.{key}: this key means nothing here" + (f" ({hint})" if hint else "")
+    for name in known:
         value = getattr(part, name)
         if isinstance(value, _Part):
             yield from _unknown(value, f"{place}.{name}")
@@ -226,3 +216,64 @@ def _unknown(part: _Part, place: str) -> Iterable[str]:
             for number, one in enumerate(value):
                 if isinstance(one, _Part):
                     yield from _unknown(one, f"{place}.{name}[{number}]")
+
+
+def _strangers(events: Sequence[EventPart]) -> Iterator[str]:
+    for number, event in enumerate(events):
+        for name, hint in EventRule(event.rule, event.name).strangers.items():
+            what = f"{name!r} is no member of {event.name}, so it is taken as another field or a label"
+            yield f"$.events[{number}].rule: {what}" + (f" ({hint})" if hint else "")
+
+
+# --- what parts say of each other, read from the mapping as it came -----------------------------------------------
+
+
+def _misfits(value: Mapping[str, object]) -> Iterator[Mistake]:
+    channels, events = _mappings(value.get("channels")), _mappings(value.get("events"))
+    if value.get("events") == []:
+        yield Mistake("there is none, so nothing would be told", "add an event filter", ("events",))
+    ids = [str(channel.get("id")) for _, channel in channels]
+    for (number, channel), ident in zip(channels, ids, strict=True):
+        first = channels[ids.index(ident)][0]
+        if first != number:
+            what = f"{ident!r} is the id of channels[{first}] already"
+            yield Mistake(what, "choose another", ("channels", number, "id"))
+        path = channel.get("path")
+        if channel.get("type") == "grpc" and isinstance(path, str) and not _ADDRESS.fullmatch(path):
+            yield Mistake(f"{path!r} is no address", "write host:port", ("channels", number, "path"))
+    for number, event in events:
+        yield from (_below(each, "events", number) for each in _misfits_of(event, ids))
+
+
+def _misfits_of(event: Mapping[str, Any], ids: Sequence[str]) -> Iterator[Mistake]:
+    """Yield what is wrong with one event filter."""
+    channel, name, rule, output = (event.get(key) for key in ("channel", "name", "rule", "output"))
+    if isinstance(channel, str | int) and str(channel) not in ids:
+        hint = did_you_mean(str(channel), ids) or f"known: {', '.join(ids) or 'none'}"
+        yield Mistake(f"there is no channel {str(channel)!r}", hint, ("channel",))
+    for key in event:
+        if key not in EventPart.model_fields and (hint := did_you_mean(key, {"name", "channel"} - event.keys())):
+            yield Mistake(f"unknown key {key!r}", hint, (key,))
+    if isinstance(rule, str) and rule.strip():
+        known = isinstance(name, str) and name in EVENTS
+        try:
+            _ = EventRule(rule, str(name)) if known else Rule(rule)
+        except RuleError as error:
+            yield Mistake(str(error), error.hint, ("rule",))
+    if isinstance(output, dict) and output.get("metrics") in OUTPUTS:
+        try:
+            values = pairs(str(output.get("parameters") or ""), _OUTPUT)
+        except ValueError:  # which its own model tells
+            return
+        for what in OUTPUTS[output["metrics"]].check(values):
+            yield Mistake(what, "", ("output", "parameters"))
+
+
+def _below(mistake: Mistake, *place: str | int) -> Mistake:
+    return Mistake(str(mistake), mistake.hint, (*place, *mistake.below))
+
+
+def _mappings(value: object) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return the mappings of a list with their numbers; what else is in it is wrong in itself."""
+    items = value if isinstance(value, list | tuple) else ()
+    return [(number, item) for number, item in enumerate(items) if isinstance(item, dict)]

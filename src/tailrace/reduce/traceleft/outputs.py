@@ -1,9 +1,8 @@
 """Output functions: one alert for each window in which something passed, with the true number of events.
 
-Comes in: rows of one filter that fulfil its rule, in order, and which of them passed. Goes out: an alert per window,
-with `_count` (events received in it), `_passed`, the last event that passed, and maybe `_value`. A window ends with the
-first event of a later one, or by the time; windows in which nothing passed give nothing. An event of an earlier window
-belongs to the open one.
+Comes in: rows of one filter that fulfil its rule, in order, their times, which rise, and which of them passed. Goes
+out: an alert per window, with `_count` (events received in it), `_passed`, the last event that passed, and maybe
+`_value`. A window ends with the first event of another, or by the time; windows in which nothing passed give nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import polars as pl
 
+from tailrace.reduce.rows import as_json
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from tailrace.reduce.rows import Row
 
 SAMPLES: Final = 10_000
 """Distinct values that one window of `topk`, `distinct` or `quantile` holds; `_value` says when there were more."""
@@ -31,17 +34,20 @@ class Output:
     name: str
     needs_field: bool = False
 
-    def check(self, values: Mapping[str, str]) -> None:
-        """Raise `ValueError` for parameters that are missing or no numbers."""
+    def check(self, values: Mapping[str, str]) -> Iterator[str]:
+        """Yield what is wrong with parameters: one is missing, or no number."""
         if self.needs_field and not values.get("field"):
-            raise ValueError(f"{self.name} needs a field: write parameters: 'field=count'")
+            yield f"{self.name} needs a field: write parameters: 'field=count'"
         for key, least, most in (("k", 1, 1000), ("window", 1, 86_400), ("q", 0, 1)):
+            whole = key != "q"
             try:
-                good = least <= float(values.get(key, "1")) <= most
+                number = float(values.get(key, "1"))
+                good = least <= number <= most and (number.is_integer() or not whole)
             except ValueError:
                 good = False
-            if not good:
-                raise ValueError(f"{key!r} must be a number from {least} to {most}, not {values[key]!r}")
+            if not good or (whole and not values.get(key, "1").isdecimal()):
+                what = "a whole number" if whole else "a number"
+                yield f"{key!r} must be {what} from {least} to {most}, not {values[key]!r}"
 
     def value(self, window: Window, values: Mapping[str, str]) -> object:
         """Return the value of a window; None for `alerts_per_sec`, which only counts."""
@@ -78,7 +84,7 @@ class Window:
     received: int = 0
     passed: int = 0
     observed_ns: int = 0
-    event: dict[str, Any] | None = None  # the last that passed, as its columns
+    event: Row | None = None  # the last that passed
     total: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     more: int = 0  # values beyond `SAMPLES`
@@ -97,28 +103,26 @@ class Windows:
         self._width_s = int(values.get("window", "1"))
         self._open: Window | None = None
 
-    def take(self, rows: pl.DataFrame, passing: pl.Series, values: pl.Series | None) -> list[dict[str, Any]]:
-        """Take rows (in order, with `_time_ns` and `_observed_ns`); returns the alerts of windows that ended."""
-        alerts: list[dict[str, Any]] = []
-        windows = (rows["_time_ns"] // (_SECOND_NS * self._width_s)).cum_max()
-        if self._open is not None:
-            windows = windows.clip(lower_bound=self._open.second)
-        numbered = pl.DataFrame({"window": windows, "pass": passing}).with_row_index("row")
-        grouped = numbered.group_by("window", maintain_order=True).agg(
+    def take(self, rows: pl.DataFrame, times: pl.Series, passing: pl.Series, values: pl.Series | None) -> list[Row]:
+        """Take rows in order, with `_observed_ns`, and their times; returns the alerts of windows that ended."""
+        alerts: list[Row] = []
+        numbered = pl.DataFrame({"window": times // (_SECOND_NS * self._width_s), "pass": passing})
+        numbered = numbered.with_row_index("row").with_columns(run=pl.col("window").rle_id())
+        grouped = numbered.group_by("run", "window", maintain_order=True).agg(
             pl.col("row").first().alias("first"),
             pl.len().alias("received"),
             pl.col("pass").sum().alias("passed"),
             pl.col("row").filter("pass").last().alias("last"),
         )
-        for second, first, received, passed, last in grouped.iter_rows():
-            if self._open is not None and self._open.second < second:
+        for second, first, received, passed, last in grouped.drop("run").iter_rows():
+            if self._open is not None and self._open.second != second:
                 alerts += self.end()
             window = self._open = self._open or Window(second)
             window.received += received
             window.passed += passed
             window.observed_ns = rows["_observed_ns"][first + received - 1]
             if last is not None:
-                window.event = rows.row(last, named=True)
+                window.event = as_json(rows.row(last, named=True))
             if values is not None:
                 self._add(window, values[first : first + received])
         return alerts
@@ -135,13 +139,13 @@ class Windows:
             else:
                 window.more += count
 
-    def due(self, now_ns: int) -> list[dict[str, Any]]:
+    def due(self, now_ns: int) -> list[Row]:
         """Return the alert of a window that nothing was added to for its width."""
         if self._open is None or now_ns - self._open.observed_ns < self._width_s * _SECOND_NS:
             return []
         return self.end()
 
-    def end(self) -> list[dict[str, Any]]:
+    def end(self) -> list[Row]:
         """End the open window; returns its alert, none if nothing passed."""
         window, self._open = self._open, None
         if window is None or not window.passed or window.event is None:
