@@ -103,8 +103,8 @@ class Life:
             self._mark()
             if trouble:
                 break
-        rest = self.chain.flush(self._clock.now_ns(), final=False)
-        if rest.frame.height:
+        rest = self.chain.flush(self._clock.now_ns(), final=False) if any(self.chain.pending()) else None
+        if rest is not None and rest.frame.height:
             self.gathered.add(rest)
             self._mark()
 
