@@ -220,6 +220,13 @@ class Reduction(Protocol):
         """Return rows that are due by the time alone: closed windows, summaries; with `final` everything held."""
         ...
 
+    def stop(self) -> None:
+        """Do what should not wait for the next start, which may never come; called after the last `flush` of a stop.
+
+        What is held for the table stays held: the next start goes on with it.
+        """
+        ...
+
     def mark(self) -> Mapping[str, object]:
         """Return the changes of state since the last mark: key to state, null to forget it."""
         ...

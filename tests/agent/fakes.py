@@ -97,6 +97,7 @@ class Odd:
     def __init__(self) -> None:
         self.seen = 0
         self.changed = False
+        self.stops = 0
         self.editions = []  # how many were seen at each edition that was published
 
     def restore(self, state):
@@ -118,6 +119,9 @@ class Odd:
         )
         zero = pl.lit(0, pl.Int64)
         return Reduced(frame.with_columns(pl.lit("{}").alias("_stream"), _in_lines=zero, _in_bytes=zero))
+
+    def stop(self):
+        self.stops += 1
 
     def mark(self):
         changed, self.changed = self.changed, False

@@ -223,6 +223,8 @@ class Agent:
         if self._reduction is not None and not self._flushed:
             final = last and not self._stopping.is_set()
             self._gathering.rows(MADE, self._reduction.flush(self._clock.now_ns(), final=final))
+            if last and not final:
+                self._reduction.stop()
             self._gathering.mark({MADE: self._reduction.mark()})
         self._flushed = last
 
@@ -361,6 +363,8 @@ class Agent:
 
     def _swap_reduction(self, change: Change, now_s: float) -> None:
         """Go on with another reduction from the state of the present one."""
+        if self._reduction is not None:
+            self._reduction.stop()
         self._send(now_s, change.retired)
         if change.reduction is not None:
             change.reduction.restore(self._position(MADE))

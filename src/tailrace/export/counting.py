@@ -84,6 +84,9 @@ class Counting:
         self._metrics.flush(now_ns)
         return Reduced(pl.DataFrame())
 
+    def stop(self) -> None:
+        """Do nothing: what was counted is shown, and goes on after the next start."""
+
     def mark(self) -> Mapping[str, object]:
         """Return the changes of state since the last mark."""
         forgotten, self.forgotten = self.forgotten, {}

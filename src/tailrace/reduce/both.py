@@ -38,6 +38,11 @@ class Both:
         frames = [frame for frame in (due.frame, last.frame) if frame.height]
         return Reduced(stack(frames) if frames else last.frame, [*due.dropped, *last.dropped])
 
+    def stop(self) -> None:
+        """Let both do what should not wait."""
+        self._first.stop()
+        self._second.stop()
+
     def mark(self) -> Mapping[str, object]:
         """Return the changes of both."""
         return {**self._first.mark(), **self._second.mark()}

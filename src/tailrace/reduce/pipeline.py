@@ -84,6 +84,9 @@ class Pipeline:
                 frame = stack([frame, due]) if len(frame) else due
         return Reduced(frame, _listed(dropped))
 
+    def stop(self) -> None:
+        """Do nothing: what steps hold goes on after the next start, as if there had been no stop."""
+
     def mark(self) -> Mapping[str, object]:
         """Return the changes of all states since the last mark."""
         changes, self._forgotten = self._forgotten, {}
