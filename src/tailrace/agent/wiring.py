@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from tailrace.exposition import Family, Point
 from tailrace.parse.pattern import Pattern
 from tailrace.reduce.both import Both
 from tailrace.reduce.pipeline import Pipeline
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _FROM_LOGS = "metrics from logs"  # what a scrape shows of the spec in force
+_NOTED = "what a reduction noted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,29 @@ def make_reducing(spec: Spec, accounts: Accounts) -> Reducing:
     """Return what a spec asks for."""
     if spec == Spec():
         accounts.include(_FROM_LOGS, tuple)
+        accounts.include(_NOTED, tuple)
         return Reducing()
     traced = spec.aggregation
     channels = make_channels([*spec.channels, *(traced.channel_settings() if traced else ())], accounts)
     pipeline = Pipeline(spec, channels)
     accounts.include(_FROM_LOGS, pipeline.metrics.families)
-    return Reducing(Both(TraceReduction(traced, channels), pipeline) if traced else pipeline, channels)
+    if traced is None:
+        accounts.include(_NOTED, lambda: [_noted(pipeline.counters)])
+        return Reducing(pipeline, channels)
+    filters = TraceReduction(traced, channels)
+    accounts.include(_NOTED, lambda: [_noted({**filters.counters, **pipeline.counters})])
+    return Reducing(Both(filters, pipeline), channels)
+
+
+def _noted(counters: Mapping[str, Mapping[str, int]]) -> Family:
+    """Return what steps and filters counted that is no dropped row, as a metric."""
+    text = "What steps and event filters of the spec did: late rows, keys beyond a bound, events taken, alerts."
+    points = [
+        Point({"step": step, "what": what}, float(count))
+        for step, counts in counters.items()
+        for what, count in dict(counts).items()  # a copy: the gathering thread goes on counting
+    ]
+    return Family("tailrace_reduction_total", "counter", text, points)
 
 
 def make_parsers(spec: Spec) -> Parsers:

@@ -35,7 +35,7 @@ def check_config(
         config = load(file)
     except ConfigError as error:
         _refuse(error, file, json=json)
-    warnings = missing_paths(config)
+    warnings = [*missing_paths(config), *config.spec.warnings]
     if json:
         output.as_json({"ok": True, "file": str(file), "warnings": warnings})
         return
@@ -79,14 +79,14 @@ def check_spec(
     done = command.try_out(spec, sample, form, examples) if sample else None
     if json:
         tried = None if done is None else command.as_json(done)
-        output.as_json({"ok": True, "file": str(file), "steps": len(spec.steps), "sample": tried})
+        warnings = list(spec.warnings)
+        output.as_json({"ok": True, "file": str(file), "steps": len(spec.steps), "warnings": warnings, "sample": tried})
         return
-    count = len(spec.steps)
-    output.line(f"{file}: good, {count} step{'s' * (count != 1)}")
+    output.line(f"{file}: good, {command.said(spec)}")
     if done is not None:
         command.show(done)
-        for warning in done.warnings:
-            output.note(f"warning: {warning}")
+    for warning in spec.warnings if done is None else done.warnings:
+        output.note(f"warning: {warning}")
 
 
 def _refuse(error: ConfigError, file: Path, *, json: bool) -> NoReturn:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tailrace.reduce.spec import Spec
+    from tailrace.reduce.traceleft.trial import FilterTrial
     from tailrace.reduce.trial import StepTrial, Trial, Volume
 
 
@@ -48,11 +49,39 @@ def show(done: Trial) -> None:
         output.line(f"  read as {name}: {count:,} rows ({_share(count, done.before.rows)})")
     for name, count in sorted(done.errors.items(), key=lambda pair: (-pair[1], pair[0])):
         output.line(f"  did not fit, {name}: {count:,} rows ({_share(count, done.before.rows)})")
+    for one in done.filters:
+        _show_filter(one)
+    for name, (lines, size) in done.reduced.items():
+        output.line(f"ended in filters, under {name}: {lines:,} lines, {output.size(size)}")
     for name, count in done.series.items():
         output.line(f"metric {name}: {count:,} series")
     for step in done.steps:
         _show_step(step)
     output.line(f"kept: {_change(done.before, done.kept)}")
+
+
+def said(spec: Spec) -> str:
+    """Return what a spec has, in a few words."""
+    parts = [_several(len(spec.steps), "step")]
+    if spec.aggregation is not None:
+        filters = _several(len(spec.aggregation.events), "event filter")
+        parts = [filters, *parts] if spec.steps else [filters]
+    return ", ".join(parts)
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _show_filter(one: FilterTrial) -> None:
+    output.line(f"{one.name}: {one.event}, {one.rule or 'every one'}, to channel {one.channel}")
+    events, taken, passed, alerts = (one.did.get(what, 0) for what in ("events", "taken", "passed", "alerts"))
+    output.line(
+        f"  {events:,} events → {taken:,} taken by the rule ({_share(taken, events)}) → {passed:,} passed "
+        f"({_share(passed, events)}) → {_several(alerts, 'alert')}"
+    )
+    for text in one.examples:
+        output.line(f"  + {text}")
 
 
 def _show_step(step: StepTrial) -> None:

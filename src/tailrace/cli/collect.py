@@ -76,6 +76,8 @@ def collect(
         raise DataError(f"{', '.join(absent)}: there is no such file or folder (nothing was imported)")
     if not watch and settings.store.retry_s is None:
         settings = settings.model_copy(update={"store": settings.store.model_copy(update={"retry_s": _RETRY_S})})
+    for warning in settings.spec.warnings:
+        output.note(f"warning: {warning}")
     from tailrace.agent.once import collect as run
 
     with _bar(shown=output.is_terminal() and not watch) as progress:

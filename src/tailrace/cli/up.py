@@ -49,6 +49,8 @@ def up(
     loaded = resolve(config, flags)
     for path in missing(wanted):
         output.note(f"warning: {path} does not exist; it is followed when it appears")
+    for warning in loaded.config.spec.warnings:
+        output.note(f"warning: {warning}")
     from tailrace.up import run
 
     run(loaded, lambda: resolve(config, flags), announce=output.note)

@@ -13,12 +13,14 @@ import polars as pl
 from tailrace.batch import ENVELOPE, stack
 from tailrace.reduce.pipeline import Pipeline
 from tailrace.reduce.step import Held
+from tailrace.reduce.traceleft.trial import FilterTrials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tailrace.reduce.spec import Spec
     from tailrace.reduce.step import Step
+    from tailrace.reduce.traceleft.trial import FilterTrial
 
 _HELPERS: Final = ("_in_lines", "_in_bytes")
 
@@ -55,6 +57,8 @@ class Trial:
     """What a spec did to a sample."""
 
     steps: list[StepTrial]
+    filters: list[FilterTrial] = field(default_factory=list)
+    reduced: dict[str, tuple[int, int]] = field(default_factory=dict)  # lines and bytes that ended in filters
     lines: int = 0
     bytes: int = 0
     before: Volume = field(default_factory=Volume)
@@ -78,6 +82,7 @@ class Trial:
 def trial(spec: Spec, frames: Iterable[pl.DataFrame], *, examples: int = 0) -> Trial:
     """Return what a spec does to the frames of a sample."""
     pipeline = Pipeline(spec)
+    filters = None if spec.aggregation is None else FilterTrials(spec.aggregation, examples)
     tried = [
         StepTrial(step.id, settings.type, [rule.text for rule in step.rules], [0] * len(step.rules))
         for step, settings in zip(pipeline.steps, spec.steps, strict=True)
@@ -89,8 +94,8 @@ def trial(spec: Spec, frames: Iterable[pl.DataFrame], *, examples: int = 0) -> T
             continue
         now_ns = max(now_ns, *whole.select(pl.col("_observed_ns").max()).row(0))
         done.take(whole)
-        pipeline.metrics.observe(whole, now_ns)
-        frame = whole
+        frame = whole if filters is None else filters.take(whole, now_ns)
+        pipeline.metrics.observe(frame, now_ns)
         for step, found in zip(pipeline.steps, tried, strict=True):
             frame = _apply(step, found, frame, now_ns, examples)
         done.kept += volume(frame)
@@ -109,7 +114,14 @@ def trial(spec: Spec, frames: Iterable[pl.DataFrame], *, examples: int = 0) -> T
     declared = [metric.name for metric in spec.metrics]
     points = {family.name: len(family.points) for family in pipeline.metrics.families()}
     done.series = {name: points.get(name, 0) for name in declared}
-    done.warnings = _warnings(pipeline)
+    done.warnings = [*spec.warnings, *_warnings(pipeline)]
+    if filters is not None:
+        done.filters, done.reduced = filters.end(now_ns)
+        done.warnings += [
+            f"$.{one.name}: nothing in the sample is an event {one.event!r}"
+            for one in done.filters
+            if not one.did.get("events")
+        ]
     return done
 
 

@@ -249,7 +249,7 @@ def _misfits_of(event: Mapping[str, Any], ids: Sequence[str]) -> Iterator[Mistak
     """Yield what is wrong with one event filter."""
     channel, name, rule, output = (event.get(key) for key in ("channel", "name", "rule", "output"))
     if isinstance(channel, str | int) and str(channel) not in ids:
-        hint = did_you_mean(str(channel), ids) or f"known: {', '.join(ids) or 'none'}"
+        hint = did_you_mean(str(channel), ids) or f"known: {', '.join(dict.fromkeys(ids)) or 'none'}"
         yield Mistake(f"there is no channel {str(channel)!r}", hint, ("channel",))
     for key in event:
         if key not in EventPart.model_fields and (hint := did_you_mean(key, {"name", "channel"} - event.keys())):

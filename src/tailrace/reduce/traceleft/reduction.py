@@ -139,9 +139,7 @@ class TraceReduction:
     def reduce(self, frame: pl.DataFrame, now_ns: int) -> Reduced:
         """Return the rows that no filter names; the others are counted."""
         self._take_due(now_ns)
-        if "name" not in frame.columns:
-            return Reduced(frame)
-        named = frame["name"].cast(pl.String).is_in(self._names).fill_null(value=False)
+        named = self.named(frame)
         if not named.any():
             return Reduced(frame)
         events = frame.filter(named)
@@ -151,6 +149,12 @@ class TraceReduction:
                 self._tell(one, one.take(mine))
         lines, size = int(events["_in_lines"].sum()), int(events["_in_bytes"].sum())
         return Reduced(frame.filter(~named), [(RULE, lines, size)])
+
+    def named(self, frame: pl.DataFrame) -> pl.Series:
+        """Return which rows are events that a filter names."""
+        if "name" not in frame.columns:
+            return pl.repeat(value=False, n=len(frame), dtype=pl.Boolean, eager=True)
+        return frame["name"].cast(pl.String).is_in(self._names).fill_null(value=False)
 
     def flush(self, now_ns: int, *, final: bool) -> Reduced:
         """End windows that are due; with `final` all."""
