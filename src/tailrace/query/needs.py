@@ -31,6 +31,7 @@ class Needs:
         """Tell whether a label is part of the answer."""
         return name in self.names or (self.every and name not in self.but)
 
-    def plus(self, names: frozenset[str] = frozenset(), *, line: bool = False) -> Needs:
+    def plus(self, names: frozenset[str] = frozenset(), *, line: bool = False, every: bool = False) -> Needs:
         """Return what is needed if these are read too."""
-        return Needs(self.every, self.names | names, self.line or line, self.but)
+        but = frozenset[str]() if every else self.but
+        return Needs(self.every or every, self.names | names, self.line or line, but)

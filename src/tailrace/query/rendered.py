@@ -41,7 +41,7 @@ def render_lines(rows: Rows, template: Template) -> Rows:
 
 def render(rows: Rows, template: Template) -> Rendered:
     """Return what a template makes of each row."""
-    names = sorted(template.labels)
+    names = rows.names() if template.every else sorted(template.labels)
     reads = rows.frame.select(
         *(rows.label(name).alias(f"label.{name}") for name in names),
         *(["_line"] if template.reads_line else []),

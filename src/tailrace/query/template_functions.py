@@ -10,17 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import json
 import math
 import operator
 import re
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote_plus, unquote_to_bytes
 
 import polars as pl
 
 from tailrace.query import literals
 from tailrace.query.re2 import translated
+from tailrace.query.template_times import SECOND, ZERO_NS, format_time, parse_time, zone
 from tailrace.query.template_values import TemplateError, Time, Value, bounded, print_values, printf, shown, truth
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _INT64: Final = literals.MAX_INT64
+_DAY_NS: Final = 86_400 * SECOND
 
 
 def _clip(data: bytes) -> str:
@@ -53,15 +57,41 @@ def _substr(start: int, end: int, s: str) -> str:
     return _clip(data[start:] if end < 0 or end > len(data) else data[start:end])
 
 
-def _slice(s: str, *bounds: Value) -> str:
-    data, ends = s.encode(), [0, len(s.encode())]
+def _slice(s: Value, *bounds: Value) -> Value:
+    if not isinstance(s, str | list):
+        raise TemplateError("slice takes a text or a list")
+    data = s.encode() if isinstance(s, str) else s
+    ends = [0, len(data)]
     for place, bound in enumerate(bounds):
         if not isinstance(bound, int):
             raise TemplateError("slice takes whole numbers")
         ends[place] = bound
     if len(bounds) > 2 or not 0 <= ends[0] <= ends[1] <= len(data):  # noqa: PLR2004 -- a start and an end
         raise TemplateError("slice is out of range")
-    return _clip(data[ends[0] : ends[1]])
+    part = data[ends[0] : ends[1]]
+    return _clip(part) if isinstance(part, bytes) else part
+
+
+def _length(value: Value) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, list | dict):
+        return len(value)
+    raise TemplateError(f"len of {shown(value)}")
+
+
+def _index(value: Value, *places: Value) -> Value:
+    for place in places:
+        if isinstance(value, dict) and isinstance(place, str):
+            value = value.get(place)
+        elif isinstance(value, list | str) and type(place) is int:
+            data = value.encode() if isinstance(value, str) else value
+            if not 0 <= place < len(data):
+                raise TemplateError(f"index out of range: {place}")
+            value = data[place]
+        else:
+            raise TemplateError(f"{shown(value)} has no element {shown(place)}")
+    return value
 
 
 def _align_left(n: int, s: str) -> str:
@@ -134,7 +164,7 @@ def _int(value: Value) -> int:
 def _float(value: Value) -> float:
     if isinstance(value, str):
         return literals.float_value(value) or 0.0
-    return float(value or 0)
+    return 0.0 if isinstance(value, list | dict) else float(value or 0)
 
 
 def _fold(convert: Callable[[Value], float], step: Callable[[float, float], float]) -> Callable[..., float]:
@@ -197,9 +227,63 @@ def _epoch(divisor: int) -> Callable[[Value], str]:
     def epoch(t: Value) -> str:
         if not isinstance(t, Time):
             raise TemplateError("a time was expected")
-        return str(int(t) // divisor)
+        return str(int(t) // divisor if divisor > 1 else _wrapped(int(t)))
 
     return epoch
+
+
+# --- JSON and scripts -------------------------------------------------------------------------------
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _from_json(s: str) -> Value:
+    try:
+        value: Value = json.loads(s, parse_int=float, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _js_character(char: str) -> str:
+    if char in _JS:
+        return _JS[char]
+    if char < " " or not char.isprintable():
+        return f"\\u{ord(char):04X}"
+    return char
+
+
+_JS: Final = {"\\": "\\\\", "'": "\\'", '"': '\\"', **{char: f"\\u{ord(char):04X}" for char in "<>&="}}
+
+
+def _js(*values: Value) -> str:
+    return "".join(map(_js_character, print_values(*values)))
+
+
+# --- time -------------------------------------------------------------------------------------------
+
+_UNITS: Final = {5: _DAY_NS, 10: SECOND, 13: 1_000_000, 16: 1_000, 19: 1}
+"""Nanoseconds of the unit that a number of so many digits counts since 1970."""
+
+
+def _date(layout: str, t: Value) -> str:
+    if type(t) is int:
+        return format_time(t * SECOND, layout)
+    return format_time(int(t) if isinstance(t, Time) else time.time_ns(), layout)  # anything else is now, as upstream
+
+
+def _to_date(layout: str, name: str, s: str) -> Time:
+    found = parse_time(layout, s, zone(name))
+    return Time(ZERO_NS if found is None else found)
+
+
+def _unix_to_time(s: str) -> Time:
+    unit = _UNITS.get(len(s))
+    if unit is None or not re.fullmatch(r"-?[0-9]+", s):
+        raise TemplateError(f"unable to parse time {s!r}")
+    return Time(int(s) * unit)
 
 
 # --- comparison --------------------------------------------------------------------------------------
@@ -271,7 +355,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "Replace": Function("sssi", str.replace),
     "trunc": Function("is", _trunc),
     "substr": Function("iis", _substr),
-    "slice": Function("sv*", _slice),
+    "slice": Function("vv*", _slice),
     "alignLeft": Function("is", _align_left),
     "alignRight": Function("is", _align_right),
     "indent": Function("is", _indent),
@@ -280,7 +364,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "contains": Function("ss", lambda part, s: part in s),
     "hasPrefix": Function("ss", lambda prefix, s: s.startswith(prefix)),
     "hasSuffix": Function("ss", lambda suffix, s: s.endswith(suffix)),
-    "len": Function("s", lambda s: len(s.encode())),
+    "len": Function("v", _length),
+    "index": Function("vv*", _index),
     "count": Function("ss", _count),
     "regexReplaceAll": Function("sss", _regex_replace),
     "regexReplaceAllLiteral": Function("sss", _regex_replace_literal),
@@ -290,6 +375,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "html": Function(
         "v*", lambda *values: html.escape(print_values(*values)).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
     ),
+    "js": Function("v*", _js),
+    "fromJson": Function("s", _from_json),
     "b64enc": Function("s", lambda s: base64.b64encode(s.encode()).decode()),
     "b64dec": Function("s", _base64_decode),
     "default": Function("vv", _default),
@@ -318,6 +405,11 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "unixEpoch": Function("v", _epoch(1_000_000_000)),
     "unixEpochMillis": Function("v", _epoch(1_000_000)),
     "unixEpochNanos": Function("v", _epoch(1)),
+    "now": Function("", lambda: Time(time.time_ns())),
+    "date": Function("sv", _date),
+    "toDate": Function("ss", lambda layout, s: _to_date(layout, "", s)),
+    "toDateInZone": Function("sss", _to_date),
+    "unixToTime": Function("s", _unix_to_time),
     # comparison and printing
     "eq": Function("vvv*", _equal),
     "ne": Function("vv", lambda a, b: not _equal(a, b)),
@@ -336,21 +428,3 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
 
 REGEXES: Final = frozenset({"count", "regexReplaceAll", "regexReplaceAllLiteral"})
 """Functions whose first argument is a regular expression."""
-
-UNSUPPORTED: Final = frozenset(
-    [
-        "now",
-        "date",
-        "toDate",
-        "toDateInZone",
-        "unixToTime",
-        "fromJson",
-        "index",
-        "js",
-        "range",
-        "define",
-        "block",
-        "template",
-    ]
-)
-"""Words of full LogQL templates that this version does not have."""

@@ -7,11 +7,10 @@ import re
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-import polars as pl
-
 from tailrace.errors import DataError
 from tailrace.query import values
 from tailrace.query.lexer import quote
+from tailrace.query.template_times import format_time
 
 
 class TemplateError(DataError):
@@ -24,7 +23,7 @@ class Time(int):
     __slots__ = ()
 
 
-Value: TypeAlias = str | bool | int | float | Time | None
+Value: TypeAlias = "str | bool | int | float | Time | list[Value] | dict[str, Value] | None"
 
 LONGEST: Final = 1_048_576
 """Bytes that `repeat`, `indent` and the aligning functions may make: the bound of a line."""
@@ -38,7 +37,15 @@ def shown(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, Time):
         return _go_time(value)
+    if isinstance(value, list):
+        return f"[{' '.join(map(_within, value))}]"
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{_within(item)}' for key, item in sorted(value.items()))}]"
     return _go_float(value) if isinstance(value, float) else str(value)
+
+
+def _within(value: Value) -> str:
+    return "<nil>" if value is None else shown(value)
 
 
 def truth(value: Value) -> bool:
@@ -58,10 +65,7 @@ def _go_float(value: float) -> str:
 
 
 def _go_time(time: Time) -> str:
-    seconds, ns = divmod(int(time), 1_000_000_000)
-    text = str(pl.select(pl.from_epoch(pl.lit(seconds), "s").dt.strftime("%Y-%m-%d %H:%M:%S")).item())
-    fraction = f".{ns:09d}".rstrip("0") if ns else ""
-    return f"{text}{fraction} +0000 UTC"
+    return format_time(int(time), "2006-01-02 15:04:05.999999999 +0000 UTC")
 
 
 def bounded(size: int) -> int:
@@ -127,5 +131,6 @@ def go_quote(value: str) -> str:
 
 
 def _kind(value: Value) -> str:
-    names = {str: "string", bool: "bool", int: "int", float: "float64", Time: "time.Time"}
+    names: dict[type, str] = {list: "[]interface {}", dict: "map[string]interface {}"}
+    names |= {str: "string", bool: "bool", int: "int", float: "float64", Time: "time.Time"}
     return names.get(type(value), "<nil>")

@@ -67,7 +67,7 @@ class LabelFormat:
     def needs(self, after: Needs) -> Needs:
         """Read the sources, and what the templates read, if a label that they set is read or one may fail."""
         names: set[str] = set()
-        line = False
+        line = every = False
         for setting in self.settings:
             if setting.template is None:
                 names.add(setting.source)
@@ -75,7 +75,8 @@ class LabelFormat:
                 template = compile_template(setting.template)
                 names |= template.labels
                 line |= template.reads_line
-        return after.plus(frozenset(names), line=line)
+                every |= template.every
+        return after.plus(frozenset(names), line=line, every=every)
 
     def push(self, scan: Scan, after: Needs) -> bool:
         """Leave it to the rows, unless nobody reads what it changes and nothing can fail."""

@@ -47,7 +47,7 @@ class LineFormat:
         """Read what the template reads; the old line only if it names it, or may be left with it."""
         template = compile_template(self.template)
         keeps = template.reads_line or template.simple is None
-        return replace(after, line=False).plus(template.labels, line=keeps)
+        return replace(after, line=False).plus(template.labels, line=keeps, every=template.every)
 
     def push(self, scan: Scan, after: Needs) -> bool:
         """Leave it to the rows, unless nothing reads the line and nothing can fail."""

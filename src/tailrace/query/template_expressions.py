@@ -1,0 +1,260 @@
+"""Pipelines of a Go template, compiled to closures: what stands between `{{` and `}}`.
+
+Comes in: the words of one action (`template_words`). Goes out: a function from a `Scope` to a value, and in
+`Expressions` which labels, and whether line and time, were read on the way. Refuses, as a `QueryError`, unknown
+functions, wrong numbers of arguments, undeclared variables and regexes that cannot run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from tailrace.errors import QueryError, did_you_mean
+from tailrace.query import regexes
+from tailrace.query.template_functions import FUNCTIONS, REGEXES
+from tailrace.query.template_values import TemplateError, Time, Value, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tailrace.query.template_words import Token
+
+NESTING = 100
+KEYWORDS = ("if", "else", "end", "with", "range", "define", "template", "block", "break", "continue")
+
+
+@dataclass(slots=True)
+class Scope:
+    """What a template sees while it renders one line; inside of `with`, `range` and `define`, `dot` is its value."""
+
+    labels: Mapping[str, str]
+    line: str
+    time_ns: int
+    dot: Value = None
+    root: Value = None
+    variables: dict[int, Value] = field(default_factory=dict)
+    depth: int = 0
+
+
+Eval: TypeAlias = "Callable[[Scope], Value]"
+
+
+class Expressions:
+    """Reads pipelines; `tokens` are the words of the action that is being read."""
+
+    def __init__(self, text: str) -> None:
+        self.tokens: list[Token] = []
+        self.labels: set[str] = set()
+        self.special: set[str] = set()
+        self.every = False  # whether all labels are read
+        self.inner = 0  # blocks around that have a dot of their own
+        self.defining = False  # whether `$` is what `template` passes
+        self.depth = 0
+        self._text = text
+        self._variables: list[str | None] = []  # by slot; None where the name is out of scope again
+
+    # --- variables ------------------------------------------------------------------------------
+
+    def declared(self) -> int:
+        """Return a mark, to forget by."""
+        return len(self._variables)
+
+    def forget(self, mark: int) -> None:
+        """Take the variables that were declared since the mark out of scope."""
+        self._variables[mark:] = [None] * (len(self._variables) - mark)
+
+    def declare(self, name: Token) -> int:
+        """Return the slot of a new variable."""
+        self._variables.append(name.text)
+        return len(self._variables) - 1
+
+    def slot(self, name: Token) -> int | None:
+        """Return the slot of a variable that is in scope."""
+        places = [place for place, known in enumerate(self._variables) if known == name.text]
+        return places[-1] if places else None
+
+    # --- pipelines ------------------------------------------------------------------------------
+
+    def pipeline(self) -> Eval:
+        """Read commands with `|` between them."""
+        value = self._command(None)
+        while self.tokens[0].text == "|":
+            self.tokens.pop(0)
+            value = self._command(value)
+        return value
+
+    def close(self) -> None:
+        """Step over the closing braces."""
+        token = self.tokens[0]
+        if token.kind != "close":
+            raise self.error(f"unexpected `{token.text}` in a template", token.at)
+        self.tokens.pop(0)
+
+    def _command(self, piped: Eval | None) -> Eval:
+        head = self.tokens[0]
+        if head.kind == "name" and head.text not in ("true", "false", "nil"):
+            return self._call(self.tokens.pop(0), piped)
+        if piped is not None:
+            raise self.error(f"`{head.text}` cannot take the value before `|`", head.at, "a function stands there")
+        value = self._operand()
+        if not self._at_end():
+            raise self.error(
+                f"`{head.text}` is not a function", head.at, "the function comes first: {{ upper .level }}"
+            )
+        return value
+
+    def _at_end(self) -> bool:
+        return self.tokens[0].kind == "close" or self.tokens[0].text in ("|", ")")
+
+    def _call(self, name: Token, piped: Eval | None) -> Eval:
+        arguments: list[Eval] = []
+        places: list[Token] = []
+        while not self._at_end():
+            places.append(self.tokens[0])
+            arguments.append(self._operand())
+        if piped is not None:
+            arguments.append(piped)
+        if name.text in ("__line__", "__timestamp__") and not arguments:
+            return self._special(name.text)
+        function = FUNCTIONS.get(name.text)
+        if function is None:
+            raise self.unknown(name)
+        if len(arguments) < function.least or not (not arguments or function.kind(len(arguments) - 1)):
+            wanted = f"at least {function.least}" if function.takes[-1:] in ("?", "*") else str(function.least)
+            raise self.error(f"`{name.text}` takes {wanted} arguments, not {len(arguments)}", name.at)
+        if name.text in REGEXES and places and places[0].kind == "string":
+            self._check_regex(places[0])
+        return _application(name.text, arguments)
+
+    def _operand(self) -> Eval:
+        token = self.tokens.pop(0)
+        if token.text == "(":
+            return self._members(self._parenthesised(token), token)
+        if token.kind == "field":
+            return self._field(token)
+        if token.kind == "variable":
+            return self._variable(token)
+        if token.kind in ("string", "number") or token.text in ("true", "false", "nil"):
+            constant = {"true": True, "false": False, "nil": None}.get(token.text, token.value)
+            return lambda _: constant
+        if token.kind == "name":
+            return self._call_alone(token)
+        if token.kind == "close":
+            raise self.error("a value is missing here", token.at, "for example {{.level}}")
+        raise self.error(f"unexpected `{token.text}` in a template", token.at)
+
+    def _parenthesised(self, opening: Token) -> Eval:
+        self.depth += 1
+        if self.depth > NESTING:
+            raise self.error(f"more than {NESTING} levels of nesting", opening.at)
+        inner = self.pipeline()
+        if self.tokens[0].text != ")":
+            raise self.error("this parenthesis does not end", opening.at)
+        self.depth -= 1
+        return inner
+
+    def _call_alone(self, token: Token) -> Eval:
+        """Read a function without arguments, as it may stand among arguments."""
+        if token.text in ("__line__", "__timestamp__"):
+            return self._special(token.text)
+        function = FUNCTIONS.get(token.text)
+        if function is None:
+            raise self.unknown(token)
+        if function.least:
+            raise self.error(f"`{token.text}` needs parentheses here", token.at, f"write ({token.text} …)")
+        return _application(token.text, [])
+
+    # --- labels, fields and variables -----------------------------------------------------------
+
+    def _field(self, token: Token) -> Eval:
+        if self.inner:
+            names = [name for name in token.text.split(".") if name]
+            return lambda scope: _member(scope.dot, names)
+        if token.text == ".":
+            self.every = True
+            return lambda scope: dict(scope.labels)
+        name = self.label(token)
+        return lambda scope: scope.labels.get(name, "")
+
+    def _variable(self, token: Token) -> Eval:
+        if token.text == "$":
+            following = self.tokens[0]
+            if self.defining:
+                return self._members(lambda scope: scope.root, token)
+            if following.kind == "field" and following.at == token.at + 1:
+                name = self.label(self.tokens.pop(0))
+                return lambda scope: scope.labels.get(name, "")
+            self.every = True
+            return lambda scope: dict(scope.labels)
+        slot = self.slot(token)
+        if slot is None:
+            raise self.error(f"undefined variable {token.text}", token.at)
+        return self._members(lambda scope: scope.variables.get(slot), token)
+
+    def _members(self, value: Eval, before: Token) -> Eval:
+        """Read `.a.b` right behind a variable or parenthesis."""
+        end = self.tokens.pop(0).at + 1 if before.text == "(" else before.at + len(before.text)
+        following = self.tokens[0]
+        if following.kind != "field" or following.at != end:
+            return value
+        names = [name for name in self.tokens.pop(0).text.split(".") if name]
+        return lambda scope: _member(value(scope), names)
+
+    def label(self, token: Token) -> str:
+        """Return the label that a field names at the top, and take note that it is read."""
+        name = token.text[1:]
+        if "." in name or not name:
+            hint = f"write .{name.strip('.').replace('.', '_')}" if name else "name a label: {{.level}}"
+            raise self.error("labels have no members", token.at, hint)
+        self.labels.add(name)
+        return name
+
+    def _special(self, name: str) -> Eval:
+        self.special.add(name)
+        return (lambda scope: scope.line) if name == "__line__" else (lambda scope: Time(scope.time_ns))
+
+    # --- refusals -------------------------------------------------------------------------------
+
+    def _check_regex(self, token: Token) -> None:
+        if found := regexes.problem(str(token.value)):
+            raise self.error(f"invalid regular expression: {found[1]}", token.at)
+
+    def unknown(self, token: Token) -> QueryError:
+        """Return the error about a name that is no function."""
+        hint = did_you_mean(token.text, [*FUNCTIONS, *KEYWORDS]) or f"a label is written .{token.text}"
+        return self.error(f"unknown function `{token.text}` in a template", token.at, hint)
+
+    def error(self, what: str, at: int, hint: str = "") -> QueryError:
+        """Return the error that points at a place of the template."""
+        return QueryError(what, query=self._text, position=at, hint=hint)
+
+
+def _member(value: Value, names: Sequence[str]) -> Value:
+    """Return a member of a map, or of one within it; nothing where there is none."""
+    for place, name in enumerate(names):
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif value is None and place:
+            raise TemplateError(f"nil has no member {name}")
+        elif value is not None:
+            raise TemplateError(f"{shown(value)} has no member {name}")
+    return value
+
+
+def _application(name: str, arguments: Sequence[Eval]) -> Eval:
+    function = FUNCTIONS[name]
+    kinds = [function.kind(place) for place in range(len(arguments))]
+
+    def apply(scope: Scope) -> Value:
+        values = [argument(scope) for argument in arguments]
+        for kind, value in zip(kinds, values, strict=True):
+            fits = isinstance(value, str) if kind == "s" else type(value) is int if kind == "i" else True
+            if not fits:
+                raise TemplateError(f"{name}: {shown(value)} is not {'a text' if kind == 's' else 'a whole number'}")
+        try:
+            return function.call(*values)
+        except (ArithmeticError, ValueError, RecursionError) as error:  # a number that is too large for what is asked
+            raise TemplateError(f"{name}: {error}") from None
+
+    return apply
