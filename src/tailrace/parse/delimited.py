@@ -172,11 +172,20 @@ class _Cells:
         names_text = header.removeprefix("#Fields:").strip(" ") if style.directives else header
         sign = next((each for each in style.separators if each in names_text), style.separators[0])
         names = _names(_split(pl.Series([names_text]), sign).to_list()[0])
-        cells = _split(text, sign)
+        tabs = text.str.contains("\t", literal=True) & style.directives & (sign == " ")
+        if not tabs.any():
+            self._take(rows, _split(text, sign), names)
+            return
+        # CloudFront has blanks between the names and tabs between the values.
+        for some, mark in ((tabs, "\t"), (~tabs, sign)):
+            if some.any():
+                self._take(rows.filter(some), _split(text.filter(some), mark), names)
+
+    def _take(self, rows: pl.Series, cells: pl.Series, names: list[str]) -> None:
         sizes = cells.list.len()
         self.ragged = self.ragged.scatter(rows, sizes != len(names))
         widest = min(sizes.to_frame("size").select(pl.col("size").max()).item(), FIELD_COLUMNS)
-        names += [f"column_{number + 1}" for number in range(len(names), widest)]
+        names = names + [f"column_{number + 1}" for number in range(len(names), widest)]
         found = {name: cells.list.get(place, null_on_oob=True) for place, name in enumerate(names[:widest]) if name}
         self._pieces.append((rows, found))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.parse import groups, level, timestamp
+from tailrace.parse import groups, level, products, timestamp
 from tailrace.parse.outcome import empty
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ GENERAL: Final = (
     rf"|{_GAP}\[(?P<first_thread>{_INNER})\]|{_GAP}(?P<named>{_NAME}) -|{_GAP}(?P<dotted_first>{_DOTTED}))?"
     rf"(?:{_GAP}|\]){_LEVEL}"
     # Behind the level: Spring's process, application, thread and logger; or a thread in brackets and the logger.
-    rf"(?: +(?P<level_pid>[0-9]{{1,10}}) ---(?: \[[^\]]*\])?? \[(?P<boot_thread>{_INNER})\] (?P<boot>{_NAME}) *:(?: |$)"
+    rf"(?: +(?P<level_pid>[0-9]{{1,10}}) ---(?: \[[^\]]*\])?? \[(?P<boot_thread>{_INNER})\] (?P<boot>[^ ]+?) *:(?: |$)"
     rf"|(?:[ \t:-]*\[(?P<thread>{_INNER})\](?: (?P<after_thread>{_DOTTED}) )?)?{_COMPONENT})"
     # Android's logcat with a year.
     rf"|{_GAP}(?P<android_pid>[0-9]{{1,10}}) +(?P<android_tid>[0-9]{{1,10}}) (?P<letter>[VDIWEFA]) "
@@ -86,6 +86,12 @@ _OWN: Final = {
     "unpadded": r"\|(?P<component>[^|]*)\|(?:(?P<pid>[0-9]{1,10})\|)?",
     "label_epoch": _SUPERCOMPUTER,
     "node_epoch": "",
+    "ruby": r"(?: #(?P<pid>[0-9]{1,10}))?\] +(?P<level>[A-Z]+) -- (?P<component>[^:]*?): ",
+    "squid": "",
+    "redis": "",
+    "bucket": r"(?: (?P<host>[^ ]+) (?P<requester>[^ ]+) [^ ]+ (?P<operation>[A-Z]+\.[A-Z_.]+) (?P<key>[^ ]+) "
+    r'"(?:(?P<method>[A-Z]+) (?P<path>[^ "]+) (?P<proto>HTTP/[0-9.]+)|[^"]*)" (?P<status>[0-9]{3}|-) [^ ]+ '
+    r"(?P<bytes>[0-9]+|-) )?",
 }
 _COMPONENTS: Final = (
     "component", "dotted", "aligned", "tabbed", "boot", "after_thread",
@@ -94,8 +100,12 @@ _COMPONENTS: Final = (
 _PIDS: Final = ("pid", "component_pid", "level_pid", "android_pid", "bracket_pid", "process_pid")
 _THREADS: Final = ("thread", "boot_thread", "first_thread")
 _TIDS: Final = ("tid", "android_tid")
-_PLAIN: Final = ("node", "location", "type", "state", "file")
-_OUT: Final = ("pid", "tid", "thread", "component", "class", "line", *_PLAIN)
+_PLAIN: Final = (
+    "node", "location", "type", "state", "file", "user", "database", "code", "role", "host", "result", "method", "path",
+    "proto", "hierarchy", "peer", "bucket", "requester", "operation", "key",
+)  # fmt: skip
+_INTEGERS: Final = ("line", "status", "bytes", "elapsed")
+_OUT: Final = ("pid", "tid", "thread", "component", "class", *_INTEGERS, *_PLAIN)
 _WHERE: Final = r"^(?P<node>[^:]*):(?P<component>(?:[^:@]*:)*(?P<class>[^:@]+))@(?P<number>[0-9]{1,9})$"
 
 
@@ -143,9 +153,9 @@ def fields(found: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce(first(_PIDS), pl.when(number).then(thread)).str.to_integer(strict=False).alias("pid"),
         first(_TIDS).str.to_integer(strict=False).alias("tid"),
         pl.when(~number & (thread != "")).then(thread).alias("thread"),
-        first(_COMPONENTS).alias("component"),
-        *(pl.col(name) for name in _PLAIN if name in found.columns),
-        *([pl.col("line").str.to_integer(strict=False)] if "line" in found.columns else []),
+        first(_COMPONENTS).replace("", None).alias("component"),
+        *(pl.col(name).replace("-", None) for name in _PLAIN if name in found.columns),
+        *(pl.col(name).str.to_integer(strict=False) for name in _INTEGERS if name in found.columns),
         _level=pl.lit(_levels(found)),
     )
     # A logger may stand in brackets, too: `[INFO ][o.e.n.Node] …`.
@@ -192,7 +202,8 @@ def read(lines: pl.DataFrame, timezone: str, shapes: Sequence[Shape] = timestamp
         if found["base"].null_count() == len(found):
             continue
         times = timestamp.of_parts(shape, found, observed, timezone)
-        piece = fields(found).with_columns(times.alias("_time_ns"), rows.alias("_at"))
+        piece = products.more(shape, text, fields(found), general=shape.name not in _OWN)
+        piece = piece.with_columns(times.alias("_time_ns"), rows.alias("_at"))
         if found["base"].null_count() == 0:
             pieces.append(piece)
             rows = rows.clear()

@@ -25,14 +25,25 @@ if TYPE_CHECKING:
     from tailrace.parse.json_decode import Decoded
     from tailrace.parse.json_tree import Leaf
 
-MESSAGES: Final = ("message", "msg", "log", "event", "text", "body")
+MESSAGES: Final = (
+    "message", "msg", "log", "event", "text", "body", "short_message", "Message", "RenderedMessage", "Msg", "@m", "@mt",
+)  # fmt: skip
 """Members that may hold what a person reads, best first."""
 
-TIMES: Final = ("time", "timestamp", "ts", "@timestamp", "datetime", "date", "t", "asctime", "eventTime")
+TIMES: Final = (
+    "time", "timestamp", "ts", "@timestamp", "datetime", "date", "t", "asctime", "eventTime", "@t", "Timestamp", "Time",
+    "time_iso8601", "time_local", "timeMillis", "requestReceivedTimestamp", "timeUnixNano",
+)  # fmt: skip
 """Members that may hold the time of the event, best first."""
 
-LEVELS: Final = ("level", "lvl", "severity", "severity_text", "log_level", "loglevel", "levelname")
+LEVELS: Final = (
+    "level", "lvl", "severity", "severity_text", "log_level", "loglevel", "levelname", "__l", "Level", "LogLevel",
+    "Severity", "SeverityText", "severityText",
+)  # fmt: skip
 """Columns that may hold the level, best first."""
+
+MONGODB_TIME: Final = ("t", "$date")
+"""Where MongoDB has the time; its level is a letter in `s`."""
 
 _EXACT: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$"
 _OBJECT: Final = r"(?s:(\{.*)$)"
@@ -86,8 +97,8 @@ class JsonLines:
         leaves = self._decoder.tree.leaves()
         fields = {name: decoded.fields[name] for name in decoded.fields.columns}
         given = "_time_ns" in lines.columns  # a container runtime's stamp: the member of the record stays a field
-        time_ns = lines["_time_ns"] if given else _take_time(fields, leaves, reading, len(lines))
-        levels = _levels(fields, len(lines))
+        time_ns = lines["_time_ns"] if given else _take_time(fields, leaves, reading, lines["_observed_ns"])
+        levels = _levels(fields, leaves, len(lines))
         line, form = lines["_line"], pl.Series(["json"]).new_from_index(0, len(lines))
         if reading.raw == "auto":
             line, form = _take_message(fields, leaves, line, form)
@@ -126,23 +137,23 @@ def _take_message(
             continue
         value = fields[leaf.column]
         name = pl.Series([f"json:{leaf.path[0]}"]).new_from_index(0, len(line))
-        if left.all() and value.null_count() == 0:
+        if left.all() and value.null_count() == 0 and (value != "").all():
             del fields[leaf.column]
             return value, name
-        hit = left & value.is_not_null()
+        hit = left & value.is_not_null() & (value != "")
         line, form = value.zip_with(hit, line), name.zip_with(hit, form)
         fields[leaf.column] = _blank(value, hit)
         left = left & ~hit
     return line, form
 
 
-def _take_time(fields: dict[str, pl.Series], leaves: list[Leaf], reading: Reading, height: int) -> pl.Series:
+def _take_time(fields: dict[str, pl.Series], leaves: list[Leaf], reading: Reading, observed: pl.Series) -> pl.Series:
     """Return the times of the rows; a time that `_time_ns` holds completely leaves the fields."""
     result: pl.Series | None = None
-    for leaf in _top(leaves, TIMES):
+    for leaf in [*_top(leaves, TIMES), *(leaf for leaf in leaves if leaf.path == MONGODB_TIME)]:
         value = fields[leaf.column]
         digits = timestamp.regular_digits(value) if value.dtype == pl.String else None
-        times = _times(value, reading) if digits is None else timestamp.regular(value, digits)
+        times = _times(value, reading, observed) if digits is None else timestamp.regular(value, digits)
         if times is None:
             continue
         if digits is not None and result is None and times.null_count() == 0:
@@ -159,24 +170,31 @@ def _take_time(fields: dict[str, pl.Series], leaves: list[Leaf], reading: Readin
         if result.null_count() == 0:
             return result
     if result is None:
-        return pl.Series([None], dtype=pl.Int64).new_from_index(0, height)
+        return pl.Series([None], dtype=pl.Int64).new_from_index(0, len(observed))
     return result
 
 
-def _times(value: pl.Series, reading: Reading) -> pl.Series | None:
+def _times(value: pl.Series, reading: Reading, observed: pl.Series) -> pl.Series | None:
     """Return the times that values mean, or None if their type is no time."""
     if value.dtype == pl.String:
         times = timestamp.iso(value, reading.timezone)
         if times.null_count() == value.null_count():
             return times
         digits = timestamp.epoch_text(value)
-        return times.zip_with(times.is_not_null(), digits)
+        times = times.zip_with(times.is_not_null(), digits)
+        if times.null_count() == value.null_count():
+            return times
+        rows = (times.is_null() & value.is_not_null()).arg_true()
+        return times.scatter(rows, timestamp.parse_shape(timestamp.CLF, value[rows], observed[rows], reading.timezone))
     return timestamp.epoch_number(value) if value.dtype in (pl.Int64, pl.Float64) else None
 
 
-def _levels(fields: dict[str, pl.Series], height: int) -> pl.Series:
+def _levels(fields: dict[str, pl.Series], leaves: list[Leaf], height: int) -> pl.Series:
     """Return the levels of the rows."""
     result: pl.Series | None = None
+    letters = fields.get("s")
+    if letters is not None and letters.dtype == pl.String and any(leaf.path == MONGODB_TIME for leaf in leaves):
+        result = level.from_letter(letters.str.slice(0, 1))
     for name in LEVELS:
         if name in fields:
             found = level.from_value(fields[name])

@@ -3,7 +3,8 @@ r"""logfmt: `key=value key="quoted value"`, as Go programs write it.
 Comes in and goes out as `contracts.Parser` says. Values are text, whatever they look like: one program writes `5`, the
 next `5ms`. A key without a value is passed over, and so is a bad pair (a quote or `=` inside a bare value, no key
 before `=`, an open quote, which takes the rest of the line with it), as LogQL's `logfmt` does; `_line` stays whole, so
-nothing is lost. The first of two equal keys counts. A line without any pair keeps `_error`.
+nothing is lost. The first of two equal keys counts. A line without any pair keeps `_error`. Of the lines of the Linux
+audit daemon, `time` and `serial` are taken out of `msg=audit(…):`.
 
 Programs write the same keys in the same order, so a sequence of keys that was seen becomes one anchored pattern
 with a group per value (`_shape`). Lines that fit no known sequence are cut into tokens, which costs three times as
@@ -35,6 +36,7 @@ _VALUE: Final = r'("(?:[^"\\]|\\.)*"|[^\x00-\x20="]*)'
 _WORD: Final = r'[^\x00-\x20=]*="(?:[^"\\]|\\.)*(?:"[^\x00-\x20]*|$)|[^\x00-\x20]+'
 _PAIR: Final = rf'^(?P<key>[^\x00-\x20="]+)=(?P<value>{_VALUE[1:-1]})$'
 
+_AUDIT: Final = r"^(?:node=[^ ]+ )?type=[^ ]+ msg=audit\("
 _SHAPES: Final = 16  # sequences of keys that are remembered
 _SHAPE_KEYS: Final = 64  # keys in one of them; longer patterns cost more than they save
 _SHAPE_SHARE: Final = 0.02  # of a turn's lines, to be worth a pattern
@@ -53,7 +55,7 @@ class Logfmt:
 
     def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:  # noqa: ARG002  the seam
         """Return the rows with their pairs as fields."""
-        fields = self._fields(lines["_line"])
+        fields = _audit(self._fields(_without_apostrophes(lines["_line"])))
         found = pl.lit(fields["_any"])
         levels = [level.from_value(fields[name]) for name in _LEVELS if name in fields.columns]
         return lines.with_columns(
@@ -104,6 +106,27 @@ class Logfmt:
 def _shape(keys: Sequence[str]) -> str:
     """Return the pattern of a line that is exactly these keys with their values."""
     return r"^[\x00-\x20]*" + r"[\x00-\x20]+".join(re.escape(key) + "=" + _VALUE for key in keys) + r"[\x00-\x20]*$"
+
+
+def _without_apostrophes(text: pl.Series) -> pl.Series:
+    """Return the texts; in those of the Linux audit daemon the pairs within `msg='…'` are pairs as the others."""
+    rows = text.str.contains(_AUDIT).arg_true()
+    if not len(rows):
+        return text
+    return text.scatter(rows, text[rows].str.replace(" msg='", " ", literal=True).str.replace(r"'(\s|$)", "$1"))
+
+
+def _audit(fields: pl.DataFrame) -> pl.DataFrame:
+    """Return the fields with `msg=audit(<time>:<serial>):` taken apart."""
+    if "msg" not in fields.columns:
+        return fields
+    stamp = groups.extract(fields["msg"], r"^audit\((?P<time>[0-9]{10}\.[0-9]{3}):(?P<serial>[0-9]+)\):$")
+    if stamp["time"].null_count() == len(stamp):
+        return fields
+    return fields.with_columns(
+        pl.coalesce([pl.lit(stamp[name]), *([name] if name in fields.columns else [])]).alias(name)
+        for name in ("time", "serial")
+    )
 
 
 def _time(fields: pl.DataFrame, reading: Reading) -> pl.Series:

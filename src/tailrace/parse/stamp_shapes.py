@@ -82,17 +82,39 @@ SHAPES: Final = (
     ),
     Shape("dots", rf"^\[?(?P<base>[0-9]{{4}}\.[0-9]{{2}}\.[0-9]{{2}} {_CLOCK}){_FRACTION}", "%Y.%m.%d %H:%M:%S"),
     Shape("day_dots", rf"^\[?(?P<base>[0-9]{{2}}\.[0-9]{{2}}\.[0-9]{{4}} {_CLOCK}){_FRACTION}", "%d.%m.%Y %H:%M:%S"),
-    Shape("day_month", rf"^\[?(?P<base>[0-9]{{2}}-{MONTH}-[0-9]{{4}} {_CLOCK}){_FRACTION}{_ZONE}", "%d-%b-%Y %H:%M:%S"),
-    # With the process in front of it, as Redis writes it.
     Shape(
-        "day_name",
-        rf"^(?:[0-9]{{1,10}}:[A-Z] )?(?P<base>[0-9]{{1,2}} {MONTH} [0-9]{{4}} {_CLOCK}){_FRACTION}{_ZONE}",
+        "day_month",  # PHP names the zone as a place
+        rf"^\[?(?P<base>[0-9]{{2}}-{MONTH}-[0-9]{{4}} {_CLOCK}){_FRACTION}{_ZONE}"
+        r"(?: (?P<place>[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_+0-9-]+)+))?",
+        "%d-%b-%Y %H:%M:%S",
+    ),
+    Shape("day_name", rf"^(?P<base>[0-9]{{1,2}} {MONTH} [0-9]{{4}} {_CLOCK}){_FRACTION}{_ZONE}", "%d %b %Y %H:%M:%S"),
+    # With the process and its role in front of it, a mark of the level behind.
+    Shape(
+        "redis",
+        rf"^(?P<pid>[0-9]{{1,10}}):(?P<role>[A-Z]) (?P<base>[0-9]{{1,2}} {MONTH} [0-9]{{4}} {_CLOCK}){_FRACTION}",
         "%d %b %Y %H:%M:%S",
     ),
     Shape("month_comma", rf"^(?P<base>{MONTH} [0-9]{{1,2}}, [0-9]{{4}} {_CLOCK_12})(?-u:\b)", "%b %d, %Y %I:%M:%S %p"),
     Shape("month_year", rf"^(?P<base>{MONTH} [ 0-9]?[0-9] [0-9]{{4}} {_CLOCK}){_FRACTION}", "%b %e %Y %H:%M:%S"),
     Shape(
         "american", rf"^\[?(?P<base>[0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}} {_CLOCK_12})(?-u:\b)", "%m/%d/%Y %I:%M:%S %p"
+    ),
+    # Ruby's logger; the hour of MySQL's relatives, which is not padded.
+    Shape("ruby", rf"^[DIWEFA], \[(?P<base>{_ISO_DAY}T{_CLOCK}){_FRACTION}", "%Y-%m-%d %H:%M:%S"),
+    Shape("blank_hour", rf"^(?P<base>{_ISO_DAY}  [0-9]:[0-9]{{2}}:[0-9]{{2}})(?-u:\b)", "%Y-%m-%d %k:%M:%S"),
+    # Squid's accesses, and those of S3 buckets.
+    Shape(
+        "squid",
+        r"^(?P<base>[0-9]{10})\.(?P<frac>[0-9]{3}) +(?P<elapsed>[0-9]+) (?P<host>[^ ]+) (?P<result>[A-Z_]+)/"
+        r"(?P<status>[0-9]{3}) (?P<bytes>[0-9]+) (?P<method>[A-Z_]+) (?P<path>[^ ]+) (?P<user>[^ ]+) "
+        r"(?P<hierarchy>[A-Z_]+)/(?P<peer>[^ ]+) (?P<type>[^ ]+)",
+        "",
+    ),
+    Shape(
+        "bucket",
+        rf"^[0-9a-f]{{64}} (?P<bucket>[^ ]+) \[(?P<base>[0-9]{{2}}/{MONTH}/[0-9]{{4}}:{_CLOCK}){_ZONE}\]",
+        "%d/%b/%Y:%H:%M:%S",
     ),
     # Behind a label of the line: the logs of supercomputers, with an alert category, or a number, node and state.
     Shape("label_epoch", rf"^(?:-|[A-Z][A-Z0-9_]{{1,19}}) {_EPOCH_S} [0-9]{{4}}\.[0-9]{{2}}\.[0-9]{{2}} ", ""),
@@ -105,7 +127,7 @@ SHAPES: Final = (
     # file that a line was taken from.
     Shape(
         "after_word",
-        rf"^[A-Za-z][A-Za-z0-9_.:/-]{{0,80}} (?P<base>{_ISO_DAY}  ?{_CLOCK}){_FRACTION}{_ZONE}",
+        rf"^[A-Za-z][A-Za-z0-9_.:/-]{{0,80}} (?P<base>{_ISO_DAY}(?:T|  ?){_CLOCK}){_FRACTION}{_ZONE}",
         "%Y-%m-%d %H:%M:%S",
     ),
     Shape("weekday", rf"^{_DAY} (?P<base>{MONTH} [ 0-9]?[0-9] {_CLOCK}){_FRACTION}(?-u:\b)", "%Y %b %e %H:%M:%S", True),

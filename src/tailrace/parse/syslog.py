@@ -58,6 +58,7 @@ LOOKS: Final = (
 """What a line of either looks like; an ISO time needs a tag, since much else begins with one and a word."""
 
 _MNEMONIC: Final = r"%(?P<mnemonic>[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-(?P<digit>[0-7])-[A-Z0-9_]+):"
+_MARKER: Final = r"^-- .* --$"  # of journalctl: `-- Boot 3f… --`, `-- No entries --`
 _REPEATED: Final = r"[ :](?:last )?message repeated ([0-9]{1,9}) times?(?:$|:| ---)"
 _PARAM: Final = r'\[[^\s\]="]+|[^\s\[\]="]+="(?:[^"\\\]]|\\.)*"'
 _BOTH: Final = ("pri", "time", "hostname", "app", "procid")
@@ -74,9 +75,10 @@ class Syslog:
         text = lines["_line"]
         parts = _cisco(text, _headers(text))
         good = parts["time"].is_not_null()
+        marker = text.str.contains(_MARKER)
         fields = _named(text, parts)
         more = [] if "sd" not in fields.columns else _parameters(fields["sd"]).get_columns()
-        return outcome(
+        frame = outcome(
             lines,
             self.name,
             ERROR,
@@ -87,6 +89,9 @@ class Syslog:
             else timestamp.leading(parts["time"], lines["_observed_ns"], reading.timezone),
             levels=level.from_value(fields["severity"]),
         )
+        if marker.any() and "_error" in frame.columns:
+            frame = frame.with_columns(pl.when(~pl.lit(marker)).then("_error").alias("_error"))
+        return frame
 
 
 def _headers(text: pl.Series) -> pl.DataFrame:

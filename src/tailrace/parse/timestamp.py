@@ -95,7 +95,20 @@ def of_parts(shape: Shape, parts: pl.DataFrame, observed_ns: pl.Series, timezone
     keys = parts.select("base", *(name for name in ("zone", "year") if name in parts.columns))
     if shape.yearless:
         keys = keys.with_columns(observed_ns.alias("observed"))
-    return _seconds(shape, keys, timezone) + _fraction_ns(frac)
+    seconds = _seconds(shape, keys, timezone)
+    if "place" in parts.columns and parts["place"].null_count() < len(parts):
+        for place in parts["place"].drop_nulls().unique():
+            rows = (parts["place"] == place).arg_true()
+            seconds = seconds.scatter(rows, _seconds(shape, keys[rows], _known_zone(place, timezone)))
+    return seconds + _fraction_ns(frac)
+
+
+def _known_zone(name: str, otherwise: str) -> str:
+    try:
+        pl.select(pl.datetime(2000, 1, 1).dt.replace_time_zone(name))
+    except pl.exceptions.PolarsError:
+        return otherwise
+    return name
 
 
 def _seconds(shape: Shape, keys: pl.DataFrame, timezone: str) -> pl.Series:
@@ -114,8 +127,8 @@ def _read_seconds(shape: Shape, keys: pl.DataFrame, timezone: str) -> pl.Series:
         base = base + keys["year"]
     if shape.name == "iso":
         base = base.str.replace("T", " ", literal=True)
-    elif shape.name == "after_word":
-        base = base.str.replace("  ", " ", literal=True)
+    elif shape.name in {"after_word", "ruby"}:
+        base = base.str.replace("  |T", " ")
     if shape.yearless:
         return _with_year(base, shape.format, keys["observed"], timezone)
     zone = keys["zone"] if "zone" in keys.columns else pl.Series([None], dtype=pl.String).new_from_index(0, len(keys))

@@ -1,7 +1,8 @@
 """Text whose lines begin with a time, in any shape of `stamp_shapes`, and the usual parts of a header behind it.
 
 Comes in and goes out as `contracts.Parser` says. Fields, where a line has them: `pid`, `tid`, `thread`, `component`
-(see `header`), `class` and `line` of a place in code; `node`, `location`, `type`, `state` of supercomputers.
+(see `header`), `class`, `file` and `line` of a place in code; `node`, `location`, `type`, `state` of supercomputers;
+what single products write (`products`; Squid's accesses, those of buckets).
 `_line` stays whole. The level is the header's, else the first word in the line that names one. A line without a time
 (a stack trace, a continued message) is no error: it stays, without a time of its own.
 """
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tailrace.parse import header, level
+from tailrace.parse import header, level, products
 
 if TYPE_CHECKING:
     from tailrace.contracts import Reading
@@ -33,6 +34,7 @@ class Timestamped:
         elif levels.null_count():
             rows = levels.is_null().arg_true()
             levels = levels.scatter(rows, level.from_text(text[rows]))
+        levels = levels.replace(products.NO_LEVEL, None)
         kept = [found[name] for name in found.columns if not name.startswith("_")]
         return lines.with_columns(
             *([] if "_time_ns" in lines.columns else [found["_time_ns"]]),
