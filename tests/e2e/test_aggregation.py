@@ -6,12 +6,14 @@ import json
 import re
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from e2e.program import COMMAND, STOP_S, answered, tailrace, until
 from tailrace.receiver import Receiver
+from tailrace.sources.tail import survey
 
 pytestmark = pytest.mark.e2e
 EXAMPLE = Path(__file__).parents[1] / "data" / "traceleft" / "aggregator-spec.json"
@@ -48,7 +50,7 @@ def test_a_recorded_stream_gives_an_alert_per_second(tmp_path):
     blocks = (tmp_path / "alerts.log").read_text().split("\n\n")
     assert counts("\n".join(blocks)) == [150, 150, 150]
     assert blocks[0].splitlines()[1] == (
-        f"EVENT: {{Timestamp:{base + 199 * S // 300} ProgramID:0 Pid:7 Ret:3 Name:open Hash:0 Flags:0}} "
+        f"EVENT: {{Timestamp:{base + 199 * S // 300} ProgramID:0 Pid:7 Ret:3 Name:open Hash:8854793710970174635 Flags:0}} "
         'Filename "/tmp/a.txt" Flags 577 Mode 420 '
     )
     assert answered("query", '{service_name=~".+"}', "--data", tmp_path / "data") == ""
@@ -77,6 +79,32 @@ def test_a_live_stream_reaches_the_receiver_with_the_true_count(tmp_path):
     assert sum(counts((tmp_path / "alerts.log").read_text())) == 400
     assert all(message.open.filename == b"/tmp/a.txt" for message in receiver.messages)
     receiver.stop()
+
+
+def test_a_count_is_told_once_over_kills_and_stops(tmp_path):
+    document = example(tmp_path)
+    document["events"][0] |= {"function": {"id": "sigma"}, "output": {"metrics": "rate", "parameters": "window=86400"}}
+    spec, events, data = tmp_path / "spec.json", tmp_path / "events.jsonl", tmp_path / "data"
+    spec.write_text(json.dumps(document))
+    state = data / "agents" / "collect"
+    turns = [(500, 500, signal.SIGKILL), (500, 1000, signal.SIGKILL), (1, 1001, signal.SIGTERM), (2, 2, signal.SIGTERM)]
+    for new, waiting, end in turns:
+        with events.open("a") as file:
+            file.writelines(event("/tmp/a.txt", time=1_790_000_000 * S + n) for n in range(new))
+        with subprocess.Popen([*COMMAND, "collect", events, "--watch", "--spec", spec, "--data", data]) as program:
+            try:
+                until(partial(is_counted, state, waiting), 30, "all events are counted")
+            finally:
+                program.send_signal(end)
+                program.wait(STOP_S)
+    assert counts((tmp_path / "alerts.log").read_text()) == [1001, 2]
+
+
+def is_counted(folder, wanted):
+    """Tell whether so many events are in open windows, as the checkpoint says."""
+    state = survey.position(folder).get("reduce", {}) if folder.exists() else {}
+    windows = [value[1] for key, value in state.items() if key.count("/") == 1]
+    return sum(window["received"] for window in windows if window) == wanted
 
 
 def test_a_spec_with_mistakes_says_all_of_them_and_reads_nothing(tmp_path):
