@@ -17,7 +17,8 @@ NAMES = {
     "date": "{name}-20261122-{number:06}",
     "kubelet": "{name}.20261122-{number:06}",
     "iso": "{name}.2026-11-22T00:00:{number:02}",
-    "olddir": "old/{name}.{number}",
+    "olddir": "old/{name}.{number}",  # and the numbers go up, as log4j counts
+    "up": "{name}.{number}",
 }
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,24 +13,29 @@ from sources.tail.tailing import Tailing
 Make = Callable[..., Tailing]
 
 
-@pytest.fixture
-def few_descriptors() -> Iterator[int]:
-    """Leave this process ten descriptors."""
+@contextmanager
+def few_descriptors(left: int) -> Iterator[None]:
+    """Leave this process about so many descriptors above those that are open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 10, hard))
-    yield 10
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + left, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
-def test_running_out_of_descriptors_loses_nothing(tail: Make, few_descriptors: int) -> None:
-    t = tail()
-    names = [f"{number}.log" for number in range(3 * few_descriptors)]
-    for text in ("one\n", "two\n"):
-        for name in names:
-            t.write(name, text)
-        assert t.read() == dict.fromkeys(names, text)
+def test_running_out_of_descriptors_loses_nothing(tail: Make, tmp_path: Path) -> None:
+    t = tail(open_files=20)
+    names = [f"{number}.log" for number in range(30)]
+    with ExitStack() as writers:  # they share the process with the agent, and must be able to write
+        files = [writers.enter_context((tmp_path / "logs" / name).open("ab", buffering=0)) for name in names]
+        with few_descriptors(10):
+            for text in (b"one\n", b"two\n"):
+                for file in files:
+                    file.write(text)
+                assert t.read() == dict.fromkeys(names, text.decode())
     assert t.whys() == {}
 
 

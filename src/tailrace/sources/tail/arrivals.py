@@ -87,7 +87,7 @@ class Arrivals:
         for path, fresh in self.fresh.items():
             names = (*live_names(path), *names_above(path))
             name = next((n for n in names if n in self.fresh and suffixed(n, path)), None)
-            (others if name is None else rotated.setdefault(name, [])).append(Sibling(path, fresh.number))
+            (others if name is None else rotated.setdefault(name, [])).append(Sibling(path, fresh.number, fresh.found.mtime_ns))
         groups = [in_order(name, siblings) for name, siblings in rotated.items()]
         groups.append(sorted(others, key=lambda sibling: (sibling.id.born_ns, rank(sibling.path))))
         return [sibling.path for group in groups for sibling in group]
@@ -140,6 +140,8 @@ class Arrivals:
         replaced = newest.away if newest is not None else self._wanted(name)
         if replaced and 0 < self._last_born_ns(name) <= fresh.number.born_ns:
             return True
+        if newest is not None and not newest.away and not newest.offset:
+            return newest.id.born_ns < fresh.number.born_ns and self._is_copy(name, path, fresh)
         return newest is None and replaced and self._ended_before(name, path, fresh)
 
     def _ended_before(self, name: str, path: str, fresh: Fresh) -> bool:
@@ -171,27 +173,37 @@ class Arrivals:
         newest = self._roster.newest.get(name)
         last = newest.path if newest is not None and newest.path != name and not newest.gone_ns else ""
         copies = {other for other, fresh in unknown.items() if path == name and self._is_copy(name, other, fresh)}
-        siblings = [Sibling(other, fresh.number, copied=other in copies) for other, fresh in unknown.items()]
+        siblings = [Sibling(other, fresh.number, fresh.found.mtime_ns, other in copies) for other, fresh in unknown.items()]
         for sibling in missed(name, self._last_born_ns(name), successor, siblings, last=last):
             self.fresh.pop(sibling.path, None)
             self._admit(name, sibling.path, unknown[sibling.path])
 
-    def take_later_copies(self, name: str, path: str, copy: FileId) -> bool:
-        """Take up what was copied of a live file after an older copy at `path`, in order; tells whether there is any.
+    def cut_short(self) -> list[Tracked]:
+        """Return the logs that have not what was read of them, beside which files appeared that may be their copies."""
+        names = dict.fromkeys(name for path in self.fresh for name in live_names(path) if suffixed(name, path))
+        lives = [live for name in names if (live := self._roster.newest.get(name)) is not None]
+        return [live for live in lives if not live.away and live.path == live.name and _is_cut(live)]
+
+    def take_later_copies(self, name: str, path: str, since_ns: int) -> bool:
+        """Take up what was copied of a live file since a time, in order, but the copy at `path`; tells whether any was.
 
         A file that is cut short again and again while nobody looks leaves a row of them.
         """
-        unknown = self._unknown(name, but=copy)
+        unknown = self._unknown(name)
 
         def later(other: str) -> bool:
             if is_packed(path) or is_packed(other):  # born when they were compressed
                 return suffixed(name, path) and seniority(name, other) > seniority(name, path)
-            return 0 < copy.born_ns <= unknown[other].number.born_ns and not _may_be_copy(name, other, unknown[other])
+            return 0 < since_ns <= unknown[other].number.born_ns and not _may_be_copy(name, other, unknown[other])
 
         for file in self._roster.files.values():
             if file.only_twin and file.name == name and seniority(name, file.path) > seniority(name, path):
                 file.only_twin = False  # it is one of them
-        found = [Sibling(other, fresh.number) for other, fresh in unknown.items() if other != path and later(other)]
+        found = [
+            Sibling(other, fresh.number, fresh.found.mtime_ns)
+            for other, fresh in unknown.items()
+            if other != path and later(other)
+        ]
         for sibling in in_order(name, found):
             self.fresh.pop(sibling.path, None)
             self._admit(name, sibling.path, unknown[sibling.path])
@@ -204,7 +216,7 @@ class Arrivals:
             matches = path in self.fresh and self.fresh.pop(path).matches
             self._admit(file.name, path, Fresh(seen.found, seen.number, matches)).only_twin = not matches
 
-    def _unknown(self, name: str, but: FileId) -> dict[str, Fresh]:
+    def _unknown(self, name: str, but: FileId | None = None) -> dict[str, Fresh]:
         """Return the files with a rotated name of a stream that nobody follows."""
         unknown: dict[str, Fresh] = {}
         for path in self._folders.listing(os.path.dirname(name)).rotated.get(name, ()):
@@ -228,7 +240,11 @@ class Arrivals:
         return at_once and mtime_ns <= before_ns and mtime_ns <= self._clock.now_ns() - _QUIET_NS
 
     def _admit(self, name: str, path: str, fresh: Fresh) -> Tracked:
+        live = self._roster.newest.get(name)
         file = self._roster.add(name, path, fresh.number, now_s=self._clock.monotonic_s())
+        if live is not None and live.path == name != path and not live.offset:
+            self._roster.put_last(live)  # nothing was read of it: what was left behind came before
+            self._roster.newest[name] = live
         if self._settings.read_from == "end" and 0 < fresh.number.born_ns < self.first_start_ns - _BIRTH_SLACK_NS:
             if is_packed(path):
                 file.spent = fresh.found.size
@@ -239,8 +255,9 @@ class Arrivals:
         return file
 
     def _wake(self, file: Tracked, found: FileStat) -> None:
-        file.size = max(file.size, found.size)
+        file.size, file.mtime_ns = max(file.size, found.size), found.mtime_ns
         file.grown_s = self._clock.monotonic_s()
+        self._roster.sort(file)
         self._roster.ready[file] = None
 
     # --- content that is known ------------------------------------------------------------------
@@ -273,6 +290,14 @@ class Arrivals:
         longer = fresh.found.size > file.offset
         renamed = fresh.found.ctime_ns > fresh.found.mtime_ns
         return just_gone and file.unlinked_ns is None and file.offset >= MARKER_BYTES and (longer or renamed)
+
+
+def _is_cut(live: Tracked) -> bool:
+    """Tell whether a file has not what was read of it any more."""
+    seen = places.plain(live.path)
+    if seen is None or live.packed or live.refused or not live.offset or not seen.number.same(live.id):
+        return False
+    return seen.found.size < live.offset or (content.readable(live.path) and not content.holds_rest(live.path, live))
 
 
 def _may_have_been(name: str, path: str) -> bool:

@@ -111,6 +111,7 @@ class Moves:
             self._missing.pop(known, None)
             self._wake(known, seen.found)
         elif known in self._missing or not is_at(known.path, known.id):
+            known.mtime_ns = seen.found.mtime_ns
             self._move(known, path)
             self._wake(known, seen.found)
         # else it is another name of a file that is followed already: read once
@@ -156,6 +157,8 @@ class Moves:
                 self._roster.ready[file] = None
             elif walked and self._not_found(file):
                 vanished.append(file)
+        for live in self.arrivals.cut_short():
+            self.renew(live)
         self.arrivals.take({file.name for file in self._missing})  # what replaces them is not understood yet
         for file in vanished:
             if file.gone_ns and file not in self._roster.awaited:
@@ -233,7 +236,7 @@ class Moves:
 
     def renew(self, file: Tracked) -> None:
         """Begin a new generation of a file whose content is not what it was; finish the old one from a copy."""
-        path, name, number = file.path, file.name, file.id
+        path, name, number, seen_ns = file.path, file.name, file.id, file.ctime_ns
         now_s = self._clock.monotonic_s()
         self.truncations += 1
         self._folders.clear()
@@ -242,10 +245,11 @@ class Moves:
         more = False
         if copy is not None:
             self._finish_from(file, *copy)
-            more = self.arrivals.take_later_copies(name, copy[0], copy[1].number)
+            more = self.arrivals.take_later_copies(name, copy[0], copy[1].number.born_ns)
         elif file.packed or not self._packed_beside(file):
             self.lost_bytes += 0 if file.packed else file.unread_bytes
             self._roster.drop(file)
+            more = path == name and not file.packed and self.arrivals.take_later_copies(name, path, seen_ns)
         else:
             self._roster.close(file)
             self._leave(file)

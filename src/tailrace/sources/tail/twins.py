@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tailrace.clock import Clock
-    from tailrace.sources.tail.identity import FileId
     from tailrace.sources.tail.reader import Reader
     from tailrace.sources.tail.roster import Roster
     from tailrace.sources.tail.tracked import Tracked
@@ -53,7 +52,7 @@ class Twins:
         roster: Roster,
         reader: Reader,
         clock: Clock,
-        later_copies: Callable[[str, str, FileId], bool],
+        later_copies: Callable[[str, str, int], bool],
         *,
         follow: bool,
     ) -> None:
@@ -213,7 +212,7 @@ class Twins:
         self._reader.take_over(other, *lent)
         self._roster.ready[other] = None
         last = self._roster.newest.get(other.name, other)
-        more = self._later_copies(other.name, path, number)
+        more = self._later_copies(other.name, path, number.born_ns)
         if more and last is not other and last.order == other.order and not last.offset:
             self._roster.put_last(last)  # the live file comes after all copies that were made of it
 
