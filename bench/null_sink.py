@@ -1,7 +1,8 @@
 """Tail and parse files into nothing: `python -m bench.null_sink PATH`, which prints what it took as one line of JSON.
 
 The whole reading half runs, checkpoint included; only the sink forgets what it is given. With `--known N` it is not the
-reading that is measured but the start: N files are read, then a second source starts from their positions.
+reading that is measured but the start: N files are read, then a second source starts from their positions. With
+`--follow` it goes on until SIGTERM.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from bench.measure import status_mib
 from tailrace import memory
-from tailrace.agent import Agent
+from tailrace.agent import Agent, stop_on_signals
 from tailrace.clock import SystemClock
 from tailrace.sources.tail import TailSettings, TailSource
 from tailrace.sources.tail.checkpoint import Checkpoint
@@ -65,6 +66,17 @@ def read(path: str, state: Path) -> dict[str, float]:
     }
 
 
+def follow(path: str, state: Path) -> dict[str, float]:
+    """Follow files until told to stop; whoever started this measures it from outside."""
+    sink, accounts = NullSink(), Accounts()
+    clock = SystemClock()
+    source = TailSource(TailSettings(paths=(path,)), name="files", clock=clock, host="bench")
+    agent = Agent([source], sink, Checkpoint.open(state, agent_name="bench"), accounts=accounts, clock=clock)
+    with stop_on_signals(agent.stop):
+        agent.run()
+    return {"lines": accounts.of("files").lines["stored"], "rows": sink.rows}
+
+
 def start(path: str, state: Path, files: int) -> dict[str, float]:
     """Start with files that are known and unchanged, until the first look at all of them is done."""
     clock = SystemClock()
@@ -98,11 +110,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path")
     parser.add_argument("--known", type=int, default=0)
+    parser.add_argument("--follow", action="store_true")
     given = parser.parse_args()
     memory.share_heap()
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as folder:
         state = Path(folder)
-        took = start(given.path, state, given.known) if given.known else read(given.path, state)
+        if given.follow:
+            took = follow(given.path, state)
+        else:
+            took = start(given.path, state, given.known) if given.known else read(given.path, state)
     print(json.dumps(took | {"peak_mib": status_mib("self", "VmHWM")}))
 
 

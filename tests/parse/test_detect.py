@@ -47,28 +47,33 @@ from tailrace.parse.detect import choose, count
     ],
 )
 def test_one_line(line: str, expected: str) -> None:
-    table = count(pl.DataFrame({"g": [0], "_line": [line]}), "g", 64)
-    assert (choose(table.to_dicts()[0]) if len(table) else "plain") == expected
+    counts = count(pl.DataFrame({"g": [0], "_line": [line]}), "g", 64)
+    assert (choose(counts[0]) if counts else "plain") == expected
 
 
 def test_half_of_the_lines_decide_and_blank_ones_do_not_count():
     lines = ["banner", '{"a":1}', "", '{"a":2}', "trailing words", " "]
-    row = count(pl.DataFrame({"g": [7] * 6, "_line": lines}), "g", 64).to_dicts()[0]
-    assert (row["g"], row["lines"], row["json"]) == (7, 4, 2)
+    row = count(pl.DataFrame({"g": [7] * 6, "_line": lines}), "g", 64)[7]
+    assert (row["lines"], row["json"]) == (4, 2)
     assert choose(row) == "json"
     assert choose(row | {"json": 1}) == "plain"
 
 
 def test_only_the_head_of_each_group_is_looked_at():
     frame = pl.DataFrame({"g": [0] * 10 + [1] * 2, "_line": ["a"] * 3 + ["{}"] * 7 + ["{}"] * 2})
-    rows = {row["g"]: row for row in count(frame, "g", 3).to_dicts()}
+    rows = count(frame, "g", 3)
     assert (rows[0]["lines"], rows[0]["json"], rows[1]["json"]) == (3, 0, 2)
+
+
+def test_only_the_formats_that_are_asked_for_are_counted():
+    counts = count(pl.DataFrame({"g": [0] * 2, "_line": ["{}", "a"]}), "g", 64, ("json",))
+    assert counts == {0: {"lines": 2, "json": 1, "header": 0}}
 
 
 def test_a_third_of_the_lines_is_enough_for_lines_that_begin_with_a_time():
     lines = ["2026-03-05T15:16:01Z ERROR it broke", "Traceback", "  File x"]
-    assert choose(count(pl.DataFrame({"g": [0] * 3, "_line": lines}), "g", 64).to_dicts()[0]) == "timestamped"
-    assert choose(count(pl.DataFrame({"g": [0] * 4, "_line": [*lines, "more"]}), "g", 64).to_dicts()[0]) == "plain"
+    assert choose(count(pl.DataFrame({"g": [0] * 3, "_line": lines}), "g", 64)[0]) == "timestamped"
+    assert choose(count(pl.DataFrame({"g": [0] * 4, "_line": [*lines, "more"]}), "g", 64)[0]) == "plain"
 
 
 @pytest.mark.parametrize(
@@ -87,11 +92,11 @@ def test_a_third_of_the_lines_is_enough_for_lines_that_begin_with_a_time():
     ],
 )
 def test_several_lines(lines: list[str], expected: str) -> None:
-    table = count(pl.DataFrame({"g": [0] * len(lines), "_line": lines}), "g", 64)
-    assert choose(table.to_dicts()[0]) == expected
+    counts = count(pl.DataFrame({"g": [0] * len(lines), "_line": lines}), "g", 64)
+    assert choose(counts[0]) == expected
 
 
 def test_a_table_is_still_one_in_the_middle_of_a_file():
     """The header decides once; afterwards as many cells as the line before are enough for `formats` to stay."""
-    row = count(pl.DataFrame({"g": [0] * 2, "_line": ["1,2,3", "4,5,6"]}), "g", 64).to_dicts()[0]
+    row = count(pl.DataFrame({"g": [0] * 2, "_line": ["1,2,3", "4,5,6"]}), "g", 64)[0]
     assert (row["csv"], row["header"]) == (2, 0)

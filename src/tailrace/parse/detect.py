@@ -28,7 +28,7 @@ from tailrace.parse.rsyncd import LOOKS as RSYNCD
 from tailrace.parse.syslog import LOOKS as SYSLOG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 SHARE: Final = 0.5
 """Share of the lines that a format must fit, at least."""
@@ -74,12 +74,16 @@ _TABLES: Final = ("csv", "tsv")
 _TABLE_SHARE: Final = 0.6  # of the lines have as many cells as the first; cells in quotes may go on over lines
 
 
-def count(lines: pl.DataFrame, group: str, head: int) -> pl.DataFrame:
-    """Return `lines` and one column per format for each value of `group`: how many of the first lines it fits."""
+def count(lines: pl.DataFrame, group: str, head: int, formats: Collection[str] = ()) -> dict[int, dict[str, int]]:
+    """Return `lines` and a number per format for each value of `group`: how many of the first lines it fits.
+
+    `formats` names those that are asked for, if not all.
+    """
     sample = lines.lazy().select(group, "_line").filter(_LINE.str.contains(r"\S")).group_by(group).head(head)
-    tests = [test.sum().alias(name) for name, test in TESTS.items()]
+    tests = [test.sum().alias(name) for name, test in TESTS.items() if not formats or name in formats]
     tests.append((_LINE.first().str.contains(_HEADER) & (pl.len() > 1)).cast(pl.UInt32).alias("header"))
-    return sample.group_by(group).agg(pl.len().alias("lines"), *tests).collect()
+    table = sample.group_by(group).agg(pl.len().alias("lines"), *tests).collect()
+    return {row.pop(group): row for row in table.iter_rows(named=True)}
 
 
 def choose(counts: Mapping[str, int]) -> str:

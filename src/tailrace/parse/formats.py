@@ -15,7 +15,7 @@ from tailrace.limits import DETECT_LINES
 from tailrace.parse import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tailrace.contracts import Origin
 
@@ -63,10 +63,31 @@ class Formats:
             some = (
                 lines.head(4 * DETECT_LINES) if len(present) == 1 else lines.filter(pl.col("_origin").is_in(automatic))
             )
-            table = detect.count(some, "_origin", DETECT_LINES)
-            counts = {row.pop("_origin"): row for row in table.iter_rows(named=True)}
-            for index in automatic:
-                formats[index] = self._detected(prefix + origins[index].key, counts.get(index), wrapped=bool(prefix))
+            keys = {index: prefix + origins[index].key for index in automatic}
+            formats |= self._settled(some, keys)
+            unsure = [index for index in automatic if index not in formats]
+            if unsure:
+                counts = detect.count(some.filter(pl.col("_origin").is_in(unsure)), "_origin", DETECT_LINES)
+                for index in unsure:
+                    formats[index] = self._detected(keys[index], counts.get(index), wrapped=bool(prefix))
+        return formats
+
+    def _settled(self, lines: pl.DataFrame, keys: Mapping[int, str]) -> dict[int, str]:
+        """Return the format of files that have had one for long and go on fitting it: one pattern, not all of them."""
+        formats: dict[int, str] = {}
+        by_format: dict[str, list[int]] = {}
+        for index, key in keys.items():
+            memory = self._known.get(key)
+            if memory is not None and memory.format in detect.TESTS and memory.seen >= DETECT_LINES:
+                by_format.setdefault(memory.format, []).append(index)
+        for form, indexes in by_format.items():
+            rows = lines if len(indexes) == len(keys) else lines.filter(pl.col("_origin").is_in(indexes))
+            counts = detect.count(rows, "_origin", DETECT_LINES, (form,))
+            for index in indexes:
+                memory, found = self._known[keys[index]], counts.get(index)
+                if found is None or memory.misses + found["lines"] - 2 * found[form] < _MISSES:
+                    memory.misses = max(0, memory.misses + found["lines"] - 2 * found[form]) if found else memory.misses
+                    formats[index] = form
         return formats
 
     def _detected(self, key: str, counts: dict[str, int] | None, *, wrapped: bool) -> str:

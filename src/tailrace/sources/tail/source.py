@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from tailrace.sources.tail.settings import TailSettings
 
 GATHER_S: Final = 0.1
-"""After news the source waits so long before it reads, unless there was much to read just now."""
+"""After news that come after a quiet time the source waits so long before it reads."""
+
+BEAT_S: Final = 0.5
+"""While lines keep coming it reads on beats of the clock, which all sources share: many small writes are one turn, and
+the turns of all sources reach a batch just before it is sent. Much that waits is read at once."""
+
+_MUCH_BYTES: Final = limits.READ_TURN_BYTES // 2
 
 FORGET_S: Final = 86_400.0
 """The state of a file that is gone is kept for this long: folders come back after a remount."""
@@ -86,6 +92,7 @@ class TailSource:
         self._watch = Watch(clock, events=events and settings.follow)
         self._linked: set[str] = set()  # folders that links lead to, since the last walk
         self._turn_bytes = 0  # of the last turn
+        self._turn_s = float("-inf")  # when the last turn with anything in it was read
         self._parked: dict[str, object] = {}  # files that are kept and not read, to be marked
         self._started = False
         self._start_marked = False
@@ -149,17 +156,30 @@ class TailSource:
             self._turns.take(min(budget_bytes, limits.READ_TURN_BYTES)), self._roster.files
         )
         self._turn_bytes = sum(len(block.data) for block in blocks)
+        if blocks:
+            self._turn_s = self._clock.monotonic_s()
         return blocks
 
     def _wait(self, timeout_s: float) -> None:
         """Wait for news, then for more of them: many small writes become one turn."""
+        began_s = self._clock.monotonic_s()
         if not self._roster.ready:
-            due_s = self._turns.next_due_s() - self._clock.monotonic_s()
+            due_s = self._turns.next_due_s() - began_s
             self._watch.wait(max(0.0, min(timeout_s, due_s)))
             self._look()  # at once: a file that is about to vanish must be open before
-        if self._roster.ready and self._turn_bytes < limits.READ_BLOCK_BYTES:
-            self._watch.pause(min(GATHER_S, timeout_s))
+        if self._roster.ready and self._turn_bytes < _MUCH_BYTES:
+            self._gather(began_s + timeout_s)
+
+    def _gather(self, latest_s: float) -> None:
+        """Let more come until the next beat, or for a moment after a quiet time; all the while nothing goes unseen."""
+        now_s = self._clock.monotonic_s()
+        end_s = now_s + GATHER_S
+        if now_s - self._turn_s < 2 * BEAT_S:
+            end_s = max(end_s, min((now_s // BEAT_S + 1) * BEAT_S, latest_s))
+        while now_s < end_s and sum(file.waiting_bytes for file in self._roster.ready) < _MUCH_BYTES:
+            self._watch.pause(min(GATHER_S, end_s - now_s))
             self._look()
+            now_s = self._clock.monotonic_s()
 
     @property
     def done(self) -> bool:
