@@ -87,7 +87,9 @@ class Arrivals:
         for path, fresh in self.fresh.items():
             names = (*live_names(path), *names_above(path))
             name = next((n for n in names if n in self.fresh and suffixed(n, path)), None)
-            (others if name is None else rotated.setdefault(name, [])).append(Sibling(path, fresh.number, fresh.found.mtime_ns))
+            (others if name is None else rotated.setdefault(name, [])).append(
+                Sibling(path, fresh.number, fresh.found.mtime_ns)
+            )
         groups = [in_order(name, siblings) for name, siblings in rotated.items()]
         groups.append(sorted(others, key=lambda sibling: (sibling.id.born_ns, rank(sibling.path))))
         return [sibling.path for group in groups for sibling in group]
@@ -173,7 +175,9 @@ class Arrivals:
         newest = self._roster.newest.get(name)
         last = newest.path if newest is not None and newest.path != name and not newest.gone_ns else ""
         copies = {other for other, fresh in unknown.items() if path == name and self._is_copy(name, other, fresh)}
-        siblings = [Sibling(other, fresh.number, fresh.found.mtime_ns, other in copies) for other, fresh in unknown.items()]
+        siblings = [
+            Sibling(other, fresh.number, fresh.found.mtime_ns, other in copies) for other, fresh in unknown.items()
+        ]
         for sibling in missed(name, self._last_born_ns(name), successor, siblings, last=last):
             self.fresh.pop(sibling.path, None)
             self._admit(name, sibling.path, unknown[sibling.path])

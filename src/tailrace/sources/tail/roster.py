@@ -12,6 +12,7 @@ from tailrace.contracts import Origin
 from tailrace.encoding import encoding_of
 from tailrace.sources.tail.compressed import is_packed
 from tailrace.sources.tail.labels import labels_of
+from tailrace.sources.tail.rotation import Sibling, in_order, suffixed
 from tailrace.sources.tail.tracked import Tracked
 
 if TYPE_CHECKING:
@@ -123,26 +124,27 @@ class Roster:
         stream = self._streams.setdefault(file.name, file)
         members = stream if isinstance(stream, list) else [stream]
         if file not in members:
-            self._streams[file.name] = sorted([*members, file], key=lambda member: member.place)
+            self._streams[file.name] = in_turn([*members, file])
         file.finished = False
 
     def put_last(self, file: Tracked) -> None:
         """Let a file come after all others of its stream."""
         file.order, self._order = self._order, self._order + 1
         self.sort(file)
+        self.changed[file.key] = file
 
     def replace(self, file: Tracked, by: Tracked) -> None:
         """Forget a file of which nothing was read for another one that has all of it."""
         self.drop(file)
         by.order, by.generation = file.place
         self.sort(by)
+        self.changed[by.key] = by
 
     def sort(self, file: Tracked) -> None:
-        """Note that a file has another place in its stream than before."""
+        """Put the files of a stream in order again after one of them got another name or place."""
         stream = self._streams.get(file.name)
         if isinstance(stream, list):
-            stream.sort(key=lambda member: member.place)
-        self.changed[file.key] = file
+            stream[:] = in_turn(stream)
 
     def finish(self, file: Tracked) -> None:
         """Take a file out of its stream: it is read to its end, or gone. It is still read if it grows again."""
@@ -178,6 +180,7 @@ class Roster:
         file.path, file.away, file.gone_ns = path, away, 0
         if not away and file.finished:
             self.join(file)
+        self.sort(file)
 
     def become(self, file: Tracked, path: str, number: FileId, *, now_s: float) -> None:
         """Go on with the state of a file in another one that has its content."""
@@ -232,3 +235,16 @@ class Roster:
     def _lose_id(self, file: Tracked) -> None:
         if self.by_id.get(file.id) is file:
             del self.by_id[file.id]
+
+
+def in_turn(files: Iterable[Tracked]) -> list[Tracked]:
+    """Return files of one stream, oldest first: as their names tell, without one as they were taken up."""
+    ordered = sorted(files, key=lambda file: file.place)
+    named = {
+        file.path: file
+        for file in ordered
+        if not file.gone_ns and (file.path == file.name or suffixed(file.name, file.path))
+    }
+    siblings = [Sibling(path, file.id, file.mtime_ns) for path, file in named.items()]
+    ranked = iter(in_order(ordered[0].name, siblings))
+    return [named[next(ranked).path] if named.get(file.path) is file else file for file in ordered]

@@ -80,31 +80,53 @@ def temporary(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """A file in the folder of a stream that nobody follows yet."""
+    """A file of a stream, by its present name."""
 
     path: str
     id: FileId
+    mtime_ns: int = 0
     copied: bool = False  # it is a copy of what the live file was before it was cut short
 
 
 def in_order(stream: str, siblings: Iterable[Sibling]) -> list[Sibling]:
-    """Return rotated files of a stream, oldest first.
+    """Return files of a stream, oldest first, as their names tell; `docs/adr/0007` has the reasons.
 
-    Births tell, as long as all are compressed or none: a compressed file is born when it is compressed, which may be
-    later than the file that came after it. So if there are both the names decide: of numbers the greatest is oldest,
-    dates go on.
+    Of numbers the greatest is oldest, if they do not count up; dates go on; a compressed file has the place of the
+    plain one. The log itself is the youngest. Births tell only how numbers count: a copy is younger than what the
+    log got after it, and a compressed file is born when it is compressed.
     """
     found = list(siblings)
-    if len({is_packed(sibling.path) for sibling in found}) > 1:
-        return sorted(found, key=lambda sibling: seniority(stream, sibling.path))
-    return sorted(found, key=lambda sibling: sibling.id.born_ns)
+    up = _counts_up(stream, found)
+    return sorted(found, key=lambda sibling: (sibling.path == stream, seniority(stream, sibling.path, up=up)))
 
 
-def seniority(stream: str, path: str) -> tuple[int, str]:
-    """Return the place of a rotated file among others, as its name tells: smaller is older."""
+def _counts_up(stream: str, siblings: list[Sibling]) -> bool:
+    """Tell whether the numbers of rotated files grow: the greatest was born and written to after the smallest."""
+    numbered = [sibling for sibling in siblings if _number(stream, sibling.path)]
+    plain = [sibling for sibling in numbered if not is_packed(sibling.path)]
+    among = sorted(plain if len(plain) > 1 else numbered, key=lambda sibling: _number(stream, sibling.path))
+    if len(among) < 2:  # noqa: PLR2004  one file has no order
+        return False
+    first, last = among[0], among[-1]
+    return first.id.born_ns < last.id.born_ns and first.mtime_ns <= last.mtime_ns
+
+
+def seniority(stream: str, path: str, *, up: bool = False) -> tuple[int, str]:
+    """Return the place of a rotated file among others, as its name tells: smaller is older; `up`: numbers grow."""
+    number = _number(stream, path)
+    if number:
+        return (number if up else -number), ""
+    return 0, _suffix(stream, path)
+
+
+def _number(stream: str, path: str) -> int:
+    suffix = _suffix(stream, path)
+    return int(suffix) if suffix.isdigit() and len(suffix) <= _NUMBER_DIGITS else 0
+
+
+def _suffix(stream: str, path: str) -> str:
     base, name = os.path.basename(stream), os.path.basename(plain_name(path))
-    suffix = name[len(base) :].lstrip(".-_") if name.startswith(base) else name
-    return (-int(suffix), "") if suffix.isdigit() and len(suffix) <= _NUMBER_DIGITS else (0, suffix)
+    return name[len(base) :].lstrip(".-_") if name.startswith(base) else name
 
 
 def missed(
