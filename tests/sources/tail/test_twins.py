@@ -7,6 +7,7 @@ import gzip
 import lzma
 import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -211,6 +212,23 @@ def test_t23_a_header_does_not_make_a_twin(tail: Make) -> None:
     t.later(100)
     (path.with_name("app.log.2.gz")).write_bytes(gzip.compress((header + numbered(10, 20)).encode()))
     assert list(t.later(1).values()) == [header + numbered(10, 20)]
+
+
+def test_t23_files_of_nothing_but_a_header_hold_up_no_stream(tail: Make) -> None:
+    header = "#Fields: date time cs-method cs-uri-stem sc-status time-taken and some more words\n"
+    tailing = tail()
+    log = tailing.write("app.log", header + "one\n")
+    assert tailing.read() == {"app.log": header + "one\n"}
+    tailing.source.close()
+    for number in (3, 2, 1):
+        log.rename(log.with_name(f"app.log.{number}"))
+        time.sleep(0.01)  # births come from a coarse clock
+        tailing.write("app.log", header)
+    pack(log.with_name("app.log.2"), ".gz")
+    tailing.write("app.log", "two\n")
+    tailing.start()
+    found = "".join(tailing.later(1).get("app.log", "") for _ in range(12))
+    assert found == header * 3 + "two\n"
 
 
 def test_t22_files_with_the_same_first_kilobyte_are_told_apart(tail: Make) -> None:

@@ -90,6 +90,8 @@ class Twins:
             suspects = self._suspects[file] = self._alike(file, start)
         while suspects:
             answer = self._compare(file, packed, suspects[0])
+            if answer is _Answer.WAIT and self._roster.before(suspects[0]) is file:
+                answer = _Answer.NO  # that one waits for this one
             if answer is not _Answer.NO:
                 return self._act(file, packed, suspects[0], answer)
             suspects.pop(0)
@@ -97,6 +99,7 @@ class Twins:
 
     def _like_none(self, file: Tracked) -> float | None:
         """Take a file for one of its own; one that no path asks for is of use only as a part of a stream."""
+        self._roster.join(file)
         unread = next((other for other in self._roster.awaited if _may_be_all_of(file, other)), None)
         if unread is not None:
             self._roster.replace(unread, file)
@@ -180,6 +183,8 @@ class Twins:
         if other.gone_ns and other in self._roster.awaited:
             self._roster.awaited[other] = self._clock.monotonic_s() + AWAIT_S
         if answer is _Answer.WAIT:
+            if not other.gone_ns:
+                self._roster.step_aside(file)  # the original is read first
             self._reader.close(file)  # others may need the decompressor meanwhile
             return WAIT_S
         if answer is _Answer.COPY:
