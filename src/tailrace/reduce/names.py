@@ -49,10 +49,14 @@ def without_labels(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.drop(added) if added else frame
 
 
+def column_of(name: str, *, exact: bool = False) -> str:
+    """Return the column that a name means, beside the label of that name."""
+    return field_column(name) if exact else SHORT.get(name, name)
+
+
 def find(name: str, schema: pl.Schema, *, exact: bool = False) -> Typed:
     """Return what a name means in a frame that went through `with_labels`."""
-    column = name if exact or name.startswith("_") else SHORT.get(name, name)
-    column = SHORT.get(column, column) if not exact else field_column(column)
+    column = column_of(name, exact=exact)
     if column in _TIMES and column in schema:
         return Typed(pl.col(column), "time")
     field = of_column(pl.col(column), schema[column]) if column in schema else NOTHING

@@ -43,6 +43,24 @@ def test_counts_lines_by_label() -> None:
     assert shown(metrics) == {"a,get": 2, "a": 1}
 
 
+def test_labels_of_fields_whose_names_are_like_our_own_and_of_many_streams() -> None:
+    labels = {"n": "n", "value": "value", "o": "o_max", "host": "host"}
+    metrics = Metrics([metric("x_total", labels=labels), metric("y_total", labels={"gone": "nowhere"}, max_series=1)])
+    frame = rows({"n": 1, "value": "a", "o_max": 2.0}, {"n": 1, "value": "a", "o_max": 2.0}, {"n": None, "value": "b"})
+    other = rows({"n": 1, "value": "a", "o_max": 2.0}, {"n": 1, "value": "a"}, stream='{host="b"}')
+    metrics.observe(pl.concat([frame, other], how="diagonal"), NOW)
+    # In the order of the labels' names: host, n, o, value.
+    assert shown(metrics, "x_total") == {"a,1,2,a": 2, "a,b": 1, "b,1,2,a": 1, "b,1,a": 1}
+    assert shown(metrics, "y_total") == {"": 5}
+
+
+def test_rows_beyond_the_limit_are_refused_one_by_one() -> None:
+    metrics = Metrics([metric("x_total", labels={"who": "who"}, max_series=2)])
+    metrics.observe(rows(*({"who": who} for who in "aabbccd")), NOW)
+    assert shown(metrics, "x_total") == {"a": 2, "b": 2, "__other__": 3}
+    assert metrics.mark()["refused x_total"] == {"series": 3}
+
+
 def test_a_counter_without_labels_is_there_from_the_start() -> None:
     metrics = Metrics([metric("errors_total", where="status >= 500")])
     metrics.flush(NOW)

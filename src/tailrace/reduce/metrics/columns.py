@@ -18,7 +18,7 @@ import polars as pl
 
 from tailrace.batch import ENVELOPE
 from tailrace.reduce import rule_syntax as syntax
-from tailrace.reduce.names import find, with_labels
+from tailrace.reduce.names import column_of, find, with_labels
 from tailrace.reduce.rule_values import as_number, as_text, value
 from tailrace.reduce.rules import Rule, RuleError
 
@@ -34,7 +34,10 @@ class Value:
     def __init__(self, text: str) -> None:
         self.source = text
         self._tree = syntax.parse(text)
-        self._names = tuple(dict.fromkeys(name.text for name in _names(self._tree) if not name.exact))
+        names = list(_names(self._tree))
+        self._names = tuple(dict.fromkeys(name.text for name in names if not name.exact))
+        self.columns = frozenset(column_of(name.text, exact=name.exact) for name in names)
+        """Columns that the value is made of, beside labels of the stream."""
         self.text(pl.DataFrame(schema=ENVELOPE))
 
     def number(self, frame: pl.DataFrame) -> pl.Series:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.exposition import Exemplar, Family
+from tailrace.reduce.metrics.columns import Value
 from tailrace.reduce.metrics.series import SCHEMA, ZERO_THRESHOLD, Buckets, Series
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Meter:
         self._columns = [f"label {name}" for name in self._names]
         self._adds = settings.type != "gauge" and settings.measure.kind != "delta"
         self._ttl_ns = None if settings.ttl is None else round(settings.ttl * 1e9)
+        self._made_of = self._label_columns()
 
     # --- rows -----------------------------------------------------------------------------------
 
@@ -91,12 +93,38 @@ class Meter:
             frame = frame.filter(settings.condition.mask(frame))
         if not len(frame):
             return frame.clear()
+        if self._made_of is not None:
+            return self._gathered(frame, self._made_of)
         columns = [*self._labels(frame), self._values(frame), frame["_observed_ns"].alias("o")]
         for name, value in zip(settings.exemplar, settings.exemplar_values, strict=True):
             columns.append(value.text(frame).alias(f"exemplar {name}"))
         if settings.exemplar:
             columns.append(frame["_time_ns"].alias("exemplar time"))
         return self._finite(pl.DataFrame(columns))
+
+    def _label_columns(self) -> frozenset[str] | None:
+        """Return the columns that the labels are made of, if rows may be counted before they have labels."""
+        settings = self.settings
+        if settings.type != "counter" or settings.measure.kind not in {"lines", "bytes"} or settings.exemplar:
+            return None
+        values = [value for value in settings.label_values if isinstance(value, Value)]
+        if settings.single or len(values) < len(settings.label_values):
+            return None
+        return frozenset(column for value in values for column in value.columns)
+
+    def _gathered(self, frame: pl.DataFrame, made_of: frozenset[str]) -> pl.DataFrame:
+        """Return one row for all whose labels are made of the same: making labels of each row costs most."""
+        keys = [name for name in frame.columns if name in made_of]
+        wanted = [pl.col("\0value").sum(), pl.len().alias("\0n")]
+        wanted += [pl.col("_observed_ns").min().alias("\0o"), pl.col("_observed_ns").max().alias("\0o_max")]
+        if "_stream" in frame.columns and "_stream" not in keys:
+            if frame["_stream"].n_unique() > 1:
+                keys.append("_stream")
+            else:
+                wanted.append(pl.col("_stream").first())
+        few = _grouped(frame.with_columns(self._values(frame).alias("\0value")), keys, wanted)
+        counted = few.select(value="\0value", n="\0n", o="\0o", o_max="\0o_max")
+        return pl.DataFrame([*self._labels(few), *counted])
 
     def _labels(self, frame: pl.DataFrame) -> list[pl.Series]:
         values = zip(self._columns, self.settings.label_values, strict=True)
@@ -137,7 +165,8 @@ class Meter:
         marked = rows.join(new.with_columns(_over=True), on=self._columns, how="left", maintain_order="left")
         over = marked["_over"].fill_null(value=False)
         if refuse:
-            self._refuse("series", int(over.sum()))
+            lines = rows["n"].filter(over).sum() if "n" in rows.columns else over.sum()
+            self._refuse("series", int(lines))
         if not self._adds:
             return rows.filter(~over)
         return rows.with_columns(pl.when(over).then(pl.lit(OTHER)).otherwise(pl.col(c)).alias(c) for c in self._columns)
@@ -173,7 +202,7 @@ class Meter:
         value = _VALUE.last() if self.settings.type == "gauge" else _VALUE.sum()
         extra = [pl.col(name).last() for name in rows.columns if name.startswith("exemplar ")]
         wanted = [pl.len().alias("n"), value, _VALUE.last().alias("last"), pl.col("o").min().alias("o_min")]
-        wanted += [pl.col("o").max().alias("o_max"), *extra]
+        wanted += [pl.col("o_max" if "o_max" in rows.columns else "o").max().alias("o_max"), *extra]
         groups = _grouped(rows, self._columns, wanted)
         for group in groups.iter_rows(named=True):
             labels = tuple(group[name] for name in self._columns)
