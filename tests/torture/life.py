@@ -60,8 +60,9 @@ class Table:
 
     def commit(self) -> tuple[int, Rows]:
         number, rows = self.sent.pop(0)
-        assert self.last is None or number > self.last, f"batch {number} is stored a second time"
-        self.stored.append((number, rows.texts))
+        if rows.texts:  # a plan without a batch only waits for those before it
+            assert self.last is None or number > self.last, f"batch {number} is stored a second time"
+            self.stored.append((number, rows.texts))
         return number, rows
 
 
@@ -119,10 +120,7 @@ class Life:
             return
         rows, self.gathered = self.gathered, Rows()
         number = self.checkpoint.plan(rows.marks, batch=bool(rows.texts)).number
-        if rows.texts:
-            self.table.sent.append((number, rows))
-        else:
-            self.checkpoint.settle(number)
+        self.table.sent.append((number, rows))
 
     def commit(self) -> None:
         """The table makes the oldest batch durable; the word about it is still on its way."""

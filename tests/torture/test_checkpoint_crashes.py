@@ -1,7 +1,7 @@
 """T61 to T67, T70: the checkpoint through kills, power cuts, torn writes and errors at every operation it makes.
 
-An agent's life is played: plans are made, up to three of them open at once, sent, committed and settled, with restarts
-in between. It is cut at every operation of the disk, in every state that the disk may be found in afterwards. What
+An agent's life is played: plans are made, up to three of them open at once, sent, committed and settled, some of them
+without a batch, with restarts in between. It is cut at every operation of the disk, in every state that the disk may be found in afterwards. What
 must hold then: the state is the sum of what the table holds, no less and no more; no number is sent twice for
 different lines; and the life goes on to its end.
 """
@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -39,33 +40,55 @@ class World:
     """What is outside the checkpoint: what was sent to the table, and how much of it the table has."""
 
     sent: dict[int, dict] = field(default_factory=dict)
-    committed: list[int] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
     in_flight: list[int] = field(default_factory=list)
+    alone: set[int] = field(default_factory=set)  # the plans without a batch
+    doubt: tuple[int, dict] | None = None  # a plan without a batch that was cut: it counts if it is on the disk
 
     @property
     def last(self) -> int | None:
-        return self.committed[-1] if self.committed else None
+        return next((number for number in reversed(self.done) if number not in self.alone), None)
 
     def send(self, number: int, marks: dict) -> None:
         assert number not in self.sent, f"number {number} was sent before, with {self.sent[number]}"
         self.sent[number] = marks
         self.in_flight.append(number)
+        self.doubt = None
 
     def commit(self) -> int:
-        self.committed.append(self.in_flight.pop(0))
-        return self.committed[-1]
+        self.done.append(self.in_flight.pop(0))
+        return self.done[-1]
 
     def crash(self, reach: int) -> None:
-        """The process is gone; `reach` of the batches that were on their way still arrive."""
-        for _ in range(min(reach, len(self.in_flight))):
-            self.commit()
+        """The process is gone; `reach` of the batches that were on their way still arrive.
+
+        A plan without a batch needs none to arrive; but it never happened if something before it did not.
+        """
+        for number in self.in_flight:
+            reach -= number not in self.alone
+            if reach < 0:
+                self.doubt = None
+                break
+            self.done.append(number)
         self.in_flight.clear()
 
     def state(self) -> dict:
         expected: dict = {}
-        for number in self.committed:
+        for number in self.done:
             merge(expected, self.sent[number])
         return expected
+
+    def found(self, known: dict) -> None:
+        """Compare with what a new process knows."""
+        if self.doubt is not None and _some(known) != _some(self.state()):
+            number, self.sent[number] = self.doubt
+            self.done.append(number)
+        self.doubt = None
+        assert _some(known) == _some(self.state())
+
+
+def _some(state: dict) -> dict:
+    return {source: marks for source, marks in state.items() if marks}
 
 
 def start(folder: Path, world: World, disk: Disk) -> Checkpoint:
@@ -73,8 +96,7 @@ def start(folder: Path, world: World, disk: Disk) -> Checkpoint:
     checkpoint = Checkpoint.open(folder, agent_name="a", files=disk)
     try:
         checkpoint.recover(world.last)
-        known = {source: marks for source, marks in checkpoint.state.items() if marks}
-        assert known == {source: marks for source, marks in world.state().items() if marks}
+        world.found(checkpoint.state)
     except BaseException:
         free(checkpoint)
         raise
@@ -88,25 +110,31 @@ def free(checkpoint: Checkpoint) -> None:
         checkpoint._lock = -1
 
 
-def planned(checkpoint: Checkpoint, marks: dict) -> int:
-    """Plan, again if the disk is full, as the agent does with patience."""
+def plan(checkpoint: Checkpoint, world: World, marks: dict, *, batch: bool) -> None:
+    """Plan, again if the disk is full, as the agent does with patience, and send."""
+    number = checkpoint.next_number
+    world.alone.discard(number)
+    if not batch:
+        world.alone.add(number)
+        world.doubt = (number, marks)
     for _ in range(3):
-        try:
-            return checkpoint.plan(marks).number
-        except TransientError:
-            continue
-    return checkpoint.plan(marks).number
+        with suppress(TransientError):
+            checkpoint.plan(marks, batch=batch)
+            break
+    else:
+        checkpoint.plan(marks, batch=batch)
+    world.send(number, marks)
 
 
 def live(folder: Path, world: World, disk: Disk, chance: random.Random) -> None:
     """Play a life of some plans to its end."""
     checkpoint = start(folder, world, disk)
     try:
-        while len(world.committed) < PLANS:
+        while len(world.done) < PLANS:
             if len(world.in_flight) < chance.randint(1, 3):
                 key, other = f"k{chance.randrange(4)}", f"j{chance.randrange(3)}"
                 marks = {"files": {key: chance.randrange(1 << 40), other: None}, "reduce": {"n": chance.random()}}
-                world.send(planned(checkpoint, marks), marks)
+                plan(checkpoint, world, marks, batch=chance.random() < 0.7)
             else:
                 checkpoint.settle(world.commit())
             if chance.random() < 0.1:
@@ -166,7 +194,7 @@ def cuts(folder: Path, seed: int) -> Iterator[tuple[int, World, list[Content]]]:
 
 def survived(folder: Path, content: Content, world: World, reach: int, seed: int) -> None:
     """Start from what is left, live on, and start again."""
-    after = World(dict(world.sent), list(world.committed), list(world.in_flight))
+    after = deepcopy(world)
     after.crash(reach)
     disk = fresh(folder, content)
     live(folder, after, disk, random.Random(seed))
@@ -202,7 +230,7 @@ def test_a_second_power_cut_during_the_recovery_from_the_first(folder: Path, see
     for at, world, contents in cuts(folder, seed):
         content = chance.choice(contents)
         for again in range(6):
-            after = World(dict(world.sent), list(world.committed), list(world.in_flight))
+            after = deepcopy(world)
             after.crash(chance.randrange(3))
             disk = fresh(folder, content, at=again)
             with suppress(Crash):
