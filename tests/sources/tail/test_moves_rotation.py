@@ -92,6 +92,15 @@ class TestCopyTruncate:
             file.write(b"second\n")
         assert t.read() == {"app.log": "first\nsecond\n"}
 
+    def test_t4_a_small_hole_before_the_first_line_at_first_sight(self, tail: Make) -> None:
+        """The file system has no holes that small, but no text begins with a run of NULs."""
+        t = tail()
+        t.write("app.log", "\0" * 70 + lines(0, 200))
+        t.write("b.log", lines(0, 2) + "\0" * 70 + lines(2, 200))
+        found = t.read()
+        assert found == {"app.log": lines(0, 200), "b.log": lines(0, 2) + "\0" * 70 + lines(2, 200)}
+        assert t.source.counters["nul_bytes_skipped"] == 70
+
     def test_t4_a_hole_of_a_gigabyte_takes_no_time(self, tail: Make) -> None:
         t = tail()
         path = t.write("app.log", lines(0, 2))

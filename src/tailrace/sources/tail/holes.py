@@ -22,9 +22,11 @@ _RUN: Final = NUL * RUN_BYTES
 def find(handle: int, data: bytes, offset: int, *, cut_short: bool) -> int:
     """Return where the first hole begins in `data`, which the file has at `offset`; -1 if there is none.
 
-    In a file that was never cut short only what the file system tells to be a hole is one.
+    In a file that was never cut short only what the file system tells to be a hole is one, and a run before its first
+    text: it was cut short before it was seen.
     """
     at = data.find(_RUN)
+    cut_short = cut_short or (at == offset == 0 and len(data.lstrip(NUL)) > 0)
     while at >= 0 and not cut_short and not _is_hole(handle, offset + at, offset + len(data)):
         at = data.find(_RUN, at + _BLOCK_BYTES)
     return at
