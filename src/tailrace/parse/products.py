@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.parse import groups, level
+from tailrace.parse.stamp_shapes import without_groups
 
 if TYPE_CHECKING:
     from tailrace.parse.stamp_shapes import Shape
@@ -68,7 +69,10 @@ def more(shape: Shape, text: pl.Series, fields: pl.DataFrame, *, general: bool) 
     numbered = pl.col("thread").str.starts_with("MY-").fill_null(value=False)
     poor = (pl.col("_level").is_null() & pl.col("component").is_null()) | numbered
     rows = fields.select(poor).to_series().arg_true()
-    for pattern in _OWN.get(shape.name, PRODUCTS):
+    patterns = _OWN.get(shape.name, PRODUCTS)
+    if len(rows):  # without groups, all of them together cost less than one with groups
+        rows = rows.filter(text[rows].str.contains(without_groups(f"{shape.pattern}(?:{'|'.join(patterns)})")))
+    for pattern in patterns:
         if not len(rows):
             break
         found = groups.extract(text[rows], shape.pattern + pattern)
