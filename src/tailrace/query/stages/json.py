@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import polars as pl
 
 from tailrace.batch import sanitize_name
-from tailrace.query import json_paths, parsed
+from tailrace.query import json_paths, json_shapes, parsed
 from tailrace.query.json_labels import read_object
 from tailrace.query.stages.extracts import Extract, parse_extracts
 
@@ -63,7 +63,7 @@ class Json:
     def apply(self, rows: Rows, after: Needs) -> Rows:
         """Add the labels of each line that the store did not take apart."""
         if not self.extracts:
-            return parsed.read_lines(rows, self, read_object, ERROR, after)
+            return parsed.read_lines(rows, self, read_object, ERROR, after, quick=_quick)
         stored = parsed.stored_as(rows, self._stored)
         texts = rows.frame["_line"]
         # A record without a message, or kept raw, is stored with its text: that says more than the columns.
@@ -78,6 +78,10 @@ class Json:
 
     def __str__(self) -> str:
         return " ".join(["| json", ", ".join(map(str, self.extracts))]).rstrip()
+
+
+def _quick(lines: pl.Series, wanted: frozenset[str]) -> tuple[pl.DataFrame, pl.Series]:
+    return json_shapes.read(lines, wanted.__contains__)
 
 
 def _path(extract: Extract) -> json_paths.Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import polars as pl
 
 from tailrace.batch import sanitize_name
-from tailrace.query import parsed
+from tailrace.query import logfmt_shapes, parsed
 from tailrace.query.logfmt_labels import read_pairs
 from tailrace.query.result import META
 from tailrace.query.stages.extracts import Extract, parse_extracts
@@ -72,7 +72,8 @@ class Logfmt:
         """Add the labels of each line; one that the store took apart keeps those that it has."""
         read = partial(read_pairs, strict=self.strict, keep_empty=self.keep_empty or bool(self.extracts))
         if not self.extracts:
-            return parsed.read_lines(rows, self, read, ERROR, after, self._fields(rows))
+            plain = None if self.strict or self.keep_empty else logfmt_shapes.read
+            return parsed.read_lines(rows, self, read, ERROR, after, self._fields(rows), plain)
         lines = rows.frame["_line"]
         keys = {extract.label: sanitize_name(_key(extract)) for extract in self.extracts}
         found, whys = parsed.pairs_of(lines, read, set(keys.values()), last=True)

@@ -1,0 +1,51 @@
+r"""Lines of `key=value` pairs, read by an expression per label that is wanted instead of one by one.
+
+One expression tells which lines are nothing but good pairs. There the first `key=` with a value is the label, if the
+same text does not also stand within a quoted value; lines where it does, and all others, are left to the exact reader.
+
+>>> found, fits = read(pl.Series(['a=1 msg="x y"', 'msg="a=2" a=3', "a=x=y"]), ["a"])
+>>> found["a"].to_list(), fits.to_list()
+(['1', None, None], [True, False, False])
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.query.json_labels import clean
+from tailrace.query.json_shapes import STRING, each, unquoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_END: Final = r"(?:[\x00-\x20]|$)"
+_BARE: Final = r'[^\x00-\x20="]'
+_GOOD: Final = rf"^[\x00-\x20]*(?:[!#-<>-~]+(?:=(?:{STRING}|{_BARE}*))?(?:[\x00-\x20]+|$))*$"
+_TEXT: Final = STRING.removesuffix('*"') + '+"'  # not the empty one: that is as good as no value
+
+
+def read(lines: pl.Series, wanted: Iterable[str]) -> tuple[pl.DataFrame, pl.Series]:
+    """Return a column per label, and which lines were read."""
+    line, keys = pl.col("line"), {name: _key(name) for name in wanted}
+    inside = [line.str.contains(rf'="(?:[^"\\]|\\.)*{key}=') for key in keys.values()]
+    fits = each(lines, [(line.str.contains(_GOOD) & ~pl.any_horizontal(*inside, False)).fill_null(value=False)])
+    good = lines.zip_with(fits.to_series(), lines.clear(1))
+    if not keys:
+        return pl.DataFrame(height=len(lines)), fits.to_series()
+    value = {name: rf"(?:^|[\x00-\x20]){key}=({_TEXT}|{_BARE}+){_END}" for name, key in keys.items()}
+    found = each(good, [line.str.extract(pattern).alias(name) for name, pattern in value.items()])
+    return found.with_columns(unquoted(series, _text) for series in found), fits.to_series()
+
+
+def _key(label: str) -> str:
+    """Return the expression of the keys that a label may have been written as."""
+    key = "".join(re.escape(char) if char != "_" else r"[!#-/:-<>-@\[-`{-~]" for char in label)
+    return key if label[:1] != "_" or not label[1:2].isdigit() else rf"(?:{key}|{re.escape(label[1:])})"
+
+
+def _text(quoted: str) -> str:
+    return clean(str(json.loads(quoted, strict=False)))
