@@ -17,13 +17,14 @@ NAMES = {
     "date": "{name}-20261122-{number:06}",
     "kubelet": "{name}.20261122-{number:06}",
     "iso": "{name}.2026-11-22T00:00:{number:02}",
+    "stem": "{stem}-2026-11-{number:02}{suffix}",
     "olddir": "old/{name}.{number}",  # and the numbers go up, as log4j counts
     "up": "{name}.{number}",
 }
 
 
 def rotate(log: Path, style: str, number: int) -> None:
-    to = log.parent / NAMES[style].format(name=log.name, stem=log.stem, number=number)
+    to = log.parent / NAMES[style].format(name=log.name, stem=log.stem, suffix=log.suffix, number=number)
     to.parent.mkdir(exist_ok=True)
     if style == "number":  # the newest is always 1
         for older in range(number - 1, 0, -1):
@@ -34,7 +35,7 @@ def rotate(log: Path, style: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("style", NAMES)
-@pytest.mark.parametrize("name", ["app.log", "app"])
+@pytest.mark.parametrize("name", ["app.log", "app.v2.json", "app"])
 @pytest.mark.parametrize("stopped", [True, False])
 def test_t7_t9_every_style_of_names_is_one_stream(tail: Make, style: str, name: str, stopped: bool) -> None:
     tailing = tail()

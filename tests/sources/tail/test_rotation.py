@@ -14,7 +14,7 @@ from tailrace.sources.tail.rotation import Sibling, copied_from, live_names, mis
         ("/l/app.log-20260101", True, True),
         ("/l/app.log.20260101-120000", True, True),
         ("/l/app.log.old", True, True),
-        ("/l/app-20260101.log", False, True),
+        ("/l/app-20260101.log", True, True),
         ("/l/app.1.log", False, True),
         ("/l/old/app.log", False, True),
         ("/l/old/app.log.1", True, True),

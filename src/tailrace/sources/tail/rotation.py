@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 _SUFFIX: Final = re.compile(r"[.\-_](\d\S*|old|bak|prev|save)")
 _NUMBER_DIGITS: Final = 5  # a longer number is a date
+_DATE_DIGITS: Final = 6
 _NUMBERED: Final = re.compile(r"[.\-_]\d\S*")
 
 
 def suffixed(live: str, other: str) -> bool:
     """Tell whether `other` has the name of `live` with a number or date behind it, as `app.log.1`.
+
+    A date may stand before the extension, as in `app-2026-01-31.log`; a number may not: `worker-1.log` is another log.
 
     Folders are not compared: rotation may move files to another one. What a compressor put behind the name is no part
     of it.
@@ -34,7 +37,16 @@ def suffixed(live: str, other: str) -> bool:
     name = plain_name(packed)
     if name == base:
         return name != packed
-    return name.startswith(base) and _SUFFIX.fullmatch(name[len(base) :]) is not None
+    behind = name.startswith(base) and _SUFFIX.fullmatch(name[len(base) :]) is not None
+    return behind or sum(character.isdigit() for character in _inside(base, name)) >= _DATE_DIGITS
+
+
+def _inside(base: str, name: str) -> str:
+    """Return what stands before the extension in `name`, but not in `base`, if it begins with a number."""
+    stem, extension = os.path.splitext(base)
+    inner = name[len(stem) : len(name) - len(extension)]
+    fits = bool(extension) and name.startswith(stem) and name.endswith(extension)
+    return inner if fits and _NUMBERED.fullmatch(inner) else ""
 
 
 def related(live: str, other: str) -> bool:
@@ -42,10 +54,7 @@ def related(live: str, other: str) -> bool:
     base, name = os.path.basename(live), os.path.basename(plain_name(other))
     if name == base:
         return plain_name(other) != other or os.path.dirname(live) != os.path.dirname(other)
-    stem, extension = os.path.splitext(base)
-    inner = name[len(stem) : len(name) - len(extension)]
-    numbered = bool(extension) and name.startswith(stem) and name.endswith(extension) and _NUMBERED.fullmatch(inner)
-    return suffixed(live, other) or bool(numbered)
+    return suffixed(live, other) or bool(_inside(base, name))
 
 
 def live_names(path: str) -> list[str]:
