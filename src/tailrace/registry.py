@@ -48,8 +48,13 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
 """Kind, name, and `module:attribute` of every component that Tailrace ships."""
 
 
-COLUMNED: Final = ("csv", "tsv", "w3c")
-"""Parsers that may be given columns with their name: `csv:time,level,msg`."""
+COLUMNED: Final = ("csv", "tsv", "w3c", "rsyncd")
+"""Parsers that may be given more with their name: columns, `csv:time,level,msg`, or a log format, `rsyncd:%o %f %l`."""
+
+
+def format_parts(form: str) -> list[str]:
+    """Return the formats of a list `a|b|c`; a log format of rsync may hold `|` and is alone."""
+    return [form] if form.startswith("rsyncd:") else form.split("|")
 
 
 def names(kind: Kind) -> list[str]:

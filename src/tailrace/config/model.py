@@ -21,7 +21,7 @@ from tailrace.config.usual import usual_logs
 from tailrace.errors import ConfigError, did_you_mean
 from tailrace.reduce.spec import Spec
 from tailrace.reduce.traceleft.document import is_document
-from tailrace.registry import COLUMNED, COMPONENTS, names
+from tailrace.registry import COLUMNED, COMPONENTS, format_parts, names
 from tailrace.settings import Mistake, Mistakes, Settings
 from tailrace.sources.fifo import FifoSettings
 from tailrace.sources.journald import JournaldSettings
@@ -150,7 +150,7 @@ def _wrong_format(index: int, source: SourceSettings, declared: Sequence[str]) -
     """Yield what is wrong with the formats that a source names; `declared` are the spec's own."""
     if isinstance(source, JournaldSettings):
         return
-    wanted = source.format.split("|")
+    wanted = format_parts(source.format)
     known = [*declared, *COMPONENTS["parser"]]
     if any(name not in known for name in wanted):
         known = [*declared, *names("parser")]

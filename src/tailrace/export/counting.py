@@ -117,7 +117,7 @@ class Counting:
     def _fields(self, frame: pl.DataFrame) -> pl.DataFrame:
         if "_part" in frame.columns:
             frame = self._with_partial(frame)
-        if self._reading.format == "rsyncd":
+        if self._reading.format.partition(":")[0] == "rsyncd":
             frame = self._with_joined(frame)
         if self._line_pattern is not None:
             frame = self._by_line_pattern(frame, self._line_pattern)
@@ -145,7 +145,7 @@ class Counting:
             first, second = (given.with_columns(pieces[name].alias("_line")) for name in ("cut", "next"))
             second = second.with_columns(_in_lines=pl.lit(0, pl.Int64), _in_bytes=pl.lit(0, pl.Int64))
             read = [
-                rsyncd.Rsyncd().parse(part.filter(pl.col("_line").is_not_null()), self._reading)
+                find("parser", self._reading.format)().parse(part.filter(pl.col("_line").is_not_null()), self._reading)
                 for part in (first, second)
             ]
             frame = stack([rows.filter(~joined), *read]).sort(_ROW, maintain_order=True).drop(_ROW)

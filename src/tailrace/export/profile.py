@@ -21,7 +21,7 @@ from tailrace.patterns.regex import PatternError, groups_of
 from tailrace.reduce.metrics.settings import MetricSettings, SessionSettings, Span, Sql
 from tailrace.reduce.metrics.state import problems
 from tailrace.reduce.rules import Rule, RuleError
-from tailrace.registry import names
+from tailrace.registry import format_parts, names
 from tailrace.settings import Mistake, Mistakes, Settings
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Profile(Settings):
     @classmethod
     def _known_format(cls, value: str) -> str:
         known = ["auto", *names("parser")]
-        for name in value.split("|"):
+        for name in format_parts(value):
             if name.partition(":")[0] not in known:
                 hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
                 raise Mistake(f"there is no format {name!r}", hint)

@@ -221,8 +221,9 @@ class Chain:
         return parser
 
     def _made(self, name: str) -> Parser:
-        if "|" in name:
-            return FirstMatch([self._parser(part) for part in name.split("|")])
+        parts = registry.format_parts(name)
+        if len(parts) > 1:
+            return FirstMatch([self._parser(part) for part in parts])
         make = self._declared.get(name) or registry.find("parser", name)
         return Metered(make(), self._tally)
 

@@ -14,7 +14,8 @@ kind               fields
 `request`          `direction` (download, upload), `module`, `path`, `user`, `host`, `ip`
 `phase`            `phase` (building, receiving)
 `transfer`         `operation` (send, recv, del), `module`, `user`, `path`, `length`, `host`, `ip`: of the
-                   default `log format`
+                   default `log format`; of another one, declared as `rsyncd:<log format>`, what it has
+                   (see `rsyncd_format`)
 `end`              `sent`, `received`, `total_size`
 `error`            `code`, `role`: the end of a run that failed
 `warning`          `code`, `role`: the end of a run that left something out
@@ -38,9 +39,12 @@ import polars as pl
 
 from tailrace.parse import groups, timestamp
 from tailrace.parse.outcome import outcome
+from tailrace.parse.rsyncd_format import transfer_pattern
 from tailrace.parse.stamp_shapes import BY_NAME, MONTH, without_groups
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tailrace.contracts import Reading
 
 ERROR: Final = "RsyncdParserErr"
@@ -89,8 +93,8 @@ KINDS: Final = {
 """What each kind of message looks like; a line is the first that it fits."""
 
 _REFUSALS: Final = ("acl", "unknown_module", "auth", "max_connections", "proxy")
-_INTEGERS: Final = ("code", "limit", "length", "port")
-_COUNTS: Final = ("sent", "received", "total_size")
+_INTEGERS: Final = ("code", "limit", "port", "uid", "gid", "process")
+_COUNTS: Final = ("sent", "received", "total_size", "length", "transferred", "checksum_bytes")
 _NO_HOST: Final = ("UNDETERMINED", "UNKNOWN")
 _LEVELS: Final = {"error": "error", "denied": "warn", "warning": "warn", "detail": "error"}
 _DIRECTIONS: Final = {"on": "download", "to": "upload"}
@@ -102,6 +106,9 @@ class Rsyncd:
 
     name = "rsyncd"
 
+    def __init__(self, log_format: str = "") -> None:
+        self._kinds = kinds_of(log_format)
+
     def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:  # noqa: ARG002  the seam
         """Return the rows with the fields of their kind."""
         head = groups.extract(lines["_line"], _HEADER)
@@ -109,7 +116,7 @@ class Rsyncd:
         if head["stamp"].null_count() < len(head):
             sent = timestamp.leading(head["stamp"], lines["_observed_ns"], reading.timezone)
             times = times.zip_with(times.is_not_null(), sent)
-        found = messages(head["message"])
+        found = messages(head["message"], self._kinds)
         pid = pl.coalesce(pl.lit(head["pid"]), pl.lit(head["syslog_pid"])).str.to_integer(strict=False)
         fields = found.select(pid.alias("pid"), pl.all())
         frame = outcome(
@@ -134,11 +141,20 @@ def _mark_joined(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.when(joined).then(pl.lit(JOINED)).otherwise(error).alias("_error"))
 
 
-def messages(text: pl.Series) -> pl.DataFrame:
+def kinds_of(log_format: str) -> Mapping[str, str]:
+    """Return what each kind of message looks like; what another `log format` makes fits much, so it comes last."""
+    if not log_format:
+        return KINDS
+    return {kind: pattern for kind, pattern in KINDS.items() if kind != "transfer"} | {
+        "transfer": transfer_pattern(log_format)
+    }
+
+
+def messages(text: pl.Series, kinds: Mapping[str, str] = KINDS) -> pl.DataFrame:
     """Return `kind` and the fields of messages: lines without stamp and process id."""
     rows = pl.int_range(len(text), dtype=pl.UInt32, eager=True).filter(text.is_not_null())
     pieces: list[pl.DataFrame] = []
-    for kind, pattern in KINDS.items():
+    for kind, pattern in kinds.items():
         if not len(rows):
             break
         part = text[rows]
@@ -161,15 +177,16 @@ def _typed(found: pl.DataFrame, kind: str) -> pl.DataFrame:
         columns.append(pl.lit(kind).alias("reason"))
     columns += [pl.col(name).str.to_integer(strict=False) for name in _INTEGERS if name in found.columns]
     columns += [_count(pl.col(name)).alias(name) for name in _COUNTS if name in found.columns]
-    if "host" in found.columns:
+    if "host" in found.columns and "ip" not in found.columns:  # of another log format
+        columns.append(pl.when(~pl.col("host").is_in(_NO_HOST)).then("host").alias("host"))
+    elif "host" in found.columns:
         bare = pl.col("ip").is_null()  # an older log, or an edited one, has only the address
         host = pl.when(~bare & ~pl.col("host").is_in(_NO_HOST)).then("host")
         columns += [
             host.alias("host"),
             pl.coalesce("ip", pl.when(~pl.col("host").is_in(_NO_HOST)).then("host")).alias("ip"),
         ]
-    if "user" in found.columns:
-        columns.append(pl.col("user").replace("", None))
+    columns += [pl.col(name).replace("", None) for name in ("user", "link") if name in found.columns]
     if "operation" in found.columns:
         columns.append(pl.col("operation").str.strip_suffix("."))
     if "direction" in found.columns:
@@ -178,7 +195,7 @@ def _typed(found: pl.DataFrame, kind: str) -> pl.DataFrame:
     if "target" in found.columns:
         cut = groups.extract(found["target"], r"^(?P<module>[^/]*)(?P<path>(?s:/.*)?)$")
         found = found.drop("target").with_columns(cut["module"], cut["path"].str.strip_prefix("/").replace("", None))
-    restored = [_restored(found[name]) for name in ("module", "path") if name in found.columns]
+    restored = [_restored(found[name]) for name in ("module", "path", "name") if name in found.columns]
     return found.with_columns(restored)
 
 
