@@ -8,6 +8,7 @@ known, and windows are then made a few at a time, so that a value that lies in m
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -15,10 +16,13 @@ import polars as pl
 from tailrace.errors import QueryError
 from tailrace.limits import LABEL_SETS, VALUES_HELD
 from tailrace.query import functions, values
+from tailrace.query.functions.quantile_over_time import QuantileOverTime
 from tailrace.query.leaf import bounded, refuse_errors
+from tailrace.query.load import VIRTUAL
 from tailrace.query.needs import Needs
 from tailrace.query.plan import plan
 from tailrace.query.reads import Span
+from tailrace.query.result import STREAM
 from tailrace.query.rows import Rows
 from tailrace.query.samples import EMPTY, LABEL, Samples
 
@@ -66,13 +70,14 @@ def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot:
             if held > VALUES_HELD:
                 gathered = [_merged(gathered, function)]
                 held = gathered[0].height
-                bounded(gathered[0], LABEL_SETS)
+                if function.partial:
+                    bounded(gathered[0], LABEL_SETS)
                 _refuse_many(held)
     if not gathered:
         return Samples(EMPTY)
-    whole = _merged(gathered, function)
-    bounded(whole, LABEL_SETS)
-    return Samples(_windows(whole, cells, function, aggregation.parameter))
+    found_samples = _windows(_merged(gathered, function), cells, function, aggregation.parameter)
+    bounded(found_samples, LABEL_SETS)
+    return Samples(found_samples)
 
 
 def _shown(grouping: Grouping | None, needs: Needs, label: str) -> Needs:
@@ -94,16 +99,37 @@ def _before(unwrap: Unwrap, shown: Needs) -> Needs:
 def _pieces(
     branch: Branch, unwrap: Unwrap, shown: Needs, cells: Cells, reading: Reading, function: type[ValuesFunction]
 ) -> Iterator[pl.DataFrame]:
-    loader = branch.loader(("_time_ns",))
+    column = _typed(branch, unwrap, shown)
+    if column is not None:
+        branch = replace(branch, needs=replace(branch.needs, names=branch.needs.names - {unwrap.label}))
+    timed = not cells.whole or "_time_ns" in function.value(0, None).meta.root_names()
     time = pl.col("_time_ns")
+    loader = branch.loader((*(("_time_ns",) if timed or branch.stages else ()), *((column,) if column else ())))
     for scan in reading.scans(branch, branch.segments, Span(cells.start_ns, cells.end_ns), loader.columns()):
         for batch in reading.engine.batches(scan):
             reading.check()
-            rows = _with_values(branch.run(loader.rows(batch)), unwrap, shown)
-            refuse_errors(rows, shown)
+            if column is None:
+                rows = _with_values(branch.run(loader.rows(batch)), unwrap, shown)
+                refuse_errors(rows, shown)
+            else:
+                rows = loader.rows(batch).where(pl.col(column).is_not_null())
+                rows = Rows(rows.frame.with_columns(_value=pl.col(column).cast(pl.Float64)))
             labels = [rows.label(name).alias(LABEL + name) for name in rows.names() if shown.shows(name)]
-            piece = rows.frame.select(*labels, *cells.keys(time), "_time_ns", "_value")
+            piece = rows.frame.select(*labels, *cells.keys(time), *(["_time_ns"] if timed else []), "_value")
             yield _totals(piece) if function.partial else piece
+
+
+def _typed(branch: Branch, unwrap: Unwrap, shown: Needs) -> str | None:
+    """Return the column that holds the values as numbers, where no stage or label of the same name comes between."""
+    label, scan = unwrap.label, branch.scan
+    columns = scan.fields.typed(label)
+    plain = not (branch.stages or unwrap.conversion or unwrap.filters or scan.labels_changed)
+    alone = len(columns) == 1 and not scan.fields.maybe_more(label) and f"json:{label}" not in scan.formats
+    own = STREAM + label not in scan.streams.columns and label not in VIRTUAL and label not in shown.names
+    if not (plain and alone and own) or label.endswith("_extracted"):
+        return None
+    column, dtype = next(iter(columns.items()))
+    return column if dtype.is_numeric() else None
 
 
 def _with_values(rows: Rows, unwrap: Unwrap, shown: Needs) -> Rows:
@@ -144,12 +170,18 @@ def _windows(
     labels = [column for column in whole.columns if column.startswith(LABEL)]
     last = cells.grid.points - 1
     if cells.whole:
-        whole = whole.with_columns(lo=pl.lit(0, pl.Int64), hi=pl.lit(0, pl.Int64))
+        whole = whole.with_columns(step=pl.lit(0, pl.Int64))
     elif cells.even:
         whole = whole.with_columns(hi=pl.col("lo") + (cells.range_ns // cells.grid.step_ns - 1))
-    whole = whole.with_columns(pl.col("lo").clip(lower_bound=0), pl.col("hi").clip(upper_bound=last))
-    whole = whole.filter(pl.col("lo") <= pl.col("hi"))
-    value = function.value(cells.range_ns, parameter).cast(pl.Float64)
+    if not cells.whole:
+        whole = whole.with_columns(pl.col("lo").clip(lower_bound=0), pl.col("hi").clip(upper_bound=last))
+        whole = whole.filter(pl.col("lo") <= pl.col("hi"))
+    value = function.value(cells.range_ns, parameter)
+    if function is QuantileOverTime and whole["_value"].is_finite().all():
+        value = QuantileOverTime.finite(parameter)
+    value = value.cast(pl.Float64)
+    if cells.whole:
+        return _of_groups(whole.with_columns(_from_ns=_from(cells)), [*labels, "step"], value)
     done = []
     for first, end in _chunks(whole, last + 1):
         part = whole.filter((pl.col("lo") < end) & (pl.col("hi") >= first))
@@ -157,8 +189,12 @@ def _windows(
             step=pl.int_ranges(pl.col("lo").clip(lower_bound=first), pl.col("hi").clip(upper_bound=end - 1) + 1)
         )
         spread = inside.drop("lo", "hi").explode("step").with_columns(_from_ns=_from(cells))
-        done.append(spread.group_by(*labels, "step").agg(value=value))
+        done.append(_of_groups(spread, [*labels, "step"], value))
     return pl.concat(done) if done else EMPTY
+
+
+def _of_groups(frame: pl.DataFrame, keys: Sequence[str], value: pl.Expr) -> pl.DataFrame:
+    return frame.group_by(keys, maintain_order=False).agg(value=value)
 
 
 def _from(cells: Cells) -> pl.Expr:
