@@ -78,3 +78,8 @@ def test_too_deep_or_too_long_is_refused(text: str) -> None:
 
 def test_many_conditions_side_by_side_are_no_depth() -> None:
     assert Rule(" or ".join(f"status = {number}" for number in range(800))).mask(frame([{"status": 7}])).all()
+
+
+def test_a_mistake_in_a_rule_of_several_lines_has_its_line() -> None:
+    with pytest.raises(RuleError, match=r"^line 2, column 7: expected a column or a value, found 'and'$"):
+        Rule("status = 1\n  and and b = 2")

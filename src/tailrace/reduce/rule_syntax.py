@@ -11,7 +11,6 @@ Not(of=Match(kind='like', value=Name(text='path', exact=False, at=4), pattern='/
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,27 +33,9 @@ from tailrace.reduce.rule_tree import (
     RuleError,
     Value,
 )
+from tailrace.reduce.rule_words import Word, words
 
-__all__ = [
-    "FUNCTIONS",
-    "And",
-    "Arithmetic",
-    "Call",
-    "Compare",
-    "In",
-    "IsNull",
-    "Literal",
-    "Match",
-    "Name",
-    "Node",
-    "Not",
-    "Or",
-    "RuleError",
-    "Value",
-    "parse",
-]
-
-FUNCTIONS: Final = {
+_FUNCTIONS: Final = {
     "lower": (1, 1),
     "upper": (1, 1),
     "trim": (1, 1),
@@ -88,28 +69,6 @@ _REGEX: Final = {  # whether it is negated, and whether it folds case
     "~*": (False, True),
     "!~*": (True, True),
 }
-_TOKEN: Final = re.compile(
-    r"(?P<space>\s+)"
-    r"|(?P<number>0[xX][0-9a-fA-F]+|0[oO][0-7]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<text>'(?:[^']|'')*')"
-    r'|(?P<quoted>"(?:[^"]|"")*"|`[^`]*`)'
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)"
-    r"|(?P<sign>!~\*|!~|=~|~\*|\^@|==|!=|<>|<=|>=|&&|\|\||[-=<>()+*/%,~!])"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str  # number, text, quoted, word, sign, end
-    text: str
-    at: int
-
-    @property
-    def lower(self) -> str:
-        return self.text.lower() if self.kind in {"word", "sign"} else ""
-
-    def said(self) -> str:
-        return "the rule ends" if self.kind == "end" else f"found {self.text!r}"
 
 
 def parse(text: str) -> Node:
@@ -118,27 +77,8 @@ def parse(text: str) -> Node:
         return _Parser(text).rule()
     except RecursionError:
         raise RuleError("nested too deeply", 0) from None
-
-
-def _tokens(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    at = 0
-    while at < len(text):
-        found = _TOKEN.match(text, at)
-        if found is None:
-            raise _unreadable(text, at)
-        if found.lastgroup != "space":
-            tokens.append(_Token(str(found.lastgroup), found[0], at))
-        at = found.end()
-    return [*tokens, _Token("end", "", len(text))]
-
-
-def _unreadable(text: str, at: int) -> RuleError:
-    if text[at] in "'\"`":
-        return RuleError("a quote is opened and not closed", at, f"write {text[at]} at its end")
-    if text[at] == ";":
-        return RuleError("a rule is one condition, without ';'", at, "remove it")
-    return RuleError(f"{text[at]!r} means nothing here", at, "put text in single quotes")
+    except RuleError as error:
+        raise error.within(text) from None
 
 
 class _Parser:
@@ -147,7 +87,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         if len(text) > RULE_BYTES:
             raise RuleError(f"longer than {RULE_BYTES:,} characters", 0)
-        self._tokens = _tokens(text)
+        self._tokens = words(text)
         self._next = 0
         self._depth = 0
 
@@ -160,10 +100,10 @@ class _Parser:
         return node
 
     @property
-    def _token(self) -> _Token:
+    def _token(self) -> Word:
         return self._tokens[self._next]
 
-    def _take(self, *words: str) -> _Token | None:
+    def _take(self, *words: str) -> Word | None:
         token = self._token
         if token.lower not in words:
             return None
@@ -307,7 +247,7 @@ class _Parser:
         self._next += 1
         match token.kind:
             case "number":
-                return Literal(_number(token), token.at)
+                return Literal(token.number(), token.at)
             case "text":
                 return Literal(token.text[1:-1].replace("''", "'"), token.at)
             case "quoted":
@@ -328,7 +268,7 @@ class _Parser:
         self._next -= 1
         raise RuleError(f"expected a column or a value, but {token.said()}", token.at)
 
-    def _word(self, token: _Token) -> Node:
+    def _word(self, token: Word) -> Node:
         constants: dict[str, Value] = {"true": True, "false": False, "null": None}
         if token.lower in constants:
             return Literal(constants[token.lower], token.at)
@@ -341,12 +281,12 @@ class _Parser:
             raise RuleError(what, token.at, f'write "{token.text}" for a column of that name')
         return Name(token.text.replace(".", "_"), exact=False, at=token.at)
 
-    def _call(self, token: _Token) -> Node:
+    def _call(self, token: Word) -> Node:
         name = token.lower
         if name in _BEYOND:
             raise _beyond(token)
-        if name not in FUNCTIONS:
-            hint = did_you_mean(name, FUNCTIONS) or f"known: {', '.join(FUNCTIONS)}"
+        if name not in _FUNCTIONS:
+            hint = did_you_mean(name, _FUNCTIONS) or f"known: {', '.join(_FUNCTIONS)}"
             raise RuleError(f"there is no function {token.text!r}", token.at, hint)
         self._next += 1
         arguments: list[Node] = []
@@ -355,7 +295,7 @@ class _Parser:
             while self._take(","):
                 arguments.append(self._or())
             self._expect(")", f"at the end of {name}(…)")
-        fewest, most = FUNCTIONS[name]
+        fewest, most = _FUNCTIONS[name]
         if not fewest <= len(arguments) <= most:
             takes = str(fewest) if fewest == most else f"{fewest} to {most}"
             raise RuleError(f"{name} takes {takes} values, got {len(arguments)}", token.at)
@@ -366,18 +306,6 @@ class _Parser:
 class _Text:
     value_text: str
     at: int
-
-
-def _number(token: _Token) -> int | float:
-    if token.text[:2].lower() in {"0x", "0o"}:
-        value = int(token.text, 0)
-    elif token.text.isdigit():
-        value = int(token.text)
-    else:
-        return float(token.text)
-    if value >= 1 << 63:
-        raise RuleError("a whole number goes up to 9,223,372,036,854,775,807", token.at, "put it in quotes")
-    return value
 
 
 def _patterned(call: Call) -> Node:
@@ -413,6 +341,6 @@ def _refuse_null(*nodes: Node) -> None:
             raise RuleError("nothing is equal to null, null neither", node.at, "write 'is null' or 'is not null'")
 
 
-def _beyond(token: _Token) -> RuleError:
+def _beyond(token: Word) -> RuleError:
     what = f"{token.text!r} looks beyond one row, and a rule is about one row"
     return RuleError(what, token.at, "use the step 'aggregate', or a metric")

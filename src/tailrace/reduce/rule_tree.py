@@ -10,11 +10,17 @@ Value = str | int | float | bool | None
 class RuleError(ValueError):
     """A rule that cannot be used: what is wrong, at which character from 0, and what to do."""
 
-    def __init__(self, what: str, at: int, hint: str = "") -> None:
+    def __init__(self, what: str, at: int, hint: str = "", text: str = "") -> None:
         self.what = what
         self.at = at
         self.hint = hint
-        super().__init__(f"column {at + 1}: {what}")
+        before = text[:at].split("\n")
+        line = f"line {len(before)}, " if len(before) > 1 else ""
+        super().__init__(f"{line}column {at + 1 - sum(len(each) + 1 for each in before[:-1])}: {what}")
+
+    def within(self, text: str) -> RuleError:
+        """Return the same with its line, if the rule has several."""
+        return RuleError(self.what, self.at, self.hint, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import polars as pl
 
-from tailrace.reduce import rule_syntax as syntax
-from tailrace.reduce.rule_syntax import RuleError
+from tailrace.reduce import rule_tree as tree
+from tailrace.reduce.rule_tree import RuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    Find = Callable[[syntax.Name], "Typed"]
+    Find = Callable[[tree.Name], "Typed"]
 
 Kind = Literal["number", "text", "bool", "time", "null"]
 
@@ -103,47 +103,47 @@ def as_bool(value: Typed) -> pl.Expr:
             return pl.lit(None, pl.Boolean)
 
 
-def condition(node: syntax.Node, find: Find) -> pl.Expr:  # noqa: PLR0911  one answer per kind of node
+def condition(node: tree.Node, find: Find) -> pl.Expr:  # noqa: PLR0911  one answer per kind of node
     """Return a tree as a condition: true, false, or null where it cannot be told."""
     match node:
-        case syntax.And(parts):
+        case tree.And(parts):
             return fold(lambda a, b: a & b, [condition(part, find) for part in parts])
-        case syntax.Or(parts):
+        case tree.Or(parts):
             return fold(lambda a, b: a | b, [condition(part, find) for part in parts])
-        case syntax.Not(of):
+        case tree.Not(of):
             return condition(of, find).not_()
-        case syntax.IsNull(of):
+        case tree.IsNull(of):
             return value(of, find).expr.is_null()
-        case syntax.Compare():
+        case tree.Compare():
             return _compare(node, find)
-        case syntax.Match():
+        case tree.Match():
             return _match(node.kind, as_text(value(node.value, find)), node.pattern)
-        case syntax.In():
+        case tree.In():
             return _in(node, find)
-        case syntax.Literal(literal, at) if not isinstance(literal, bool | None):
+        case tree.Literal(literal, at) if not isinstance(literal, bool | None):
             raise RuleError(f"{literal!r} is no condition", at, "compare it with something")
-        case syntax.Arithmetic():
+        case tree.Arithmetic():
             raise RuleError("a sum is no condition", node.at, "compare it with something")
         case _:
             return as_bool(value(node, find))
 
 
-def value(node: syntax.Node, find: Find) -> Typed:
+def value(node: tree.Node, find: Find) -> Typed:
     """Return a tree as a value."""
     match node:
-        case syntax.Name():
+        case tree.Name():
             return find(node)
-        case syntax.Literal(literal):
+        case tree.Literal(literal):
             return _literal(literal)
-        case syntax.Call():
+        case tree.Call():
             return _call(node, find)
-        case syntax.Arithmetic(op, left, right):
+        case tree.Arithmetic(op, left, right):
             return _arithmetic(op, as_number(value(left, find)), as_number(value(right, find)))
         case _:
             return Typed(condition(node, find), "bool")
 
 
-def _literal(literal: syntax.Value) -> Typed:
+def _literal(literal: tree.Value) -> Typed:
     if literal is None:
         return NOTHING
     if isinstance(literal, bool):
@@ -151,9 +151,9 @@ def _literal(literal: syntax.Value) -> Typed:
     return Typed(pl.lit(literal), "text" if isinstance(literal, str) else "number")
 
 
-def _compare(node: syntax.Compare, find: Find) -> pl.Expr:
+def _compare(node: tree.Compare, find: Find) -> pl.Expr:
     left, right = value(node.left, find), value(node.right, find)
-    literal = next((side.value for side in (node.right, node.left) if isinstance(side, syntax.Literal)), None)
+    literal = next((side.value for side in (node.right, node.left) if isinstance(side, tree.Literal)), None)
     if "time" in {left.kind, right.kind}:
         return _OPERATORS[node.op](_as_time(left, node.left, node.at), _as_time(right, node.right, node.at))
     if isinstance(literal, bool):
@@ -170,11 +170,11 @@ def _compare(node: syntax.Compare, find: Find) -> pl.Expr:
     return pl.when(both).then(_OPERATORS[node.op](*numbers)).otherwise(by_text)
 
 
-def _as_time(side: Typed, node: syntax.Node, at: int) -> pl.Expr:
+def _as_time(side: Typed, node: tree.Node, at: int) -> pl.Expr:
     """Return nanoseconds; text that stands in the rule is read as a date."""
     if side.kind in {"time", "null"}:
         return side.expr.cast(pl.Int64)
-    if isinstance(node, syntax.Literal) and isinstance(node.value, str):
+    if isinstance(node, tree.Literal) and isinstance(node.value, str):
         return pl.lit(_moment(node.value, node.at), pl.Int64)
     raise RuleError("a time is compared with a date in quotes", at, "for example time >= '2026-01-31T12:00:00Z'")
 
@@ -190,7 +190,7 @@ def _moment(text: str, at: int) -> int:
     return (whole.days * 86_400 + whole.seconds) * 1_000_000_000 + whole.microseconds * 1_000
 
 
-def _in(node: syntax.In, find: Find) -> pl.Expr:
+def _in(node: tree.In, find: Find) -> pl.Expr:
     """Return one look-up in a set, when all items are of one kind; else one comparison each."""
     literals = [item.value for item in node.items]
     side = value(node.value, find)
@@ -199,7 +199,7 @@ def _in(node: syntax.In, find: Find) -> pl.Expr:
     numbers = [float(each) for each in literals if isinstance(each, int | float) and not isinstance(each, bool)]
     if side.kind != "time" and len(numbers) == len(literals) and max(map(abs, numbers)) < _EXACT:
         return as_number(side).cast(pl.Float64).is_in(pl.Series(numbers, dtype=pl.Float64).implode())
-    tests = [_compare(syntax.Compare("=", node.value, item, node.at), find) for item in node.items]
+    tests = [_compare(tree.Compare("=", node.value, item, node.at), find) for item in node.items]
     return fold(lambda a, b: a | b, tests)
 
 
@@ -246,7 +246,7 @@ def _arithmetic(op: str, left: pl.Expr, right: pl.Expr) -> Typed:
     return Typed(pl.when(right != 0).then(left % right), "number")
 
 
-def _call(node: syntax.Call, find: Find) -> Typed:
+def _call(node: tree.Call, find: Find) -> Typed:
     values = [value(argument, find) for argument in node.arguments]
     if node.name == "coalesce":
         return fold(either, values)
@@ -271,8 +271,8 @@ def _call(node: syntax.Call, find: Find) -> Typed:
     return Typed({"abs": number.abs(), "floor": number.floor(), "ceil": number.ceil()}[node.name], "number")
 
 
-def _constant(node: syntax.Node) -> int:
-    if isinstance(node, syntax.Literal) and isinstance(node.value, int) and not isinstance(node.value, bool):
+def _constant(node: tree.Node) -> int:
+    if isinstance(node, tree.Literal) and isinstance(node.value, int) and not isinstance(node.value, bool):
         return node.value
     raise RuleError("a whole number is expected here", getattr(node, "at", 0))
 

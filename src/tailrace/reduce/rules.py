@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tailrace.batch import ENVELOPE
-from tailrace.reduce import rule_syntax as syntax
+from tailrace.reduce import rule_tree as tree
 from tailrace.reduce.names import SHORT, find, with_labels
-from tailrace.reduce.rule_syntax import RuleError
+from tailrace.reduce.rule_syntax import parse
+from tailrace.reduce.rule_tree import RuleError
 from tailrace.reduce.rule_values import condition
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ class Rule:
     `meaning` may put another tree in the place of the one that was read.
     """
 
-    def __init__(self, text: str, meaning: Callable[[syntax.Node], syntax.Node] | None = None) -> None:
+    def __init__(self, text: str, meaning: Callable[[tree.Node], tree.Node] | None = None) -> None:
         self.text = text
-        tree = syntax.parse(text)
-        self._tree = tree if meaning is None else meaning(tree)
+        read = parse(text)
+        self._tree = read if meaning is None else meaning(read)
         names = list(_names(self._tree))
         self.names = frozenset(name.text for name in names)
         """Columns and labels in it."""
@@ -54,7 +55,7 @@ class Rule:
         """Return for each row whether the rule holds; never null."""
         frame = with_labels(frame, self._plain)
 
-        def meaning(name: syntax.Name) -> Typed:
+        def meaning(name: tree.Name) -> Typed:
             found = find(name.text, frame.schema, exact=name.exact)
             if found.kind != "null":
                 self.unseen.discard(name.text)
@@ -70,12 +71,12 @@ class Rule:
         return pl.repeat(result.item(), len(frame), dtype=pl.Boolean, eager=True)  # a rule of constants alone
 
 
-def _names(node: object) -> Iterator[syntax.Name]:
+def _names(node: object) -> Iterator[tree.Name]:
     """Yield the names of a tree."""
     waiting = [node]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, syntax.Name):
+        if isinstance(each, tree.Name):
             yield each
         elif isinstance(each, tuple):
             waiting += each

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tailrace.batch import ENVELOPE
-from tailrace.reduce import rule_syntax as syntax
+from tailrace.reduce import rule_tree as tree
 from tailrace.reduce.names import column_of, find, with_labels
+from tailrace.reduce.rule_syntax import parse
 from tailrace.reduce.rule_values import as_number, as_text, value
 from tailrace.reduce.rules import Rule, RuleError
 
@@ -33,7 +34,7 @@ class Value:
 
     def __init__(self, text: str) -> None:
         self.source = text
-        self._tree = syntax.parse(text)
+        self._tree = parse(text)
         names = list(_names(self._tree))
         self._names = tuple(dict.fromkeys(name.text for name in names if not name.exact))
         self.columns = frozenset(column_of(name.text, exact=name.exact) for name in names)
@@ -75,9 +76,9 @@ class Choice:
         return chosen
 
 
-def _names(node: object) -> Iterator[syntax.Name]:
+def _names(node: object) -> Iterator[tree.Name]:
     """Yield the names of a tree."""
-    if isinstance(node, syntax.Name):
+    if isinstance(node, tree.Name):
         yield node
     elif isinstance(node, tuple):
         for each in node:

@@ -38,7 +38,10 @@ class EventRule:
         self.text = text
         self._event = event
         self._arguments = {name: number for number, names in _named(event) for name in names}
-        self._rule = Rule(text, self._meant) if text.strip() else None
+        try:
+            self._rule = Rule(text, self._meant) if text.strip() else None
+        except RuleError as error:
+            raise error.within(text) from None
 
     def mask(self, frame: pl.DataFrame) -> pl.Series:
         """Return for each row, all of the rule's event, whether it holds."""
