@@ -1,4 +1,4 @@
-"""Query: five questions over many rows, each beside the same question written by hand in Polars.
+"""Query: seven questions over many rows, each beside the same question written by hand in Polars.
 
 Both read the same segment files in the same process, warm, turn by turn; the hand-written ones know the files, the
 columns and the answer's shape, and nothing of streams or of the language. A question holds if its median is at most 1.5
@@ -64,6 +64,15 @@ def _histogram(result: Lines | Series) -> object:
     return {(levels[series], minute): count for series, minute, count in rows}
 
 
+def _by_service(result: Lines | Series) -> object:
+    assert isinstance(result, Series)
+    return {result.labels[series]["service"]: round(value, 6) for series, _, value in result.frame.rows()}
+
+
+def _rounded(frame: pl.DataFrame) -> object:
+    return {service: round(value, 6) for service, value in frame.rows()}
+
+
 def _times(result: Lines | Series) -> object:
     return result.frame["_time_ns"].to_list()
 
@@ -114,6 +123,26 @@ def questions(range_s: int) -> list[Question]:
             _value,
             lambda rows: rows.filter(pl.col("_line").str.contains(WORD, literal=True)).select(pl.len()),
             _only,
+        ),
+        Question(
+            "mean of duration_ms by service",
+            f"avg_over_time({ALL} | unwrap duration_ms {span}) by (service)",
+            None,
+            0,
+            _by_service,
+            lambda rows: rows.drop_nulls("duration_ms").group_by("service").agg(pl.col("duration_ms").mean()),
+            _rounded,
+        ),
+        Question(
+            "99th percentile of duration_ms by service",
+            f"quantile_over_time(0.99, {ALL} | unwrap duration_ms {span}) by (service)",
+            None,
+            0,
+            _by_service,
+            lambda rows: (
+                rows.drop_nulls("duration_ms").group_by("service").agg(pl.col("duration_ms").quantile(0.99, "linear"))
+            ),
+            _rounded,
         ),
     ]
 
