@@ -12,6 +12,7 @@ from tailrace.parse.detect import choose, count
     ("line", "expected"),
     [
         ('{"a":1}', "json"),
+        ('{\n "a": 1\n}', "json"),
         ('  {"log":"text","stream":"x"} ', "json"),
         ('{"log":"a\\n","stream":"stdout","time":"2026-03-05T10:00:00Z"}', "docker"),
         ("2026-03-05T10:00:00.1Z stdout F x", "cri"),

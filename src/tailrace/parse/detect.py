@@ -37,7 +37,7 @@ STANZA_SHARE: Final = 0.3
 """The same for lines that begin with a time: stack traces and stanzas have lines between that do not."""
 
 _LINE: Final = pl.col("_line")
-_JSON: Final = _LINE.str.contains(r"^\s*\{.*\}\s*$")
+_JSON: Final = _LINE.str.contains(r"(?s)^\s*\{.*\}\s*$")
 _DOCKER: Final = _JSON & _LINE.str.contains(r'"log":\s*"') & _LINE.str.contains(r'"stream":\s*"std(?:out|err)"')
 
 
