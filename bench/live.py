@@ -15,7 +15,7 @@ import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.measure import OUT, Plan, Row, cpu_seconds, status_mib, verdict
+from bench.measure import OUT, Plan, Row, cpu_seconds, environment, status_mib, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def running(folder: Path) -> Iterator[tuple[str, int]]:
     shutil.rmtree(data, ignore_errors=True)
     words = [sys.executable, "-m", "tailrace", "up", "--data", str(data), "--listen", address, str(folder)]
     log = folder.with_name(folder.name + ".txt")
-    with log.open("wb") as output, subprocess.Popen(words, stdout=output, stderr=output) as process:
+    with log.open("wb") as output, subprocess.Popen(words, stdout=output, stderr=output, env=environment()) as process:
         try:
             deadline = time.monotonic() + START_S
             while not _is_ready(f"http://{address}"):

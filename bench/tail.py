@@ -1,7 +1,8 @@
 """Tail: reading and parsing to a null sink, following a steady stream, many quiet files, new files, a start.
 
 The rates are per CPU second of the whole process, all threads; so a machine with more cores reads faster than they
-say. Following is measured at a real `tailrace up`, with its store and page.
+say. A steady stream is followed by an agent, which has no table and no page, and by a real `tailrace up`; the quiet and
+the new files by the latter.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bench.inputs import generated
 from bench.live import running
-from bench.measure import MB, OUT, Plan, Row, cpu_seconds, status_mib, verdict
+from bench.measure import MB, OUT, Plan, Row, cpu_seconds, environment, status_mib, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
 CRI_LINES: Final = 200_000
 """Container lines with JSON in them, per CPU second."""
@@ -36,16 +42,29 @@ BYTES: Final = {"cri": 255, "access": 191}  # of a line
 
 
 def measure(plan: Plan) -> list[Row]:
-    return [*_rates(plan), _steady(plan), *_quiet(plan), _start(plan)]
+    return [*_rates(plan), *_steady(plan), *_quiet(plan), _start(plan)]
 
 
 def _null_sink(*words: object) -> dict[str, Any]:  # JSON
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.null_sink", *map(str, words)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(_null(words), capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
         sys.exit(done.stderr[-4000:])
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+@contextmanager
+def _following(folder: Path) -> Iterator[tuple[str, int]]:
+    """Follow a folder into nothing; give the process id, as `running` does."""
+    with subprocess.Popen(_null((folder, "--follow")), stdout=subprocess.DEVNULL, env=environment()) as process:
+        try:
+            yield "", process.pid
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _null(words: Iterable[object]) -> list[str]:
+    return [sys.executable, "-m", "bench.null_sink", *map(str, words)]
 
 
 def _rates(plan: Plan) -> list[Row]:
@@ -66,8 +85,25 @@ def _row(what: str, took: dict[str, Any], held: str, note: str) -> Row:
     return Row("tail", what, *numbers, verdict=held, note=note)
 
 
-def _steady(plan: Plan) -> Row:
-    """Follow ten container logs that get 1,000 lines a second each."""
+def _steady(plan: Plan) -> list[Row]:
+    """Follow ten container logs that get 1,000 lines a second each: an agent, then a whole `up`."""
+    share, now_mib, peak_mib = _followed(plan, _following)
+    held = verdict(share <= STEADY_SHARE and now_mib <= STEADY_MIB)
+    what = f"{STEADY_LINES:,} lines/s followed"
+    rows = [_steady_row(plan, f"{what} to a null sink", share, now_mib, peak_mib, held)]
+    rows.append(_steady_row(plan, f"{what} by `up`, with table and page", *_followed(plan, running), ""))
+    return rows
+
+
+def _steady_row(plan: Plan, what: str, share: float, now_mib: float, peak_mib: float, held: str) -> Row:
+    note = f"{share:.3f} of a core, {now_mib:.0f} MiB resident"
+    return Row("tail", what, cpu_s=share * plan.steady_s, peak_mib=peak_mib, verdict=held, note=note)
+
+
+def _followed(
+    plan: Plan, follower: Callable[[Path], AbstractContextManager[tuple[str, int]]]
+) -> tuple[float, float, float]:
+    """Return the share of a core that following takes, and the memory: now, and at its highest."""
     folder = _fresh(OUT / "steady")
     lines = generated("cri", plan.import_rows, plan.seed).read_bytes()[: 64 * MB].splitlines(keepends=True)
     files = [(folder / f"app-{number}.log").open("ab", buffering=0) for number in range(10)]
@@ -76,16 +112,17 @@ def _steady(plan: Plan) -> Row:
     def write() -> None:
         began, written = time.monotonic(), 0
         while not stop.wait(0.02):
-            for file in files:
-                share = max(0, round((time.monotonic() - began) * STEADY_LINES) - written) // 4
+            due = max(0, round((time.monotonic() - began) * STEADY_LINES) - written)
+            for number, file in enumerate(files):
                 at = written % (len(lines) - STEADY_LINES)
+                share = due * (number + 1) // len(files) - due * number // len(files)
                 file.write(b"".join(lines[at : at + share]))
                 written += share
 
-    with running(folder) as (_, pid):
+    with follower(folder) as (_, pid):
         writer = threading.Thread(target=write)
         writer.start()
-        time.sleep(plan.steady_s / 3)
+        time.sleep(max(4.0, plan.steady_s / 3))
         before = cpu_seconds(pid)
         time.sleep(plan.steady_s)
         share = (cpu_seconds(pid) - before) / plan.steady_s
@@ -95,10 +132,7 @@ def _steady(plan: Plan) -> Row:
     for file in files:
         file.close()
     shutil.rmtree(folder)
-    held = verdict(share <= STEADY_SHARE and now_mib <= STEADY_MIB)
-    note = f"{share:.3f} of a core, {now_mib:.0f} MiB resident, with store and page"
-    what = f"{STEADY_LINES:,} lines/s followed"
-    return Row("tail", what, cpu_s=share * plan.steady_s, peak_mib=peak_mib, verdict=held, note=note)
+    return share, now_mib, peak_mib
 
 
 def _quiet(plan: Plan) -> list[Row]:

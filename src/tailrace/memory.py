@@ -1,14 +1,18 @@
-"""Hold little memory between bursts of work: few heaps, and what a burst left behind goes back to the system.
+"""Hold little memory: few heaps, and what a burst of work left behind goes back to the system.
 
 The blocks that are read, and what the Delta library makes, live in the C library's heaps, one for each of many threads,
 which keep what was freed. Measured after a catch-up of 0.3 GB in 1,000 files: 251 MiB resident as it was, 216 MiB after
-`give_back`, 184 MiB with one heap as well. Polars has an allocator of its own, so nobody waits for the one heap.
-Without glibc there is nothing to do, and nothing is done.
+`give_back`, 184 MiB with one heap as well. Without glibc there is nothing to do, and nothing is done.
+
+Polars has an allocator of its own, so nobody waits for the one heap. It makes four heaps for each core, and keeps their
+pages. Measured with 10,000 lines a second followed into nothing, on two cores: 130 MiB resident as it comes, 113 MiB
+with two heaps in all that give back after 0.1 s; reading 0.5 GB at once took no longer.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +24,17 @@ QUIET_S: Final = 2.0
 
 
 _ARENA_MAX: Final = -8  # M_ARENA_MAX of glibc's malloc.h
+
+
+POLARS: Final = ("_RJEM_MALLOC_CONF", "narenas:2,dirty_decay_ms:100,muzzy_decay_ms:0,lg_tcache_max:12")
+"""Name and value of the variable that Polars' allocator reads; of two words on the same thing the later one counts."""
+
+
+def before_polars() -> None:
+    """Have Polars hold little; only before it is imported. What the environment says counts more."""
+    name, words = POLARS
+    said = os.environ.get(name)
+    os.environ[name] = f"{words},{said}" if said else words
 
 
 def share_heap() -> None:

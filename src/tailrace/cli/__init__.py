@@ -9,6 +9,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line."""
+    from tailrace import memory
+
+    memory.before_polars()
     from tailrace.cli.app import run
 
     run()
