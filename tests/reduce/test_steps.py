@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 
+import polars as pl
 import pytest
 
 from reduce.frames import T0, frame, pipeline, run
@@ -294,6 +295,21 @@ def test_redact_hashes_fields_and_their_value_in_the_line() -> None:
     out, _ = run(f"steps: [{{type: redact, hash: [user], key: {key}}}]", [frame(rows)])
     assert [row.get("user") for row in out] == [expected, None, expected]
     assert [row["_line"] for row in out] == [f"user={expected} in", "user=bob", "n"]
+
+
+def test_redact_hashes_fields_that_have_no_column_of_their_own() -> None:
+    key = "0123456789abcdef"
+    digest = {text: hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:32] for text in ("bob", "7")}
+    whole = frame([{"line": "user bob in"}, {"line": "user 7"}, {"line": "no user"}, {"line": "n"}])
+    whole = whole.with_columns(_more=pl.Series(['{"user": "bob", "b": 1}', '{"user":7}', '{"of": "user"}', None]))
+    out, _ = run(f"steps: [{{type: redact, hash: [user], key: {key}}}]", [whole])
+    assert [json.loads(row["_more"]) if row.get("_more") else None for row in out] == [
+        {"user": digest["bob"], "b": 1},
+        {"user": digest["7"]},
+        {"of": "user"},
+        None,
+    ]
+    assert [row["_line"] for row in out] == [f"user {digest['bob']} in", f"user {digest['7']}", "no user", "n"]
 
 
 def test_redact_finds_cards_in_numbers() -> None:

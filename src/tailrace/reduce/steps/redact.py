@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from typing import TYPE_CHECKING, Final, Literal
 
 import polars as pl
@@ -157,7 +158,31 @@ class Redact:
             values = frame.select(as_text(of_column(pl.col(name), frame.schema[name])).cast(pl.String)).to_series()
             hashes = by_distinct(values, self._digest, pl.String())
             frame = frame.with_columns(_replaced(frame["_line"], values, hashes), hashes.alias(name))
-        return frame
+        return self._hashed_more(frame)
+
+    def _hashed_more(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Do the same for fields that have no column of their own: those of the few rows that have one."""
+        names = self._settings.hash or ()
+        if not names or "_more" not in frame.columns:
+            return frame
+        there = frame["_more"].str.contains_any([json.dumps(name, ensure_ascii=False) for name in names])
+        places = there.fill_null(value=False).arg_true()
+        if not len(places):
+            return frame
+        lines, mores = [], []
+        for line, more in frame.select("_line", "_more")[places].iter_rows():
+            fields = json.loads(more)
+            for name in names:
+                if fields.get(name) is not None:
+                    value = fields[name] if isinstance(fields[name], str) else json.dumps(fields[name])
+                    fields[name] = self._digest(value)
+                    line = line.replace(value, fields[name]) if line and value else line  # noqa: PLW2901  grows here
+            lines.append(line)
+            mores.append(json.dumps(fields, ensure_ascii=False))
+        return frame.with_columns(
+            frame["_line"].scatter(places, pl.Series(lines, dtype=pl.String)),
+            frame["_more"].scatter(places, pl.Series(mores, dtype=pl.String)),
+        )
 
     def _digest(self, value: str) -> str:
         return hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
