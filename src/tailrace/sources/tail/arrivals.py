@@ -196,9 +196,11 @@ class Arrivals:
         unknown = self._unknown(name)
 
         def later(other: str) -> bool:
-            if is_packed(path) or is_packed(other):  # born when they were compressed
-                return suffixed(name, path) and seniority(name, other) > seniority(name, path)
-            return 0 < since_ns <= unknown[other].number.born_ns and not _may_be_copy(name, other, unknown[other])
+            if not is_packed(other) and _may_be_copy(name, other, unknown[other]):
+                return False
+            if suffixed(name, path) and (is_packed(path) or is_packed(other)):  # born when they were compressed
+                return seniority(name, other) > seniority(name, path)
+            return 0 < since_ns <= unknown[other].number.born_ns
 
         for file in self._roster.files.values():
             if file.only_twin and file.name == name and seniority(name, file.path) > seniority(name, path):
@@ -212,6 +214,18 @@ class Arrivals:
             self.fresh.pop(sibling.path, None)
             self._admit(name, sibling.path, unknown[sibling.path])
         return bool(found)
+
+    def look_back(self, live: Tracked) -> bool:
+        """Before the first byte of a log is read: take up the copies of what it had meanwhile; tells whether any was.
+
+        It was empty when it was seen last, so nothing in it tells that it was cut short.
+        """
+        rotated = self._folders.fresh_listing(os.path.dirname(live.name)).rotated.get(live.name)
+        if not rotated:
+            return False
+        known = [path for path in rotated if (file := self._roster.by_path.get(path)) and file.name == live.name]
+        last = max(known, key=lambda path: seniority(live.name, path), default=live.name)
+        return self.take_later_copies(live.name, last, max(live.id.born_ns, self.first_start_ns - _BIRTH_SLACK_NS))
 
     def take_possible_twin(self, file: Tracked, path: str) -> None:
         """Take up a compressed file that may carry on one that is gone, and is of no use otherwise."""
@@ -244,11 +258,7 @@ class Arrivals:
         return at_once and mtime_ns <= before_ns and mtime_ns <= self._clock.now_ns() - _QUIET_NS
 
     def _admit(self, name: str, path: str, fresh: Fresh) -> Tracked:
-        live = self._roster.newest.get(name)
         file = self._roster.add(name, path, fresh.number, now_s=self._clock.monotonic_s())
-        if live is not None and live.path == name != path and not live.offset:
-            self._roster.put_last(live)  # nothing was read of it: what was left behind came before
-            self._roster.newest[name] = live
         if self._settings.read_from == "end" and 0 < fresh.number.born_ns < self.first_start_ns - _BIRTH_SLACK_NS:
             if is_packed(path):
                 file.spent = fresh.found.size
@@ -260,6 +270,7 @@ class Arrivals:
 
     def _wake(self, file: Tracked, found: FileStat) -> None:
         file.size, file.mtime_ns = max(file.size, found.size), found.mtime_ns
+        file.proven = file.size
         file.grown_s = self._clock.monotonic_s()
         self._roster.sort(file)
         self._roster.ready[file] = None

@@ -97,6 +97,9 @@ class Copies:
         held.size = size
         if self._is_there(live) and content.same_content(file.path, live.path, size):
             held.equal = size
+            if size <= live.offset:
+                content.jump(file, size)  # it may be compressed or gone before it is decided
+                self._roster.changed[file.key] = file
         elif not content.readable(live.path):
             held.size = -1
         return True
@@ -116,7 +119,7 @@ class Copies:
         if known < held.size:  # a copy that was seen last when it was half done, and maybe within a line
             known = content.last_line_end(file.path, known, limits.LINE_BYTES, file.origin.encoding)
         file.original, file.no_copy = None, known == 0
-        if known:
+        if known or file.offset:
             content.jump(file, known)
         if known == held.size:
             self._roster.finish(file)

@@ -237,6 +237,7 @@ class Moves:
     def renew(self, file: Tracked) -> None:
         """Begin a new generation of a file whose content is not what it was; finish the old one from a copy."""
         path, name, number, seen_ns = file.path, file.name, file.id, file.ctime_ns
+        seen_mtime_ns = file.mtime_ns if (there := plain(path)) is None else there.found.mtime_ns
         now_s = self._clock.monotonic_s()
         self.truncations += 1
         self._folders.clear()
@@ -247,13 +248,15 @@ class Moves:
             self._finish_from(file, *copy)
             more = self.arrivals.take_later_copies(name, copy[0], copy[1].number.born_ns)
         elif file.packed or not self._packed_beside(file):
-            self.lost_bytes += 0 if file.packed else file.unread_bytes
+            self.lost_bytes += 0 if file.packed else max(0, file.proven - file.offset)
             self._roster.drop(file)
             more = path == name and not file.packed and self.arrivals.take_later_copies(name, path, seen_ns)
         else:
             self._roster.close(file)
             self._leave(file)
         again = self._roster.add(name, path, number, now_s=now_s, after=None if more else file)
+        again.mtime_ns = seen_mtime_ns
+        self._roster.sort(again)
         self._roster.ready[again] = None
 
     def _finish_from(self, file: Tracked, path: str, seen: Seen) -> None:
@@ -261,7 +264,8 @@ class Moves:
         if claimed is not None:
             self._roster.drop(claimed)
         self.arrivals.fresh.pop(path, None)
-        self.lost_bytes += max(0, file.size - seen.found.size)
+        self.lost_bytes += max(0, file.proven - max(seen.found.size, file.offset))  # written after the copy, unread
+        file.mtime_ns = seen.found.mtime_ns
         self._roster.become(file, path, seen.number, now_s=self._clock.monotonic_s())
         file.size = seen.found.size
         self._roster.ready[file] = None
@@ -271,7 +275,8 @@ class Moves:
         for other in self._possible_copies(file, path):
             seen = plain(other)
             owner = None if seen is None else self._roster.by_id.get(seen.number)
-            if seen is None or owner is file or (owner is not None and (owner.offset or owner.path != other)):
+            taken = owner is not None and (owner.offset > file.offset or owner.path != other)
+            if seen is None or owner is file or taken:
                 continue
             if has_rest(file, other, seen.found.size):
                 return other, seen
@@ -283,5 +288,5 @@ class Moves:
         for folder in (here, *(self._folders.listing(below) for below in here.folders[:_FOLDERS])):
             yield from (other for other in folder.numbers.values() if other != path and related(file.name, other))
         for other in list(self._roster.files.values()):
-            if not other.offset and other is not file and related(file.name, other.path):
+            if other.offset <= file.offset and other is not file and related(file.name, other.path):
                 yield other.path

@@ -32,10 +32,20 @@ class Folders:
 
     def __init__(self) -> None:
         self._listed: dict[str, Listing] = {}
+        self._changed_ns: dict[str, int] = {}
 
     def clear(self) -> None:
         """Forget what was listed: time has passed."""
         self._listed.clear()
+        self._changed_ns.clear()
+
+    def fresh_listing(self, folder: str) -> Listing:
+        """Return what is in a folder now; it is listed again only if a name came or went since it was listed last."""
+        changed_ns = _changed_ns(folder)
+        if self._changed_ns.get(folder) != changed_ns or folder not in self._listed:
+            self._listed.pop(folder, None)
+            self._changed_ns[folder] = changed_ns
+        return self.listing(folder)
 
     def listing(self, folder: str) -> Listing:
         """Return what is in a folder; an unreadable one is empty."""
@@ -68,6 +78,13 @@ def why_unseen(path: str) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def _changed_ns(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _list(folder: str) -> Listing:

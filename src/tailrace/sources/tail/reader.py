@@ -22,6 +22,7 @@ from tailrace.encoding import marked, may_be_marked
 from tailrace.sources.tail import compressed, descriptors, filestat, holes, lines, sniff
 from tailrace.sources.tail.compressed import End, Packed
 from tailrace.sources.tail.identity import HEAD_BYTES, Verdict, head_of, judge, marker_span
+from tailrace.sources.tail.places import is_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +87,7 @@ class Reader:
             return self._read(file, size, now_ns, final=final, flush=flush)
         except OSError as error:
             file.trouble = error.strerror or str(error)
-            if file.unlinked_ns is None or error.errno == errno.ESTALE:
+            if file.unlinked_ns is None and is_at(file.path, file.id):
                 self.close(file)  # opened again, it may be readable; but one without a name could not be opened
             return Reading(Outcome.TROUBLE)
 
@@ -132,7 +133,7 @@ class Reader:
             return True
         if not compressed.codec_of(start):
             _grow_head(file, start)
-            file.size = max(file.size, found.size)
+            file.size = file.proven = max(file.size, found.size)
         return False
 
     def adopt(self, old: Reader, files: Mapping[str, Tracked]) -> None:
@@ -364,7 +365,7 @@ class Reader:
     def _shrink(self, limit: int) -> None:
         surplus = len(self._open) - limit
         if surplus > 0:
-            reachable = (file for file in self._open.values() if file.unlinked_ns is None and file.content is None)
+            reachable = (file for file in self._open.values() if file.content is None and _has_name(file))
             for file in list(islice(reachable, surplus)):
                 self.close(file)
 
@@ -406,7 +407,16 @@ def _grow_head(file: Tracked, start: bytes) -> bool:
     return file.head.length != before
 
 
+def _has_name(file: Tracked) -> bool:
+    """Tell whether a file can be opened again, also when nobody has looked at its folder since it was deleted."""
+    try:
+        return file.unlinked_ns is None and filestat.look(file.handle).links > 0
+    except OSError:
+        return False  # not seen is not there
+
+
 def _seen(file: Tracked, found: FileStat) -> None:
     file.size, file.ctime_ns, file.mtime_ns = found.size, found.ctime_ns, found.mtime_ns
+    file.proven = found.size
     if not found.links and file.unlinked_ns is None:
         file.unlinked_ns = found.ctime_ns

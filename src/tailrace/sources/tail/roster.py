@@ -75,7 +75,7 @@ class Roster:
         self.files[key] = file
         self.by_path[path] = file
         self.by_id[number] = file
-        if name not in self.newest or (self.newest[name].place < file.place and not is_packed(path)):
+        if before is None or path == name or (before.away and not is_packed(path)):
             self.newest[name] = file
         self.join(file)
         if os.path.islink(path):
@@ -148,6 +148,14 @@ class Roster:
 
     def finish(self, file: Tracked) -> None:
         """Take a file out of its stream: it is read to its end, or gone. It is still read if it grows again."""
+        self.step_aside(file)
+        self.ready.pop(file, None)
+        if not file.finished:
+            file.finished = True
+            self.changed[file.key] = file
+
+    def step_aside(self, file: Tracked) -> None:
+        """Take a file out of its stream, so that no other waits for it, until it joins again."""
         stream = self._streams.get(file.name)
         if stream is file:
             del self._streams[file.name]
@@ -156,10 +164,6 @@ class Roster:
             self.ready[stream[0]] = None
             if len(stream) == 1:
                 self._streams[file.name] = stream[0]
-        self.ready.pop(file, None)
-        if not file.finished:
-            file.finished = True
-            self.changed[file.key] = file
 
     def lose_path(self, file: Tracked) -> None:
         """Note that the path of a file has none, or another one."""

@@ -117,7 +117,7 @@ def _counts_up(stream: str, siblings: list[Sibling]) -> bool:
     if len(among) < 2:  # noqa: PLR2004  one file has no order
         return False
     first, last = among[0], among[-1]
-    return first.id.born_ns < last.id.born_ns and first.mtime_ns <= last.mtime_ns
+    return first.id.born_ns < last.id.born_ns and 0 < first.mtime_ns <= last.mtime_ns
 
 
 def seniority(stream: str, path: str, *, up: bool = False) -> tuple[int, str]:

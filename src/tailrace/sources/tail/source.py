@@ -137,7 +137,7 @@ class TailSource:
         marks: dict[str, object] = {
             key: None if file is None else file.state()
             for key, file in changed.items()
-            if file is None or not (file.refused or file.original)
+            if file is None or not (file.refused or (file.original and not file.offset))
         }
         if not self._start_marked and self._started:
             marks[_SELF] = {"first_start_ns": self._moves.arrivals.first_start_ns}

@@ -40,6 +40,7 @@ class Tracked:
     marker: str = ""  # hash of the bytes before the offset
     before: bytes | None = b""  # those bytes; None while only their hash is known
     size: int = 0  # when it was seen last
+    proven: int = 0  # its size when its content was last seen to be what it was
     ctime_ns: int = 0
     mtime_ns: int = 0
     real: str = ""  # its path without links, if that is another one
@@ -163,6 +164,7 @@ class Tracked:
             marker=str(fields["marker"]),
             before=None if fields["marker"] else b"",
             size=int(fields["size"]),
+            proven=int(fields["size"]),
             ctime_ns=int(fields.get("ctime", 0)),
             text=int(fields["offset"]) > 0,
         )

@@ -111,6 +111,9 @@ class Turns:
         """Read a file, or the one before it in its stream if that is not at its end."""
         if file in self._roster.awaited or (is_packed(file.path) and self._in_question(file)):
             return []
+        if not (file.away or file.offset or file.head.length or file.original) and self._moves.arrivals.look_back(file):
+            self._roster.ready[file] = None
+            return []
         first = self._roster.before(file)
         # Whether the file has begun is asked before the one before it is drained: what was written into
         # that one came earlier, so it is read earlier.

@@ -90,8 +90,8 @@ class Twins:
             suspects = self._suspects[file] = self._alike(file, start)
         while suspects:
             answer = self._compare(file, packed, suspects[0])
-            if answer is _Answer.WAIT and self._roster.before(suspects[0]) is file:
-                answer = _Answer.NO  # that one waits for this one
+            if answer is _Answer.WAIT and self._waits_for(suspects[0], file):
+                answer = _Answer.NO
             if answer is not _Answer.NO:
                 return self._act(file, packed, suspects[0], answer)
             suspects.pop(0)
@@ -129,6 +129,10 @@ class Twins:
             if of_one_log(other) and other is not file and not other.refused and _begins(other, start)
         ]
         return sorted(found, key=lambda other: (not (other.gone_ns and other.unread_bytes), -other.offset))
+
+    def _waits_for(self, other: Tracked, file: Tracked) -> bool:
+        """Tell whether another file that is there under a younger name waits for this one."""
+        return self._roster.by_path.get(other.path) is other and self._roster.before(other) is file
 
     def _compare(self, file: Tracked, packed: Packed, other: Tracked) -> _Answer:
         if self._roster.files.get(other.key) is not other:
@@ -183,8 +187,8 @@ class Twins:
         if other.gone_ns and other in self._roster.awaited:
             self._roster.awaited[other] = self._clock.monotonic_s() + AWAIT_S
         if answer is _Answer.WAIT:
-            if not other.gone_ns:
-                self._roster.step_aside(file)  # the original is read first
+            if self._roster.before(other) is file:
+                self._roster.step_aside(file)  # the original has no name any more and is read first
             self._reader.close(file)  # others may need the decompressor meanwhile
             return WAIT_S
         if answer is _Answer.COPY:
