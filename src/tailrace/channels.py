@@ -81,7 +81,7 @@ class OtlpChannel(_Named):
 
 
 class PrometheusChannel(_Named):
-    """Count rows in a metric of the process: `tailrace_channel_rows_total` by channel and event."""
+    """Count rows in a metric of the process: `tailrace_channel_events_total` by channel and event."""
 
     type: Literal["prometheus"] = "prometheus"
     """The kind of channel."""
