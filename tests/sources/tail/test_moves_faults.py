@@ -86,6 +86,25 @@ def test_t73_a_deleted_file_that_cannot_be_read_keeps_its_descriptor(tail: Make,
         assert t.later(RESCAN_S) == {"app.log": "two\n"}
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_t73_a_file_that_is_deleted_before_it_cannot_be_read_keeps_its_descriptor(
+    tail: Make, failing: Failing, number: int
+) -> None:
+    """Nobody has seen yet that its name is gone: its folder cannot be seen either."""
+    t = tail()
+    path = t.write("app.log", "one\n")
+    t.read()
+    t.write("app.log", "two\n")
+    path.unlink()
+    failing.path = str(path)
+    failing.calls.update(dict.fromkeys(("stat", "pread"), number))
+    assert t.read() == {}
+    failing.path, failing.calls["pread"] = f"{path} (deleted)", number
+    assert t.later(RESCAN_S) == {}
+    failing.calls.clear()
+    assert t.later(2 * RESCAN_S) == {"app.log": "two\n"}
+
+
 @pytest.mark.parametrize("call", ["stat", "open"])
 def test_t73_a_state_survives_a_start_at_which_nothing_can_be_seen(tail: Make, failing: Failing, call: str) -> None:
     t = tail()

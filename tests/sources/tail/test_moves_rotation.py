@@ -96,9 +96,8 @@ class TestCopyTruncate:
         """The file system has no holes that small, but no text begins with a run of NULs."""
         t = tail()
         t.write("app.log", "\0" * 70 + lines(0, 200))
-        t.write("b.log", lines(0, 2) + "\0" * 70 + lines(2, 200))
-        found = t.read()
-        assert found == {"app.log": lines(0, 200), "b.log": lines(0, 2) + "\0" * 70 + lines(2, 200)}
+        t.write("b.log", lines(0, 200) + "\0" * 70 + lines(200, 300))
+        assert t.read() == {"app.log": lines(0, 200), "b.log": lines(0, 200) + "\0" * 70 + lines(200, 300)}
         assert t.source.counters["nul_bytes_skipped"] == 70
 
     def test_t4_a_hole_of_a_gigabyte_takes_no_time(self, tail: Make) -> None:
