@@ -58,7 +58,7 @@ def _value(result: Lines | Series) -> object:
 def _histogram(result: Lines | Series) -> object:
     """Return (level, minute) to count; a sample at T counts the lines after T - 1 m."""
     assert isinstance(result, Series)
-    levels = [dict(labels).get("detected_level") for labels in result.labels]
+    levels = [None if labels["detected_level"] == "unknown" else labels["detected_level"] for labels in result.labels]
     frame = result.frame.filter(pl.col("value") > 0)
     rows = frame.select("series", pl.col("_time_ns") // MINUTE_NS - 1, pl.col("value").cast(pl.Int64)).rows()
     return {(levels[series], minute): count for series, minute, count in rows}

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 VIRTUAL: Final[Mapping[str, str]] = {"detected_level": "_level", "detected_error": "_error"}
 """Labels that ingest found out and that are read when a query names them, with their columns."""
 
+UNKNOWN: Final = "unknown"
+"""What `detected_level` is of a line in which no level was found; its column holds null."""
+
 _EXTRACTED: Final = "_extracted"
 
 
@@ -119,8 +122,9 @@ class Loader:
                 labels[META + name + _EXTRACTED] = moved if own is None else pl.coalesce(own, moved)
         for name, column in VIRTUAL.items():
             if name in self.needs.names:
-                own = labels.get(META + name)
-                labels[META + name] = pl.col(column) if own is None else pl.coalesce(own, column)
+                stored = [labels[META + name]] if META + name in labels else []
+                known = [*stored, pl.col(column), *([pl.lit(UNKNOWN)] if column == "_level" else [])]
+                labels[META + name] = pl.coalesce(known)
         frame = frame.with_columns(value.alias(name) for name, value in labels.items())
         if self.needs.every:
             frame = _with_more(frame, self._names)

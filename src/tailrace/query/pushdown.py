@@ -23,7 +23,7 @@ import polars as pl
 from tailrace.contracts import Bound
 from tailrace.query import regexes, values
 from tailrace.query.conditions import judge
-from tailrace.query.load import VIRTUAL
+from tailrace.query.load import UNKNOWN, VIRTUAL
 from tailrace.query.matching import accepts
 from tailrace.query.result import STREAM
 from tailrace.query.rows import ERRORS, Rows
@@ -150,7 +150,12 @@ class Scan:
         if column is None or not isinstance(test, Matcher) or test.name in self.fields.columns:
             return Predicate(None, exact=False)
         self.columns[column] = pl.String()
-        return Predicate(_text_test(test, {column: pl.String()}), exact=True)
+        if column != "_level":
+            return Predicate(_text_test(test, {column: pl.String()}), exact=True)
+        positive = Matcher(test.name, "=" if test.op in ("=", "!=") else "=~", test.value)
+        found = _column_test(positive, nw.col(column).fill_null(UNKNOWN), pl.String())
+        assert found is not None  # text can always be tested
+        return Predicate(found if test.op == positive.op else ~found, exact=True)
 
     def _compare(self, test: Comparison) -> Predicate:
         typed = self.fields.typed(test.name)

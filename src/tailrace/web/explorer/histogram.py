@@ -94,7 +94,7 @@ def bars(answer: Series, grid: Grid) -> list[Bar]:
     """Return a bar for each bucket; points stand at the end of their bucket."""
     step = grid.step_ns
     found = [Bar(at, at + step) for at in range(grid.start_ns, grid.end_ns, step)]
-    levels = [labels.get("detected_level") or NO_LEVEL for labels in answer.labels]
+    levels = [level if (level := labels.get("detected_level")) in LEVELS else NO_LEVEL for labels in answer.labels]
     for series, time_ns, value in answer.frame.select("series", "_time_ns", "value").iter_rows():
         at = (time_ns - grid.start_ns) // step - 1
         if 0 <= at < len(found):
