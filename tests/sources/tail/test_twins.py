@@ -260,6 +260,31 @@ def test_t12_many_at_once_share_two_decompressors(tail: Make) -> None:
     assert t.source.counters["open_files"] <= 20
 
 
+def test_t12_those_that_wait_for_their_turn_leave_the_decompressors_to_others(tail: Make) -> None:
+    t = tail()
+    t.write("app.log", "first\n")
+    t.read()
+    expected = ""
+    for number in range(5):
+        text = numbered(0, 500, f"file {number}")
+        expected += text
+        log = t.write("app.log", text)
+        packed = log.with_name(f"app.log.20261122-00000{number}.gz")
+        data = gzip.compress(log.read_bytes())
+        packed.write_bytes(data if number else data[:200])
+        log.unlink()
+        time.sleep(0.01)  # births come from a coarse clock
+        t.write("app.log", "")
+        if not number:
+            first, rest = packed, data[200:]
+    found = t.later(0.6).get("app.log", "")
+    with first.open("ab") as file:
+        file.write(rest)
+    for _ in range(30):
+        found += t.later(1).get("app.log", "")
+    assert found == expected
+
+
 def test_a_temporary_file_of_a_rotation_waits_for_its_name(tail: Make) -> None:
     t = tail()
     t.write("app.log", "one\n")

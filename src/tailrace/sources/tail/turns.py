@@ -115,6 +115,8 @@ class Turns:
             self._roster.ready[file] = None
             return []
         first = self._roster.before(file)
+        if first is not None and file.packed:
+            self._reader.close(file)  # those whose turn it is may need its decompressor
         # Whether the file has begun is asked before the one before it is drained: what was written into
         # that one came earlier, so it is read earlier.
         if first is not None and not _begun(file):
