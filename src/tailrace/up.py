@@ -13,17 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from tailrace import __version__, memory
-from tailrace.agent import (
-    STALLED_S,
-    Agent,
-    Lag,
-    Reload,
-    make_parsers,
-    make_reducing,
-    make_source,
-    reload_on_signal,
-    stop_on_signals,
-)
+from tailrace.agent import STALLED_S, Agent, Lag, reload_on_signal, stop_on_signals
+from tailrace.agent.reload import Reload
+from tailrace.agent.wiring import make_parsers, make_reducing, make_source
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
 from tailrace.server import Server

@@ -8,14 +8,13 @@ Exactly once: a batch is numbered and planned before it is sent; the table remem
 After a crash the checkpoint asks the sink for the last number it holds, takes the plans up to it as done, and
 everything else is read again from the position before.
 
-An import stands in `agent.once`: it brings the table along, which an exporter does without.
+What not every agent needs stands in modules that are imported by name: an import in `agent.once` (it brings the table
+along), what a configuration asks for in `agent.wiring` (its rules and channels), and `agent.reload`.
 """
 
 from tailrace.agent.lag import STALLED_S, Lag
-from tailrace.agent.reload import Reload
 from tailrace.agent.running import Agent, Change, Progress
 from tailrace.agent.signals import reload_on_signal, stop_on_signals
-from tailrace.agent.wiring import Reducing, make_parsers, make_reducing, make_source, outside
 
 __all__ = [
     "STALLED_S",
@@ -23,12 +22,6 @@ __all__ = [
     "Change",
     "Lag",
     "Progress",
-    "Reducing",
-    "Reload",
-    "make_parsers",
-    "make_reducing",
-    "make_source",
-    "outside",
     "reload_on_signal",
     "stop_on_signals",
 ]

@@ -26,7 +26,7 @@ class FileExplained:
 
 def explain_file(path: str, config: Config) -> FileExplained:
     """Return why a path is followed or not, by the configuration and by what was read so far."""
-    from tailrace.agent import outside
+    from tailrace.agent.wiring import outside
 
     reasons = tuple(
         survey.reason(path, source.name, outside(config.data, source))
