@@ -29,6 +29,7 @@ from tailrace.reduce.steps.route import DROP, STORE, RouteSettings
 from tailrace.reduce.steps.sample import SampleSettings
 from tailrace.reduce.steps.throttle import ThrottleSettings
 from tailrace.reduce.traceleft.document import Document  # noqa: TC001  as above
+from tailrace.registry import COMPONENTS
 from tailrace.settings import Mistake, Settings
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ def _misnamed(value: dict[str, object]) -> Iterator[Mistake]:
     yield from _taken("steps", "id", step_ids(steps), [])
     names = [str(_get(channel, "name")) for channel in channels]
     yield from _taken("channels", "name", names, [STORE, DROP])
-    for part in ("parsers", "sessions"):
-        yield from _taken(part, "name", [str(_get(each, "name")) for each in _list(value.get(part))], [])
+    for part, reserved in (("parsers", ["auto", *COMPONENTS["parser"]]), ("sessions", [])):
+        yield from _taken(part, "name", [str(_get(each, "name")) for each in _list(value.get(part))], reserved)
     known = list(dict.fromkeys([STORE, DROP, *names]))
     for index, step in enumerate(steps):
         routes = enumerate(_list(_get(step, "routes")))
