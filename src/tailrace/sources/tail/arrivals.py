@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tailrace.clock import Clock
     from tailrace.sources.tail.filestat import FileStat
-    from tailrace.sources.tail.places import Folders
+    from tailrace.sources.tail.places import Folders, Listing
     from tailrace.sources.tail.roster import Roster
     from tailrace.sources.tail.settings import TailSettings
     from tailrace.sources.tail.tracked import Tracked
@@ -68,6 +68,7 @@ class Arrivals:
         self.refused: dict[str, str] = {}  # paths that are not followed, and why
         self.first_start_ns = 0
         self.fresh: dict[str, Fresh] = {}
+        self._noted: dict[str, Listing] = {}  # what was in the folder of a log when its copies were looked for
         self._roster = roster
         self._settings = settings
         self._clock = clock
@@ -137,7 +138,7 @@ class Arrivals:
     def _left(self, name: str, path: str, fresh: Fresh) -> bool:
         """Tell whether a new file was left behind by a rotation of `name`."""
         newest = self._roster.newest.get(name)
-        if fresh.matches and not is_packed(path) and _may_be_copy(name, path, fresh):
+        if not is_packed(path) and _may_be_copy(name, path, fresh):
             return False  # of what is still there: that is found out while it is held back
         replaced = newest.away if newest is not None else self._wanted(name)
         if replaced and 0 < self._last_born_ns(name) <= fresh.number.born_ns:
@@ -226,6 +227,27 @@ class Arrivals:
         known = [path for path in rotated if (file := self._roster.by_path.get(path)) and file.name == live.name]
         last = max(known, key=lambda path: seniority(live.name, path), default=live.name)
         return self.take_later_copies(live.name, last, max(live.id.born_ns, self.first_start_ns - _BIRTH_SLACK_NS))
+
+    def note_copies(self, live: Tracked) -> None:
+        """Know the copies of a log that no path asks for: it may have more than they when it is cut short.
+
+        Then nothing would tell such a copy from a file that was never seen. Costs a look at the folder's time, and
+        more only when a name came or went.
+        """
+        listing = self._folders.fresh_listing(os.path.dirname(live.path))
+        rotated = listing.rotated.get(live.name, ())
+        if not rotated or self._noted.get(live.name) is listing:
+            return
+        self._noted[live.name] = listing
+        for path in rotated:
+            seen = None if is_packed(path) or path in self._roster.by_path or self._wanted(path) else places.plain(path)
+            if seen is None or seen.number in self._roster.by_id or not 0 < seen.found.size <= live.offset:
+                continue
+            if content.same_content(path, live.path, seen.found.size):
+                copy = self._roster.add(live.name, path, seen.number, now_s=self._clock.monotonic_s())
+                copy.noted = True
+                content.jump(copy, seen.found.size)
+                self._roster.finish(copy)
 
     def take_possible_twin(self, file: Tracked, path: str) -> None:
         """Take up a compressed file that may carry on one that is gone, and is of no use otherwise."""

@@ -49,6 +49,8 @@ class Copies:
         """Hold a file back if it seems to be a copy; tells whether it is held."""
         if file.original is not None:
             return True  # held back already, and rotated once more meanwhile
+        if file.noted:
+            return self._pass(file)
         if file.away or file.offset or file.no_copy:
             return False
         live = next((live for path in live_names(file.path) if (live := self._original(file, path)) is not None), None)
@@ -60,6 +62,15 @@ class Copies:
         if content.readable(live.path):
             self._look(file, live, self._held[file])
         return True
+
+    def _pass(self, file: Tracked) -> bool:
+        """Pass over what a copy got of the log that is there; tells whether that is all it has."""
+        live, size = self._roster.by_path.get(file.name), filestat.size_of(file.path)
+        file.noted = live is not None and size <= live.offset and content.same_content(file.path, live.path, size)
+        if file.noted:
+            content.jump(file, size)
+            self._roster.changed[file.key] = file
+        return file.noted
 
     def settle(self) -> None:
         """Decide about the files that were held back for long enough."""

@@ -102,7 +102,8 @@ class Roster:
         for file in sorted(files, key=lambda file: file.place):
             self.files[file.key] = file
             self.by_id[file.id] = file
-            if file.name not in self.newest or not file.packed:
+            before = self.newest.get(file.name)
+            if before is None or file.path == file.name or (before.path != before.name and not file.packed):
                 self.newest[file.name] = file
             if not file.finished and not file.gone_ns:
                 self.join(file)

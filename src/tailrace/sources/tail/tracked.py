@@ -58,6 +58,7 @@ class Tracked:
     gone_ns: int = 0  # when it was found nowhere
     grown_s: float = 0.0  # when it was last seen growing or changing its name
     only_twin: bool = False  # it is followed only if it carries another file on
+    noted: bool = False  # a copy of the log that is still there, which no path asks for
     no_copy: bool = False  # it was compared with the file that it seemed to be a copy of
     original: Tracked | None = None  # the file that it seems to be a copy of; not read until that is clear
 

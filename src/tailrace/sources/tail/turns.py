@@ -119,10 +119,10 @@ class Turns:
             self._reader.close(file)  # those whose turn it is may need its decompressor
         # Whether the file has begun is asked before the one before it is drained: what was written into
         # that one came earlier, so it is read earlier.
-        if first is not None and not _begun(file):
-            return []
         if first is not None and self._reader.unlike(file):
             self._moves.renew(file)
+            return []
+        if first is not None and not _begun(file):
             return []
         while first is not None:
             if first in self._roster.awaited:
@@ -164,6 +164,8 @@ class Turns:
             file.grown_s = now_s
         if reading.moved:
             self._roster.changed[file.key] = file
+        if reading.blocks and not (file.away or file.packed):
+            self._moves.arrivals.note_copies(file)
         if reading.outcome is Outcome.END:
             self._at_end(file, final=final or bool(file.packed))
         else:
