@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from tailrace.reduce.traceleft.clock import EventClock
+from tailrace.reduce.traceleft.clock import EventClock, moment
 
 S = 1_000_000_000
 
@@ -29,3 +29,17 @@ def test_steps_back(seconds, want):
 def test_an_event_without_a_time_stamp_has_the_time_of_its_row():
     frame = pl.DataFrame({"timestamp": [7, None], "_time_ns": [1, 9]})
     assert EventClock().rising(frame).to_list() == [7, 9]
+
+
+@pytest.mark.parametrize(
+    ("row", "want"),
+    [
+        ({}, 5),
+        ({"timestamp": None}, 5),
+        ({"timestamp": 1_790_000_000 * S}, 1_790_000_000 * S),
+        ({"timestamp": 123 * S}, 9),  # since the machine was started
+        ({"timestamp": 2**63 + 1}, 9),
+    ],
+)
+def test_an_alert_has_a_moment_since_the_epoch(row, want):
+    assert moment(pl.DataFrame([{"_time_ns": 5, "_observed_ns": 9, **row}])) == want

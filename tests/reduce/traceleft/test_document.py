@@ -112,10 +112,10 @@ def test_all_mistakes_are_said_at_once():
 
 
 def test_a_name_that_no_event_of_the_kind_has_is_pointed_out():
-    document = Document(**change("events", 0, "rule", "filname = '/a' and host = 'web'"))
+    document = Document(**change("events", 0, "rule", "filname = '/a' and host = 'web' and comm = 'sh'"))
     assert document.warnings == (
+        "$.events[0].rule: 'comm' is no member of open, so it is taken as another field or a label",
         "$.events[0].rule: 'filname' is no member of open, so it is taken as another field or a label (did you mean 'filename'?)",
-        "$.events[0].rule: 'host' is no member of open, so it is taken as another field or a label",
     )  # fmt: skip
 
 

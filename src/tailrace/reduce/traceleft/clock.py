@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 ANEW_NS: Final = 600_000_000_000
 """A step back by more than this begins anew."""
 
+_EPOCH_NS: Final = 946_684_800_000_000_000
+"""The year 2000: no machine has been running for that long."""
+
+
+def moment(row: pl.DataFrame) -> int:
+    """Return when an event was, since the epoch: when it was read, if its clock began with the machine."""
+    if "timestamp" not in row.columns or row["timestamp"][0] is None:
+        return int(row["_time_ns"][0])
+    time_ns = int(common(row, "timestamp")[0])
+    return time_ns if _EPOCH_NS <= time_ns < 1 << 63 else int(row["_observed_ns"][0])
+
 
 class EventClock:
     """The newest time so far."""

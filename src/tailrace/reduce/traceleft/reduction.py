@@ -19,7 +19,7 @@ from tailrace.batch import stream_text
 from tailrace.contracts import Reduced
 from tailrace.limits import STEP_KEYS
 from tailrace.reduce.rows import as_frame
-from tailrace.reduce.traceleft.clock import EventClock
+from tailrace.reduce.traceleft.clock import EventClock, moment
 from tailrace.reduce.traceleft.outputs import OUTPUTS, Windows
 from tailrace.reduce.traceleft.rule import EventRule
 from tailrace.reduce.traceleft.sigma import EXPIRY_S, Sigma
@@ -197,7 +197,7 @@ class TraceReduction:
         labels = {"source": "file_events", "event": part.name, "stream": part.stream, "group": part.group}
         for alert in alerts:
             row = as_frame([alert])
-            row = row.with_columns(hash=pl.lit(event_hash(row), pl.UInt64))
+            row = row.with_columns(hash=pl.lit(event_hash(row), pl.UInt64), _time_ns=pl.lit(moment(row)))
             row = row.with_columns(_stream=pl.lit(stream_text(labels)), _line=pl.lit(event_text(row)))
             self._alerts.append((part.channel, row))
 

@@ -28,6 +28,7 @@ _FLAGS: Final = {
     "AT_SYMLINK_NOFOLLOW": 0x100,
     "AT_REMOVEDIR": 0x200,
 }
+_LABELS: Final = {"source", "host", "service_name", "namespace", "pod", "container"}  # that sources give
 _PATH: Final = "\0path of "  # in front of a descriptor's name where its path is meant
 
 
@@ -60,7 +61,8 @@ class EventRule:
         """Names that every event of the kind lacks, with a suggestion: fields or labels, or misspelt."""
         names = frozenset() if self._rule is None else self._rule.names
         known = [*self._arguments, *COMMON]
-        return {name: did_you_mean(name, known) for name in sorted(names) if name.removeprefix(_PATH) not in known}
+        strange = {name for name in names if name.removeprefix(_PATH) not in known} - _LABELS
+        return {name: did_you_mean(name, known) for name in sorted(strange)}
 
     def _meant(self, node: Any) -> Any:  # of any kind of node, or a tuple of them
         """Return a tree with the meanings of an event's names."""
