@@ -69,7 +69,8 @@ def _inside(test: Inside, rows: Rows) -> Verdict:
         return Verdict(_FALSE)
     label = rows.frame.select(rows.label(test.name).alias("label"))["label"]
     found = addresses.holds(label, test.addresses)
-    return Verdict(pl.lit((found if test.op == "=" else ~found).fill_null(value=False)))
+    passes = pl.lit((found if test.op == "=" else ~found).fill_null(value=False))
+    return Verdict(passes | rows.label(ERROR).is_not_null())  # a line with an error stays, as upstream
 
 
 def _compare(test: Comparison, rows: Rows) -> Verdict:

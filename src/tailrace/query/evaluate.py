@@ -31,7 +31,7 @@ from tailrace.query.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.contracts import Snapshot
     from tailrace.query.grid import Grid
@@ -168,8 +168,18 @@ def _divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
 
 
 def _rest(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    rest = left.abs() % right.abs()
-    return pl.when(right == 0).then(math.nan).when(left < 0).then(-rest).otherwise(rest)
+    """Return the rest of a division, exactly: Polars rounds the quotient first, and `5.5 % 0.1` would be 0."""
+    return pl.map_batches([left, right], _rests, return_dtype=pl.Float64, is_elementwise=True)
+
+
+def _rests(sides: Sequence[pl.Series]) -> pl.Series:
+    rows = 0 if any(side.is_empty() for side in sides) else max(map(len, sides))
+    left, right = (side.to_list() * (rows if len(side) == 1 and rows else 1) for side in sides)
+    return pl.Series([_fmod(a, b) for a, b in zip(left, right, strict=False)], dtype=pl.Float64)
+
+
+def _fmod(left: float, right: float) -> float:
+    return math.nan if not right or math.isinf(left) else math.fmod(left, right)
 
 
 _ARITHMETIC: Final[Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {

@@ -31,14 +31,15 @@ def paired(metric: Binary, left: Samples, right: Samples) -> Samples:
     _refuse_twice(metric, one, keys, "the same labels" if not group else f"the labels of the one side of group_{group}")
     copied = [LABEL + name for name in metric.matching.include] if metric.matching else []
     theirs = [name for name in copied if name in labels and name not in keys]
-    value = next(column for column in ("_left", "_right") if column in one.columns)
-    kept = one.select(*keys, "step", value, *(pl.col(name).alias(f"_new.{name}") for name in theirs))
+    side = next(column for column in ("_left", "_right") if column in one.columns)
+    kept = one.select(*keys, "step", side, *(pl.col(name).alias(f"_new.{name}") for name in theirs))
     found = many.join(kept, on=[*keys, "step"], how="inner", nulls_equal=True)
     if not group:
         _refuse_twice(metric, found, keys, "the same labels, and no side is said to have many")
         shown = keys if metric.matching else labels
         return Samples(found.select(*shown, "step", "_right", value="_left"))
-    copies = [pl.col(f"_new.{name}").alias(name) for name in theirs]
+    new = {name: pl.col(f"_new.{name}") for name in theirs}  # an empty one takes the label away
+    copies = [pl.when(value != "").then(value).alias(name) for name, value in new.items()]
     found = found.with_columns(copies).drop(f"_new.{name}" for name in theirs)
     result = Samples(found.select(*labels, "step", "_right", value="_left"))
     _refuse_twice(metric, result.frame, labels, "the same labels in the result")

@@ -10,14 +10,12 @@ this version. Nothing is folded or simplified here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from tailrace.errors import did_you_mean
-from tailrace.query import check, functions, literals, matchers, stages
+from tailrace.query import check, functions
 from tailrace.query.cursor import RESERVED, Cursor
-from tailrace.query.stages import line_filter
-from tailrace.query.stages.label_filter import LabelFilter
-from tailrace.query.stages.line_filter import LineFilter
+from tailrace.query.log_parser import COMPARING, LINE_OPS, LogParser
 from tailrace.query.syntax import (
     COMPARISONS,
     PRECEDENCE,
@@ -27,16 +25,12 @@ from tailrace.query.syntax import (
     Grouping,
     LabelReplace,
     LogQuery,
-    LogRange,
-    Matcher,
     Matching,
     Metric,
     Number,
     Query,
     RangeAggregation,
     Selector,
-    Stage,
-    Unwrap,
     Vector,
     VectorAggregation,
 )
@@ -45,9 +39,6 @@ if TYPE_CHECKING:
     from tailrace.errors import QueryError
     from tailrace.query.lexer import Token
 
-_LINE_OPS: Final = line_filter.OPS
-_CONVERSIONS: Final = ("bytes", "duration", "duration_seconds")
-_COMPARING: Final = frozenset({"=", "==", "!=", "=~", "!~", ">", ">=", "<", "<="})
 _CHAIN: Final = 100
 """Operators in one chain: far more than anyone writes, and no overflow of the stack afterwards."""
 
@@ -71,7 +62,7 @@ def parse_selector(text: str) -> Selector:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._cursor = Cursor(text)
-        self._ranges = 0  # range aggregations that are being read
+        self._logs = LogParser(self._cursor)
 
     # --- whole queries --------------------------------------------------------------------------
 
@@ -81,6 +72,9 @@ class _Parser:
         query = self._expression(0)
         self.end()
         return query
+
+    def selector(self) -> Selector:
+        return self._logs.selector()
 
     def end(self) -> None:
         if self._cursor.token.kind == "end":
@@ -159,7 +153,7 @@ class _Parser:
     def _operand(self) -> Query:
         cursor = self._cursor
         if cursor.at_op("{"):
-            return self._log()
+            return self._logs.log()
         if cursor.at_op("("):
             return self._parenthesised()
         if cursor.token.kind == "number" or cursor.at_op("+", "-"):
@@ -169,7 +163,7 @@ class _Parser:
         hint = ""
         if cursor.token.kind == "string":
             hint = 'to search text, select streams first: {host=~".+"} |= ' + cursor.token.text
-        elif cursor.at_op(*_LINE_OPS, "|"):
+        elif cursor.at_op(*LINE_OPS, "|"):
             hint = 'select streams first, as in {host=~".+"} |= "text"'
         raise cursor.error(f"expected a stream selector, a function or a number, found {cursor.token}", hint=hint)
 
@@ -178,7 +172,7 @@ class _Parser:
         with self._cursor.nested():
             inner = self._expression(0)
         self._cursor.expect_op(")", "the expression")
-        if isinstance(inner, LogQuery) and self._at_stage():
+        if isinstance(inner, LogQuery) and self._logs.at_stage():
             raise self._cursor.error("a stage stands inside the parentheses of its query", hint="move the `)`")
         return inner
 
@@ -191,51 +185,6 @@ class _Parser:
         self._cursor.next()
         value = cast("float", token.value)
         return Number(-value if sign and sign.text == "-" else value, (sign or token).at)
-
-    # --- log queries ----------------------------------------------------------------------------
-
-    def _log(self) -> LogQuery:
-        selector = self.selector()
-        return LogQuery(selector, self._stages(), selector.at)
-
-    def selector(self) -> Selector:
-        """Read `{…}`."""
-        at = self._cursor.expect_op("{", hint='streams are selected as in {host="web-1"}').at
-        found: list[Matcher] = []
-        self._cursor.listed(lambda: found.append(matchers.parse_matcher(self._cursor)), "}", "the matcher")
-        return Selector(tuple(found), at)
-
-    def _at_stage(self) -> bool:
-        return self._cursor.at_op("|", *_LINE_OPS)
-
-    def _stages(self) -> tuple[Stage, ...]:
-        found: list[Stage] = []
-        while self._at_stage() and not (self._ranges and self._at_unwrap()):
-            found.append(self._stage())
-        return tuple(found)
-
-    def _stage(self) -> Stage:
-        cursor = self._cursor
-        if not cursor.accept_op("|"):
-            return LineFilter.parse(cursor)
-        token = cursor.token
-        if token.word in stages.STAGES:
-            return stages.STAGES[token.word].parse(cursor)
-        if token.word == "unwrap":
-            hint = "for example avg_over_time({…} | unwrap took [5m])"
-            raise cursor.error("`unwrap` takes values out for a range aggregation", token, hint)
-        if cursor.at_op("(") or (token.kind == "name" and cursor.peek().text in _COMPARING):
-            return LabelFilter.parse(cursor)
-        raise self._unknown_stage(token)
-
-    def _unknown_stage(self, token: Token) -> QueryError:
-        known = ", ".join(stages.STAGES)
-        if token.kind != "name":
-            hint = 'a text search is |= "…"' if token.kind == "string" else f"stages: {known}"
-            return self._cursor.error(f"expected a stage or a label after `|`, found {token}", hint=hint)
-        close = did_you_mean(token.word, [*stages.STAGES, "unwrap"])
-        what = f"{token} is neither a stage nor a test of a label"
-        return self._cursor.error(what, token, close or f'stages: {known}; a test looks like {token.text}="…"')
 
     # --- metric queries -------------------------------------------------------------------------
 
@@ -257,7 +206,7 @@ class _Parser:
         if cursor.at_op("(") or cursor.at_word("by", "without"):
             close = did_you_mean(name.word, known)
             return cursor.error(f"unknown function {name}", name, close or f"known: {', '.join(known)}")
-        if cursor.token.text in _COMPARING:
+        if cursor.token.text in COMPARING:
             hint = f'streams are selected in braces: {{{name.text}="…"}}'
             return cursor.error(f"unexpected label {name}", name, hint)
         hint = did_you_mean(name.word, known) or f'to search text: {{host=~".+"}} |= "{name.text}"'
@@ -289,10 +238,7 @@ class _Parser:
         cursor = self._cursor
         cursor.expect_op("(", str(name), f"for example {name.word}({{…}} [5m])")
         parameter = self._parameter()
-        self._ranges += 1
-        with cursor.nested():
-            log_range = self._log_range(name.word)
-        self._ranges -= 1
+        log_range = self._logs.log_range(name.word)
         cursor.expect_op(")", "the range")
         return RangeAggregation(name.word, log_range, self._grouping(), parameter, name.at)
 
@@ -330,90 +276,3 @@ class _Parser:
         if word is None:
             return None
         return Grouping(self._names(word), word.word == "without", word.at)
-
-    # --- ranges ---------------------------------------------------------------------------------
-
-    def _log_range(self, function: str) -> LogRange:
-        """Read `{…} [5m] | …`, `{…} | … [5m]`, `({…} | …) [5m]`, or one of them in parentheses."""
-        found = self._ranged(function)
-        if isinstance(found, LogRange):
-            return found
-        log, unwrap = found
-        return LogRange(log, *self._window(function), unwrap, log.at)
-
-    def _ranged(self, function: str) -> LogRange | tuple[LogQuery, Unwrap | None]:
-        """Read a log query, what it unwraps, and its range; without the range if that is still to come."""
-        cursor = self._cursor
-        if cursor.accept_op("("):
-            with cursor.nested():
-                inner = self._ranged(function)
-            cursor.expect_op(")", "the range" if isinstance(inner, LogRange) else "the log query")
-            if not isinstance(inner, LogRange) and cursor.at_op("["):
-                log, unwrap = inner
-                return LogRange(log, *self._window(function), unwrap, log.at)
-            return inner
-        if not cursor.at_op("{"):
-            hint = f'for example {function}({{host="web-1"}} [5m])'
-            raise cursor.error(f"`{function}` takes a log query with a range, found {cursor.token}", hint=hint)
-        selector = self.selector()
-        window = self._window(function) if cursor.at_op("[") else None
-        log = LogQuery(selector, self._stages(), selector.at)
-        unwrap = self._unwrap()
-        if window is None and cursor.at_op("["):
-            window = self._window(function)
-        return LogRange(log, *window, unwrap, selector.at) if window else (log, unwrap)
-
-    def _unwrap(self) -> Unwrap | None:
-        """Read `| unwrap label` and the label filters behind it, if that is ahead."""
-        cursor = self._cursor
-        if not self._at_unwrap():
-            return None
-        cursor.next()
-        at = cursor.next().at
-        name = cursor.expect_name(after="`unwrap`")
-        conversion = ""
-        if cursor.accept_op("("):
-            if name.word not in _CONVERSIONS:
-                hint = did_you_mean(name.word, _CONVERSIONS) or f"conversions: {', '.join(_CONVERSIONS)}"
-                raise cursor.error(f"unknown conversion {name}", name, hint)
-            conversion = name.word
-            name = cursor.expect_name(after=f"`{conversion}(`")
-            cursor.expect_op(")", "the label")
-        filters: list[Stage] = []
-        while self._at_stage():
-            pipe = cursor.token
-            stage = self._stage()
-            if not isinstance(stage, LabelFilter):
-                raise cursor.error("only label filters may stand behind `unwrap`", pipe, "move the stage before it")
-            filters.append(stage)
-        return Unwrap(name.text, cast("Literal['', 'bytes']", conversion), tuple(filters), at)
-
-    def _at_unwrap(self) -> bool:
-        return self._cursor.at_op("|") and self._cursor.peek().word == "unwrap"
-
-    def _window(self, function: str) -> tuple[int, int]:
-        """Read `[5m]` and `offset 1h`."""
-        cursor = self._cursor
-        cursor.expect_op("[", "the log query", f"{function} needs a range, as in {function}({{…}} [5m])")
-        token = cursor.token
-        range_ns = literals.range_duration(token.text)
-        if range_ns is None:
-            hint = "whole numbers with falling units, each once, as in [1h30m]"
-            raise cursor.error(f"expected a range, found {token}", hint=hint)
-        if range_ns == 0:
-            raise cursor.error("a range must be longer than zero")
-        cursor.next()
-        cursor.expect_op("]", "the range")
-        return range_ns, self._offset()
-
-    def _offset(self) -> int:
-        cursor = self._cursor
-        if not cursor.accept_word("offset"):
-            return 0
-        sign = cursor.accept_op("-", "+")
-        token = cursor.token
-        if token.kind != "duration":
-            raise cursor.error(f"expected a duration after `offset`, found {token}", hint="for example offset 1h")
-        cursor.next()
-        ns = cast("int", token.value)
-        return -ns if sign and sign.text == "-" else ns

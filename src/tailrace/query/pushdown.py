@@ -110,7 +110,8 @@ class Scan:
         return all(done)
 
     def _conjunct(self, part: Condition) -> bool:
-        if isinstance(part, Matcher | Comparison | Inside) and self._in_all_streams(part.name):
+        sure = not (isinstance(part, Inside) and self.may_fail)  # lines with errors pass a test of addresses
+        if isinstance(part, Matcher | Comparison | Inside) and sure and self._in_all_streams(part.name):
             verdict = judge(part, Rows(self.streams))
             judged = self.streams.select(passes=verdict.passes, failed=verdict.failed)
             self.streams = self.streams.filter(judged["passes"])

@@ -61,4 +61,6 @@ class Samples:
             maintain_order=True,
         )
         keys = self.groups(grouping)
-        return Samples(order.group_by("step", *keys, maintain_order=True).head(count).select(self.frame.columns))
+        return Samples(
+            order.group_by("step", *keys, maintain_order=True).head(min(count, order.height)).select(self.frame.columns)
+        )
