@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ERROR: Final = "AccessParserErr"
 
 PATTERN: Final = (
-    r"^(?:(?P<vhost>[A-Za-z0-9.-]+:[0-9]{1,5}) )?(?P<host>\S+) (?P<ident>\S+) (?P<user>[^\[\"]+?) "
+    r"^(?:(?P<vhost>[A-Za-z0-9.-]+:[0-9]{1,5}) )?(?P<host>\S+) (?P<ident>\S+) (?P<user>\"\"|[^\[\"]+?) "
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-)'
     r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)"(?: .*)?)?\s*$'
@@ -37,7 +37,7 @@ USUAL: Final = (
 """The way of almost all lines, unambiguous at every character; what it does not match gets the general pattern."""
 
 _REQUEST: Final = r"^(?P<method>[A-Za-z][A-Za-z_-]*) (?P<path>\S.*?)(?: (?P<proto>HTTP/\d(?:\.\d)?))?$"
-_NULLS: Final = ("ident", "user", "request", "bytes", "referer", "agent")
+_NULLS: Final = ("ident", "request", "bytes", "referer", "agent")
 
 
 class Access:
@@ -75,4 +75,5 @@ def _fields(text: pl.Series) -> pl.DataFrame:
         usual = fields["host"].is_not_null().arg_true()
         fields = pl.concat([fields[usual], rest], how="diagonal")[pl.concat([usual, odd]).arg_sort()]
     dash = [pl.when(pl.col(name) != "-").then(pl.col(name)).alias(name) for name in _NULLS]
+    dash.append(pl.col("user").replace(["-", '""'], None))  # Apache quotes the empty one
     return fields.with_columns(dash).with_columns(pl.col("status", "bytes").str.to_integer(strict=False))
