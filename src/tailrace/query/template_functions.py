@@ -21,7 +21,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 
 import polars as pl
 
-from tailrace.query import literals
+from tailrace.query import template_numbers as numbers
 from tailrace.query.re2 import translated
 from tailrace.query.template_times import SECOND, ZERO_NS, format_time, parse_time, zone
 from tailrace.query.template_values import TemplateError, Time, Value, bounded, print_values, printf, shown, truth
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-_INT64: Final = literals.MAX_INT64
 _DAY_NS: Final = 86_400 * SECOND
 
 
@@ -149,87 +148,6 @@ def _base64_decode(s: str) -> str:
 
 def _default(fallback: Value, value: Value) -> Value:
     return value if truth(value) else fallback
-
-
-# --- numbers ----------------------------------------------------------------------------------------
-
-
-def _int(value: Value) -> int:
-    if isinstance(value, int):
-        return int(value)
-    number = _float(value)
-    return max(-_INT64, min(int(number), _INT64)) if math.isfinite(number) else 0
-
-
-def _float(value: Value) -> float:
-    if isinstance(value, str):
-        return literals.float_value(value) or 0.0
-    return 0.0 if isinstance(value, list | dict) else float(value or 0)
-
-
-def _fold(convert: Callable[[Value], float], step: Callable[[float, float], float]) -> Callable[..., float]:
-    def folded(first: Value, *others: Value) -> float:
-        result = convert(first)
-        for other in others:
-            result = step(result, convert(other))
-        return _wrapped(result) if isinstance(result, int) else result
-
-    return folded
-
-
-def _wrapped(value: int) -> int:
-    """Keep the 64 bits of an integer, as Go does."""
-    return (value + _INT64 + 1) % (2 * (_INT64 + 1)) - _INT64 - 1
-
-
-def _divide(a: float, b: float) -> float:
-    if not b:
-        if isinstance(a, float):
-            return math.nan if not a or math.isnan(a) else math.copysign(math.inf, a)
-        raise TemplateError("integer divide by zero")
-    return a / b if isinstance(a, float) else abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-
-
-def _mod(a: Value, b: Value) -> int:
-    left, right = _int(a), _int(b)
-    if not right:
-        raise TemplateError("integer divide by zero")
-    return abs(left) % abs(right) * (-1 if left < 0 else 1)
-
-
-def _round(value: Value, places: int, *half: Value) -> float:
-    number, on, scale = _float(value), _float(half[0]) if half else 0.5, 10.0**places
-    fraction, whole = math.modf(number * scale)
-    up = fraction >= on if number >= 0 else fraction <= -on
-    return (whole + (math.copysign(1, number) if up else 0)) / scale
-
-
-def _whole(rounding: Callable[[float], int], value: Value) -> float:
-    number = _float(value)
-    return float(rounding(number)) if math.isfinite(number) else number
-
-
-def _bytes(s: str) -> float:
-    size = literals.bytes_value(s)
-    if size is None:
-        raise TemplateError(f"{s!r} is not a byte count")
-    return float(size)
-
-
-def _duration(s: str) -> float:
-    ns = literals.duration_value(s)
-    if ns is None:
-        raise TemplateError(f"{s!r} is not a duration")
-    return ns / 1e9
-
-
-def _epoch(divisor: int) -> Callable[[Value], str]:
-    def epoch(t: Value) -> str:
-        if not isinstance(t, Time):
-            raise TemplateError("a time was expected")
-        return str(int(t) // divisor if divisor > 1 else _wrapped(int(t)))
-
-    return epoch
 
 
 # --- JSON and scripts -------------------------------------------------------------------------------
@@ -381,30 +299,30 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "b64dec": Function("s", _base64_decode),
     "default": Function("vv", _default),
     # numbers
-    "int": Function("v", _int),
-    "float64": Function("v", _float),
-    "add": Function("vv*", _fold(_int, operator.add)),
-    "sub": Function("vv", _fold(_int, operator.sub)),
-    "mul": Function("vv*", _fold(_int, operator.mul)),
-    "div": Function("vv", _fold(_int, _divide)),
-    "mod": Function("vv", _mod),
-    "max": Function("vv*", _fold(_int, max)),
-    "min": Function("vv*", _fold(_int, min)),
-    "addf": Function("vv*", _fold(_float, operator.add)),
-    "subf": Function("vv*", _fold(_float, operator.sub)),
-    "mulf": Function("vv*", _fold(_float, operator.mul)),
-    "divf": Function("vv*", _fold(_float, _divide)),
-    "maxf": Function("vv*", _fold(_float, max)),
-    "minf": Function("vv*", _fold(_float, min)),
-    "ceil": Function("v", lambda value: _whole(math.ceil, value)),
-    "floor": Function("v", lambda value: _whole(math.floor, value)),
-    "round": Function("viv?", _round),
-    "bytes": Function("s", _bytes),
-    "duration": Function("s", _duration),
-    "duration_seconds": Function("s", _duration),
-    "unixEpoch": Function("v", _epoch(1_000_000_000)),
-    "unixEpochMillis": Function("v", _epoch(1_000_000)),
-    "unixEpochNanos": Function("v", _epoch(1)),
+    "int": Function("v", numbers.to_int),
+    "float64": Function("v", numbers.to_float),
+    "add": Function("vv*", numbers.fold(numbers.to_int, operator.add)),
+    "sub": Function("vv", numbers.fold(numbers.to_int, operator.sub)),
+    "mul": Function("vv*", numbers.fold(numbers.to_int, operator.mul)),
+    "div": Function("vv", numbers.fold(numbers.to_int, numbers.divide)),
+    "mod": Function("vv", numbers.mod),
+    "max": Function("vv*", numbers.fold(numbers.to_int, max)),
+    "min": Function("vv*", numbers.fold(numbers.to_int, min)),
+    "addf": Function("vv*", numbers.fold(numbers.to_float, operator.add)),
+    "subf": Function("vv*", numbers.fold(numbers.to_float, operator.sub)),
+    "mulf": Function("vv*", numbers.fold(numbers.to_float, operator.mul)),
+    "divf": Function("vv*", numbers.fold(numbers.to_float, numbers.divide)),
+    "maxf": Function("vv*", numbers.fold(numbers.to_float, max)),
+    "minf": Function("vv*", numbers.fold(numbers.to_float, min)),
+    "ceil": Function("v", lambda value: numbers.whole(math.ceil, value)),
+    "floor": Function("v", lambda value: numbers.whole(math.floor, value)),
+    "round": Function("viv?", numbers.rounded),
+    "bytes": Function("s", numbers.byte_count),
+    "duration": Function("s", numbers.seconds),
+    "duration_seconds": Function("s", numbers.seconds),
+    "unixEpoch": Function("v", numbers.epoch(1_000_000_000)),
+    "unixEpochMillis": Function("v", numbers.epoch(1_000_000)),
+    "unixEpochNanos": Function("v", numbers.epoch(1)),
     "now": Function("", lambda: Time(time.time_ns())),
     "date": Function("sv", _date),
     "toDate": Function("ss", lambda layout, s: _to_date(layout, "", s)),
