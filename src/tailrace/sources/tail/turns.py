@@ -53,7 +53,7 @@ class Turns:
         ready = self._roster.ready
         blocks: list[Block] = []
         left = budget
-        while left > 0 and ready:
+        while left > 0 and ready and not self.found_nowhere:  # who comes next may depend on the file that was lost
             share = min(max(limits.READ_BLOCK_BYTES, left // len(ready)), _LARGE_BYTES)
             for file in list(ready):
                 if left > 0 and file in ready:
