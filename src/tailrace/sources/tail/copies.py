@@ -57,6 +57,7 @@ class Copies:
         if live is None:
             return False
         file.original = live
+        self._roster.step_aside(file)  # the next copy does not wait for this one
         now_s = self._clock.monotonic_s()
         self._held[file] = _Held(now_s, now_s + UNREADABLE_S)
         if content.readable(live.path):
@@ -79,7 +80,9 @@ class Copies:
             live = file.original
             if file.key not in self._roster.files or live is None:
                 del self._held[file]  # it was found to be the rest of its original
-            elif now_s < held.until_s and not (content.readable(file.path) and content.readable(live.path)):
+                continue
+            self._keep(file, live, held)
+            if now_s < held.until_s and not (content.readable(file.path) and content.readable(live.path)):
                 held.since_s = now_s  # not seen is not different
             elif self._look(file, live, held):
                 held.since_s = now_s
@@ -108,12 +111,15 @@ class Copies:
         held.size = size
         if self._is_there(live) and content.same_content(file.path, live.path, size):
             held.equal = size
-            if size <= live.offset:
-                content.jump(file, size)  # it may be compressed or gone before it is decided
-                self._roster.changed[file.key] = file
         elif not content.readable(live.path):
             held.size = -1
         return True
+
+    def _keep(self, file: Tracked, live: Tracked, held: _Held) -> None:
+        """Let a copy be known as read as soon as its original is: it may be compressed or gone before it is decided."""
+        if file.offset < held.equal == held.size <= live.offset and self._is_there(live):
+            content.jump(file, held.equal)
+            self._roster.changed[file.key] = file
 
     def _is_there(self, live: Tracked) -> bool:
         return live.key in self._roster.files
@@ -135,4 +141,5 @@ class Copies:
         if known == held.size:
             self._roster.finish(file)
         else:
+            self._roster.join(file)
             self._roster.ready[file] = None

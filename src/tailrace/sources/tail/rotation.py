@@ -112,12 +112,13 @@ def in_order(stream: str, siblings: Iterable[Sibling]) -> list[Sibling]:
 def _counts_up(stream: str, siblings: list[Sibling]) -> bool:
     """Tell whether the numbers of rotated files grow: the greatest was born and written to after the smallest."""
     numbered = [sibling for sibling in siblings if _number(stream, sibling.path)]
-    plain = [sibling for sibling in numbered if not is_packed(sibling.path)]
-    among = sorted(plain if len(plain) > 1 else numbered, key=lambda sibling: _number(stream, sibling.path))
+    packed = [sibling for sibling in numbered if is_packed(sibling.path)]
+    plain = [sibling for sibling in numbered if sibling not in packed]
+    among = sorted(plain if len(plain) > 1 else packed, key=lambda sibling: _number(stream, sibling.path))
     if len(among) < 2:  # noqa: PLR2004  one file has no order
         return False
     first, last = among[0], among[-1]
-    return first.id.born_ns < last.id.born_ns and 0 < first.mtime_ns <= last.mtime_ns
+    return first.id.born_ns < last.id.born_ns and 0 < first.mtime_ns < last.mtime_ns
 
 
 def seniority(stream: str, path: str, *, up: bool = False) -> tuple[int, str]:

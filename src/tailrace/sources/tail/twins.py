@@ -216,6 +216,7 @@ class Twins:
         self._roster.drop(file)
         if newest:
             self._roster.newest[file.name] = other
+        other.mtime_ns = file.mtime_ns
         self._roster.become(other, path, number, now_s=self._clock.monotonic_s())
         other.packed, other.size = file.packed, file.size
         self._reader.take_over(other, *lent)
