@@ -45,7 +45,7 @@ def test_a_profile_may_extend_a_shipped_one(tmp_path: Path) -> None:
     [
         (
             "metrics: [{name: a, type: counter, help: A.}]",
-            "$.metrics[0]: a counter's name ends in '_total': write a_total",
+            "$.metrics[0].name: a counter's name ends in '_total': write a_total",
         ),
         ("metrics: [{name: a_ms_total, type: counter, help: A., unit: milliseconds}]", "write seconds"),
         ("metrics: [{name: a_total, type: counter, help: A., where: 'x ='}]", "where: column 4"),

@@ -22,6 +22,7 @@ from tailrace.reduce.names import column_of, find, with_labels
 from tailrace.reduce.rule_syntax import parse
 from tailrace.reduce.rule_values import as_number, as_text, value
 from tailrace.reduce.rules import Rule, RuleError
+from tailrace.settings import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,21 +89,17 @@ def _names(node: object) -> Iterator[tree.Name]:
             yield from _names(getattr(node, field))
 
 
-def condition(text: str, key: str) -> Rule:
-    """Return a condition; `ValueError` says under which key it stands and what is wrong."""
+def condition(text: str, *key: str) -> Rule:
+    """Return a condition; a `Mistake` says what is wrong under which key."""
     try:
         return Rule(text)
     except RuleError as error:
-        raise ValueError(_said(key, error)) from error
+        raise Mistake(str(error), error.hint, key) from error
 
 
-def expression(text: str, key: str) -> Value:
-    """Return a value; `ValueError` says under which key it stands and what is wrong."""
+def expression(text: str, *key: str) -> Value:
+    """Return a value; a `Mistake` says what is wrong under which key."""
     try:
         return Value(text)
     except RuleError as error:
-        raise ValueError(_said(key, error)) from error
-
-
-def _said(key: str, error: RuleError) -> str:
-    return f"{key}: {error}" + (f" ({error.hint})" if error.hint else "")
+        raise Mistake(str(error), error.hint, key) from error

@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from tailrace import limits
 from tailrace.reduce.metrics import measure
 from tailrace.reduce.metrics.columns import Choice, Value, condition, expression
 from tailrace.reduce.rules import Rule  # noqa: TC001  pydantic reads the annotations of private attributes, too
-from tailrace.settings import Settings
+from tailrace.settings import Mistake, Mistakes, Settings
 
 _NAME: Final = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 _RESERVED: Final = ("_bucket", "_count", "_sum", "_created")
@@ -66,7 +75,7 @@ class ChoiceSettings(Settings):
 
     @model_validator(mode="after")
     def _compile(self) -> Self:
-        self._conditions = [(value, condition(text, f"when.{value}")) for value, text in self.when.items()]
+        self._conditions = [(value, condition(text, "when", value)) for value, text in self.when.items()]
         self._otherwise = expression(self.otherwise, "otherwise")
         return self
 
@@ -74,6 +83,13 @@ class ChoiceSettings(Settings):
     def value(self) -> Choice:
         """The choice, ready to run."""
         return Choice(self._conditions, self._otherwise)
+
+
+def _label_kind(value: Any) -> str:  # whatever a file holds, or settings already made
+    return "choice" if isinstance(value, dict | ChoiceSettings) else "text"
+
+
+_Label = Annotated[Annotated[Sql, Tag("text")] | Annotated[ChoiceSettings, Tag("choice")], Discriminator(_label_kind)]
 
 
 class SessionSettings(Settings):
@@ -160,7 +176,7 @@ class MetricSettings(Settings):
     where: str = ""
     """Only rows that this condition is true for."""
 
-    labels: dict[str, Sql | ChoiceSettings] = Field(default_factory=dict)
+    labels: dict[str, _Label] = Field(default_factory=dict)
     """Labels, each an SQL expression: a column, `'a constant'`, or more, as `lower(method)`; or a choice by conditions.
     Few values each."""
 
@@ -194,6 +210,21 @@ class MetricSettings(Settings):
     _labels: list[Value | Choice] = PrivateAttr(default_factory=list)
     _exemplar: list[Value] = PrivateAttr(default_factory=list)
 
+    @field_validator("where")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        if value.strip():
+            condition(value)
+        return value
+
+    @field_validator("made_from")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        found = measure.parse(value)
+        if found.kind in {"field", "delta"}:
+            expression(found.arguments[0])
+        return value
+
     @field_validator("buckets")
     @classmethod
     def _rising(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
@@ -212,18 +243,18 @@ class MetricSettings(Settings):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         self._measure = measure.parse(self.made_from)
-        for problem in (self._name_problem(), self._kind_problem()):
-            if problem:
-                raise ValueError(problem)
+        problems = ((self._name_problem(), ("name",)), (self._kind_problem(), ()))
+        if wrong := [Mistake(problem, "", place) for problem, place in problems if problem]:
+            raise Mistakes(wrong)
         if self._measure.kind in {"field", "delta"}:
-            self._argument = expression(self._measure.arguments[0], "from")
+            self._argument = expression(self._measure.arguments[0])
         if self.where.strip():
-            self._condition = condition(self.where, "where")
+            self._condition = condition(self.where)
         self._labels = [
-            one.value if isinstance(one, ChoiceSettings) else expression(one, f"labels.{name}")
+            one.value if isinstance(one, ChoiceSettings) else expression(one, "labels", name)
             for name, one in self.labels.items()
         ]
-        self._exemplar = [expression(text, f"exemplar.{name}") for name, text in self.exemplar.items()]
+        self._exemplar = [expression(text, "exemplar", name) for name, text in self.exemplar.items()]
         return self
 
     def _name_problem(self) -> str:

@@ -37,7 +37,7 @@ _AGAIN: Final = (
 
 def to_grpc(settings: GrpcChannel) -> Outbox:
     """Return a channel that streams rows to a receiver."""
-    target = f"channel {settings.name!r}, {settings.path}"
+    target = settings.path
     connection = _connect(settings)
     if settings.format == "otlp":
         stub = LogsServiceStub(connection)  # type: ignore[no-untyped-call]  # made by a generator
