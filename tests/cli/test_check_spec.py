@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import tomllib
+from pathlib import Path
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+BROKEN = tomllib.loads((Path(__file__).parents[1] / "cases" / "reduce" / "broken_specs.toml").read_text())["case"]
+EVENTS = Path(__file__).parents[1] / "data" / "traceleft" / "aggregator-spec.json"
 
 SPEC = """
 steps:
@@ -74,3 +75,53 @@ def test_declared_parsers_are_tried_on_the_sample(run, tmp_path) -> None:
     done = run("check", "spec", str(spec), "--sample", str(log))
     assert "read as pairs: 2 rows (66.7 %)" in done.out
     assert "did not fit, NoFormatFits: 1 rows (33.3 %)" in done.out
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=lambda case: case["name"])
+def test_every_mistake_has_its_place_and_nothing_is_a_trace(run, tmp_path, case) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(case["spec"])
+    done = run("check", "spec", str(file), "--json")
+    assert done.code == 1
+    problems = json.loads(done.out)["problems"]
+    assert [each["where"] for each in problems] == case["where"]
+    assert all(each["line"] and each["what"] for each in problems)
+
+
+@pytest.mark.parametrize("content", [b"steps: [\xff]", "steps: []".encode("utf-16"), b"steps:\n  - {type: drop\n"])
+def test_what_is_no_text_or_no_yaml(run, tmp_path, content) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_bytes(content)
+    done = run("check", "spec", str(file))
+    assert done.code == 1
+    assert done.err.startswith(f"{file}:")
+
+
+def test_a_folder_and_nothing_at_all(run, tmp_path) -> None:
+    assert "this is a folder" in (done := run("check", "spec", str(tmp_path))).err
+    assert done.code == 2
+    assert "there is no such file" in (done := run("check", "spec", str(tmp_path / "none.yaml"))).err
+    assert done.code == 2
+
+
+def test_what_event_filters_do_to_a_sample(run, tmp_path) -> None:
+    spec, events = tmp_path / "spec.json", tmp_path / "events.jsonl"
+    document = json.loads(EVENTS.read_text())
+    document["events"].append({"name": "close", "channel": "1", "colour": "red"})
+    spec.write_text(json.dumps(document))
+    # 300 events a second for three seconds, each second one of the file: 150 a second, of 450 each 100th passes.
+    lines = [
+        {"name": "open", "timestamp": n * 10**9 // 300, "args": {"filename": "/tmp/a.txt" if n % 2 else "/x"}}
+        for n in range(900)
+    ]
+    events.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"msg": "another"}\n')
+    done = run("check", "spec", str(spec), "--sample", str(events), "--examples", "1")
+    assert done.code == 0
+    assert f"{spec}: good, 2 event filters\n" in done.out
+    assert "events[0]: open, arg1 == '/tmp/a.txt', to channel 1\n" in done.out
+    assert "  900 events → 450 taken by the rule (50.0 %) → 4 passed (0.4 %) → 3 alerts\n  + COUNT 150: {" in done.out
+    assert "ended in filters, under aggregation_spec: 900 lines" in done.out
+    assert done.err.splitlines() == [
+        "warning: $.events[1].colour: this key means nothing here",
+        "warning: $.events[1]: nothing in the sample is an event 'close'",
+    ]
