@@ -81,6 +81,10 @@ class Copies:
             if file.key not in self._roster.files or live is None:
                 del self._held[file]  # it was found to be the rest of its original
                 continue
+            if file.packed or self._roster.by_path.get(file.path) is not file:
+                del self._held[file]
+                self._let_go(file)
+                continue
             self._keep(file, live, held)
             if now_s < held.until_s and not (content.readable(file.path) and content.readable(live.path)):
                 held.since_s = now_s  # not seen is not different
@@ -89,6 +93,13 @@ class Copies:
             elif now_s - held.since_s >= HOLD_S:
                 del self._held[file]
                 self._decide(file, live, held)
+
+    def _let_go(self, file: Tracked) -> None:
+        """Leave a copy that was compressed or deleted meanwhile at what is known of it: nothing can be compared."""
+        file.original = None
+        if not file.gone_ns:
+            self._roster.join(file)
+            self._roster.ready[file] = None
 
     def next_due_s(self) -> float:
         """Return when `settle` has something to do, on the monotonic clock."""

@@ -162,7 +162,7 @@ class Moves:
         self.arrivals.take({file.name for file in self._missing})  # what replaces them is not understood yet
         for file in vanished:
             if file.gone_ns and file not in self._roster.awaited:
-                self.lost_bytes += file.unread_bytes
+                self.lost_bytes += file.lost_bytes
         return not self._missing
 
     def give_up(self) -> None:
@@ -171,7 +171,7 @@ class Moves:
         for file in [file for file, until_s in self._roster.awaited.items() if until_s <= now_s]:
             del self._roster.awaited[file]
             if file.gone_ns:
-                self.lost_bytes += file.unread_bytes
+                self.lost_bytes += file.lost_bytes
                 self._roster.finish(file)
 
     def _found_elsewhere(self, file: Tracked) -> str | None:
@@ -248,7 +248,7 @@ class Moves:
             self._finish_from(file, *copy)
             more = self.arrivals.take_later_copies(name, copy[0], copy[1].number.born_ns)
         elif file.packed or not self._packed_beside(file):
-            self.lost_bytes += 0 if file.packed else max(0, file.proven - file.offset)
+            self.lost_bytes += 0 if file.packed else file.lost_bytes
             self._roster.drop(file)
             more = path == name and not file.packed and self.arrivals.take_later_copies(name, path, seen_ns)
         else:

@@ -96,6 +96,11 @@ class Tracked:
             return 0
         return self.size if self.packed else max(0, self.size - self.offset)
 
+    @property
+    def lost_bytes(self) -> int:
+        """The bytes after the offset that were there for sure, if nobody can read them any more."""
+        return self.unread_bytes if self.packed else max(0, self.proven - self.offset)
+
     def marker_fits(self, found: bytes) -> bool:
         """Tell whether `found`, read from `marker_span(offset)`, are the bytes that were there; remembers them."""
         if self.before is None:

@@ -119,6 +119,8 @@ class Turns:
             self._reader.close(file)  # those whose turn it is may need its decompressor
         # Whether the file has begun is asked before the one before it is drained: what was written into
         # that one came earlier, so it is read earlier.
+        if first is not None and self._held(file):
+            return []
         if first is not None and self._reader.unlike(file):
             self._moves.renew(file)
             return []
@@ -139,6 +141,9 @@ class Turns:
             first = self._roster.before(file)
         return self._read_one(file, size)[0]
 
+    def _held(self, file: Tracked) -> bool:
+        return self._follow and not file.text and self._copies.hold(file)
+
     def _passed(self, first: Tracked, outcome: Outcome) -> bool:
         """Tell whether a file with successors is at its end; it may wait for the end of its last line."""
         if first.key not in self._roster.files or first.finished:
@@ -151,7 +156,7 @@ class Turns:
         return at_end
 
     def _read_one(self, file: Tracked, size: int) -> tuple[list[Block], Outcome]:
-        if self._follow and not file.text and self._copies.hold(file):
+        if self._held(file):
             return [], Outcome.END
         if file.packed and self._in_question(file):
             return [], Outcome.LATER
@@ -186,6 +191,7 @@ class Turns:
         elif outcome is Outcome.LATER:
             self._later[file] = self._clock.monotonic_s()
         elif self._follow:  # in trouble
+            self._roster.changed[file.key] = file  # with the size that was seen: should it be gone then, that is lost
             self._later[file] = self._clock.monotonic_s() + limits.RESCAN_S
 
     def _at_end(self, file: Tracked, *, final: bool) -> None:
