@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.batch import stack
+from tailrace.batch import sanitize_name, stack
 from tailrace.parse import level, timestamp
 from tailrace.parse.json_decode import Decoder
 
@@ -136,7 +136,7 @@ def _take_message(
         if leaf.kind != "string" or leaf.nested:
             continue
         value = fields[leaf.column]
-        name = pl.Series([f"json:{leaf.path[0]}"]).new_from_index(0, len(line))
+        name = pl.Series([f"json:{sanitize_name(leaf.path[0])}"]).new_from_index(0, len(line))
         if left.all() and value.null_count() == 0 and (value != "").all():
             del fields[leaf.column]
             return value, name
