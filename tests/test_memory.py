@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import subprocess
 import sys
@@ -49,3 +50,18 @@ def test_a_system_without_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> N
         memory.give_back()
     finally:
         memory._function.cache_clear()
+
+
+def test_what_the_environment_says_of_polars_counts_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, words = memory.POLARS
+    monkeypatch.delenv(name, raising=False)
+    memory.before_polars()
+    assert os.environ[name] == words
+    monkeypatch.setenv(name, "narenas:8")
+    memory.before_polars()
+    assert os.environ[name] == f"{words},narenas:8"
+
+
+def test_the_command_line_says_it_before_polars_is_imported() -> None:
+    program = "import sys; from tailrace import cli, memory; assert 'polars' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)

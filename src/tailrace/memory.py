@@ -23,7 +23,8 @@ QUIET_S: Final = 2.0
 """Work that did not come for this long is over for now."""
 
 
-_ARENA_MAX: Final = -8  # M_ARENA_MAX of glibc's malloc.h
+_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # of glibc's malloc.h
+_LARGE_BYTES: Final = 128 * 1024  # the C library begins with it, but lets it grow to 32 MiB with what is freed
 
 
 POLARS: Final = ("_RJEM_MALLOC_CONF", "narenas:2,dirty_decay_ms:100,muzzy_decay_ms:0,lg_tcache_max:12")
@@ -38,8 +39,11 @@ def before_polars() -> None:
 
 
 def share_heap() -> None:
-    """Have all threads share one heap; only before there are threads."""
-    _function("mallopt")(_ARENA_MAX, 1)
+    """Have all threads share one heap, and large blocks stay out of it; only before there are threads."""
+    set_option = _function("mallopt")
+    set_option(_ARENA_MAX, 1)
+    set_option(_MMAP_THRESHOLD, _LARGE_BYTES)
+    set_option(_TRIM_THRESHOLD, _LARGE_BYTES)
 
 
 def give_back() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.fakes import Memory, until
-from tailrace.agent import Agent, Reload, make_reducing, make_source
-from tailrace.agent.reload import difference
+from tailrace.agent import Agent
+from tailrace.agent.reload import Reload, difference
+from tailrace.agent.wiring import make_reducing, make_source
 from tailrace.clock import SystemClock
 from tailrace.config.load import parse, resolve
 from tailrace.sources.tail import survey

@@ -53,6 +53,7 @@ class Decoder:
         if not self.tree.root.keys:
             return self._assemble(text, rows.clear(), pl.DataFrame(), rows.clear(), rows)
         part, checked = text, False  # part: the texts at `rows`
+        data = _joined(text) if data is None else data
         for turn in range(_ROUNDS):
             if turn == _ROUNDS - 2:  # very mixed records: learn from every line, once, instead of failing again
                 self._learn(part, sample=len(part))
@@ -117,10 +118,15 @@ def _read(text: pl.Series, node: Node, data: bytes | None = None) -> pl.DataFram
     if not schema:
         return None
     try:
-        frame = pl.read_ndjson(text.str.join("\n").cast(pl.Binary)[0] if data is None else data, schema=schema)
+        frame = pl.read_ndjson(_joined(text) if data is None else data, schema=schema)
     except pl.exceptions.PolarsError:
         return None
     return frame if frame.height == len(text) else None
+
+
+def _joined(text: pl.Series) -> bytes:
+    joined: bytes = text.str.join("\n").cast(pl.Binary)[0]
+    return joined
 
 
 def _not_json(text: pl.Series) -> pl.Series:

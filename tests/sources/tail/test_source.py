@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sources.tail.tailing import Tailing
-from tailrace.limits import READ_BLOCK_BYTES, RESCAN_S
+from tailrace.limits import READ_BLOCK_BYTES, READ_TURN_BYTES, RESCAN_S
 
 Make = Callable[..., Tailing]
 
@@ -22,6 +22,19 @@ def test_lines_come_as_they_are_written_and_a_part_of_one_waits(tail: Make) -> N
     t.write("app.log", "ee\n")
     assert t.read() == {"app.log": "three\n"}
     assert t.read() == {}
+
+
+def test_a_stream_is_read_on_the_beats_and_much_of_it_at_once(tail: Make) -> None:
+    t = tail()
+    t.read()
+    t.clock.advance(10.1)
+    when: list[float] = []
+    for text in ("after a quiet time\n", "soon after it\n", "on a beat\n", "on the next\n", "x" * 5_000_000 + "\n"):
+        t.write("app.log", text)
+        blocks = t.source.read(READ_TURN_BYTES, 0.5)
+        assert blocks
+        when.append(round(t.clock.monotonic_s(), 3))
+    assert when == [10.2, 10.3, 10.5, 10.75, 10.75]
 
 
 def test_blocks_say_where_they_stand_and_where_they_are_from(tail: Make) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 GATHER_S: Final = 0.1
 """After news that come after a quiet time the source waits so long before it reads."""
 
-BEAT_S: Final = 0.5
+BEAT_S: Final = 0.25
 """While lines keep coming it reads on beats of the clock, which all sources share: many small writes are one turn, and
 the turns of all sources reach a batch just before it is sent. Much that waits is read at once."""
 
@@ -124,6 +124,7 @@ class TailSource:
             except (KeyError, TypeError, ValueError):
                 self._roster.changed[key] = None
         self._moves.put_back(files)
+        self._moves.arrivals.first_start_ns = self._moves.arrivals.first_start_ns or self._clock.now_ns()
 
     def adopt(self, old: object) -> None:
         """Take over the open files and the counts of a source of the same name that is not read any more."""
@@ -139,7 +140,7 @@ class TailSource:
             for key, file in changed.items()
             if file is None or not (file.refused or (file.original and not file.offset))
         }
-        if not self._start_marked and self._started:
+        if not self._start_marked:
             marks[_SELF] = {"first_start_ns": self._moves.arrivals.first_start_ns}
             self._start_marked = True
         parked, self._parked = self._parked, {}
@@ -231,7 +232,6 @@ class TailSource:
         if not self._started:
             self._started = True
             self._overlay.start()
-            self._moves.arrivals.first_start_ns = self._moves.arrivals.first_start_ns or self._clock.now_ns()
             self._walk()
             return
         paths, folders = self._watch.news() if self._follow else (set(), set())
