@@ -115,10 +115,10 @@ def _places(
             ),
         }
     )
-    lines = line_ends.search_sorted(block_ends, "right").cast(pl.Int64).diff(null_behavior="ignore")
-    counts = pl.DataFrame({"block": pl.int_range(len(blocks), dtype=pl.UInt32, eager=True), "lines": lines})
-    counts = counts.with_columns(pl.col("lines").fill_null(line_ends.search_sorted(block_ends[0], "right")))
-    of_row = counts.select(pl.col("block").repeat_by("lines").explode()).to_series()
+    upto = line_ends.search_sorted(block_ends, "right").to_list()
+    counts = [end - start for start, end in zip([0, *upto], upto, strict=False)]
+    number_of = pl.Series(range(len(blocks)), dtype=pl.UInt32)
+    of_row = pl.concat([number_of.new_from_index(index, count) for index, count in enumerate(counts)], rechunk=True)
     spread = table[of_row]
     line_starts, block_starts = line_ends.shift(1, fill_value=0), block_ends.shift(1, fill_value=0)
     offset = spread["first"] + line_starts - block_starts[of_row]
