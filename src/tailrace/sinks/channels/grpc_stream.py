@@ -26,6 +26,7 @@ TIMEOUT_S: Final = 10.0
 END_S: Final = 2.0
 """How long a call that ends waits for the receiver to have taken everything."""
 
+_HEALTH: Final = "/grpc.health.v1.Health/Check"
 _AGAIN: Final = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -72,7 +73,7 @@ class _Stream:
         self._open = connection.stream_unary(
             METHOD, request_serializer=_serialized, response_deserializer=Empty.FromString
         )
-        self._ready = connection
+        self._probe = connection.unary_unary(_HEALTH)
         self._target = target
         self._messages: queue.Queue[Any] = queue.Queue(1)  # of messages; None ends the call
         self._call: Any = None  # of gRPC, which has no types
@@ -82,12 +83,7 @@ class _Stream:
     def deliver(self, rows: pl.DataFrame) -> None:
         """Write rows into the call; raises when it is broken."""
         if self._call is None:
-            ready = grpc.channel_ready_future(self._ready)
-            try:
-                ready.result(timeout=TIMEOUT_S)
-            except grpc.FutureTimeoutError as error:
-                ready.cancel()
-                raise TransientError(f"{self._target}: no answer") from error
+            self._reach()
             self._messages = queue.Queue(1)
             self._call = self._open.future(self._requests(self._messages))
         if rows is not self._rows:
@@ -95,6 +91,15 @@ class _Stream:
         for message in metrics(rows[self._put_in :]):  # what was written into a call that broke is not written again
             self._put(message)
             self._put_in += 1
+
+    def _reach(self) -> None:
+        """Ask something that any receiver answers, were it only by a refusal: what is written into a call is gone."""
+        try:
+            self._probe(b"", timeout=TIMEOUT_S, wait_for_ready=True)
+        except grpc.RpcError as error:
+            meaning = _meaning(error, self._target)
+            if isinstance(meaning, TransientError):
+                raise meaning from error
 
     def _put(self, message: object) -> None:
         while True:
