@@ -46,6 +46,12 @@ class FaultyFiles(Files):
     def write(self, path: Path, data: bytes) -> None:
         self._operation(f"write {path.name}", lambda: Files.write(self, path, data))
 
+    def append(self, path: Path, data: bytes) -> None:
+        self._operation(f"append {path.name}", lambda: Files.append(self, path, data))
+
+    def truncate(self, path: Path, size: int) -> None:
+        self._operation(f"truncate {path.name}", lambda: Files.truncate(self, path, size))
+
     def fsync(self, path: Path) -> None:
         self._operation(f"fsync {path.name}", lambda: Files.fsync(self, path))
 
@@ -54,6 +60,9 @@ class FaultyFiles(Files):
 
     def rename(self, source: Path, target: Path) -> None:
         self._operation(f"rename {source.name}", lambda: Files.rename(self, source, target))
+
+    def link(self, source: Path, target: Path) -> None:
+        self._operation(f"link {source.name}", lambda: Files.link(self, source, target))
 
     def unlink(self, path: Path) -> None:
         self._operation(f"unlink {path.name}", lambda: Files.unlink(self, path))
