@@ -224,7 +224,10 @@ class Arrivals:
         rotated = self._folders.fresh_listing(os.path.dirname(live.name)).rotated.get(live.name)
         if not rotated:
             return False
-        known = [path for path in rotated if (file := self._roster.by_path.get(path)) and file.name == live.name]
+        older = [
+            path for path in rotated if not live.away or seniority(live.name, path) < seniority(live.name, live.path)
+        ]
+        known = [path for path in older if (file := self._roster.by_path.get(path)) and file.name == live.name]
         last = max(known, key=lambda path: seniority(live.name, path), default=live.name)
         return self.take_later_copies(live.name, last, max(live.id.born_ns, self.first_start_ns - _BIRTH_SLACK_NS))
 

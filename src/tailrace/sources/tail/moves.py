@@ -206,7 +206,7 @@ class Moves:
     def _leave(self, file: Tracked) -> None:
         """Note that a file is gone; the rest of its stream waits if its own rest may be in a compressed file."""
         known = file.gone_ns > 0
-        packed = self._packed_beside(file) if not known and (file.unread_bytes or file.offset) else []
+        packed = [] if known else self._packed_beside(file)
         self._roster.gone(file, self._clock.now_ns())
         if packed:
             self._roster.join(file)

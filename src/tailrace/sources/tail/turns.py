@@ -109,22 +109,10 @@ class Turns:
 
     def _read(self, file: Tracked, size: int) -> list[Block]:
         """Read a file, or the one before it in its stream if that is not at its end."""
-        if file in self._roster.awaited or (is_packed(file.path) and self._in_question(file)):
-            return []
-        if not (file.away or file.offset or file.head.length or file.original) and self._moves.arrivals.look_back(file):
-            self._roster.ready[file] = None
+        if file in self._roster.awaited or self._in_doubt(file) or self._has_earlier_copies(file):
             return []
         first = self._roster.before(file)
-        if first is not None and file.packed:
-            self._reader.close(file)  # those whose turn it is may need its decompressor
-        # Whether the file has begun is asked before the one before it is drained: what was written into
-        # that one came earlier, so it is read earlier.
-        if first is not None and self._held(file):
-            return []
-        if first is not None and self._reader.unlike(file):
-            self._moves.renew(file)
-            return []
-        if first is not None and not _begun(file):
+        if first is not None and not self._may_follow(file):
             return []
         while first is not None:
             if first in self._roster.awaited:
@@ -140,6 +128,34 @@ class Turns:
                 return []
             first = self._roster.before(file)
         return self._read_one(file, size)[0]
+
+    def _in_doubt(self, file: Tracked) -> bool:
+        return is_packed(file.path) and self._in_question(file)
+
+    def _has_earlier_copies(self, file: Tracked) -> bool:
+        new = not (file.packed or file.offset or file.head.length or file.original or file.finished)
+        if new and self._moves.arrivals.look_back(file):
+            self._roster.ready[file] = None
+            return True
+        return False
+
+    def _may_follow(self, file: Tracked) -> bool:
+        """Tell whether a file that comes after another one has begun, and is still what it was.
+
+        It is asked before the one before it is drained: what was written into that one came earlier, so it is read
+        earlier.
+        """
+        if file.packed:
+            self._reader.close(file)  # those whose turn it is may need its decompressor
+        if self._held(file):
+            return False
+        known = file.head, file.proven
+        if self._reader.unlike(file):
+            self._moves.renew(file)
+            return False
+        if known != (file.head, file.proven):
+            self._roster.changed[file.key] = file
+        return _begun(file)
 
     def _held(self, file: Tracked) -> bool:
         return self._follow and not file.text and self._copies.hold(file)
