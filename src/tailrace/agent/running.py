@@ -299,7 +299,10 @@ class Agent:
 
     def _start(self, feed: Feed) -> None:
         feed.source.restore(self._position(feed.name))
+        marks = dict(feed.source.mark())
         feed.start(self._position(held_name(feed.name)), counted=False)
+        if marks:  # since when it looks: that must be known even if a crash comes before the first batch is stored
+            self._checkpoint.settle(self._checkpoint.plan({feed.name: marks}, batch=False).number)
 
     def _position(self, name: str) -> dict[str, object]:
         """Return what is known under a name, with all that is on its way."""

@@ -124,7 +124,6 @@ class TailSource:
             except (KeyError, TypeError, ValueError):
                 self._roster.changed[key] = None
         self._moves.put_back(files)
-        self._moves.arrivals.first_start_ns = self._moves.arrivals.first_start_ns or self._clock.now_ns()
 
     def adopt(self, old: object) -> None:
         """Take over the open files and the counts of a source of the same name that is not read any more."""
@@ -141,10 +140,14 @@ class TailSource:
             if file is None or not (file.refused or (file.original and not file.offset))
         }
         if not self._start_marked:
+            self._note_start()
             marks[_SELF] = {"first_start_ns": self._moves.arrivals.first_start_ns}
             self._start_marked = True
         parked, self._parked = self._parked, {}
         return {**marks, **parked, **self._overlay.mark()}
+
+    def _note_start(self) -> None:
+        self._moves.arrivals.first_start_ns = self._moves.arrivals.first_start_ns or self._clock.now_ns()
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -232,6 +235,7 @@ class TailSource:
         if not self._started:
             self._started = True
             self._overlay.start()
+            self._note_start()
             self._walk()
             return
         paths, folders = self._watch.news() if self._follow else (set(), set())
