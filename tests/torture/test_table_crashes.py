@@ -69,5 +69,5 @@ def test_a_kill_at_any_operation_of_table_and_checkpoint(
         assert sorted(lines(table)) == [f"line {number}" for number in range(LINES) if number not in DROPPED], at
         assert verify(table).faults == ()
         if not files.hit:
-            assert at > 40
+            assert at > 40, at
             return
