@@ -74,7 +74,7 @@ def test_declared_parsers_are_tried_on_the_sample(run, tmp_path) -> None:
     log.write_text("1 x\n2 y\nother\n")
     done = run("check", "spec", str(spec), "--sample", str(log))
     assert "read as pairs: 2 rows (66.7 %)" in done.out
-    assert "did not fit, NoFormatFits: 1 rows (33.3 %)" in done.out
+    assert "did not fit, PatternParserErr: 1 rows (33.3 %)" in done.out
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: case["name"])
