@@ -98,8 +98,11 @@ class Tracked:
 
     @property
     def lost_bytes(self) -> int:
-        """The bytes after the offset that were there for sure, if nobody can read them any more."""
-        return self.unread_bytes if self.packed else max(0, self.proven - self.offset)
+        """The bytes after the offset that were there for sure, if nobody can read them any more.
+
+        Of a file that could not be read all that was seen counts.
+        """
+        return self.unread_bytes if self.packed or self.trouble else max(0, self.proven - self.offset)
 
     def marker_fits(self, found: bytes) -> bool:
         """Tell whether `found`, read from `marker_span(offset)`, are the bytes that were there; remembers them."""
