@@ -121,9 +121,6 @@ def test_t28_t79_what_may_not_be_read_and_is_deleted_is_counted(tail: Make, fail
     assert t.source.counters["possibly_lost_bytes"] == len("two\n")
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="known gap (storm with seed 4): it is not read, and not counted"
-)
 def test_t73_a_file_that_was_rotated_unseen_and_cannot_be_seen_at_first_is_read_later(
     tail: Make, failing: Failing, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ class Arrivals:
         self.refused: dict[str, str] = {}  # paths that are not followed, and why
         self.first_start_ns = 0
         self.fresh: dict[str, Fresh] = {}
+        self._hidden: dict[str, tuple[str, int]] = {}  # rotated files that cannot be seen: their stream, and since when
         self._noted: dict[str, Listing] = {}  # what was in the folder of a log when its copies were looked for
         self._roster = roster
         self._settings = settings
@@ -80,6 +81,19 @@ class Arrivals:
         for path in self._in_turn():
             if path not in unclear and path in self.fresh:
                 self._arrive(path, self.fresh.pop(path))
+        for path in list(self._hidden):
+            self._look_again(path)
+
+    def _look_again(self, path: str) -> None:
+        """Take up a file that came and went unseen once it can be seen: not seen is not gone."""
+        name, since_ns = self._hidden[path]
+        seen = places.plain(path)
+        if seen is None and places.why_unseen(path):
+            return
+        del self._hidden[path]
+        if seen is not None and seen.number not in self._roster.by_id and since_ns <= seen.number.born_ns:
+            self.fresh.pop(path, None)
+            self._admit(name, path, Fresh(seen.found, seen.number, matches=False))
 
     def _in_turn(self) -> list[str]:
         """Return the new paths: what was rotated away before what took its name, older ones first."""
@@ -173,6 +187,9 @@ class Arrivals:
     def _take_missed(self, name: str, path: str, successor: FileId) -> None:
         """Take up the files of a stream between the last known one and its `successor` at a path, oldest first."""
         unknown = self._unknown(name, but=successor)
+        for other in self._folders.listing(os.path.dirname(name)).rotated.get(name, ()):
+            if other not in unknown and other not in self._roster.by_path and places.why_unseen(other):
+                self._hidden[other] = (name, self._last_born_ns(name))
         newest = self._roster.newest.get(name)
         last = newest.path if newest is not None and newest.path != name and not newest.gone_ns else ""
         copies = {other for other, fresh in unknown.items() if path == name and self._is_copy(name, other, fresh)}
