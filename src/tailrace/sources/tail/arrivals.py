@@ -311,6 +311,7 @@ class Arrivals:
         return file
 
     def _wake(self, file: Tracked, found: FileStat) -> None:
+        file.seen_empty = file.seen_empty and not found.size
         file.size, file.mtime_ns = max(file.size, found.size), found.mtime_ns
         file.proven = file.size
         file.grown_s = self._clock.monotonic_s()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tailrace.sources.tail import filestat
-from tailrace.sources.tail.rotation import live_names, suffixed
+from tailrace.sources.tail.rotation import rotated_from
 
 if TYPE_CHECKING:
     from tailrace.sources.tail.filestat import Seen
@@ -100,7 +100,6 @@ def _list(folder: str) -> Listing:
         pass
     rotated: dict[str, list[str]] = {}
     for path in numbers.values():
-        for name in live_names(path):
-            if suffixed(name, path):
-                rotated.setdefault(name, []).append(path)
+        for name in rotated_from(path):
+            rotated.setdefault(name, []).append(path)
     return Listing(numbers, rotated, folders)

@@ -70,6 +70,17 @@ def names_above(path: str) -> list[str]:
     return [f"{above}{slash}{base}" for base in _bases(name)]
 
 
+def rotated_from(path: str) -> list[str]:
+    """Return the paths in the same folder that `path` has the name of with a number or date behind it."""
+    folder, slash, name = path.rpartition("/")
+    return [f"{folder}{slash}{base}" for base in _origins(name)]
+
+
+@lru_cache(maxsize=131_072)  # asked for every name of a folder whenever one comes or goes
+def _origins(name: str) -> tuple[str, ...]:
+    return tuple(base for base in _bases(name) if suffixed(base, name))
+
+
 @lru_cache(maxsize=8192)  # asked several times in a row for each new file
 def _bases(name: str) -> tuple[str, ...]:
     packed, name = name, plain_name(name)

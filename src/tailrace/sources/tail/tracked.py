@@ -40,6 +40,7 @@ class Tracked:
     marker: str = ""  # hash of the bytes before the offset
     before: bytes | None = b""  # those bytes; None while only their hash is known
     size: int = 0  # when it was seen last
+    seen_empty: bool = True  # nothing was in it when it was seen first: it may have been cut short before
     proven: int = 0  # its size when its content was last seen to be what it was
     ctime_ns: int = 0
     mtime_ns: int = 0

@@ -134,7 +134,7 @@ class Turns:
 
     def _has_earlier_copies(self, file: Tracked) -> bool:
         new = not (file.packed or file.offset or file.head.length or file.original or file.finished)
-        if new and self._moves.arrivals.look_back(file):
+        if new and file.seen_empty and self._moves.arrivals.look_back(file):
             self._roster.ready[file] = None
             return True
         return False
