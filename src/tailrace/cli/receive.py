@@ -12,7 +12,10 @@ from tailrace.errors import ConfigError, Problem
 
 def receive(
     address: Annotated[
-        str, typer.Option("--addr", "--address", "-addr", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+        str,
+        typer.Option(
+            "--addr", "--address", "-addr", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one."
+        ),
     ] = "127.0.0.1:50051",
     refresh: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two tables.")] = 5.0,
     top: Annotated[int, typer.Option(min=1, help="How many names to show.")] = 10,
