@@ -102,7 +102,7 @@ class Reader:
         from urllib.request import urlopen
 
         with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=PATIENCE_S) as answer:
-            return b"tailrace_live_tails 1.0" in answer.read()
+            return b"tailrace_live_tails 1" in answer.read()
 
     def _reads(self, shown: tuple[str, ...]) -> None:
         output = self.running[-1][1]
