@@ -7,8 +7,14 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("long", parent=settings.get_profile("default"), max_examples=2_000)
+settings.register_profile(
+    "default",
+    derandomize=True,  # CI plays the same examples each time; the profile `long` looks for new ones
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("long", parent=settings.get_profile("default"), derandomize=False, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A job in the background is started deaf to Ctrl-C, and so are the programs that it starts: tests send it.

@@ -202,11 +202,11 @@ class _Cells:
         return {name: values.alias(name) for name, values in merged.items()}
 
 
-def _names(cells: list[str]) -> list[str]:
+def _names(cells: list[str | None]) -> list[str]:
     """Return the columns of a header's cells; a name that comes again gets a number, one that is none is empty."""
     names: list[str] = []
     for place, cell in enumerate(cells):
-        name = (column(cell.strip()) or "").rstrip("_")
+        name = (column((cell or "").strip()) or "").rstrip("_")  # of a quote that is not closed nothing is left
         names.append(f"{name}_{place + 1}" if name in names else name)
     return names
 

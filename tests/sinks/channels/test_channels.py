@@ -263,9 +263,9 @@ def test_a_receiver_that_comes_late_gets_everything():
     channel.send(ALERT)
     late = Receiver(f"127.0.0.1:{port}")
     late.start()
-    wait_for(lambda: channel.counters["sent"] == 1, 30)
+    wait_for(lambda: channel.counters["sent"] == 1, 90)
     channel.close()
-    wait_for(lambda: late.top() == [("open", 250)])
+    wait_for(lambda: late.top() == [("open", 250)], 60)
     late.stop()
 
 
