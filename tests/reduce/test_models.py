@@ -129,7 +129,7 @@ steps:
                 groups[row.get("user")].append(row)
         for user, group in groups.items():
             sizes = [row["size"] for row in group if "size" in row]
-            last = group[-1].get("line", "x")
+            last = max(reversed(group), key=lambda row: row["t"]).get("line", "x")
             expected[end - length, user, len(group), sum(sizes) if sizes else None, last] += 1
     out, dropped = run(spec, [frame(rows)])
     made = [row for row in out if row["_format"] == "aggregate"]

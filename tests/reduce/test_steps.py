@@ -210,12 +210,12 @@ def test_aggregate_by_hand() -> None:
     fields = ("app", "status", "n", "bytes", "low", "high", "mean", "a", "z")
     assert [tuple(row.get(name) for name in fields) for row in out if row["_format"] == "aggregate"] == [
         ("db", 500, 1, None, None, None, None, None, None),
-        ("web", 200, 3, 60, 10, 30, 20.0, "/a", "/d"),
+        ("web", 200, 3, 60, 10, 30, 20.0, "/a", "/b"),
         ("web", 200, 2, 1, 1, 1, 1.0, "/c", "/e"),
     ]
     assert [row["_line"] for row in out] == [
         "n=1 app=db status=500",
-        "n=3 bytes=60 low=10 high=30 mean=20.0 a=/a z=/d app=web status=200",
+        "n=3 bytes=60 low=10 high=30 mean=20.0 a=/a z=/b app=web status=200",
         "late",
         "n=2 bytes=1 low=1 high=1 mean=1.0 a=/c z=/e app=web status=200",
     ]

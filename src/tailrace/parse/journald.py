@@ -20,6 +20,7 @@ import polars as pl
 
 from tailrace.batch import field_column, stream_labels, stream_text
 from tailrace.parse.json_decode import Decoder
+from tailrace.parse.level import NUMBERS
 
 if TYPE_CHECKING:
     from tailrace.contracts import Reading
@@ -27,16 +28,7 @@ if TYPE_CHECKING:
 
 ERROR: Final = "JournaldParserErr"
 
-LEVELS: Final = {
-    "0": "fatal",
-    "1": "fatal",
-    "2": "fatal",
-    "3": "error",
-    "4": "warn",
-    "5": "info",
-    "6": "info",
-    "7": "debug",
-}
+LEVELS: Final = {str(priority): NUMBERS[str(priority)] for priority in range(8)}
 """Levels by syslog priority: emergency, alert and critical are fatal, notice is informational."""
 
 _MESSAGE: Final = "MESSAGE"

@@ -48,6 +48,7 @@ _KINDS: Final[Mapping[str, tuple[str, ...]]] = {  # the parts that a function ne
     "quantile": ("buckets",),
 }
 _TEXT: Final = re.compile(r"\s*(\w+)\s*(?:\(\s*([^(),]*?)\s*(?:,\s*([^(),]+?)\s*)?\))?\s*")
+_TIMED: Final = ("first", "last")  # their parts are a time and a value
 _NUMBER: Final = "\0number:"
 _VALUE: Final = "\0value:"
 
@@ -77,6 +78,8 @@ class Function:
                 return _top(first or {}, int(self.number))
             case "quantile":
                 return sketch.quantile(first or {}, self.number)
+            case "first" | "last":
+                return None if first is None else first[1]
         return first
 
 
@@ -132,7 +135,8 @@ def parts_of(frame: pl.DataFrame, by: Sequence[str], functions: Sequence[Functio
         if not plain:
             yield key, "", None  # the group is there
         for (kind, field), cell in zip(plain, cells, strict=True):
-            yield key, f"{kind}:{field}", cell
+            timed = kind in _TIMED and cell is not None
+            yield key, f"{kind}:{field}", [cell["at"], cell["value"]] if timed else cell
     for kind, field in wanted:
         if kind not in _PLAIN:
             for key, part in _spread(kind, rows, by, field, as_text(meanings[field])):
@@ -145,9 +149,16 @@ _PLAIN: Final[Mapping[str, Any]] = {  # functions of the field's name to an expr
     "sum": lambda field: pl.when(pl.col(f"{_NUMBER}{field}").count() > 0).then(pl.col(f"{_NUMBER}{field}").sum()),
     "min": lambda field: pl.col(f"{_NUMBER}{field}").min(),
     "max": lambda field: pl.col(f"{_NUMBER}{field}").max(),
-    "first": lambda field: pl.col(f"{_VALUE}{field}").drop_nulls().first(),
-    "last": lambda field: pl.col(f"{_VALUE}{field}").drop_nulls().last(),
+    "first": lambda field: _by_time(field).first(),
+    "last": lambda field: _by_time(field).last(),
 }
+
+
+def _by_time(field: str) -> pl.Expr:
+    """Return the values of a field with their times, in the order of event time; equal times as they were read."""
+    value, at = pl.col(f"{_VALUE}{field}"), pl.col("_time_ns")
+    there = value.is_not_null()
+    return pl.struct(at=at, value=value).filter(there).sort_by(at.filter(there), maintain_order=True)
 
 
 def _spread(
@@ -179,10 +190,8 @@ def add(parts: Parts, name: str, part: Any) -> None:  # see `Parts`
         mine = parts.setdefault(name, {})
         for value, number in part.items():
             _count(kind, mine, value, number)
-    elif before is None:
-        parts[name] = part
-    elif kind != "first":
-        parts[name] = _SUM[kind](before, part)
+    else:
+        parts[name] = part if before is None else _SUM[kind](before, part)
 
 
 _SUM: Final[Mapping[str, Any]] = {  # functions of two parts
@@ -191,7 +200,8 @@ _SUM: Final[Mapping[str, Any]] = {  # functions of two parts
     "sum": lambda a, b: a + b,
     "min": min,
     "max": max,
-    "last": lambda _, b: b,
+    "first": lambda a, b: b if b[0] < a[0] else a,  # time and value
+    "last": lambda a, b: b if b[0] >= a[0] else a,
 }
 
 
