@@ -123,12 +123,15 @@ def _byte_sizes(data: bytes, encoding: Encoding) -> pl.Series:
 def _split_lossy(data: bytes, encoding: Encoding) -> Split:
     """Split bytes that are not of the encoding: `_line` shows them with U+FFFD, `_raw` has the bytes of the bad lines.
 
-    A delimiter is no part of a broken sequence, except where a decoder swallows it: then the numbers differ.
+    A delimiter is no part of a broken sequence, except where a decoder swallows it: then the numbers differ, or it is
+    the last one that is gone.
     """
     if encoding.kind == "units":
         return _one_by_one(data, encoding)
-    lines = _pieces(data.decode(encoding.codec, "replace"), encoding.delimiter)
-    sizes = _byte_sizes(data, encoding)
+    text = data.decode(encoding.codec, "replace")
+    if not text.endswith(encoding.delimiter):
+        return _one_by_one(data, encoding)
+    lines, sizes = _pieces(text, encoding.delimiter), _byte_sizes(data, encoding)
     if len(lines) != len(sizes):
         return _one_by_one(data, encoding)
     starts = sizes.cum_sum() - sizes
