@@ -35,10 +35,11 @@ _LEVEL_WORDS: Final = "|".join(
 _GAP: Final = r"\]?[ \t,:|-]+"
 _LEVEL: Final = rf"[\[(<]? *(?P<level>{_LEVEL_WORDS})(?-u:\b)(?: *[\])>])?"
 _NAME: Final = r"[A-Za-z_/][A-Za-z0-9_.$/#@+:*-]*"
+_ENDED: Final = r"[A-Za-z_/](?:[A-Za-z0-9_.$/#@+:*-]*[A-Za-z0-9_.$/#@+*-])?"  # a name: no colon belongs to its end
 _DOTTED: Final = r"[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z0-9_$]+)+"
 _INNER: Final = r"[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*"  # of brackets, with brackets inside
 _COMPONENT: Final = (
-    rf"(?:{_GAP}(?P<component>{_NAME})(?:\[(?P<component_pid>[0-9]{{1,10}})\])?"
+    rf"(?:{_GAP}(?P<component>{_ENDED})(?:\[(?P<component_pid>[0-9]{{1,10}})\])?"
     r"(?: *:(?:[ \t]|$)| +-+ | *\| *|\](?: |$))"
     rf"|{_GAP}(?P<dotted>{_DOTTED}) \[[^\]]*\](?: |$)"
     r"|\t(?P<tabbed>[^\t ]+)\t"
