@@ -21,7 +21,7 @@ from tailrace.contracts import Block
 from tailrace.encoding import marked, may_be_marked
 from tailrace.sources.tail import compressed, descriptors, filestat, holes, lines, sniff
 from tailrace.sources.tail.compressed import End, Packed
-from tailrace.sources.tail.identity import HEAD_BYTES, Verdict, head_of, judge, marker_span
+from tailrace.sources.tail.identity import HEAD_BYTES, marker_span
 from tailrace.sources.tail.places import is_at
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Reader:
         if not file.head.fits(start) or found.size < file.offset:
             return True
         if not compressed.codec_of(start):
-            _grow_head(file, start)
+            file.grow_head(start)
             file.size = file.proven = max(file.size, found.size)
         return False
 
@@ -229,14 +229,14 @@ class Reader:
         # The proof is read after the data: content that was replaced before the data was read shows in it.
         start = os.pread(file.handle, HEAD_BYTES, 0)
         at, length = marker_span(file.offset)
-        if not _proven(file, start, os.pread(file.handle, length, at) if length else b"", found.size):
+        if not file.still_has(start, os.pread(file.handle, length, at) if length else b"", found.size):
             return Reading(Outcome.CHANGED)
         file.packed = "" if file.text else compressed.codec_of(start)
         if file.packed:
             return Reading(Outcome.LATER)  # what it is has to be found out before it is read
         grown = found.size > file.size
-        grown_head = _grow_head(file, start)
-        _seen(file, found)
+        grown_head = file.grow_head(start)
+        file.saw(found)
         read_to, offset = file.offset + len(data), file.offset
         outcome = Outcome.MORE if read_to < found.size else Outcome.END
         final = final and outcome is Outcome.END
@@ -254,7 +254,7 @@ class Reader:
     def _read_packed(self, file: Tracked, size: int, now_ns: int, found: FileStat) -> Reading:
         """Read the content of a compressed file; its offset, head and marker are those of the content."""
         grown = found.size > file.size
-        _seen(file, found)
+        file.saw(found)
         if file.spent == found.size:
             return Reading(Outcome.END, grown=grown)
         content = self.unpacker(file)
@@ -269,9 +269,9 @@ class Reader:
         start = content.pread(HEAD_BYTES, 0)
         at, length = marker_span(file.offset)
         lost = content.end is End.DAMAGED and content.known_bytes < file.offset  # nothing stands against the offset
-        if not lost and not _proven(file, start, content.pread(length, at) if length else b"", content.known_bytes):
+        if not lost and not file.still_has(start, content.pread(length, at) if length else b"", content.known_bytes):
             return Reading(Outcome.CHANGED)
-        grown_head = _grow_head(file, start)
+        grown_head = file.grow_head(start)
         if start and not file.text and not self._begin(file, start):
             return Reading(Outcome.REFUSED)
         return self._unpacked(file, content, data, now_ns, found.size, Reading(Outcome.MORE, [], grown, grown_head))
@@ -388,35 +388,9 @@ def _past_mark(file: Tracked, data: bytes) -> bytes:
     return data[found[1] :]
 
 
-def _proven(file: Tracked, start: bytes, before: bytes, size: int) -> bool:
-    """Tell whether a file still has the content that was read, from its first bytes and those before the offset."""
-    verdict = judge(
-        same_file=True,
-        head_fits=file.head.fits(start),
-        marker_fits=file.marker_fits(before),
-        size=size,
-        offset=file.offset,
-    )
-    return verdict is Verdict.CONTINUE
-
-
-def _grow_head(file: Tracked, start: bytes) -> bool:
-    before = file.head.length
-    if len(start) > before:
-        file.head = head_of(start)
-    return file.head.length != before
-
-
 def _has_name(file: Tracked) -> bool:
     """Tell whether a file can be opened again, also when nobody has looked at its folder since it was deleted."""
     try:
         return file.unlinked_ns is None and filestat.look(file.handle).links > 0
     except OSError:
         return False  # not seen is not there
-
-
-def _seen(file: Tracked, found: FileStat) -> None:
-    file.size, file.ctime_ns, file.mtime_ns = found.size, found.ctime_ns, found.mtime_ns
-    file.proven = found.size
-    if not found.links and file.unlinked_ns is None:
-        file.unlinked_ns = found.ctime_ns

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tailrace.sources.tail.identity import MARKER_BYTES, FileId, Head, digest, marker_span
+from tailrace.sources.tail.identity import MARKER_BYTES, FileId, Head, Verdict, digest, head_of, judge, marker_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tailrace.contracts import Origin
     from tailrace.sources.tail.compressed import Packed
+    from tailrace.sources.tail.filestat import FileStat
 
 PARKED: Final = "parked"
 """Key of a state whose file is not read, since the settings do not ask for it any more."""
@@ -112,6 +113,31 @@ class Tracked:
                 return False
             self.before = found
         return found == self.before
+
+    def still_has(self, start: bytes, before: bytes, size: int) -> bool:
+        """Tell whether the content that was read is there, from its first bytes and those before the offset."""
+        verdict = judge(
+            same_file=True,
+            head_fits=self.head.fits(start),
+            marker_fits=self.marker_fits(before),
+            size=size,
+            offset=self.offset,
+        )
+        return verdict is Verdict.CONTINUE
+
+    def grow_head(self, start: bytes) -> bool:
+        """Know the file by more of its first bytes; tells whether there were more."""
+        before = self.head.length
+        if len(start) > before:
+            self.head = head_of(start)
+        return self.head.length != before
+
+    def saw(self, found: FileStat) -> None:
+        """Note how the open file looks whose content is proven."""
+        self.size, self.ctime_ns, self.mtime_ns = found.size, found.ctime_ns, found.mtime_ns
+        self.proven = found.size
+        if not found.links and self.unlinked_ns is None:
+            self.unlinked_ns = found.ctime_ns
 
     def advance(self, data: bytes, parts: int) -> None:
         """Move the offset over `data`."""
