@@ -32,7 +32,9 @@ class Receiver:
         self._keep = keep
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._server = grpc.server(ThreadPoolExecutor(8, thread_name_prefix="receive"))
+        # A port that somebody listens on is refused; shared, each would get some of the connections.
+        alone = [("grpc.so_reuseport", 0)]
+        self._server = grpc.server(ThreadPoolExecutor(8, thread_name_prefix="receive"), options=alone)
         process = grpc.stream_unary_rpc_method_handler(
             self._process, request_deserializer=Metric.FromString, response_serializer=_bytes
         )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -256,17 +257,23 @@ def test_one_stream_of_the_traces_own_messages(receiver):
 
 
 def test_a_receiver_that_comes_late_gets_everything():
-    late = Receiver("127.0.0.1:0")
-    port = late.port
-    late.stop()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     channel = one(GrpcChannel(name="g", path=f"127.0.0.1:{port}", insecure=True, format="traceleft"))
     channel.send(ALERT)
+    wait_for(lambda: channel.counters["waiting"] == 1 and not channel._rows)
     late = Receiver(f"127.0.0.1:{port}")
     late.start()
     wait_for(lambda: channel.counters["sent"] == 1, 90)
     channel.close()
     wait_for(lambda: late.top() == [("open", 250)], 60)
     late.stop()
+
+
+def test_a_port_that_is_taken_is_refused(receiver):
+    with pytest.raises(RuntimeError):
+        Receiver(f"127.0.0.1:{receiver.port}")
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
