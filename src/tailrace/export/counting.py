@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.contracts import Parser
-    from tailrace.export.profile import PatternSettings, Profile
+    from tailrace.export.profile import FieldPattern, Profile
     from tailrace.exposition import Family
 
 SHOWN: Final = 100
@@ -164,7 +164,7 @@ class Counting:
         return frame.drop(found.columns, strict=False).hstack(found).with_columns(error.alias("_error"))
 
 
-def with_patterns(frame: pl.DataFrame, patterns: Sequence[PatternSettings]) -> pl.DataFrame:
+def with_patterns(frame: pl.DataFrame, patterns: Sequence[FieldPattern]) -> pl.DataFrame:
     """Return the rows with the fields of the first pattern that each matches, and `_matched`."""
     if not patterns:
         return frame
@@ -184,7 +184,7 @@ def with_patterns(frame: pl.DataFrame, patterns: Sequence[PatternSettings]) -> p
     return pl.concat(taken, how="diagonal_relaxed").sort(_ROW).drop(_ROW)
 
 
-def _matched(rows: pl.DataFrame, text: pl.Series, pattern: PatternSettings) -> pl.DataFrame:
+def _matched(rows: pl.DataFrame, text: pl.Series, pattern: FieldPattern) -> pl.DataFrame:
     columns = [pl.lit(value).alias(name) for name, value in pattern.set.items()]
     if pattern.groups:
         found = groups.extract(text, pattern.regex).select(pattern.groups)

@@ -33,7 +33,7 @@ _DEPTH: Final = 4
 """Profiles that may extend each other."""
 
 
-class PatternSettings(Settings):
+class FieldPattern(Settings):
     """Further fields from one column of a line."""
 
     regex: str
@@ -87,7 +87,7 @@ class Profile(Settings):
     """The time after which a last line counts though it has no newline; what may come of it later is left out then. For
     programs that write whole lines at once. Default: a line counts when it is complete."""
 
-    patterns: tuple[PatternSettings, ...] = ()
+    patterns: tuple[FieldPattern, ...] = ()
     """Further fields of the lines: the first pattern that matches counts."""
 
     unmatched: Sql | None = None

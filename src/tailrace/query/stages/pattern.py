@@ -10,16 +10,16 @@ import polars as pl
 from tailrace.patterns import capture
 from tailrace.query import line_patterns
 from tailrace.query.lexer import quote
+from tailrace.query.stages.named import Named
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Cursor, Source
     from tailrace.query.needs import Needs
-    from tailrace.query.pushdown import Scan
     from tailrace.query.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Named):
     """Takes captures from the start of the line on; where a literal is missing the capture before it gets the rest."""
 
     keyword: ClassVar[str] = "pattern"
@@ -46,23 +46,10 @@ class Pattern:
             at = self.value_at if error.column is None else source.inside(self.value_at, error.column - 1)
             raise source.error(f"invalid pattern: {error.what}", at)
 
-    def needs(self, after: Needs) -> Needs:
-        """Read the line if a label of it is read afterwards."""
-        return after.plus(line=True) if self._wanted(after) else after
-
-    def push(self, scan: Scan, after: Needs) -> bool:
-        """Leave it to the rows, unless none of its labels is read."""
-        idle = not self._wanted(after)
-        scan.labels_changed |= not idle
-        return idle
-
     def apply(self, rows: Rows, after: Needs) -> Rows:
         """Add a label per capture."""
         found = line_patterns.extract(rows.frame["_line"], capture.parts(self.pattern))
-        return rows.with_parsed(pl.DataFrame({name: found[name] for name in self._wanted(after)}))
-
-    def _wanted(self, after: Needs) -> list[str]:
-        return [name for name in self.names if after.wants(name)]
+        return rows.with_parsed(pl.DataFrame({name: found[name] for name in self.wanted(after)}))
 
     def __str__(self) -> str:
         return f"| pattern {quote(self.pattern)}"

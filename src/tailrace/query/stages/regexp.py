@@ -10,18 +10,18 @@ import polars as pl
 
 from tailrace.query import regexes
 from tailrace.query.lexer import quote
+from tailrace.query.stages.named import Named
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Cursor, Source
     from tailrace.query.needs import Needs
-    from tailrace.query.pushdown import Scan
     from tailrace.query.rows import Rows
 
 _GROUP: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?P?<(?P<name>[^>=!]+)>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Regexp:
+class Regexp(Named):
     """Takes the first match anywhere in the line; a line that does not match is left alone."""
 
     keyword: ClassVar[str] = "regexp"
@@ -54,19 +54,9 @@ class Regexp:
             if name in names[:index]:
                 raise source.error(f"the group {name!r} is there twice", self.value_at, "give each a name of its own")
 
-    def needs(self, after: Needs) -> Needs:
-        """Read the line if a label of it is read afterwards."""
-        return after.plus(line=True) if self._wanted(after) else after
-
-    def push(self, scan: Scan, after: Needs) -> bool:
-        """Leave it to the rows, unless none of its labels is read."""
-        idle = not self._wanted(after)
-        scan.labels_changed |= not idle
-        return idle
-
     def apply(self, rows: Rows, after: Needs) -> Rows:
         """Add a label per group; one that took no part in the match is there, and empty."""
-        wanted = self._wanted(after)
+        wanted = self.wanted(after)
         pattern = regexes.searching(self.pattern)
         line = pl.col("_line")
         groups = line.str.extract_groups(pattern)
@@ -75,9 +65,6 @@ class Regexp:
             pl.when(matched).then(groups.struct.field(name).fill_null("")).alias(name) for name in wanted
         )
         return rows.with_parsed(found)
-
-    def _wanted(self, after: Needs) -> list[str]:
-        return [name for name in self.names if after.wants(name)]
 
     def __str__(self) -> str:
         return f"| regexp {quote(self.pattern)}"
