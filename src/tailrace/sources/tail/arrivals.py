@@ -244,7 +244,8 @@ class Arrivals:
         older = [
             path for path in rotated if not live.away or seniority(live.name, path) < seniority(live.name, live.path)
         ]
-        known = [path for path in older if (file := self._roster.by_path.get(path)) and file.name == live.name]
+        there = [file for path in older if (file := self._roster.by_path.get(path)) and file.name == live.name]
+        known = [file.path for file in there if not file.only_twin]  # of the others that is not clear yet
         last = max(known, key=lambda path: seniority(live.name, path), default=live.name)
         return self.take_later_copies(live.name, last, max(live.id.born_ns, self.first_start_ns - _BIRTH_SLACK_NS))
 

@@ -103,6 +103,7 @@ class Twins:
         unread = next((other for other in self._roster.awaited if _may_be_all_of(file, other)), None)
         if unread is not None:
             self._roster.replace(unread, file)
+            self._later_copies(file.name, file.path, file.id.born_ns)  # what came after it is of the stream as well
         elif file.only_twin and any(other.name == file.name for other in self._roster.awaited):
             return WAIT_S  # when the twin is found this one may come after it
         del self._suspects[file]
