@@ -1,14 +1,14 @@
-"""The words of a file event: columns, actions and origins, by the names of the Elastic Common Schema.
+r"""The words of a file event: columns, actions and origins, by the names of the Elastic Common Schema.
 
-One event is one row of the table `logs` with the label `source="file_events"`. On its way in it is one JSON document in
-the shape that Elastic's file-integrity modules write (`{"@timestamp": …, "event": {"action": ["created"]}, "file": …}`),
-one a line, so that our own events and those of other agents take the same way: the parser `file_integrity` makes the
+One event is one row of the table `logs` with the label `source="file_events"`. On its way in it is one JSON document,
+as Elastic's file-integrity modules write it (`{"@timestamp": …, "event": {"action": ["created"]}, "file": …}`), one a
+line, so that our own events and those of other agents take the same way: the parser `file_integrity` makes the
 columns below of it, `twin` folds them into the present state.
 
-Reading order is `event_sequence`: it rises with each event of one host, also over restarts of its agent, and breaks ties
-of equal times. Documents of other agents have none; their order is `_time_ns`, then the order in which they came.
+Reading order is `event_sequence`: it rises with each event of one host, also over restarts of its agent, and breaks
+ties of equal times. Documents of other agents have none; their order is `_time_ns`, then the order in which they came.
 
-A path is text. Bytes of a name that are no UTF-8 are written as `\\xff` (backslash, x, two digits).
+A path is text. Bytes of a name that are no UTF-8 are written as `\xff` (backslash, x, two digits).
 """
 
 from __future__ import annotations
