@@ -53,10 +53,25 @@ def aligned(start_ns: int, end_ns: int, step_ns: int) -> Grid:
     if step_ns <= 0:
         raise QueryError("the step must be longer than nothing")
     first, last = start_ns // step_ns, -(-end_ns // step_ns)
-    if last - first + 1 > POINTS_LIMIT:
+    return Grid(first * step_ns, step_ns, _few(last - first + 1))
+
+
+def stepped(start_ns: int, end_ns: int, step_ns: int) -> Grid:
+    """Return the grid that begins at the start, as Prometheus has it; refuse as many points as `aligned` does.
+
+    >>> stepped(61, 119, 60)
+    Grid(first_ns=61, step_ns=60, points=1)
+    """
+    if step_ns <= 0:
+        raise QueryError("the step must be longer than nothing")
+    return Grid(start_ns, step_ns, _few((end_ns - start_ns) // step_ns + 1))
+
+
+def _few(points: int) -> int:
+    if points > POINTS_LIMIT:
         hint = "ask for a longer step or less time"
-        raise QueryError(f"the query has {last - first + 1} points per series, {POINTS_LIMIT} are allowed", hint=hint)
-    return Grid(first * step_ns, step_ns, last - first + 1)
+        raise QueryError(f"the query has {points} points per series, {POINTS_LIMIT} are allowed", hint=hint)
+    return points
 
 
 @dataclass(frozen=True, slots=True)

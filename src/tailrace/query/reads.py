@@ -19,7 +19,7 @@ from tailrace.errors import QueryTimeoutError
 from tailrace.limits import SCAN_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tailrace.contracts import Engine, Frame, Segments
     from tailrace.query.plan import Branch, Plan
@@ -34,12 +34,18 @@ class Span:
     end_ns: int
 
 
-class Reading:
-    """One query's reading: engine, what it costs, and how long it may take."""
+def nobody() -> bool:
+    """Tell that nobody has cancelled the query."""
+    return False
 
-    def __init__(self, engine: Engine, stats: Stats, timeout_s: float) -> None:
+
+class Reading:
+    """One query's reading: engine, what it costs, how long it may take, and whether anybody still waits for it."""
+
+    def __init__(self, engine: Engine, stats: Stats, timeout_s: float, cancelled: Callable[[], bool] = nobody) -> None:
         self.engine = engine
         self.stats = stats
+        self._cancelled = cancelled
         self._timeout_s = timeout_s
         self._until_s = time.monotonic() + timeout_s
         self._counted: set[str] = set()
@@ -57,7 +63,9 @@ class Reading:
         self.stats.segments_skipped = self._pruned + len(self._known - self._counted)
 
     def check(self) -> None:
-        """Give up when the time is over."""
+        """Give up when the time is over, or nobody waits any more."""
+        if self._cancelled():
+            raise QueryTimeoutError("the query was cancelled")
         if time.monotonic() > self._until_s:
             raise QueryTimeoutError(
                 f"the query took longer than {self._timeout_s:g} s", hint="ask for less time or streams"

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Literal
 
 from tailrace.errors import QueryError, TransientError
 from tailrace.limits import ENTRIES_DEFAULT, QUERY_TIMEOUT_S
-from tailrace.query.grid import Grid, aligned, instant
+from tailrace.query.grid import Grid, aligned, instant, stepped
 from tailrace.query.lines import EVERYTHING, Window, in_order, lines, walk
 from tailrace.query.parser import parse
 from tailrace.query.plan import plan
-from tailrace.query.reads import Reading
+from tailrace.query.reads import Reading, nobody
 from tailrace.query.result import Lines, Series, Stats
 from tailrace.query.series import series
 from tailrace.query.syntax import LogQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tailrace.contracts import Engine, Table
 
@@ -36,7 +36,9 @@ class Request:
     """A question: a query over a range of time.
 
     `step_ns` None asks for one evaluation of a metric query, at `end_ns`. `limit` counts lines over all
-    streams, 0 = all.
+    streams, 0 = all. `aligned` puts the steps on multiples of the step, as Loki does, else they begin at `start_ns`.
+    `cut` has the largest series answered, with a warning, where there are too many; else that is refused.
+    `cancelled` is asked while the query runs, in its thread; it ends when nobody waits any more.
     """
 
     query: str
@@ -46,6 +48,9 @@ class Request:
     limit: int = ENTRIES_DEFAULT
     direction: Literal["backward", "forward"] = "backward"
     timeout_s: float = QUERY_TIMEOUT_S
+    aligned: bool = True
+    cut: bool = False
+    cancelled: Callable[[], bool] = nobody
 
 
 def run(request: Request, table: Table, engine: Engine) -> Lines | Series:
@@ -55,13 +60,14 @@ def run(request: Request, table: Table, engine: Engine) -> Lines | Series:
         raise QueryError("the end of the time range lies before its start", hint="exchange them")
     for _ in range(ATTEMPTS):
         began = time.perf_counter()
-        reading = Reading(engine, Stats(), request.timeout_s)
+        reading = Reading(engine, Stats(), request.timeout_s, request.cancelled)
         try:
             if isinstance(query, LogQuery):
                 window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
                 answer: Lines | Series = lines(query, window, table.snapshot(), reading)
             else:
-                answer = series(query, grid_of(request), table.snapshot, reading, ranged=request.step_ns is not None)
+                ranged = request.step_ns is not None
+                answer = series(query, grid_of(request), table.snapshot, reading, ranged=ranged, cut=request.cut)
         except FileNotFoundError:
             continue
         reading.finish(time.perf_counter() - began)
@@ -78,7 +84,7 @@ def pages(request: Request, table: Table, engine: Engine) -> Iterator[Lines]:
     if not isinstance(query, LogQuery):
         raise QueryError("only a log query has pages", hint='ask for lines, as in {host=~".+"}')
     window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
-    reading = Reading(engine, Stats(), request.timeout_s)
+    reading = Reading(engine, Stats(), request.timeout_s, request.cancelled)
     found = plan(query, EVERYTHING, (request.start_ns, request.end_ns), table.snapshot(), engine)
     reading.planned(found)
     left = request.limit
@@ -98,4 +104,5 @@ def grid_of(request: Request) -> Grid:
     """Return the evaluation times of a request."""
     if request.step_ns is None:
         return instant(request.end_ns)
-    return aligned(request.start_ns, request.end_ns, request.step_ns)
+    steps = aligned if request.aligned else stepped
+    return steps(request.start_ns, request.end_ns, request.step_ns)

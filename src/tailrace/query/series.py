@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from tailrace.query.syntax import Metric
 
 
-def series(query: Metric, grid: Grid, snapshot: Callable[[], Snapshot], reading: Reading, *, ranged: bool) -> Series:
-    """Answer a metric query at the points of a grid."""
+def series(
+    query: Metric, grid: Grid, snapshot: Callable[[], Snapshot], reading: Reading, *, ranged: bool, cut: bool = False
+) -> Series:
+    """Answer a metric query at the points of a grid; `cut` has the largest series where there are too many."""
     value = Evaluation(grid, cache(snapshot), reading).value(query)
     kind: Literal["vector", "matrix", "scalar"] = "vector"
     if isinstance(value, float):
@@ -36,8 +38,26 @@ def series(query: Metric, grid: Grid, snapshot: Callable[[], Snapshot], reading:
     if ranged:
         kind = "matrix"
         value = replace(value, ordered=False)  # a matrix is in the order of its labels
+    value = _told_apart(value)
+    warnings: tuple[str, ...] = ()
+    if cut:
+        value, warnings = _largest(value)
     labels, frame = _sorted(value, grid)
-    return Series(kind, labels, frame, reading.stats)
+    return Series(kind, labels, frame, reading.stats, not warnings, warnings)
+
+
+def _largest(samples: Samples) -> tuple[Samples, tuple[str, ...]]:
+    """Keep the series with the largest totals, as many as may be answered, with all their points; say so."""
+    keys = [*samples.labels, *([_TWIN] if _TWIN in samples.frame.columns else [])]
+    if not keys:
+        return samples, ()
+    totals = samples.frame.group_by(keys).agg(pl.col("value").fill_nan(0).sum().alias("_total"))
+    if totals.height <= SERIES_LIMIT:
+        return samples, ()
+    kept = totals.sort("_total", *keys, descending=[True, *[False] * len(keys)], nulls_last=True).head(SERIES_LIMIT)
+    frame = samples.frame.join(kept.select(keys), on=keys, how="semi", nulls_equal=True)
+    warning = f"too many series: of {totals.height} the {SERIES_LIMIT} largest are shown"
+    return replace(samples, frame=frame), (warning,)
 
 
 def _told_apart(samples: Samples) -> Samples:
@@ -50,7 +70,6 @@ def _told_apart(samples: Samples) -> Samples:
 
 def _sorted(samples: Samples, grid: Grid) -> tuple[tuple[dict[str, str], ...], pl.DataFrame]:
     """Give numbers to the label sets in order and lay the samples out by series, then time."""
-    samples = _told_apart(samples)
     columns = [*samples.labels, *([_TWIN] if _TWIN in samples.frame.columns else [])]
     sets = samples.frame.select(columns).unique(maintain_order=True)
     if sets.height > SERIES_LIMIT:
