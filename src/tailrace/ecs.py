@@ -8,6 +8,9 @@ columns below of it, `twin` folds them into the present state.
 Reading order is `event_sequence`: it rises with each event of one host, also over restarts of its agent, and breaks
 ties of equal times. Documents of other agents have none; their order is `_time_ns`, then the order in which they came.
 
+A document may be nested (`{"file": {"path": …}}`) or dotted (`{"file.path": …}`), as Elastic takes both; the parser is
+three times as fast with dotted ones, and our own source writes those: `member` names them. A member that is null costs.
+
 A path is text. Bytes of a name that are no UTF-8 are written as `\xff` (backslash, x, two digits).
 """
 
@@ -70,6 +73,20 @@ COLUMNS: Final[Mapping[str, pl.DataType]] = {
     "container_id": pl.String(),
 }
 """The columns of a file event that have a meaning here; a document's other members become columns as well."""
+
+_DEEPER: Final = ("hash_", "parent_")  # second words of columns that are objects themselves
+
+
+def member(column: str) -> str:
+    """Return the dotted name of the member of a document that holds a column's value.
+
+    >>> member("file_hash_xxh3"), member("process_command_line")
+    ('file.hash.xxh3', 'process.command_line')
+    """
+    outer, _, inner = column.partition("_")
+    deeper = next((word for word in _DEEPER if inner.startswith(word)), "")
+    return f"{outer}.{deeper.replace('_', '.')}{inner.removeprefix(deeper)}"
+
 
 GONE: Final = ("deleted", "moved")
 """Last actions after which a path is gone, when nothing else tells that it lives (`file_path` of a lone `moved`)."""

@@ -39,6 +39,7 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
         "cri": "tailrace.parse.cri:Cri",
         "docker": "tailrace.parse.docker:Docker",
         "journald": "tailrace.parse.journald:Journald",
+        "file_integrity": "tailrace.parse.file_integrity:FileIntegrity",
         "timestamped": "tailrace.parse.timestamped:Timestamped",
         "plain": "tailrace.parse.plain:Plain",
     },

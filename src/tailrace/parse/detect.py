@@ -20,6 +20,7 @@ from tailrace.parse.apache_error import LOOKS as APACHE_ERROR
 from tailrace.parse.cef import LOOKS as CEF
 from tailrace.parse.cri import PATTERN as CRI
 from tailrace.parse.delimited import LOOKS as W3C
+from tailrace.parse.file_integrity import LOOKS as FILE_INTEGRITY
 from tailrace.parse.klog import LOOKS as KLOG
 from tailrace.parse.leef import LOOKS as LEEF
 from tailrace.parse.logfmt import LOOKS as LOGFMT
@@ -50,6 +51,7 @@ def _even(sign: str) -> pl.Expr:
 TESTS: Final[Mapping[str, pl.Expr]] = {
     "docker": _DOCKER & _LINE.str.contains(r'"time":\s*"\d{4}-'),
     "cri": _LINE.str.contains(CRI),
+    "file_integrity": _JSON & _LINE.str.contains(FILE_INTEGRITY) & _LINE.str.contains(r'"action":'),
     "json": _JSON,
     "access": _LINE.str.contains(ACCESS),
     "cef": _LINE.str.contains(CEF),

@@ -41,8 +41,8 @@ class Decoded:
 class Decoder:
     """Decodes texts; remembers the shapes that it has seen."""
 
-    def __init__(self) -> None:
-        self.tree = Tree()
+    def __init__(self, tree: Tree | None = None) -> None:
+        self.tree = tree or Tree()
 
     def decode(self, text: pl.Series, data: bytes | None = None) -> Decoded:
         """Return the texts as columns, every value accounted for; `data` may be the same texts, joined by newlines."""
@@ -199,6 +199,8 @@ def _came_out(text: pl.Series, columns: list[pl.Series], node: Node) -> tuple[pl
     for series, child in zip(columns, node.keys.values(), strict=True):
         if series.null_count() == 0:
             full += 1
+        elif series.null_count() == len(series) and isinstance(child, Leaf):
+            continue
         else:
             counts.append(series.is_not_null().cast(pl.Int64))
         if isinstance(child, Node):

@@ -55,6 +55,7 @@ class Node:
     """An object: its keys are leaves or objects again."""
 
     keys: dict[str, Leaf | Node] = field(default_factory=dict)
+    pinned: bool = False  # stays an object, whatever else a record has under its name
 
     def schema(self) -> dict[str, pl.DataType]:
         """Return the schema that decodes an object of this shape."""
@@ -74,6 +75,11 @@ class Tree:
     def leaves(self) -> list[Leaf]:
         """Return the leaves in the order of decoding."""
         return list(_leaves(self.root))
+
+    def pin(self, record: dict[str, object]) -> None:
+        """Make room for a record whose objects stay objects: no later record takes their columns away."""
+        self.learn(record)
+        _pin(self.root)
 
     def learn(self, record: dict[str, object]) -> bool:
         """Make room for a record; tell whether that changed anything."""
@@ -112,9 +118,10 @@ class Tree:
     def _flatten_no_more(self, node: Node, key: str, path: Path) -> bool:
         """Keep a key that is an object here and something else there as text; its columns are given up."""
         column = column_of(path)
-        if column is None or self._owners.get(column, path) != path:
+        child = node.keys[key]
+        if column is None or self._owners.get(column, path) != path or (isinstance(child, Node) and child.pinned):
             return False
-        for leaf in _leaves(node.keys[key]):
+        for leaf in _leaves(child):
             del self._owners[leaf.column]
         self._owners[column] = path
         node.keys[key] = Leaf(path, column, "string", nested=True)
@@ -127,6 +134,13 @@ class Tree:
         self._owners[column] = path
         node.keys[key] = Leaf(path, column, kind_of(value), isinstance(value, list | dict))
         return True
+
+
+def _pin(node: Node) -> None:
+    node.pinned = True
+    for child in node.keys.values():
+        if isinstance(child, Node):
+            _pin(child)
 
 
 def column_of(path: Path) -> str | None:
