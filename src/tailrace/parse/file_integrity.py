@@ -221,7 +221,7 @@ def _joined(text: str | None) -> str | None:
         actions = json.loads(text)
     except ValueError:
         return text
-    return ",".join(map(str, actions))
+    return ",".join(map(str, actions)) or None
 
 
 def _to_their_type(fields: dict[str, pl.Series]) -> list[pl.Series]:
