@@ -134,7 +134,7 @@ class Loader:
 
     def _stream_names(self) -> list[str]:
         known = [column.removeprefix(STREAM) for column in self.streams.columns if column.startswith(STREAM)]
-        return [name for name in known if self.needs.wants(name)]
+        return known if self.needs.owners else [name for name in known if self.needs.wants(name)]
 
     def _always_stream(self, name: str, *, clash: bool = True) -> bool:
         """Tell whether every stream has the label, so that no field is read for it, unless as `_extracted`."""

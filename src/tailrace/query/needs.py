@@ -11,12 +11,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Labels and the line. `every` asks for all labels except `but`; `names` are asked for by name in any case."""
+    """Labels and the line. `every` asks for all labels except `but`; `names` are asked for by name in any case.
+
+    `owners` asks which labels the streams have, though their values are not read: a parser that follows calls a label
+    of such a name `<name>_extracted`.
+    """
 
     every: bool = False
     names: frozenset[str] = frozenset()
     line: bool = False
     but: frozenset[str] = frozenset()
+    owners: bool = False
 
     @property
     def labels(self) -> bool:
@@ -34,4 +39,4 @@ class Needs:
     def plus(self, names: frozenset[str] = frozenset(), *, line: bool = False, every: bool = False) -> Needs:
         """Return what is needed if these are read too."""
         but = frozenset[str]() if every else self.but
-        return Needs(self.every or every, self.names | names, self.line or line, but)
+        return Needs(self.every or every, self.names | names, self.line or line, but, self.owners)

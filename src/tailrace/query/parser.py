@@ -100,9 +100,7 @@ class _Parser:
             if isinstance(left, LogQuery) and self._cursor.token.kind == "string":
                 hint = f"write |= {self._cursor.token.text}"
                 raise self._cursor.error(f"{op} does not search lines", op, hint)
-            flag = self._cursor.accept_word("bool")
-            if flag and name not in COMPARISONS:
-                raise self._cursor.error("`bool` stands after a comparison", flag, "remove it")
+            flag = self._cursor.accept_word("bool")  # ignored after anything but a comparison, as upstream
             matching = self._matching(name)
             with self._cursor.nested():
                 right = self._expression(binding + (name != "^"))
@@ -110,7 +108,7 @@ class _Parser:
                 cast("BinaryOp", name),  # a key of PRECEDENCE
                 self._metric(left),
                 self._metric(right),
-                returns_bool=flag is not None,
+                returns_bool=flag is not None and name in COMPARISONS,
                 matching=matching,
                 at=op.at,
             )
@@ -132,9 +130,9 @@ class _Parser:
         side = self._cursor.accept_word("group_left", "group_right")
         if side is None:
             return Matching(word.word == "on", labels)
-        if op in SETS:
-            raise self._cursor.error(f"{side} means nothing for `{op}`", side, "remove it")
         include = self._names(side) if self._cursor.at_op("(") else ()
+        if op in SETS:  # the word has no meaning there, and is ignored as upstream
+            return Matching(word.word == "on", labels)
         return Matching(word.word == "on", labels, "left" if side.word == "group_left" else "right", include)
 
     def _names(self, word: Token) -> tuple[str, ...]:

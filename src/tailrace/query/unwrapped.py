@@ -17,7 +17,7 @@ from tailrace.errors import QueryError
 from tailrace.limits import LABEL_SETS, VALUES_HELD
 from tailrace.query import functions, values
 from tailrace.query.functions.quantile_over_time import QuantileOverTime
-from tailrace.query.leaf import bounded, refuse_errors
+from tailrace.query.leaf import bounded, in_windows, refuse_errors
 from tailrace.query.load import VIRTUAL
 from tailrace.query.needs import Needs
 from tailrace.query.plan import plan
@@ -109,7 +109,7 @@ def _pieces(
         for batch in reading.engine.batches(scan):
             reading.check()
             if column is None:
-                rows = _with_values(branch.run(loader.rows(batch)), unwrap, shown)
+                rows = _with_values(branch.run(in_windows(loader.rows(batch), cells)), unwrap, shown)
                 refuse_errors(rows, shown)
             else:
                 rows = loader.rows(batch).where(pl.col(column).is_not_null())

@@ -44,6 +44,7 @@ class Keep:
         return Needs(
             names=tested | (kept if after.every else kept & after.names) | (ERRORS if after.labels else frozenset()),
             line=after.line,
+            owners=after.labels and after.line,  # a parser may follow
         )
 
     def push(self, scan: Scan, after: Needs) -> bool:
