@@ -14,9 +14,10 @@ from starlette.exceptions import HTTPException
 
 from tailrace import __version__
 from tailrace.errors import TailraceError
-from tailrace.web import ingest, loki_api, native_api, status
+from tailrace.web import ingest, jsonline, loki_api, native_api, status
 from tailrace.web.explorer import views
 from tailrace.web.headers import SafeHeaders
+from tailrace.web.intake import Intake
 from tailrace.web.live import LiveTails
 from tailrace.web.origin import OwnPagesOnly
 from tailrace.web.refusals import Refused, refuse
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 def create_app(services: Services) -> FastAPI:
     """Return the application over the given parts."""
-    work, tails = Work(), LiveTails(services)
+    work, tails, intake = Work(), LiveTails(services), Intake(services)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -49,7 +50,8 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(OwnPagesOnly, host=services.host)
     for router in (
         status.routes(services),
-        ingest.routes(services),
+        ingest.routes(services, intake),
+        jsonline.routes(services, intake),
         loki_api.routes(services, work),
         native_api.routes(services, work, tails),
         views.routes(services, work, tails),
