@@ -300,6 +300,17 @@ class Bound:
     value: str | int | float
 
 
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """What a wanted row holds for sure: one of some texts, as the value of one of some columns or within its line.
+
+    `columns` hold values of any type, compared as text; `("_line",)` alone stands for a text anywhere in the line.
+    """
+
+    columns: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
 class Segments(Protocol):
     """Some of the table's files, as pruned for one query.
 
@@ -326,6 +337,15 @@ class Segments(Protocol):
 
     def only(self, paths: Sequence[str]) -> Segments:
         """Return the segments among `paths`."""
+        ...
+
+    @property
+    def parts(self) -> Mapping[str, Sequence[tuple[int, int]]]:
+        """Per path the places (first row, rows) where wanted rows may lie; a path that is not here is wanted whole."""
+        ...
+
+    def holding(self, needles: Sequence[Needle]) -> Segments:
+        """Return the segments, and `parts` of them, that may hold a row with all needles; may look into indexes."""
         ...
 
 
@@ -367,7 +387,8 @@ class Engine(Protocol):
     """What runs scans: one set of Narwhals expressions, here or on a cluster.
 
     Must: give rows of all files as one lazy frame with exactly the columns asked for, null where a file
-    lacks one. May: reorder rows. Must not: load more than the expressions need.
+    lacks one. May: reorder rows; leave out rows that are not in the `parts` of the segments. Must not: load more than
+    the expressions need.
     """
 
     name: str

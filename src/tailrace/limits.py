@@ -125,6 +125,15 @@ ROW_GROUP_ROWS: Final = 131_072
 STATS_COLUMNS: Final = 64
 """Columns that get minimum, maximum and null count in the table's log."""
 
+SKIP_ROWS: Final = ROW_GROUP_ROWS // 2
+"""Rows from which a segment gets a skip index: a smaller one is read as fast."""
+
+SKIP_SHARE: Final = 0.08
+"""Size of a skip index, as a share of its segment; what would make it larger is left out of it."""
+
+SKIP_CACHE_BYTES: Final = 64 * MIB
+"""Skip indexes that are kept open: their headers and lists of words."""
+
 RETENTION_DAYS: Final = 30
 """Default age, by event time or arrival, whichever is later, after which segments go."""
 
@@ -141,6 +150,21 @@ ENTRIES_LIMIT: Final = 5_000
 
 ENTRIES_DEFAULT: Final = 100
 """Entries that a request gets when it does not say."""
+
+FIELDS_DEFAULT: Final = 1_000
+"""Detected fields, or values of one, that a request gets when it does not say."""
+
+PATTERN_LINES: Final = 1_000_000
+"""Lines that patterns are found in, the newest; beyond, the answer says that it is not complete."""
+
+PATTERN_CHARS: Final = 4_096
+"""Characters of a line that its pattern is made of."""
+
+PATTERNS: Final = 500
+"""Patterns of one answer, those with the most lines."""
+
+MASKED_LINES: Final = 20_000
+"""Distinct lines, after what varies in words was masked, that one search for patterns holds."""
 
 POINTS_LIMIT: Final = 11_000
 """Points per series of a range query."""
@@ -168,14 +192,20 @@ PUSH_BODY_BYTES: Final = 64 * MIB
 LIVE_TAILS: Final = 32
 """Live tails that one process serves at once."""
 
+TAILS: Final = 10
+"""Live tails over websockets that one process serves at once, as Loki allows a tenant."""
+
+TAIL_DELAY_S: Final = 5
+"""Longest time that a live tail may hold lines back."""
+
 LIVE_ROWS: Final = 1_000
 """Lines that one live tail sends per second; what is over is counted and said."""
 
 QUERIES_AT_ONCE: Final = 4
 """Queries of the HTTP API that run at the same time; each uses all cores, more would only share them out."""
 
-QUERIES_WAITING: Final = 64
-"""Queries that may wait for their turn; the next one is answered 429."""
+QUERIES_WAITING: Final = 512
+"""Queries that may wait for their turn, each holding no more than its text; the next one is answered 429."""
 
 PUSHES_AT_ONCE: Final = 2
 """Push requests that are decoded at the same time: decoding is what takes memory, and it keeps a core busy."""
@@ -225,3 +255,23 @@ TOP_VALUES: Final = 1_000
 
 PANES: Final = 120
 """Steps that one sliding window may be made of: each row counts for as many windows."""
+
+# --- twin -------------------------------------------------------------------------------------
+
+TWIN_SEGMENT_ROWS: Final = 65_536
+"""Living paths of one file of the table `files`: few enough that a change rewrites little."""
+
+TWIN_TAKE_ROWS: Final = 200_000
+"""Events that the twin takes in one commit, about: what it holds in memory while it makes records of them."""
+
+TWIN_TAIL_ROWS: Final = 200_000
+"""Records that the keeper lets lie before it condenses them: every answer folds them."""
+
+TWIN_CONDENSE_ROWS: Final = 500_000
+"""Records that one pass of condensing folds at once: about 300 MB."""
+
+TWIN_ACTS_S: Final = 3_600.0
+"""Time for which it is remembered what was removed and moved, for records that come late and out of order."""
+
+TWIN_HISTORY_DAYS: Final = 30
+"""Age of the oldest past state that is kept, one a day; as old as the events in `logs` by default."""

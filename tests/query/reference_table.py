@@ -19,7 +19,7 @@ from tailrace.batch import ENVELOPE, complete, is_field
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tailrace.contracts import Bound
+    from tailrace.contracts import Bound, Needle
 
 
 @dataclass
@@ -88,6 +88,13 @@ class ReferenceSegments:
             for file in self.files
         ]
         return pl.concat([pl.DataFrame(schema=schema), *(frame.select(*schema) for frame in frames)])
+
+    @property
+    def parts(self) -> Mapping[str, Sequence[tuple[int, int]]]:
+        return {}
+
+    def holding(self, needles: Sequence[Needle]) -> ReferenceSegments:
+        return self
 
     def only(self, paths: Sequence[str]) -> ReferenceSegments:
         return ReferenceSegments([file for file in self.files if str(file.path) in set(paths)])

@@ -1,6 +1,6 @@
 """Run scans in this process: Polars over the segments' Parquet files.
 
-In: the segments of a snapshot and the columns that a query needs. Out: a lazy frame with exactly
+In: the segments of a snapshot, or parts of them, and the columns that a query needs. Out: a lazy frame with exactly
 those columns, null where a file lacks one, and the results of expressions over it. Refuses
 nothing; a segment that vanished meanwhile raises `FileNotFoundError`, which the caller answers
 with a fresh snapshot. Keeps no state, so any number of threads may share one engine.
@@ -35,15 +35,11 @@ class PolarsEngine:
         paths = segments.frame["path"].to_list()
         if not paths:
             return nw.from_native(pl.LazyFrame(schema=dict(columns)))
-        rows = pl.scan_parquet(
-            paths,
-            schema=dict(columns),
-            missing_columns="insert",
-            extra_columns="ignore",
-            hive_partitioning=False,  # the partition is derived from the rows; nothing asks for it
-            glob=False,
-        )
-        return nw.from_native(rows)
+        parts = segments.parts
+        whole = [path for path in paths if path not in parts] if parts else paths
+        scans = [_read(whole, columns)] if whole else []
+        scans += [_read([path], columns).slice(*place) for path, places in parts.items() for place in places]
+        return nw.from_native(pl.concat(scans) if len(scans) > 1 else scans[0])
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """Run the expressions and return the result."""
@@ -56,6 +52,17 @@ class PolarsEngine:
         ):
             if batch.height:
                 yield batch
+
+
+def _read(paths: list[str], columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    return pl.scan_parquet(
+        paths,
+        schema=dict(columns),
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,  # the partition is derived from the rows; nothing asks for it
+        glob=False,
+    )
 
 
 def _lazy(frame: Frame) -> pl.LazyFrame:

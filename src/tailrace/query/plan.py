@@ -8,7 +8,7 @@ parser. Reads nothing of the table but stream names, statistics and formats.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tailrace.query.needs import Needs
     from tailrace.query.rows import Rows
     from tailrace.query.syntax import LogQuery, Stage
+
+
+BY_INDEX: Final = "by their skip indexes"
+"""Why a segment is not read: no block of it may hold what the query looks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Plan:
     segments: Segments  # that may hold lines of this time, before streams are looked at
     branches: tuple[Branch, ...]
     skipped: Mapping[str, int]  # segments that are not read, by reason
+    rows_by_index: int = 0  # that skip indexes left out, in segments that are read and others
 
 
 def plan(query: LogQuery, needs: Needs, span: tuple[int, int], snapshot: Snapshot, engine: Engine) -> Plan:
@@ -82,6 +87,8 @@ def plan_segments(
     by_path = formats(matching, engine) if query.stages or needs.names else {}
     groups = _kinds(query.stages, by_path)
     branches = []
+    indexed: set[str] = set()
+    rows_by_index = 0
     for kinds in groups:
         scan = Scan(Fields.of(snapshot), streams, kinds)
         here = matching
@@ -91,6 +98,10 @@ def plan_segments(
         stages, first = _pushed(query.stages, needs, scan)
         if scan.bounds:
             here = here.only(snapshot.segments(*span, scan.bounds).frame["path"].to_list())
+        if scan.needles:
+            known, here = here, here.holding(scan.needles)
+            indexed |= set(known.frame["path"]) - set(here.frame["path"])
+            rows_by_index += rows_of(known) - rows_of(here)
         mine = scan.streams.select("_stream")
         branches.append(
             Branch(
@@ -104,12 +115,22 @@ def plan_segments(
         )
     branches = [branch for branch in branches if branch.segments.frame.height]
     read = {path for branch in branches for path in branch.segments.frame["path"]}
+    by_index = len(indexed - read)
     skipped = {
         "outside the range of time": segments.skipped,
         "without a stream that matches": segments.frame.height - matching.frame.height,
-        "by the statistics of their fields": matching.frame.height - len(read),
+        "by the statistics of their fields": matching.frame.height - len(read) - by_index,
+        BY_INDEX: by_index,
     }
-    return Plan(*span, segments, tuple(branches), {why: count for why, count in skipped.items() if count})
+    reasons = {why: count for why, count in skipped.items() if count}
+    return Plan(*span, segments, tuple(branches), reasons, rows_by_index)
+
+
+def rows_of(segments: Segments) -> int:
+    """Return how many rows of the segments are to be read."""
+    parts = segments.parts
+    whole = segments.frame.filter(~pl.col("path").is_in(list(parts))) if parts else segments.frame
+    return int(whole["rows"].sum()) + sum(rows for places in parts.values() for _, rows in places)
 
 
 def _pushed(stages: Sequence[Stage], needs: Needs, scan: Scan) -> tuple[tuple[tuple[Stage, Needs], ...], Needs]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import narwhals as nw
 import polars as pl
 
-from tailrace.contracts import Bound
+from tailrace.contracts import Bound, Needle
 from tailrace.query import regexes, values
 from tailrace.query.conditions import judge
 from tailrace.query.load import UNKNOWN, VIRTUAL
@@ -31,7 +31,7 @@ from tailrace.query.stages.label_filter import All, AnyOf, Comparison, Inside
 from tailrace.query.syntax import Matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.query.load import Fields
     from tailrace.query.parsed import Parsing
@@ -69,6 +69,7 @@ class Scan:
     words: list[str] = field(default_factory=list)
     columns: dict[str, pl.DataType] = field(default_factory=dict)  # that the conditions read
     bounds: list[Bound] = field(default_factory=list)
+    needles: list[Needle] = field(default_factory=list)
     line_changed: bool = False
     labels_changed: bool = False
     may_fail: bool = False  # whether a stage that is left to the rows can mark a line with an error
@@ -78,10 +79,15 @@ class Scan:
         hidden = [name for name in names if not self._in_all_streams(name)]
         return not self.fields.crowded and not any(f"json:{name}" in self.formats for name in hidden)
 
-    def where_line(self, condition: nw.Expr, words: str) -> bool:
-        """Filter by the line as it is stored; tell whether that is still what stages see."""
+    def where_line(self, condition: nw.Expr, words: str, needles: Sequence[str] = ()) -> bool:
+        """Filter by the line as it is stored; tell whether that is still what stages see.
+
+        A line that passes holds one of the `needles`, if there are any.
+        """
         if self.line_changed:
             return False
+        if needles and all(needles):
+            self.needles.append(Needle(("_line",), tuple(needles)))
         self.conditions.append(condition)
         self.words.append(words)
         self.columns["_line"] = pl.String()
@@ -199,10 +205,13 @@ class Scan:
         return Predicate(reduce(operator.or_, places), exact=False)
 
     def _bound(self, test: Condition) -> None:
-        """Let the table skip segments, where one typed column holds the field and the test wants a value in it."""
+        """Let the table skip segments, where typed columns hold the field and the test wants a value in them."""
         if not isinstance(test, Matcher | Comparison) or self._hidden(test.name):
             return
         typed = self.fields.typed(test.name)
+        wanted = _wanted(test, typed)
+        if wanted and all(wanted):
+            self.needles.append(Needle(tuple(typed), wanted))
         if len(typed) != 1:
             return
         column, dtype = next(iter(typed.items()))
@@ -210,6 +219,17 @@ class Scan:
             self.bounds.append(Bound(column, test.op, test.value))
         elif isinstance(test, Matcher) and test.op == "=" and test.value and dtype == pl.String():
             self.bounds.append(Bound(column, "==", test.value))
+
+
+def _wanted(test: Matcher | Comparison, typed: Mapping[str, pl.DataType]) -> tuple[str, ...]:
+    """Return the texts of which a line that passes has one as the field's value; none if that cannot be said."""
+    if isinstance(test, Matcher):
+        if test.op == "=":
+            return (test.value,)
+        return tuple(test.value.split("|")) if test.op == "=~" and _WORDS.fullmatch(test.value) else ()
+    plain = test.op == "==" and test.measure == "number" and all(dtype == pl.Int64() for dtype in typed.values())
+    value = _literal(test.value)
+    return (str(value),) if plain and isinstance(value, int) else ()
 
 
 def _text_test(test: Matcher, typed: Mapping[str, pl.DataType]) -> nw.Expr | None:

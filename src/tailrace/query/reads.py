@@ -17,6 +17,7 @@ import polars as pl
 
 from tailrace.errors import QueryTimeoutError
 from tailrace.limits import SCAN_BYTES
+from tailrace.query.plan import BY_INDEX, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,6 +57,8 @@ class Reading:
         """Take note of the segments that a plan knows of, so that those never read count as skipped."""
         self._known.update(found.segments.frame["path"])
         self._pruned = max(self._pruned, found.segments.skipped)
+        self.stats.segments_skipped_by_index += found.skipped.get(BY_INDEX, 0)
+        self.stats.rows_skipped_by_index += found.rows_by_index
 
     def finish(self, seconds: float) -> None:
         """Complete the statistics."""
@@ -84,11 +87,12 @@ class Reading:
 
     def count(self, segments: Segments) -> None:
         """Count segments as read, once per query."""
-        fresh = segments.frame.filter(~pl.col("path").is_in(list(self._counted)))
-        self._counted.update(fresh["path"])
-        self.stats.rows += int(fresh["rows"].sum())
-        self.stats.bytes += int(fresh["bytes"].sum())
-        self.stats.segments_read += fresh.height
+        fresh = segments.only([path for path in segments.frame["path"] if path not in self._counted])
+        self._counted.update(fresh.frame["path"])
+        rows, whole = rows_of(fresh), int(fresh.frame["rows"].sum())
+        self.stats.rows += rows
+        self.stats.bytes += int(fresh.frame["bytes"].sum()) * rows // max(1, whole)
+        self.stats.segments_read += fresh.frame.height
 
     def _scan(
         self,

@@ -43,7 +43,10 @@ class Stats:
     bytes: int = 0  # bytes of those segments on disk
     segments_read: int = 0
     segments_skipped: int = 0  # pruned, answered from their statistics, or not needed any more
+    segments_skipped_by_index: int = 0  # of these
+    rows_skipped_by_index: int = 0  # in these segments, and in blocks of those that were read
     seconds: float = 0.0
+    queue_seconds: float = 0.0  # spent waiting for its turn, not in `seconds`
 
 
 @dataclass(frozen=True, slots=True)

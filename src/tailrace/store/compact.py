@@ -4,13 +4,14 @@ Segments are joined with others of about their size (a *tier*), so a row is rewr
 life and not once a minute. Segments of a date that has grown quiet are joined whatever their size.
 The rows are sorted by (`_stream`, `_time_ns`, `_observed_ns`, `_offset`), piece by piece: the ranges
 of streams and times that fill a piece are known beforehand, so memory is bounded whatever the size.
-The old files stay on disk for queries that read them, until `vacuum`.
+The old files stay on disk for queries that read them, until `vacuum`. What stays as it is gets a skip index.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -18,7 +19,7 @@ import polars as pl
 from tailrace import limits
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TableError
-from tailrace.store import pieces, segment
+from tailrace.store import pieces, segment, skip
 from tailrace.store.failures import translated
 from tailrace.store.replace import replace
 
@@ -49,6 +50,7 @@ class CompactReport:
     rows: int
     bytes_before: int
     bytes_after: int
+    indexed: int
 
 
 def compact(
@@ -72,6 +74,8 @@ def compact(
         done = _merge(table, group)
         if done is not None:
             merged.append((group, done))
+    indexed = sum(skip.index_file(done.file).exists() for _, done in merged)
+    indexed += _index(table, now_ns, stopping, everything=everything)
     return CompactReport(
         merges=len(merged),
         files_before=sum(group.height for group, _ in merged),
@@ -79,7 +83,23 @@ def compact(
         rows=sum(done.rows for _, done in merged),
         bytes_before=sum(int(group["bytes"].sum()) for group, _ in merged),
         bytes_after=sum(done.bytes for _, done in merged),
+        indexed=indexed,
     )
+
+
+def _index(table: LogTable, now_ns: int, stopping: Callable[[], bool], *, everything: bool) -> int:
+    """Index segments that no merge is going to take and that have no index; return how many got one."""
+    stays = pl.col("bytes") >= table.settings.segment_bytes // 2
+    quiet = pl.col("modified_ns") < now_ns - round(QUIET_S * NS_PER_S)
+    found = table.snapshot().files.filter(pl.col("rows") >= limits.SKIP_ROWS, stays | quiet | pl.lit(everything))
+    done = 0
+    for path, rows in found.select("path", "rows").iter_rows():
+        if stopping():
+            break
+        file = Path(path)
+        if not skip.index_file(file).exists():
+            done += skip.add(file, rows, table.files)
+    return done
 
 
 def plan(files: pl.DataFrame, now_ns: int, segment_bytes: int, *, everything: bool = False) -> list[pl.DataFrame]:
@@ -112,7 +132,10 @@ def _merge(table: LogTable, group: pl.DataFrame) -> Segment | None:
         raise TableError(
             f"{table.root}: joining {paths} gave {merged.rows} rows of {group['rows'].sum()}; nothing changed"
         )
-    return merged if replace(table, group, [merged]) else None
+    if not replace(table, group, [merged]):
+        return None
+    skip.add(merged.file, merged.rows, table.files)
+    return merged
 
 
 def write_sorted(table: LogTable, paths: Sequence[str], date: dt.date, keep: pl.Expr | None = None) -> Segment:

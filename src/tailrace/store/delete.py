@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.errors import TableError, TransientError
+from tailrace.store import skip
 from tailrace.store.compact import write_sorted
 from tailrace.store.failures import translated
 from tailrace.store.replace import replace
@@ -92,4 +93,7 @@ def _rewrite(table: LogTable, one: pl.DataFrame, doomed: pl.Expr) -> bool:
     if kept.rows != one["rows"].item() - one["doomed"].item():
         table.files.unlink(kept.file)
         raise TableError(f"{one['path'].item()}: {kept.rows} rows would stay, not as counted; nothing changed")
-    return replace(table, one, [kept], data_change=True)
+    if not replace(table, one, [kept], data_change=True):
+        return False
+    skip.add(kept.file, kept.rows, table.files)
+    return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tailrace.store import footer, log
+from tailrace.store import footer, log, skip
 from tailrace.store.failures import translated
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class TableInfo:
     rows: int
     bytes: int
     log_bytes: int
+    index_bytes: int
+    indexed_rows: int
     streams: int
     min_time_ns: int | None
     max_time_ns: int | None
@@ -68,6 +70,9 @@ def info(table: LogTable) -> TableInfo:
         streams = table.streams_of(files["path"].to_list())["_stream"].n_unique()
         log_bytes = sum(path.stat().st_size for path in (table.root / log.LOG).iterdir())
         positions = log.transactions(table.root)
+        indexes = {
+            path: file.stat().st_size for path in files["path"] if (file := skip.index_file(Path(path))).exists()
+        }
     sums = pl.len(), pl.col("rows").sum(), pl.col("bytes").sum()
     times = files.select(pl.col("min_time_ns").min(), pl.col("max_time_ns").max()).row(0)
     return TableInfo(
@@ -77,6 +82,8 @@ def info(table: LogTable) -> TableInfo:
         rows=int(files["rows"].sum()),
         bytes=int(files["bytes"].sum()),
         log_bytes=log_bytes,
+        index_bytes=sum(indexes.values()),
+        indexed_rows=int(files.filter(pl.col("path").is_in(list(indexes)))["rows"].sum()),
         streams=streams,
         min_time_ns=times[0],
         max_time_ns=times[1],

@@ -2,14 +2,14 @@
 
 `Snapshot` answers from memory: the frame of files with their statistics was read from the log
 by `LogTable.snapshot`. `Segments.streams` is the only call here that opens data files, and only the
-footer of each, once. Nothing here writes.
+footer of each, once; `Segments.holding` asks skip indexes. Nothing here writes.
 """
 
 from __future__ import annotations
 
 import io
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +18,13 @@ import polars as pl
 from tailrace.batch import is_field
 from tailrace.contracts import Bound
 from tailrace.store import prune, segment, state
+from tailrace.store.needles import SkipIndexes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from tailrace.contracts import Needle
     from tailrace.store.state import State
 
 STREAM_ROWS_CACHED: Final = 1_000_000
@@ -74,21 +76,43 @@ def read_streams(path: str) -> pl.DataFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class Caches:
+    """What is known of files, which never change; one for all snapshots of a table."""
+
+    streams: StreamCache = field(default_factory=StreamCache)
+    skips: SkipIndexes = field(default_factory=SkipIndexes)
+
+
+@dataclass(frozen=True, slots=True)
 class FileSegments:
     """Files of the table, as pruned for one query."""
 
     frame: pl.DataFrame
     skipped: int
-    _cache: StreamCache = field(repr=False)
+    _caches: Caches = field(repr=False)
+    parts: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
 
     def streams(self) -> pl.DataFrame:
         """Return `path`, `_stream`, `rows`, `line_bytes`, `min_time_ns`, `max_time_ns` per file and stream."""
-        return self._cache.of(self.frame["path"].to_list())
+        return self._caches.streams.of(self.frame["path"].to_list())
 
     def only(self, paths: Sequence[str]) -> FileSegments:
         """Return the segments among `paths`."""
         frame = self.frame.filter(pl.col("path").is_in(list(paths)))
-        return FileSegments(frame, self.skipped + self.frame.height - frame.height, self._cache)
+        kept = set(frame["path"]) if self.parts else ()
+        parts = {path: places for path, places in self.parts.items() if path in kept}
+        return FileSegments(frame, self.skipped + self.frame.height - frame.height, self._caches, parts)
+
+    def holding(self, needles: Sequence[Needle]) -> FileSegments:
+        """Return the segments, and parts of them, that may hold a row with all needles, as skip indexes say."""
+        parts: dict[str, Sequence[tuple[int, int]]] = {}
+        for path in self.frame["path"]:
+            index = self._caches.skips.get(path)
+            places = index.places(needles) if index else None
+            if places is not None:
+                parts[path] = places
+        kept = [path for path in self.frame["path"] if parts.get(path) != []]
+        return replace(self.only(kept), parts={path: places for path, places in parts.items() if places})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +120,7 @@ class LogSnapshot:
     """The table at one version; never changes."""
 
     state: State = field(repr=False)
-    _cache: StreamCache = field(repr=False)
+    _caches: Caches = field(repr=False)
     _root: Path = field(repr=False)
 
     @property
@@ -130,7 +154,7 @@ class LogSnapshot:
         return self._segments(state.added(self._root, version, self.state), 0)
 
     def _segments(self, files: pl.DataFrame, skipped: int) -> FileSegments:
-        return FileSegments(files.select(*state.FILES_SCHEMA), skipped, self._cache)
+        return FileSegments(files.select(*state.FILES_SCHEMA), skipped, self._caches)
 
     def _resolve(self, column: str) -> dict[str, pl.DataType]:
         if column in self.columns and not is_field(column):

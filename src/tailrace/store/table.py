@@ -21,7 +21,7 @@ from tailrace.errors import TableError
 from tailrace.files import Files
 from tailrace.store import columns, commit, log, state
 from tailrace.store.failures import translated
-from tailrace.store.scan import LogSnapshot, StreamCache
+from tailrace.store.scan import Caches, LogSnapshot
 from tailrace.store.settings import StoreSettings
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class LogTable:
         self.settings = settings
         self.files = files
         self.set_aside: list[Path] = []  # torn commits that this process moved out of the log
-        self._streams = StreamCache()
+        self._caches = Caches()
         self._state: state.State | None = None
         self._state_lock = threading.Lock()
         self._delta: DeltaTable | None = None
@@ -91,11 +91,11 @@ class LogTable:
             current = self._state
             current = state.load(self.root) if current is None else state.advance(current, self.root)
             self._state = current
-        return LogSnapshot(current, self._streams, self.root)
+        return LogSnapshot(current, self._caches, self.root)
 
     def streams_of(self, paths: Sequence[str]) -> pl.DataFrame:
         """Return the streams of some files, as `contracts.Segments.streams` does."""
-        return self._streams.of(paths)
+        return self._caches.streams.of(paths)
 
     # --- writers --------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class LogTable:
         with self.writing("committing") as delta:
             segments = commit.append(self.root, delta, batches, self.files, self.settings.zstd_level)
         for one in segments:
-            self._streams.put(str(one.file), one.streams)
+            self._caches.streams.put(str(one.file), one.streams)
 
     def sync(self) -> None:
         """Make every visible commit durable; a `TransientError` means to call it again before acknowledging."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tailrace.clock import NS_PER_S
-from tailrace.store import log
+from tailrace.files import TEMPORARY
+from tailrace.store import log, skip
 from tailrace.store.failures import translated
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def vacuum(table: LogTable, *, now_ns: int | None = None, grace_s: float | None 
     with translated(table.root, "cleaning up"):
         gone = _unnamed(table, before_ns, min(before_ns, now_ns - round(ORPHAN_GRACE_S * NS_PER_S)))
         size = sum(path.stat().st_size for path in gone)
-        for path in gone:
+        for path in (*gone, *_widowed(table)):
             table.files.unlink(path)
         checkpoint(table)
         return VacuumReport(len(gone), size, cut_log(table, before_ns))
@@ -64,6 +65,13 @@ def _unnamed(table: LogTable, removed_before_ns: int, written_before_ns: int) ->
         for path in unnamed
         if (removed_ns[str(path)] < removed_before_ns if str(path) in removed_ns else _older(path, written_before_ns))
     ]
+
+
+def _widowed(table: LogTable) -> list[Path]:
+    """Return the skip indexes whose segment is off the disk, or on its way."""
+    indexes = [path for path in (table.root / skip.FOLDER).glob("*") if path.suffix in (skip.SUFFIX, TEMPORARY)]
+    there = {path.stem for path in table.root.glob("_date=*/*.parquet")}
+    return [path for path in indexes if path.stem.removesuffix(skip.SUFFIX) not in there]
 
 
 def _older(path: Path, before_ns: int) -> bool:

@@ -2,7 +2,7 @@
 
 Looked at: every commit of the log is whole; every file that the table names is there, has the size
 and the rows that the log states, and only rows of its date; its statistics hold for its rows, since a wrong
-one would hide rows from queries; the streams in its footer are those of its rows.
+one would hide rows from queries; the streams in its footer are those of its rows; so is its skip index.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from polars.exceptions import PolarsError
 
-from tailrace.store import footer, log, scan, segment
+from tailrace.store import footer, log, scan, segment, skip
 from tailrace.store.failures import first_line, translated
 
 if TYPE_CHECKING:
@@ -110,3 +110,6 @@ def _row_faults(file: Path, row: Row) -> Iterator[str]:
         yield f"{strange} rows are not of {row['date']}"
     if not scan.read_streams(str(file)).equals(segment.streams_lazily(rows)):
         yield "its footer states other streams than its rows have"
+    index = skip.index_file(file)
+    if index.exists() and index.read_bytes() != skip.build(file, row["rows"]):
+        yield f"its skip index {index.name} is not what its rows give; remove that file and compact"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import pairwise
@@ -27,6 +28,7 @@ OPS: Final = ("|=", "!=", "|~", "!~", "|>", "!>")
 _KEEPING: Final = ("|=", "|~", "|>")
 _LITERAL: Final = ("|=", "!=")
 _PATTERNS: Final = ("|>", "!>")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_ /-]+(\|[A-Za-z0-9_ /-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,11 @@ class LineFilter:
     def push(self, scan: Scan, after: Needs) -> bool:  # noqa: ARG002 - lines are dropped for whoever comes after
         """Search the stored line, unless an earlier stage changed it; patterns and addresses by what they hold."""
         if self.op not in _PATTERNS and not any(needle.ip for needle in self.needles):
-            return scan.where_line(self._condition(), str(self))
+            return scan.where_line(self._condition(), str(self), self._wanted())
         if self.op == "|>" and len(self.needles) == 1:
             literals = [part.text for part in capture.parts(self.needles[0].text) if not part.capture]
             for text in literals:
-                scan.where_line(nw.col("_line").str.contains(text, literal=True), f"{self} (widened)")
+                scan.where_line(nw.col("_line").str.contains(text, literal=True), f"{self} (widened)", [text])
         return False
 
     def apply(self, rows: Rows, after: Needs) -> Rows:  # noqa: ARG002 - the stage makes no labels
@@ -99,6 +101,13 @@ class LineFilter:
         if self.op in _PATTERNS:
             return line_patterns.holds(line, capture.parts(needle.text))
         return line.str.contains(needle.text, literal=True)
+
+    def _wanted(self) -> list[str]:
+        """Return texts of which every line that passes has one; none if that cannot be said."""
+        texts = [needle.text for needle in self.needles]
+        if self.op == "|~" and all(map(_PLAIN.fullmatch, texts)):
+            return [text for alternatives in texts for text in alternatives.split("|")]
+        return texts if self.op == "|=" else []
 
     def _condition(self) -> nw.Expr:
         literal = self.op in _LITERAL
