@@ -47,15 +47,12 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "saddr": "string",
     "daddr": "string",
     "xattr": "string",
-    "fd": "fd",
-    "dfd": "fd",
-    "olddfd": "fd",
-    "newdfd": "fd",
+    **dict.fromkeys(("fd", "dfd", "olddfd", "newdfd", "oldfd", "newfd", "in_fd", "out_fd"), "fd"),
     "buf": "buffer",
 }
 _NETWORK: Final = ("saddr", "daddr", "sport", "dport", "netns")
 
-EVENTS: Final[Mapping[str, tuple[Argument, ...]]] = {
+_CALLS: Final[Mapping[str, tuple[Argument, ...]]] = {
     "open": _call("filename", "flags", "mode"),
     "openat": _call("dfd", "filename", "flags", "mode"),
     "openat2": _call("dfd", "filename", "flags", "mode", "resolve"),
@@ -85,9 +82,46 @@ EVENTS: Final[Mapping[str, tuple[Argument, ...]]] = {
     "ftruncate": _call("fd", "length"),
     "setxattr": _call("pathname", "xattr", "buf", "size", "flags"),
     "removexattr": _call("pathname", "xattr"),
+    "open_by_handle_at": _call("dfd", "handle", "flags"),
+    "close_range": _call("fd", "max_fd", "flags"),
+    "dup": _call("oldfd", "newfd"),
+    "dup2": _call("oldfd", "newfd"),
+    "dup3": _call("oldfd", "newfd", "flags"),
+    "mknod": _call("filename", "mode", "dev"),
+    "mknodat": _call("dfd", "filename", "mode", "dev"),
+    "fchmodat2": _call("dfd", "filename", "mode", "flags"),
+    "lchown": _call("filename", "user", "group"),
+    "fallocate": _call("fd", "mode", "offset", "len"),
+    "utime": _call("filename"),
+    "utimes": _call("filename"),
+    "futimesat": _call("dfd", "filename"),
+    "utimensat": _call("dfd", "filename", "flags"),
+    "lsetxattr": _call("pathname", "xattr", "buf", "size", "flags"),
+    "fsetxattr": _call("fd", "xattr", "buf", "size", "flags"),
+    "setxattrat": _call("dfd", "pathname", "at_flags", "xattr"),
+    "lremovexattr": _call("pathname", "xattr"),
+    "fremovexattr": _call("fd", "xattr"),
+    "removexattrat": _call("dfd", "pathname", "at_flags", "xattr"),
+    "pread64": _call("fd", "buf", "count", "pos"),
+    "pwrite64": _call("fd", "buf", "count", "pos"),
+    **{call: _call("fd", "vlen") for call in ("readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2")},
+    "sendfile": _call("out_fd", "in_fd", "count"),
+    "splice": _call("in_fd", "out_fd", "len", "flags"),
+    "copy_file_range": _call("in_fd", "out_fd", "len", "flags"),
+    "mmap": _call("addr", "len", "prot", "flags", "fd", "off"),
+    "msync": _call("addr", "len", "flags"),
+    **{call: _call("fd", *_NETWORK) for call in ("connect", "accept", "accept4")},
+}
+
+EVENTS: Final[Mapping[str, tuple[Argument, ...]]] = {
+    **_CALLS,
+    **{f"sys_{name}": arguments for name, arguments in _CALLS.items()},
+    "times": _call("filename"),
+    "copy": _call("out_fd", "in_fd", "count"),
     **{f"{call}_{family}": _call(*_NETWORK) for call in ("connect", "accept", "close") for family in ("v4", "v6")},
 }
-"""The known events and their arguments in order."""
+"""The known events and their arguments in order. One with the name of a family (`open`) stands for all its calls
+(`openat`, `creat`); with `sys_` in front of it, it is that call alone."""
 
 
 def places(event: str, number: int, schema: Mapping[str, pl.DataType]) -> list[str]:
