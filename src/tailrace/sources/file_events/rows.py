@@ -1,23 +1,24 @@
-r"""Make the `file_*` columns of paths and what `lstat` told of them.
+"""The `file_*` columns of many looks at once, for walks: by columns, a quarter of the time of `metadata.file_columns`.
 
-Comes in: lists, gathered entry by entry. Goes out: one frame of them, computed by columns; about 0.3 µs a row. Bytes of
-a name that are no UTF-8 become `\xff`, so the frame's paths are for people and tables: to open a file take the list's.
+Comes in: lists of paths (as `os.fsdecode` gives them) and of what `lstat` told. Goes out: one frame, the same as
+`metadata` makes, about 0.7 µs a row.
 """
 
 from __future__ import annotations
 
-import grp
-import pwd
+import os
 import stat
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from tailrace.ecs import COLUMNS
+from tailrace.sources.file_events.metadata import RFC3339, group, owner, text
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping, Sequence
+
+    from tailrace.sources.file_events.devices import Devices
 
 TYPES: Final[Mapping[int, str]] = {
     stat.S_IFREG: "file",
@@ -51,125 +52,69 @@ STATE: Final = (
 
 SCHEMA: Final[Mapping[str, pl.DataType]] = {name: COLUMNS[name] for name in STATE}
 
-_INT64: Final = (-(1 << 63), (1 << 63) - 1)
-_NAMES: Final = 65_536  # names of users and groups that are remembered
-
-
-class Names:
-    """The names of users and groups by their numbers, asked once each; a number without a name has None."""
-
-    def __init__(
-        self,
-        user: Callable[[int], str] = lambda number: pwd.getpwuid(number).pw_name,
-        group: Callable[[int], str] = lambda number: grp.getgrgid(number).gr_name,
-    ) -> None:
-        self._ask = (user, group)
-        self._known: tuple[dict[int, str | None], dict[int, str | None]] = ({}, {})
-
-    def users(self, numbers: pl.Series) -> pl.Series:
-        """Return the names of users."""
-        return self._names(numbers, 0)
-
-    def groups(self, numbers: pl.Series) -> pl.Series:
-        """Return the names of groups."""
-        return self._names(numbers, 1)
-
-    def forget(self) -> None:
-        """Ask again: somebody was added or renamed."""
-        for known in self._known:
-            known.clear()
-
-    def _names(self, numbers: pl.Series, kind: int) -> pl.Series:
-        known, distinct = self._known[kind], numbers.unique().to_list()
-        if len(known) > _NAMES:
-            known.clear()
-        for number in distinct:
-            if number not in known:
-                try:
-                    known[number] = self._ask[kind](number)
-                except (KeyError, OSError):  # an unknown number, a directory service that does not answer
-                    known[number] = None
-        names = pl.Series([known[number] for number in distinct], dtype=pl.String)
-        return numbers.replace_strict(pl.Series(distinct, dtype=numbers.dtype), names, return_dtype=pl.String)
-
-
-def text(path: str) -> str:
-    r"""Return a path as a column has it: bytes that are no UTF-8 (surrogates, here) as `\xff`.
-
-    >>> text("/srv/a"), text("/srv/\udcff")
-    ('/srv/a', '/srv/\\xff')
-    """
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def texts(paths: Sequence[str | None]) -> pl.Series:
-    """Return paths as a column."""
-    try:
-        return pl.Series("file_path", paths, dtype=pl.String)
-    except UnicodeEncodeError:
-        return pl.Series("file_path", [path and text(path) for path in paths], dtype=pl.String)
+_BLOCK_BYTES: Final = 512
 
 
 def rows(
-    paths: Sequence[str],
-    stats: Sequence[os.stat_result],
-    targets: Mapping[int, str],
-    devices: Mapping[int, str],
-    names: Names,
+    paths: Sequence[str], stats: Sequence[os.stat_result], targets: Mapping[int, str], devices: Devices
 ) -> pl.DataFrame:
-    """Return the frame of paths and their `lstat`; `targets` has those of symlinks by row, `devices` all names."""
+    """Return the frame of paths and their `lstat`; `targets` has those of symlinks by row."""
+    if not paths:
+        return pl.DataFrame(schema=SCHEMA)
     numbers = pl.DataFrame(
         {
-            "mode": pl.Series([found.st_mode for found in stats], dtype=pl.UInt32),
-            "file_size": pl.Series([found.st_size for found in stats], dtype=pl.Int64),
-            "file_allocated": pl.Series([found.st_blocks for found in stats], dtype=pl.Int64) * 512,
-            "file_links": pl.Series([found.st_nlink for found in stats], dtype=pl.Int64),
-            "inode": pl.Series([found.st_ino for found in stats], dtype=pl.UInt64),
-            "device": pl.Series([found.st_dev for found in stats], dtype=pl.UInt64),
-            "uid": pl.Series([found.st_uid for found in stats], dtype=pl.UInt32),
-            "gid": pl.Series([found.st_gid for found in stats], dtype=pl.UInt32),
-            "mtime": _times([found.st_mtime_ns for found in stats]),
-            "ctime": _times([found.st_ctime_ns for found in stats]),
+            "mode": pl.Series([look.st_mode for look in stats], dtype=pl.UInt32),
+            "size": pl.Series([look.st_size for look in stats], dtype=pl.Int64),
+            "blocks": pl.Series([look.st_blocks for look in stats], dtype=pl.Int64),
+            "links": pl.Series([look.st_nlink for look in stats], dtype=pl.Int64),
+            "inode": pl.Series([look.st_ino for look in stats], dtype=pl.UInt64),
+            "device": pl.Series([look.st_dev for look in stats], dtype=pl.UInt64),
+            "uid": pl.Series([look.st_uid for look in stats], dtype=pl.UInt32),
+            "gid": pl.Series([look.st_gid for look in stats], dtype=pl.UInt32),
+            "mtime": _times([look.st_mtime_ns for look in stats]),
+            "ctime": _times([look.st_ctime_ns for look in stats]),
         }
     )
-    frame = numbers.with_columns(
-        texts(paths),
+    return numbers.select(
+        texts(paths).alias("file_path"),
+        _by_few(numbers["mode"] & stat.S_IFMT(0xFFFF), lambda kind, _: TYPES.get(kind)).alias("file_type"),
         _targets(len(paths), targets),
-        names.users(numbers["uid"]).alias("file_owner"),
-        names.groups(numbers["gid"]).alias("file_group"),
-        file_type=_labels(pl.col("mode") & stat.S_IFMT(0xFFFF), TYPES),
+        file_size="size",
+        file_allocated=pl.col("blocks") * _BLOCK_BYTES,
+        file_links="links",
         file_inode=pl.col("inode").cast(pl.String),
-        file_device=_labels(pl.col("device"), devices),
-        file_mode=_octal(pl.col("mode")),
+        file_device=_by_few(numbers["device"], lambda device, row: devices.of(device, os.fsencode(paths[row]))),
+        file_mode=_by_few(numbers["mode"], lambda mode, _: f"{stat.S_IMODE(mode):04o}"),
         file_uid=pl.col("uid").cast(pl.String),
         file_gid=pl.col("gid").cast(pl.String),
-        file_mtime=rfc3339(pl.col("mtime")),
-        file_ctime=rfc3339(pl.col("ctime")),
-    )
-    return frame.select(STATE)
+        file_owner=_by_few(numbers["uid"], lambda uid, _: owner(uid)),
+        file_group=_by_few(numbers["gid"], lambda gid, _: group(gid)),
+        file_mtime=pl.from_epoch("mtime", "ns").dt.strftime(RFC3339),
+        file_ctime=pl.from_epoch("ctime", "ns").dt.strftime(RFC3339),
+    ).select(STATE)
 
 
-def rfc3339(ns: pl.Expr) -> pl.Expr:
-    """Write Unix times in nanoseconds as RFC 3339 in UTC."""
-    return pl.from_epoch(ns, time_unit="ns").dt.strftime("%Y-%m-%dT%H:%M:%S%.9fZ")
+def texts(paths: Sequence[str | None]) -> pl.Series:
+    r"""Return paths as a column; a byte that is no UTF-8 as `\xff`."""
+    try:
+        return pl.Series("file_path", paths, dtype=pl.String)
+    except UnicodeEncodeError:
+        named = [None if path is None else text(os.fsencode(path)) for path in paths]
+        return pl.Series("file_path", named, dtype=pl.String)
 
 
-def _labels(numbers: pl.Expr, labels: Mapping[int, str]) -> pl.Expr:
-    keys, values = pl.Series(list(labels), dtype=pl.UInt64), pl.Series(list(labels.values()), dtype=pl.String)
-    return numbers.cast(pl.UInt64).replace_strict(keys, values, default=None, return_dtype=pl.String)
-
-
-def _octal(mode: pl.Expr) -> pl.Expr:
-    digits = [(mode // 8**place % 8).cast(pl.String) for place in (3, 2, 1, 0)]
-    return pl.concat_str(digits)
+def _by_few(values: pl.Series, label: Callable[[int, int], str | None]) -> pl.Series:
+    """Return a text for each value, asked once for each of the few that differ, with a row that has it."""
+    few = pl.DataFrame({"value": values}).with_row_index("row").unique("value", keep="first")
+    labels = [label(value, row) for row, value in few.iter_rows()]
+    return values.replace_strict(few["value"], pl.Series(labels, dtype=pl.String), return_dtype=pl.String)
 
 
 def _times(values: list[int]) -> pl.Series:
     try:
         return pl.Series(values, dtype=pl.Int64)
-    except OverflowError:  # a time after the year 2262, as only a broken or playful program sets it
-        least, most = _INT64
-        return pl.Series([min(max(value, least), most) for value in values], dtype=pl.Int64)
+    except (OverflowError, TypeError):  # a time after the year 2262, as only a broken or playful program sets it
+        return pl.Series([min(max(value, -(1 << 63)), (1 << 63) - 1) for value in values], dtype=pl.Int64)
 
 
 def _targets(height: int, targets: Mapping[int, str]) -> pl.Series:
