@@ -182,7 +182,8 @@ def test_the_default_step_is_a_250th_of_the_range(filled: House) -> None:
         ({"query": '{a="b"}', "start": "10", "end": "5"}, "end lies before start"),
         ({"query": '{a="b"}', "start": "tomorrow"}, "start='tomorrow'"),
         ({"query": '{a="b"}', "since": "1.5s"}, "since='1.5s'"),
-        ({"query": '{a="b"}', "interval": "5"}, "interval"),
+        ({"query": '{a="b"}', "interval": "-5"}, "interval"),
+        ({"query": '{a="b"}', "interval": "x"}, "interval='x'"),
         ({"query": "vector(1)", "step": "0"}, "step"),
         ({"query": "vector(1)", "step": "-5"}, "step"),
         ({"query": "vector(1)", "step": "1ms"}, "points"),
@@ -202,22 +203,22 @@ def test_a_log_query_is_no_instant_query(house: House) -> None:  # noqa: F811
 
 def test_a_query_that_takes_too_long_is_504(filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
     from tailrace.errors import QueryTimeoutError
-    from tailrace.web import loki_api
+    from tailrace.web import work
 
     def slow(*_: object) -> None:
         raise QueryTimeoutError("the query took longer than 60 s")
 
-    monkeypatch.setattr(loki_api, "run", slow)
+    monkeypatch.setattr(work, "run", slow)
     assert get(filled, "query_range", query='{a="b"}').status_code == 504
 
 
 def test_a_bug_is_500_without_its_insides(filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tailrace.web import loki_api
+    from tailrace.web import work
 
     def broken(*_: object) -> None:
         raise KeyError("secret")
 
-    monkeypatch.setattr(loki_api, "run", broken)
+    monkeypatch.setattr(work, "run", broken)
     answer = get(filled, "query_range", query='{a="b"}')
     assert answer.status_code == 500
     assert "secret" not in answer.text

@@ -76,21 +76,23 @@ def _few(points: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """How the lines of one range aggregation fall on a grid."""
+    """How the lines of one range aggregation fall on a grid; what lies outside of `first_ns` and `until_ns` does not."""
 
     grid: Grid
     range_ns: int
     offset_ns: int
+    first_ns: int = -LATEST_NS
+    until_ns: int = LATEST_NS
 
     @property
     def start_ns(self) -> int:
         """The first time that counts."""
-        return max(self.grid.first_ns - self.range_ns - self.offset_ns + 1, -LATEST_NS)
+        return max(self.grid.first_ns - self.range_ns - self.offset_ns + 1, self.first_ns)
 
     @property
     def end_ns(self) -> int:
         """The first time that does not count any more."""
-        return min(self.grid.last_ns - self.offset_ns + 1, LATEST_NS)
+        return min(self.grid.last_ns - self.offset_ns + 1, self.until_ns)
 
     @property
     def whole(self) -> bool:

@@ -72,7 +72,17 @@ def answer(found: Plan, window: Window, reading: Reading) -> Lines:
 def stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return frames of lines under each other; labels that a frame lacks are absent there."""
     empty = pl.DataFrame(schema={"_stream": pl.String, "_observed_ns": pl.Int64, **LINES_SCHEMA})
-    return pl.concat([empty, *frames], how="diagonal")
+    return distinct(pl.concat([empty, *frames], how="diagonal"))
+
+
+def distinct(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the lines without repeats: a line that came from no file is known by its stream, time and text only.
+
+    A sender that saw no answer pushes again; lines of files are told apart by their offset, however alike they are.
+    """
+    if not frame["_offset"].null_count():
+        return frame
+    return frame.unique(["_stream", "_time_ns", "_line", "_offset"], keep="first", maintain_order=True)
 
 
 def in_order(frame: pl.DataFrame, window: Window) -> pl.DataFrame:

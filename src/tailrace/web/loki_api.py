@@ -1,55 +1,53 @@
 """The read side of Loki's HTTP API, in its exact shapes: Grafana, logcli and alert rules read it unmodified.
 
-Each path takes GET, and POST with a form. Failures are one line of plain text. Every answer says in the header
-`X-Tailrace-Complete` whether it is whole; if it is not, `warnings` says why.
+Here are the queries; `loki_metadata` and `loki_detected` have the other paths. Each takes GET, and POST with a form.
+Failures are one line of plain text. Every answer says in the header `X-Tailrace-Complete` whether it is whole; if it is
+not, `warnings` says why.
 """
 
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
-import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
-import polars as pl
 from fastapi import APIRouter
 from starlette.datastructures import QueryParams
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tailrace import limits
-from tailrace.batch import stream_text
 from tailrace.errors import QueryError
-from tailrace.query import labels, parser
-from tailrace.query.render import loki_response
-from tailrace.query.result import Lines, Series
-from tailrace.query.run import Request, run
+from tailrace.query import parser
+from tailrace.query.result import Lines
+from tailrace.query.run import Request
 from tailrace.query.syntax import LogQuery
+from tailrace.query.thin import thinned
+from tailrace.web import loki_detected, loki_metadata
+from tailrace.web.answers import answer, from_drilldown, loki_json, success
+from tailrace.web.loki_detected import LOKI_VERSION
 from tailrace.web.parameters import direction, get_or_post, integer, parameters, query_text
-from tailrace.web.ranges import HOUR_NS, step_ns, time_range
+from tailrace.web.ranges import step_ns, time_range
 from tailrace.web.services import Services
-from tailrace.web.times import time_ns
+from tailrace.web.times import duration_ns, time_ns
 from tailrace.web.work import Work
 
 PREFIX: Final = "/loki/api/v1"
-LOKI_VERSION: Final = "3.7.0"
-"""The version whose behaviour is offered: from 3.0.0 on Grafana asks for structured metadata."""
-
-_FLAGS: Final = "x-loki-response-encoding-flags"
-_LABELS_SINCE_NS: Final = 6 * HOUR_NS
 
 
 def routes(services: Services, work: Work) -> APIRouter:
     """Return the endpoints under `/loki/api/v1`."""
     router = APIRouter(prefix=PREFIX)
     _add_queries(router, services, work)
-    _add_metadata(router, services, work)
     _add_status(router)
+    for part in (loki_metadata, loki_detected):
+        router.include_router(part.routes(services, work))
     return router
 
 
 def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
-    @get_or_post(router, "/query")
+    @get_or_post(router, "/query", "query", "time", "limit", "direction", required=["query"])
     async def query(request: HttpRequest) -> Response:
         """Evaluate a metric query at one time."""
         given = await parameters(request)
@@ -58,55 +56,24 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
             raise QueryError("log queries are not supported as an instant query type, use query_range instead")
         at_ns = time_ns(given["time"], "time") if given.get("time") else services.clock.now_ns()
         limit = integer(given, "limit", limits.ENTRIES_DEFAULT)
-        asked = Request(text, at_ns, at_ns, None, limit, direction(given))
-        result = await work.run(request, lambda: run(asked, services.table, services.engine))
-        return answer(result, request)
+        asked = Request(text, at_ns, at_ns, None, limit, direction(given), cut=from_drilldown(request.headers))
+        return answer(await work.query(request, asked, services), request.headers)
 
-    @get_or_post(router, "/query_range")
+    names = ("query", "start", "end", "since", "limit", "direction", "step", "interval")
+
+    @get_or_post(router, "/query_range", *names, required=["query"])
     async def query_range(request: HttpRequest) -> Response:
         """Return the lines of a range, or evaluate a metric query along it."""
         given = await parameters(request)
-        asked = range_request(given, services.clock.now_ns())
-        result = await work.run(request, lambda: run(asked, services.table, services.engine))
-        return answer(result, request)
+        asked = replace(range_request(given, services.clock.now_ns()), cut=from_drilldown(request.headers))
+        interval = interval_ns(given)
+        if asked.step_ns is not None or not interval:
+            return answer(await work.query(request, asked, services), request.headers)
 
+        def thin(unwanted: Callable[[], bool]) -> Lines:
+            return thinned(replace(asked, cancelled=unwanted), interval, services.table, services.engine)
 
-def _add_metadata(router: APIRouter, services: Services, work: Work) -> None:
-    table = services.table
-
-    @get_or_post(router, "/label")
-    @get_or_post(router, "/labels")
-    async def label_names(request: HttpRequest) -> Response:
-        """List the names of stream labels."""
-        given = await parameters(request)
-        start_ns, end_ns = time_range(given, services.clock.now_ns(), _LABELS_SINCE_NS)
-        selector = given.get("query") or None
-        return success(await work.run(request, lambda: labels.label_names(table, start_ns, end_ns, selector)))
-
-    @get_or_post(router, "/label/{name}/values")
-    async def label_values(request: HttpRequest, name: str) -> Response:
-        """List the values of one stream label."""
-        given = await parameters(request)
-        start_ns, end_ns = time_range(given, services.clock.now_ns(), _LABELS_SINCE_NS)
-        selector = given.get("query") or None
-        return success(await work.run(request, lambda: labels.label_values(table, name, start_ns, end_ns, selector)))
-
-    @get_or_post(router, "/series")
-    async def series(request: HttpRequest) -> Response:
-        """List the label sets of streams that any of the selectors matches."""
-        given = await parameters(request)
-        start_ns, end_ns = time_range(given, services.clock.now_ns(), _LABELS_SINCE_NS)
-        selectors = _selectors(given.getlist("match[]") + given.getlist("match"))
-        return success(await work.run(request, lambda: labels.series(table, start_ns, end_ns, selectors)))
-
-    @get_or_post(router, "/index/stats")
-    async def index_stats(request: HttpRequest) -> Response:
-        """Count streams, segments, entries and bytes that a selector touches, by whole segments."""
-        given = await parameters(request)
-        start_ns, end_ns = time_range(given, services.clock.now_ns(), _LABELS_SINCE_NS)
-        selectors = _selectors(given.getlist("query"))
-        found = await work.run(request, lambda: _stats(services, start_ns, end_ns, selectors))
-        return loki_json(found)
+        return answer(await work.watched(request, thin), request.headers)
 
 
 def _add_status(router: APIRouter) -> None:
@@ -116,14 +83,14 @@ def _add_status(router: APIRouter) -> None:
         empty = dict.fromkeys(("revision", "branch", "buildUser", "buildDate", "goVersion"), "")
         return loki_json({"version": LOKI_VERSION, **empty})
 
-    @get_or_post(router, "/format_query")
+    @get_or_post(router, "/format_query", "query", required=["query"])
     async def format_query(request: HttpRequest) -> Response:
         """Print a query in its canonical form."""
         given = await parameters(request)
         try:
             return success(str(parser.parse(query_text(given))))
         except QueryError as error:
-            return JSONResponse({"status": "invalid-query", "error": error.one_line()}, 400)
+            return loki_json({"status": "invalid-query", "error": error.one_line()}, status=400)
 
 
 def range_request(given: QueryParams, now_ns: int) -> Request:
@@ -135,41 +102,12 @@ def range_request(given: QueryParams, now_ns: int) -> Request:
         return Request(text, start_ns, end_ns, step_ns(given, start_ns, end_ns), 0, towards)
     if not 0 < limit <= limits.ENTRIES_LIMIT:
         raise QueryError(f"limit={limit} must lie between 1 and {limits.ENTRIES_LIMIT}")
-    if given.get("interval") not in {None, "", "0", "0s"}:
-        raise QueryError("interval is not supported", hint="leave it out, or count with count_over_time")
     return Request(text, start_ns, end_ns, None, limit, towards)
 
 
-def answer(result: Lines | Series, request: HttpRequest) -> Response:
-    """Return a result in Loki's shape; the entries have the form that the request's header asks for."""
-    flags = {flag.strip() for flag in request.headers.get(_FLAGS, "").split(",")}
-    body = loki_response(result, categorize="categorize-labels" in flags)
-    return loki_json(body, {"X-Tailrace-Complete": str(result.complete).lower()})
-
-
-def success(data: Any) -> Response:  # JSON of several shapes
-    """Return data in Loki's envelope."""
-    return loki_json({"status": "success", "data": data})
-
-
-def loki_json(body: Any, headers: Mapping[str, str] | None = None) -> Response:  # JSON of several shapes
-    """Return a JSON answer with the content type that Loki sends."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Response(text, headers={**(headers or {}), "Content-Type": "application/json; charset=UTF-8"})
-
-
-def _selectors(texts: list[str]) -> list[str]:
-    """Return the selectors; none, or `{}` among them, stands for every stream."""
-    return [] if any("".join(text.split()) in {"", "{}"} for text in texts) else texts
-
-
-def _stats(services: Services, start_ns: int, end_ns: int, selectors: list[str]) -> dict[str, int]:
-    segments = services.table.snapshot().segments(start_ns, end_ns)
-    wanted = [stream_text(found) for found in labels.series(services.table, start_ns, end_ns, selectors)]
-    streams = segments.streams().filter(pl.col("_stream").is_in(wanted))
-    return {
-        "streams": streams["_stream"].n_unique(),
-        "chunks": streams["path"].n_unique(),
-        "entries": int(streams["rows"].sum()),
-        "bytes": int(streams["line_bytes"].sum()),
-    }
+def interval_ns(given: QueryParams) -> int:
+    """Return how far lines must lie apart."""
+    interval = duration_ns(given["interval"], "interval") if given.get("interval") else 0
+    if interval < 0:
+        raise QueryError("interval must not be less than zero")
+    return interval

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import parse_qsl
 
@@ -10,6 +10,7 @@ from starlette.datastructures import QueryParams
 
 from tailrace import limits
 from tailrace.errors import QueryError
+from tailrace.web.described import FAILURES, address, form
 from tailrace.web.refusals import Refused
 
 if TYPE_CHECKING:
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
 
-def get_or_post(router: APIRouter, path: str) -> Callable[[Handler], Handler]:
-    """Register an endpoint under both methods, each with an entry of its own in the interface's description."""
+def get_or_post(
+    router: APIRouter, path: str, *names: str, required: Sequence[str] = ()
+) -> Callable[[Handler], Handler]:
+    """Register an endpoint under both methods, each with an entry of its own in the interface's description.
+
+    `names` are the parameters that it reads, those `required` among them.
+    """
 
     def register(handler: Handler) -> Handler:
-        router.get(path)(handler)
-        router.post(path)(handler)
+        router.get(path, openapi_extra=address(names, required), responses=FAILURES)(handler)
+        router.post(path, openapi_extra=form(names, required), responses=FAILURES)(handler)
         return handler
 
     return register

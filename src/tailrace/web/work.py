@@ -1,24 +1,31 @@
-"""Queries run in threads of their own: bounded in number, bounded in time, dropped when nobody waits any more.
+"""Queries run in threads of their own: bounded in number, bounded in time, ended when nobody waits any more.
 
 The event loop never runs a query. At most `limits.QUERIES_AT_ONCE` run, `limits.QUERIES_WAITING` wait, and
-the next is refused with 429. A query whose client has gone is not started; one that already runs ends
-at its own time limit, which is why requests carry one.
+the next is refused with 429. A query whose client has gone, or whose time is over, is not started; one that already
+runs is told, and ends when it next looks (`query.reads.Reading.check`: between scans and between pieces).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore
+from dataclasses import replace
+from threading import BoundedSemaphore, Event
 from typing import TYPE_CHECKING, TypeVar
 
 from tailrace import limits
+from tailrace.query.run import run
 from tailrace.web.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
+
+    from tailrace.query.result import Lines, Series
+    from tailrace.query.run import Request as Asked
+    from tailrace.web.services import Services
 
 T = TypeVar("T")
 
@@ -31,13 +38,24 @@ class Work:
         self._room = BoundedSemaphore(at_once + waiting)
 
     async def run(self, request: Request, ask: Callable[[], T], timeout_s: float = limits.QUERY_TIMEOUT_S) -> T:
+        """Return what `ask` returns; see `watched`."""
+        return await self.watched(request, lambda _: ask(), timeout_s)
+
+    async def watched(
+        self,
+        request: Request,
+        ask: Callable[[Callable[[], bool]], T],
+        timeout_s: float = limits.QUERY_TIMEOUT_S,
+    ) -> T:
         """Return what `ask` returns; `TimeoutError` after the time limit, `Refused` when busy or nobody waits.
 
-        The body of the request must have been read: its channel is watched for the client's leaving.
+        `ask` gets a function that tells whether the answer is still wanted: true means to give up. The body of the
+        request must have been read: its channel is watched for the client's leaving.
         """
         if not self._room.acquire(blocking=False):
             raise Refused(429, "too many queries are waiting; ask again in a moment", {"Retry-After": "1"})
-        future = self._pool.submit(ask)
+        unwanted = Event()
+        future = self._pool.submit(ask, unwanted.is_set)
         future.add_done_callback(lambda _: self._room.release())
         waited = asyncio.wrap_future(future)
         gone: asyncio.Future[None] = asyncio.ensure_future(_gone(request))
@@ -49,8 +67,21 @@ class Work:
                 raise Refused(499, "the client went away")
             raise TimeoutError(f"the query was given up after {timeout_s:g} s; ask for a shorter range")
         finally:
+            unwanted.set()
             gone.cancel()
             waited.cancel()
+
+    async def query(self, request: Request, asked: Asked, services: Services) -> Lines | Series:
+        """Return the answer of a query, with the time that it waited for its turn in its statistics."""
+        asked_s = time.perf_counter()
+
+        def answer(unwanted: Callable[[], bool]) -> Lines | Series:
+            waited_s = time.perf_counter() - asked_s
+            result = run(replace(asked, cancelled=unwanted), services.table, services.engine)
+            result.stats.queue_seconds = waited_s
+            return result
+
+        return await self.watched(request, answer)
 
     def close(self) -> None:
         """Start no further query; those that run end by themselves."""

@@ -43,6 +43,14 @@ def loki_response(answer: Lines | Series, *, categorize: bool = False) -> dict[s
 # --- lines ------------------------------------------------------------------------------------------
 
 
+def loki_streams(frame: pl.DataFrame, *, categorize: bool, metadata: bool = True) -> list[dict[str, Any]]:
+    """Return the streams of lines with their entries; without `metadata` what is neither of stream nor parsed is out."""
+    if not metadata:
+        frame = frame.drop(column for column in frame.columns if column.startswith(META))
+    found: list[dict[str, Any]] = _streams(frame, categorize)["result"]
+    return found
+
+
 def _streams(frame: pl.DataFrame, categorize: bool) -> dict[str, Any]:
     frame = frame.with_row_index("row")
     columns: dict[str, list[str]] = {}
@@ -135,7 +143,7 @@ def _stats(answer: Lines | Series, entries: int) -> dict[str, Any]:
             "totalBytesProcessed": stats.bytes,
             "totalLinesProcessed": stats.rows,
             "execTime": stats.seconds,
-            "queueTime": 0.0,
+            "queueTime": stats.queue_seconds,
             "totalEntriesReturned": entries,
         },
         "tailrace": {

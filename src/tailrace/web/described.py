@@ -1,0 +1,92 @@
+"""The parameters and answers of the query paths, for the interface's description: `/openapi.json`.
+
+Handlers read parameters themselves, since they come by address and by form alike and in several spellings; this is
+what is said of them. A name means the same wherever it occurs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tailrace import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Schema = Mapping[str, Any]  # JSON Schema: nested, of several kinds
+
+_TIME: Final = {"type": "string", "examples": ["1767225600", "1767225600000000000", "2026-01-01T00:00:00Z"]}
+_DURATION: Final = {"type": "string", "examples": ["60", "0.5", "1h30m", "60000ms"]}
+_TEXT: Final = {"type": "string"}
+
+
+def _text(example: str) -> Schema:
+    return {"type": "string", "examples": [example]}
+
+
+def _number(low: int, high: int, default: int) -> Schema:
+    return {"type": "integer", "minimum": low, "maximum": high, "default": default}
+
+
+def _list(example: str) -> Schema:
+    return {"type": "array", "items": {"type": "string"}, "examples": [[example]]}
+
+
+PARAMETERS: Final[Mapping[str, tuple[Schema, str]]] = {
+    "query": (_text('{service_name=~".+"} |= "error"'), "LogQL, or a selector"),
+    "time": (_TIME, "time of evaluation; now"),
+    "start": (_TIME, "first time; `since` before the end"),
+    "end": (_TIME, "time after the last; now"),
+    "since": (_DURATION, "length of the range when there is no `start`"),
+    "limit": (_number(1, limits.ENTRIES_LIMIT, limits.ENTRIES_DEFAULT), "most entries, or series, or values"),
+    "line_limit": (_number(1, limits.ENTRIES_LIMIT, limits.ENTRIES_DEFAULT), "lines that are looked at"),
+    "field_limit": (_number(1, limits.ENTRIES_LIMIT, limits.FIELDS_DEFAULT), "most fields, or values"),
+    "direction": ({"type": "string", "enum": ["backward", "forward"]}, "newest or oldest first"),
+    "step": (_DURATION, "time between evaluations, or length of a bucket"),
+    "interval": (_DURATION, "lines closer than this to the one before are left out"),
+    "match[]": (_list('{service_name=~".+"}'), "selectors; none stands for every stream"),
+    "match": (_list('{service_name=~".+"}'), "the same as `match[]`"),
+    "targetLabels": (_text("service_name,level"), "names of labels, separated by commas"),
+    "aggregateBy": ({"type": "string", "enum": ["series", "labels"]}, "what is summed"),
+    "delay_for": (_number(0, 5, 0), "seconds that lines are held back, to come in the order of their times"),
+    "output": ({"type": "string", "enum": ["jsonl", "text", "raw", "csv", "parquet"]}, "form of the answer"),
+    "max_interval": (_DURATION, "longest range of one part of a deletion"),
+    "request_id": (_TEXT, "which deletion"),
+    "force": ({"type": "string", "enum": ["true", "false"]}, "also when a part of it is done already"),
+    "type": ({"type": "string", "enum": ["alert", "record"]}, "kind of rules"),
+    "file": (_list("shop"), "namespaces of rules"),
+    "rule_group": (_list("availability"), "groups of rules"),
+    "rule_name": (_list("TooManyErrors"), "names of rules"),
+    "metric": (_TEXT, "name of a metric"),
+}
+"""Schema and meaning of every parameter."""
+
+FAILURES: Final[dict[int | str, dict[str, Any]]] = {  # Any: OpenAPI
+    400: {"description": "the query or a parameter is wrong"},
+    403: {"description": "a page of another site may not ask"},
+    404: {"description": "there is no such thing"},
+    413: {"description": "the form is too large"},
+    422: {"description": "the request holds nothing to work with"},
+    429: {"description": "too many queries are waiting"},
+    503: {"description": "not ready, or the store is in trouble"},
+    504: {"description": "the query took too long"},
+}
+
+
+def address(names: Sequence[str], required: Sequence[str] = ()) -> dict[str, Any]:  # Any: OpenAPI
+    """Return the description of parameters in the address."""
+    return {"parameters": [_parameter(name, name in required) for name in names]}
+
+
+def form(names: Sequence[str], required: Sequence[str] = ()) -> dict[str, Any]:  # Any: OpenAPI
+    """Return the description of the same parameters as a form."""
+    members = {name: {**PARAMETERS[name][0], "description": PARAMETERS[name][1]} for name in names}
+    schema = {"type": "object", "properties": members, "required": list(required)}
+    body = {"required": bool(required), "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+    return {"requestBody": body}
+
+
+def _parameter(name: str, required: bool) -> dict[str, Any]:  # Any: OpenAPI
+    schema, text = PARAMETERS[name]
+    repeated = {"style": "form", "explode": True} if schema["type"] == "array" else {}
+    return {"name": name, "in": "query", "required": required, "description": text, "schema": dict(schema)} | repeated
