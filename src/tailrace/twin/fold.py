@@ -1,0 +1,246 @@
+"""The fold: which paths live, of records in any order and in any pieces; pure.
+
+Comes in: records, some of them perhaps the outcome of an earlier fold. Goes out: one record per living path, and the
+*acts*, which say what was removed and moved, for records that come late. Folding again, together with other records,
+gives the same as folding all at once:
+
+- the latest record of a path wins, by (`at`, `order`); a path is gone if that record says so;
+- a directory that went takes with it what is below it by true prefix and came before, and nothing else;
+- a directory that moved takes it along, through as many moves as follow: `moved_to`, or, where an agent does not tell
+  it (Elastic), the directory with the same inode that lives elsewhere;
+- names of one inode (`host`, `device`, `inode`) share the newest of what is known of it;
+- a record that says nothing of the file leaves what was known.
+
+Cost: joins and one sort over the records; rounds of as-of joins over those that moved only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.twin import tree
+from tailrace.twin.records import FILE, KEY, SCHEMA, empty, known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STEP: Final = 2**64
+_INODE: Final = ("host", "device", "inode")
+_FOLDER: Final = (pl.col("type") == "dir") | pl.col("type").is_null()
+"""Objects that may have something below them: directories, and what nobody told the type of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What records come to."""
+
+    live: pl.DataFrame  # one record per living path
+    acts: pl.DataFrame  # records of what was removed and moved, one per path and destination
+
+
+def fold(records: pl.DataFrame) -> Folded:
+    """Return the living paths of records and the acts among them."""
+    if not records.height:
+        return Folded(empty(), empty())
+    rows = records.with_columns(
+        rank=_rank("at", "order"),
+        pos=_rank(pl.coalesce("placed_at", "at"), pl.coalesce("placed_order", "order")),
+    )
+    acts = _exchanges(_destinations(rows, rows.filter("cut")))
+    last = _latest(_settled(rows, acts))
+    live = _links(last.filter("alive"))
+    return Folded(live.select(*SCHEMA), _kept(acts).select(*SCHEMA))
+
+
+def _rank(at: pl.Expr | str, order: pl.Expr | str) -> pl.Expr:
+    """Return one number for the order of records."""
+    first = pl.col(at) if isinstance(at, str) else at
+    second = pl.col(order) if isinstance(order, str) else order
+    return first.cast(pl.Int128) * _STEP + second.cast(pl.Int128)
+
+
+# --- acts -----------------------------------------------------------------------------------------
+
+
+def _destinations(rows: pl.DataFrame, acts: pl.DataFrame) -> pl.DataFrame:
+    """Say where directories went whose move does not tell: where their inode lives."""
+    lost = acts.filter(~pl.col("alive") & pl.col("moved_to").is_null() & pl.col("action").str.ends_with("moved"))
+    folders = rows.filter(pl.col("alive") & (pl.col("type") == "dir") & pl.col("inode").is_not_null()).sort("rank")
+    if not lost.height or not folders.height:
+        return acts
+    before = folders.select(*KEY, "inode", seen="rank")
+    was = lost.select(*KEY, "rank").sort("rank")
+    was = was.join_asof(before, left_on="rank", right_on="seen", by=list(KEY), check_sortedness=False)
+    places = folders.select("host", "inode", now="path", since="rank")
+    found = (
+        was.drop_nulls("inode")
+        .join(places, on=["host", "inode"])
+        .filter((pl.col("now") != pl.col("path")) & (pl.col("since") > pl.col("seen")))
+        .sort("since")
+        .unique([*KEY, "rank"], keep="first", maintain_order=True)
+    )
+    acts = acts.join(found.select(*KEY, "rank", "now"), on=[*KEY, "rank"], how="left")
+    return acts.with_columns(moved_to=pl.coalesce("moved_to", "now")).drop("now")
+
+
+def _exchanges(acts: pl.DataFrame) -> pl.DataFrame:
+    """Let two objects change places at once.
+
+    The kernel tells it as two moves in opposite directions. They are no exchange if the second one moves the first
+    one's object back.
+    """
+    moves = acts.filter(pl.col("moved_to").is_not_null()).select("host", "path", "rank", "moved_to", "inode")
+    if moves.height < 2:  # noqa: PLR2004  an exchange has two halves
+        return acts
+    moves = moves.unique(["host", "path", "rank"]).sort("host", "rank")
+    first = pl.all().shift(1).over("host").name.prefix("first ")
+    pairs = moves.with_columns(first).filter(
+        (pl.col("first path") == pl.col("moved_to"))
+        & (pl.col("first moved_to") == pl.col("path"))
+        & (pl.col("first inode") != pl.col("inode"))
+    )
+    if not pairs.height:
+        return acts
+    second = pairs.select("host", "path", "rank", pl.col("first rank").alias("earlier"))
+    replaced = pl.concat(
+        [
+            pairs.select("host", pl.col("moved_to").alias("path"), "rank"),
+            pairs.select("host", pl.col("first moved_to").alias("path"), pl.col("first rank").alias("rank")),
+        ]
+    ).with_columns(replaced=pl.lit(value=True))
+    acts = acts.join(replaced, on=["host", "path", "rank"], how="left", nulls_equal=False)
+    acts = acts.filter(pl.col("replaced").is_null() | ~pl.col("alive")).drop("replaced")
+    acts = acts.join(second, on=["host", "path", "rank"], how="left")
+    return acts.with_columns(rank=pl.coalesce("earlier", "rank")).drop("earlier")
+
+
+def _kept(acts: pl.DataFrame) -> pl.DataFrame:
+    """Return the acts as records that are gone: the last one of each path, and all that tell where something went."""
+    gone = acts.with_columns(alive=pl.lit(value=False)).sort("rank")
+    moved = pl.col("moved_to").is_not_null()
+    plain = gone.filter(~moved).unique(KEY, keep="last", maintain_order=True)
+    return pl.concat([plain, gone.filter(moved).unique([*KEY, "rank", "moved_to"], maintain_order=True)])
+
+
+# --- what the acts do to records ------------------------------------------------------------------
+
+
+def _settled(rows: pl.DataFrame, acts: pl.DataFrame) -> pl.DataFrame:
+    """Return the records that are left, at the paths where they are now."""
+    if not acts.height:
+        return rows
+    marks = acts.select(
+        "host",
+        tree.directory(pl.col("path")).alias("dir"),
+        removed="rank",
+        carried=pl.when(pl.col("moved_to").is_not_null() & _FOLDER).then("rank"),
+    )
+    own = acts.filter(pl.col("moved_to").is_not_null() & pl.col("type").is_null())
+    own = own.group_by(KEY).agg(renamed=pl.col("rank").max())
+    rows = rows.with_columns(dir=tree.parent(pl.col("path")))
+    reached = tree.reach(rows.select(tree.PLACE), marks, ["removed", "carried"])
+    rows = rows.join(reached, on=tree.PLACE, how="left").join(own, on=KEY, how="left").drop("dir")
+    travels = (pl.max_horizontal("carried", "renamed") > pl.col("pos")).fill_null(value=False)
+    stays = (pl.col("removed") <= pl.col("pos")).fill_null(value=True)
+    columns = [*SCHEMA, "rank", "pos"]
+    still = rows.filter(~travels & stays).select(columns)
+    moving = rows.filter(travels).select(columns)
+    if not moving.height:
+        return still
+    return pl.concat([still, *_travelled(moving, acts)])
+
+
+def _travelled(moving: pl.DataFrame, acts: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the records that moves carry, round by round, each round one act further; those that an act removes go."""
+    steps = acts.select(
+        "host",
+        tree.directory(pl.col("path")).alias("dir"),
+        "rank",
+        "moved_to",
+        folder=_FOLDER,
+        whole=pl.col("moved_to").is_not_null() & pl.col("type").is_null(),
+        depth=tree.depth(pl.col("path")),
+    ).sort("rank", pl.col("moved_to").is_null())
+    hosts = moving["host"].unique()
+    by_depth = {
+        int(key[0]): part
+        for key, part in steps.filter(pl.col("host").is_in(hosts.implode())).partition_by("depth", as_dict=True).items()
+    }
+    columns = moving.columns
+    while moving.height:
+        moving = moving.with_row_index("row")
+        following = _following(moving, by_depth)
+        yield moving.join(following, on="row", how="anti").select(columns)
+        on = moving.join(following.filter(pl.col("goes").is_not_null()), on="row")
+        rest = pl.col("path").str.slice(pl.col("dir").str.len_chars())
+        moving = on.with_columns(
+            path=pl.col("goes") + rest,
+            pos="next",
+            placed_at=(pl.col("next") // _STEP).cast(pl.Int64),
+            placed_order=(pl.col("next") % _STEP).cast(pl.Int64),
+        ).select(columns)
+
+
+def _following(moving: pl.DataFrame, by_depth: dict[int, pl.DataFrame]) -> pl.DataFrame:
+    """Return the next act on each record: `row`, `dir`, `next`, and where it `goes`, null if it removes."""
+    found: list[pl.DataFrame] = []
+    names = moving.select("row", "host", "path", "pos", depth=tree.depth(pl.col("path")))
+    for depth, acts in by_depth.items():
+        inside = names.filter(pl.col("depth") > depth)
+        for rows, steps in ((inside, acts), (names.filter(pl.col("depth") == depth), acts.filter("whole"))):
+            if not rows.height or not steps.height:
+                continue
+            rows = rows.select("row", "host", "pos", dir=tree.ancestor(pl.col("path"), depth)).sort("pos")
+            joined = rows.join_asof(
+                steps.select("host", "dir", next="rank", goes="moved_to"),
+                left_on="pos",
+                right_on="next",
+                by=["host", "dir"],
+                strategy="forward",
+                allow_exact_matches=False,
+                check_sortedness=False,
+            )
+            found.append(joined.filter(pl.col("next").is_not_null()).select("row", "dir", "next", "goes"))
+    if not found:
+        schema = {"row": pl.get_index_type(), "dir": pl.String(), "next": pl.Int128(), "goes": pl.String()}
+        return pl.DataFrame(schema=schema)
+    ways = pl.concat(found).sort("next", pl.col("dir").str.len_bytes(), descending=[False, True])
+    return ways.unique("row", keep="first", maintain_order=True)
+
+
+# --- what is left ---------------------------------------------------------------------------------
+
+
+def _latest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the last record of each path; at a draw the living one."""
+    rows = rows.sort("pos", "rank", "alive")
+    last = rows.unique(KEY, keep="last", maintain_order=True)
+    silent = last.filter(pl.col("alive") & ~known())
+    return _filled(last, rows, silent.select(KEY)) if silent.height else last
+
+
+def _filled(last: pl.DataFrame, rows: pl.DataFrame, silent: pl.DataFrame) -> pl.DataFrame:
+    """Take what is known of some paths from the last record since they were gone that tells it."""
+    told = rows.join(silent, on=KEY, how="semi", maintain_order="left")
+    since = pl.col("pos").filter(~pl.col("alive") | pl.col("cut")).max().over(KEY)
+    told = told.filter((pl.col("pos") >= since).fill_null(value=True) & known() & pl.col("alive"))
+    told = told.unique(KEY, keep="last", maintain_order=True).select(*KEY, *FILE)
+    filled = last.join(silent, on=KEY, how="semi").drop(*FILE).join(told, on=KEY, how="left")
+    return pl.concat([last.join(silent, on=KEY, how="anti"), filled.select(last.columns)])
+
+
+def _links(live: pl.DataFrame) -> pl.DataFrame:
+    """Give all names of an inode the newest of what is known of it."""
+    plain = (pl.col("type") != "dir") & pl.col("inode").is_not_null()
+    linked = live.filter(plain & (pl.col("links") > 1)).select(_INODE).unique()
+    if not linked.height:
+        return live
+    names = live.filter(plain).join(linked, on=_INODE, how="semi", nulls_equal=True)
+    newest = names.sort("rank").unique(_INODE, keep="last").select("host", *FILE)
+    told = names.drop(column for column in FILE if column not in _INODE)
+    told = told.join(newest, on=_INODE, how="left", nulls_equal=True)
+    rest = live.join(names.select(KEY), on=KEY, how="anti")
+    return pl.concat([rest, told.select(live.columns)])
