@@ -27,7 +27,7 @@ class Scope:
 
     def __init__(self, roots: Sequence[bytes], exclude: Sequence[str] = (), own: Sequence[bytes] = ()) -> None:
         self.roots = tuple(roots)
-        self.own = tuple(own)
+        self._patterned = bool(exclude)
         fixed = [_regex(text) for text in exclude if text.startswith("/")]
         fixed += [re.escape(path) for path in own]
         self._fixed = _whole(fixed)
@@ -53,6 +53,11 @@ class Scope:
     def everything(self) -> bool:
         """Whether nothing is left out: then nobody needs to ask."""
         return self._fixed is None and self._below is None
+
+    @property
+    def patterns(self) -> bool:
+        """Whether there are patterns that may leave out a file; our own folders are left out as folders."""
+        return self._patterned
 
 
 def _whole(parts: Sequence[bytes]) -> Callable[[bytes], re.Match[bytes] | None] | None:

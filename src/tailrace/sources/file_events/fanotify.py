@@ -1,0 +1,440 @@
+"""Changes by fanotify: one mark per file system, and a table of its folders by handle. Root only.
+
+Comes in: raw events of the group. Goes out: `News`. The mark is set first, then the folders are entered into the
+table, then events are read: what changed meanwhile is in the queue, and everything is an upsert by handle. A batch goes
+through two passes: the first follows folders and gives every event the path of its time, the second looks at the
+objects where they are now.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from tailrace.sources.file_events import backend as bits
+from tailrace.sources.file_events.backend import Gap, News
+from tailrace.sources.file_events.handles import HandleTable
+from tailrace.sources.file_events.looks import Looks, inode_of, is_link
+from tailrace.syscalls import fanotify as kernel
+from tailrace.syscalls.fanotify_records import SELF, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tailrace.clock import Clock
+    from tailrace.ecs import Provider
+    from tailrace.sources.file_events.scope import Scope
+
+_READ_BYTES: Final = 256 * 1024
+_LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK
+_NAMES: Final = bits.CREATED | bits.DELETED | bits.MOVED
+_Name = tuple[bytes, bytes]  # folder and name there
+_QUEUE: Final = 4_000_000
+"""Events that may wait in the kernel, 135 bytes each. More are thrown away and made good by a walk."""
+_OUTSIDE: Final = 100_000
+_NAMELESS: Final = 10_000
+_RECENT: Final = 64
+"""Renames among which the first half of an exchange is looked for; the halves come one right after the other."""
+
+
+def _bits(mask: int) -> int:
+    found = bits.CREATED if mask & kernel.CREATE else 0
+    found |= bits.DELETED if mask & kernel.DELETE else 0
+    found |= bits.UPDATED if mask & (kernel.MODIFY | kernel.CLOSE_WRITE) else 0
+    found |= bits.ATTRIBUTES if mask & kernel.ATTRIB else 0
+    return found | (bits.FOLDER if mask & kernel.ON_FOLDER else 0)
+
+
+class _Batch:
+    """The events of one read between the two passes: columns, with the keys to look by."""
+
+    __slots__ = ("bits", "folders", "names", "objects", "old_paths", "paths", "pids")
+
+    def __init__(self) -> None:
+        self.bits: list[int] = []
+        self.paths: list[bytes] = []
+        self.old_paths: list[bytes | None] = []
+        self.objects: list[bytes] = []
+        self.folders: list[bytes] = []
+        self.names: list[bytes] = []
+        self.pids: list[int] = []
+
+    def add(
+        self, what: int, path: bytes, thing: bytes, folder: bytes, name: bytes, pid: int, old: bytes | None = None
+    ) -> None:
+        self.bits.append(what)
+        self.paths.append(path)
+        self.objects.append(thing)
+        self.folders.append(folder)
+        self.names.append(name)
+        self.pids.append(pid)
+        self.old_paths.append(old)
+
+
+class Fanotify:
+    """Watches roots of one file system; implements `backend.Backend`."""
+
+    provider: Provider = "fanotify"
+
+    def __init__(self, scope: Scope, roots: Sequence[bytes], clock: Clock) -> None:
+        self._scope = scope
+        self._clock = clock
+        self.roots: Sequence[bytes] = tuple(roots)
+        self._table = HandleTable()
+        self._outside: set[bytes] = set()  # folders that are not in scope, as far as asked
+        self._nameless: dict[bytes, tuple[bytes, bytes] | None] = {}  # files made without a name, to where they are now
+        self._masks: dict[int, int] = {}
+        self._last_moved: dict[_Name, tuple[_Name, bytes, int]] = {}  # new name to old name, object and kind
+        self._counts = {"overflows": 0, "unresolved": 0, "vanished": 0, "looked_again": 0}
+        self._inodes = True
+        self._moved = False  # a folder changed its path in this batch
+        self._last_ns = self._clock.now_ns()
+        self._place = os.open(_standing(roots[0]), _LIST | os.O_CLOEXEC)
+        try:
+            self._group = kernel.Group()
+        except OSError:
+            os.close(self._place)
+            raise
+        try:
+            self._group.mark(_standing(roots[0]))
+            self._mount = kernel.handle_of(_standing(roots[0]))[1]
+            self._id = kernel.file_system_id(_standing(roots[0]))
+            self._enter_roots()
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def handle(self) -> int | None:
+        """Return the group's descriptor."""
+        return self._group.handle
+
+    def due_s(self, now_s: float) -> float | None:  # noqa: ARG002  the seam's
+        """Return None: only news."""
+        return None
+
+    def unwatched(self) -> Sequence[tuple[bytes, str]]:
+        """Return nothing: a mark sees the whole file system."""
+        return ()
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Return what waits, and what happened besides events."""
+        return {"queue": self._group.waiting(), "watches": len(self._table), **self._counts}
+
+    def close(self) -> None:
+        """Give the queue back."""
+        self._group.close()
+        os.close(self._place)
+
+    def read(self, events: int) -> News:
+        """Return at most about so many events."""
+        news = News()
+        if self._group.waiting() > _QUEUE:
+            self._give_up(news)
+            return news
+        data = []
+        most = max(_READ_BYTES, events * 64)
+        while most > 0 and (piece := self._group.read(_READ_BYTES)):
+            data.append(piece)
+            most -= len(piece)
+        if data:
+            news.more = most <= 0
+            self._take(b"".join(data), news)
+            self._last_ns = self._clock.now_ns()
+        return news
+
+    # --- first pass: folders, and paths of their time -------------------------------------------
+
+    def _take(self, data: bytes, news: News) -> None:
+        records = parse(data)
+        batch = _Batch()
+        self._moved = False
+        slow = kernel.RENAME | kernel.ON_FOLDER | kernel.OVERFLOW
+        prefix_of, patterns, masks = self._table.prefix, self._scope.patterns, self._masks
+        rows = zip(
+            records.masks,
+            records.pids,
+            records.objects,
+            records.folders,
+            records.names,
+            records.old_folders,
+            records.old_names,
+            strict=True,
+        )
+        for mask, pid, thing, folder, name, old_folder, old_name in rows:
+            if mask & slow:
+                if mask & kernel.OVERFLOW:
+                    self._overflowed(news)
+                elif mask & kernel.RENAME:
+                    self._renamed(batch, news, mask, pid, thing, (folder, name), (old_folder, old_name))
+                else:
+                    self._folder(batch, news, mask, pid, thing, folder, name)
+                continue
+            if not folder:  # about an inode under no name: its links changed, and a named event says how
+                continue
+            prefix = prefix_of(folder)
+            path = prefix + name if prefix is not None else self._path(news, folder, name)
+            if path is None or (patterns and self._left_out(path)):
+                continue
+            if name[:1] == b"#" or self._nameless:
+                path, folder, name = self._named(mask, path, thing, folder, name)  # noqa: PLW2901
+            what = masks.get(mask)
+            if what is None:
+                what = masks[mask] = _bits(mask)
+            batch.add(what, path, thing, folder, name, pid)
+        self._look(batch, news)
+
+    def _folder(self, batch: _Batch, news: News, mask: int, pid: int, thing: bytes, folder: bytes, name: bytes) -> None:
+        """Take an event of a folder that is no rename."""
+        if name == SELF:  # about itself
+            prefix = self._table.prefix(folder)
+            if prefix is not None and mask & kernel.ATTRIB:
+                above, own = self._table.entry(folder)
+                batch.add(bits.ATTRIBUTES | bits.FOLDER, prefix[:-1] or b"/", folder, above or b"", own, pid)
+            return
+        path = self._path(news, folder, name)
+        what = _bits(mask)
+        if path is None or self._left_out(path):
+            if what & bits.CREATED and folder in self._outside:
+                self._outside.add(thing)
+            return
+        if what & bits.DELETED:
+            self._table.forget(thing)
+        elif what & bits.CREATED and thing:
+            self._table.put(thing, folder, name)
+            if folder not in self._table:  # a root was made: there was no room for it in the table before
+                self._enter(thing)
+                news.walk.append((path, "moved_in"))
+        batch.add(what, path, thing, folder, name, pid)
+
+    def _renamed(
+        self,
+        batch: _Batch,
+        news: News,
+        mask: int,
+        pid: int,
+        thing: bytes,
+        new: tuple[bytes, bytes],
+        old: tuple[bytes, bytes],
+    ) -> None:
+        """Take a rename: within the scope, out of it, or into it."""
+        kind = _bits(mask) & ~(bits.CREATED | bits.DELETED)
+        old_path = self._wanted(news, *old)
+        known = not kind & bits.FOLDER or thing in self._table
+        if kind & bits.FOLDER:
+            self._moved = True
+        new_path = self._wanted(news, *new)
+        if kind & bits.FOLDER and new_path is not None:
+            self._table.put(thing, *new)
+            self._outside.clear()
+        elif kind & bits.FOLDER:
+            self._table.drop(thing)
+        before = self._last_moved.pop(old, None)
+        if before is not None and before[0] == new and before[1] != thing and new_path and old_path:
+            self._exchanged(batch, news, pid, (thing, kind, new, new_path), (*before[1:], old, old_path))
+            return
+        if len(self._last_moved) >= _RECENT:
+            self._last_moved.clear()
+        self._last_moved[new] = (old, thing, kind)
+        if new_path is None:
+            if old_path is not None:
+                batch.add(kind | bits.DELETED | bits.MOVED_OUT, old_path, thing, b"", b"", pid)
+            return
+        if old_path is None:
+            batch.add(kind | bits.CREATED | bits.MOVED_IN, new_path, thing, *new, pid)
+        else:
+            batch.add(kind | bits.MOVED, new_path, thing, *new, pid, old_path)
+        if kind & bits.FOLDER and (old_path is None or not known):
+            self._enter(thing)
+            news.walk.append((new_path, "moved_in"))
+
+    def _exchanged(
+        self,
+        batch: _Batch,
+        news: News,
+        pid: int,
+        one: tuple[bytes, int, tuple[bytes, bytes], bytes],
+        other: tuple[bytes, int, tuple[bytes, bytes], bytes],
+    ) -> None:
+        """Take the second half of an exchange: each is told anew where it is now, a folder with what is below it."""
+        for thing, kind, place, path in (one, other):
+            if kind & bits.FOLDER:
+                batch.add(bits.DELETED | bits.FOLDER | bits.EXCHANGED, path, thing, *place, pid)
+                news.walk.append((path, "exchanged"))
+        for thing, kind, place, path in (one, other):
+            what = bits.CREATED | bits.EXCHANGED | (kind & bits.FOLDER or bits.DELETED)
+            batch.add(what, path, thing, *place, pid)
+
+    def _wanted(self, news: News, folder: bytes, name: bytes) -> bytes | None:
+        """Return the path of a name in a folder if it is in scope."""
+        path = self._path(news, folder, name) if folder else None
+        return None if path is None or self._left_out(path) else path
+
+    def _path(self, news: News, folder: bytes, name: bytes) -> bytes | None:
+        """Return the path of a name in a folder, None outside the roots; an unknown folder is asked for once."""
+        found = self._table.path(folder, name)
+        if found is None and folder not in self._outside and self._learn(news, folder):
+            found = self._table.path(folder, name)
+        return found
+
+    def _left_out(self, path: bytes) -> bool:
+        root = self._scope.root_of(path)
+        return root is None or self._scope.leaves_out(path, root)
+
+    def _named(self, mask: int, path: bytes, thing: bytes, folder: bytes, name: bytes) -> tuple[bytes, bytes, bytes]:
+        """Return path, folder and name under which a file without a name (O_TMPFILE) lives since it was linked."""
+        if name[:1] == b"#" and name[1:].isdigit():
+            if len(self._nameless) >= _NAMELESS:
+                self._nameless.clear()
+            linked = self._nameless.setdefault(thing, None)
+            where = None if linked is None else self._table.path(*linked)
+            return (path, folder, name) if linked is None or where is None else (where, *linked)
+        if mask & kernel.CREATE and thing in self._nameless:
+            self._nameless[thing] = (folder, name)
+        return path, folder, name
+
+    def _overflowed(self, news: News) -> None:
+        """Begin anew: what the queue lost may have been renames of folders."""
+        self._counts["overflows"] += 1
+        now_ns = self._clock.now_ns()
+        news.gaps.append(Gap(tuple(self.roots), self._last_ns, now_ns, "overflow"))
+        self._table.clear()
+        self._outside.clear()
+        self._enter_roots()
+
+    def _give_up(self, news: News) -> None:
+        """Throw away what waits: there is more of it than memory should hold."""
+        while self._group.read(_READ_BYTES):
+            pass
+        self._overflowed(news)
+
+    # --- second pass: the objects where they are now --------------------------------------------
+
+    def _look(self, batch: _Batch, news: News) -> None:
+        looks, changes = Looks(self._place, inodes=self._inodes), news.changes
+        moved, path_now = self._moved, self._table.path
+        rows = zip(
+            batch.bits, batch.paths, batch.old_paths, batch.objects, batch.folders, batch.names, batch.pids, strict=True
+        )
+        try:
+            for what, path, old_path, thing, folder, name, pid in rows:
+                found = None
+                if what & bits.ACTIONS != bits.DELETED:
+                    where = path if not moved else path_now(folder, name)
+                    found = looks.at(where, thing, folder, name)
+                    if found is None and not what & _NAMES:  # it is elsewhere, or gone: an event of its own says so
+                        self._counts["vanished"] += 1
+                        continue
+                    if found is None and not what & bits.DELETED:  # it went on: where, an event of its own says
+                        found = looks.of(thing)
+                    if found is not None and is_link(found):
+                        target = looks.target(where or path, folder, name)
+                        if target is not None:
+                            changes.targets[len(changes.bits)] = target
+                inode = found.st_ino if found is not None else inode_of(thing) if self._inodes else 0
+                changes.add(what, path, found, old_path=old_path, inode=inode, pid=pid)
+            self._counts["looked_again"] += looks.again
+        finally:
+            looks.close()
+
+    # --- the table of folders -------------------------------------------------------------------
+
+    def _enter_roots(self) -> None:
+        """Enter the roots with all folders below them; a root that is not there is awaited in its folder."""
+        for root in self.roots:
+            above, name = os.path.split(root)
+            try:
+                handle, mount = kernel.handle_of(root)
+            except FileNotFoundError:
+                handle, mount = b"", -1
+            upper, upper_mount = kernel.handle_of(above)
+            if name and mount in (-1, upper_mount):
+                self._table.put_gate(self._id + upper, name, root)
+            if handle and os.path.isdir(root) and not os.path.islink(root):
+                self._table.put_root(self._id + handle, root)
+                self._enter(self._id + handle)
+
+    def _enter(self, key: bytes) -> None:
+        """Enter all folders below a folder, by handles, which no rename meanwhile can lead astray."""
+        waiting = [key]
+        while waiting:
+            upper = waiting.pop()
+            try:
+                opened = kernel.open_handle(self._place, upper[8:], _LIST)
+            except OSError:  # removed meanwhile: an event says so
+                continue
+            try:
+                waiting += self._folders_in(opened, upper)
+            except OSError:
+                continue
+            finally:
+                os.close(opened)
+
+    def _folders_in(self, opened: int, upper: bytes) -> list[bytes]:
+        found: list[bytes] = []
+        prefix = self._table.prefix(upper)
+        if prefix is None:
+            return found
+        with os.scandir(opened) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    continue
+                name = os.fsencode(entry.name)
+                if self._left_out(prefix + name):
+                    continue
+                try:
+                    handle, mount = kernel.handle_of(name, opened)
+                except OSError:
+                    continue
+                if mount != self._mount:
+                    continue
+                key = self._id + handle
+                self._inodes = self._inodes and inode_of(key) in (entry.inode(), 0)
+                self._table.put(key, upper, name)
+                found.append(key)
+        return found
+
+    def _learn(self, news: News, folder: bytes) -> bool:
+        """Ask the kernel where an unknown folder is; enter it if it is in scope, with those above it."""
+        path = self._where(folder)
+        if path is None:
+            self._counts["unresolved"] += 1
+            return False
+        root = self._scope.root_of(path) or b""
+        if root not in self.roots or self._scope.leaves_out(path, root):
+            if len(self._outside) >= _OUTSIDE:
+                self._outside.clear()
+            self._outside.add(folder)
+            return False
+        try:
+            upper = self._id + kernel.handle_of(root)[0]
+            self._table.put_root(upper, root)
+            for name in path[len(root) :].strip(b"/").split(b"/"):
+                root = root.rstrip(b"/") + b"/" + name
+                key = self._id + kernel.handle_of(root)[0]
+                self._table.put(key, upper, name)
+                upper = key
+        except OSError:
+            return False
+        self._enter(upper)
+        news.walk.append((path, "unwatched"))
+        return True
+
+    def _where(self, folder: bytes) -> bytes | None:
+        try:
+            opened = kernel.open_handle(self._place, folder[8:])
+        except OSError:
+            return None
+        try:
+            path = os.fsencode(os.readlink(f"/proc/self/fd/{opened}"))
+        except OSError:
+            return None
+        finally:
+            os.close(opened)
+        return None if path.endswith(b" (deleted)") else path
+
+
+def _standing(path: bytes) -> bytes:
+    """Return the folder of a root that is there: itself, or the one above it."""
+    return path if os.path.isdir(path) and not os.path.islink(path) else os.path.dirname(path)

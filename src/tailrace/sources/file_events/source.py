@@ -1,0 +1,393 @@
+"""The source of file events: back ends, walks and processes put together into rows, numbered in one thread.
+
+Comes in: settings, and what is known of the files from before. Goes out: blocks of documents, one a line, for the
+parser `file_integrity`. The position is the next number and the time of the last event: after a restart a walk finds what
+changed meanwhile, compared with what is known, and says so (`restart`).
+
+Rows of a walk get their numbers when they were looked at, and are held until the events that waited by then are
+read: if one of them renamed a folder, rows below its old path are thrown away and both paths are walked again.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.contracts import Block, Followed, Origin, Reading
+from tailrace.ebpf import processes as process_table
+from tailrace.ecs import COLUMNS, STREAM_SOURCE
+from tailrace.sources.file_events import backend as bits
+from tailrace.sources.file_events.choose import Chooser, Chosen
+from tailrace.sources.file_events.devices import Devices
+from tailrace.sources.file_events.documents import TIME, ndjson
+from tailrace.sources.file_events.metadata import text
+from tailrace.sources.file_events.mounts import Mounts
+from tailrace.sources.file_events.pace import Pace
+from tailrace.sources.file_events.scan import Scan
+from tailrace.sources.file_events.scope import Scope
+from tailrace.sources.file_events.told import told
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tailrace.clock import Clock
+    from tailrace.sources.file_events.backend import Backend, Changes, Gap, Known, News, Reason
+    from tailrace.sources.file_events.settings import FileEventsSettings
+
+_EVENTS: Final = 20_000
+"""Events of one reading: about 10 MiB of documents."""
+_ENTRIES: Final = 5_000
+"""Entries that a walk looks at between two readings: about 20 ms."""
+_US: Final = 1_000
+
+
+class FileEventsSource:
+    """Watches files and folders; implements `contracts.Source`."""
+
+    def __init__(self, settings: FileEventsSettings, *, name: str, clock: Clock, host: str) -> None:
+        self.name = name
+        self._settings = settings
+        self._clock = clock
+        labels = {"host": host, "source": STREAM_SOURCE, "service_name": name, **settings.labels}
+        self._origin = Origin("events", labels, Reading("file_integrity"))
+        self._paths = _distinct([os.path.realpath(os.fsencode(os.path.expanduser(path))) for path in settings.paths])
+        self._own: tuple[bytes, ...] = ()
+        self._known: Known | None = None
+        self._devices = Devices()
+        self._chosen = Chosen()
+        self._next = 0
+        self._marked = 0
+        self._since_ns = 0  # the last event before this start; 0 = there was none
+        self._last_ns = 0
+        self._offset = 0
+        self._poll = select.poll()
+        self._watching: _Watching | None = None
+        self._counts: dict[str, int] = {}
+        self._closed = False
+
+    def prepare(self, *, own: Sequence[str | os.PathLike[str]] = (), known: Known | None = None) -> None:
+        """Say which folders are our own, to be left out, and what is known of files; before the first reading."""
+        self._own = tuple(os.path.realpath(os.fsencode(path)) for path in own)
+        self._known = known
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Go on with the numbers behind the last event that was stored."""
+        number, time_ns = state.get("sequence"), state.get("time_ns")
+        if isinstance(number, int) and isinstance(time_ns, int):
+            self._next = self._marked = number
+            self._since_ns = time_ns
+
+    def read(self, budget_bytes: int, timeout_s: float) -> Sequence[Block]:  # noqa: ARG002  a reading is bounded
+        """Return the next events; waits for news up to `timeout_s`."""
+        if self._watching is None:
+            self._watching = self._begin()
+        frames = self._watching.turn(timeout_s)
+        if not frames:
+            return []
+        self._last_ns = self._clock.now_ns()
+        blocks = []
+        for frame in frames:
+            data = ndjson(frame)
+            blocks.append(Block(self._origin, self._offset, data, self._last_ns))
+            self._offset += len(data)
+        return blocks
+
+    def mark(self) -> Mapping[str, object]:
+        """Return the next number and the time of the last event, if there were any."""
+        number = self._next if self._watching is None else self._watching.number
+        if number == self._marked:
+            return {}
+        self._marked = number
+        return {"sequence": number, "time_ns": self._last_ns}
+
+    @property
+    def done(self) -> bool:
+        """Never: it follows."""
+        return False
+
+    def backlog_bytes(self) -> int:
+        """Return nothing: what waits in the kernel has no bytes yet."""
+        return 0
+
+    def status(self) -> Sequence[Followed]:
+        """Return what is watched, and what is not and why."""
+        return [] if self._watching is None else self._watching.status(self._offset)
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Return what happened that is no event, and how many events came from where."""
+        return {} if self._watching is None else self._watching.counters()
+
+    def close(self) -> None:
+        """Release every watch."""
+        if self._watching is not None:
+            self._watching.close()
+
+    def _begin(self) -> _Watching:
+        # Numbers rise over restarts, also if the last ones were not stored: they begin at the clock's microseconds.
+        start = max(self._next, self._clock.now_ns() // _US)
+        scope = Scope(self._paths, self._settings.exclude, self._own)
+        return _Watching(
+            self._settings, scope, clock=self._clock, known=self._known, number=start, since_ns=self._since_ns
+        )
+
+
+class _Watching:
+    """The source while it watches: everything that is opened once."""
+
+    def __init__(
+        self,
+        settings: FileEventsSettings,
+        scope: Scope,
+        *,
+        clock: Clock,
+        known: Known | None,
+        number: int,
+        since_ns: int,
+    ) -> None:
+        self.number = number
+        self._settings = settings
+        self._scope = scope
+        self._clock = clock
+        self._devices = Devices()
+        self._mounts = Mounts()
+        self._poll = select.poll()
+        self._chooser = Chooser(
+            settings.backend, scope, clock=clock, devices=self._devices, known=known, poll_s=settings.poll_s
+        )
+        self._chosen = Chosen()
+        self._walk = Scan(scope, self._devices, known, pace=Pace(settings.scan_rate, clock))
+        self._held: list[pl.DataFrame] = []  # rows of walks until the events that waited are read
+        self._moved: list[tuple[bytes, bytes]] = []  # folders that were renamed since the first of them
+        self._open_gaps: list[Gap] = []
+        self._unwatched: set[bytes] = set()
+        self._events: dict[str, int] = {}
+        self._counts = {"gaps": 0, "unknown_who": 0, "walked_again": 0}
+        self._more = False
+        self._processes = None
+        if settings.who != "off":
+            self._processes = process_table.open_processes(clock, ebpf=settings.who == "auto")
+        roots = [*scope.roots, *(mount.point for mount in self._mounts.below(scope.roots) if scope.wants(mount.point))]
+        self._roots: list[bytes] = []
+        self._first: list[pl.DataFrame] = []
+        self._watch(roots)
+        if settings.scan_at_start:
+            self._look_at(roots, "restart" if since_ns else "baseline", since_ns)
+
+    def close(self) -> None:
+        for backend in self._chosen.backends:
+            backend.close()
+        self._walk.close()
+        self._mounts.close()
+        if self._processes is not None:
+            self._processes.close()
+
+    # --- one turn -------------------------------------------------------------------------------
+
+    def turn(self, timeout_s: float) -> list[pl.DataFrame]:
+        """Return the rows of one reading, perhaps none after the timeout."""
+        frames, self._first = self._first, []
+        if not self._more:
+            frames += self._step(timeout_s if not frames else 0.0)
+        self._more = False
+        for backend in self._chosen.backends:
+            frames += self._take(backend, backend.read(_EVENTS))
+        if not self._more:
+            frames += self._let_go()
+        if self._mounts.changed():
+            self._remount()
+        return [frame for frame in frames if frame.height]
+
+    def _step(self, timeout_s: float) -> list[pl.DataFrame]:
+        """Walk on, or wait for news."""
+        if self._walk.done:
+            self._wait(timeout_s)
+            return []
+        rows = self._walk.step(_ENTRIES)
+        if rows.height:
+            self._held.append(self._numbered(rows.with_columns(event_provider=pl.lit("scan"))))
+        elif not self._walk.done:
+            self._wait(min(timeout_s, _PACE_S))
+        return []
+
+    def _wait(self, timeout_s: float) -> None:
+        now_s = self._clock.monotonic_s()
+        due = [due_s for backend in self._chosen.backends if (due_s := backend.due_s(now_s)) is not None]
+        wait_s = max(0.0, min([timeout_s, *due]))
+        if any(backend.handle is not None for backend in self._chosen.backends):
+            self._poll.poll(wait_s * 1000)
+        else:
+            time.sleep(wait_s)
+
+    def _take(self, backend: Backend, news: News) -> list[pl.DataFrame]:
+        frames = []
+        self._more = self._more or news.more
+        if len(news.changes):
+            if self._held or not self._walk.done:
+                self._note_moves(news.changes)
+            frames.append(self._told(news.changes, backend))
+        if news.rows is not None and news.rows.height:
+            frames.append(self._numbered(news.rows.with_columns(event_provider=pl.lit(backend.provider))))
+        for root, reason in news.walk:
+            self._walk.add(root, reason)
+        frames += [self._gap(gap) for gap in news.gaps]
+        if unwatched := [(path, why) for path, why in backend.unwatched() if path not in self._unwatched]:
+            self._poll_instead(unwatched)
+        return frames
+
+    def _told(self, changes: Changes, backend: Backend) -> pl.DataFrame:
+        frame = told(changes, backend.provider, self._devices)
+        self._events[backend.provider] = self._events.get(backend.provider, 0) + len(frame)
+        if self._processes is None:
+            return self._numbered(frame.rename({"pid": "process_pid"}))
+        self._processes.drain()
+        who = process_table.columns(self._processes, frame["pid"], self._clock.now_ns())
+        self._counts["unknown_who"] += who["process_name"].null_count()
+        return self._numbered(pl.concat([frame.drop("pid"), who], how="horizontal"))
+
+    def _numbered(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Give rows their numbers, their time, and what all events have."""
+        first, self.number = self.number, self.number + frame.height
+        now = pl.from_epoch(pl.Series([self._clock.now_ns()]), "ns").dt.strftime("%Y-%m-%dT%H:%M:%S%.9fZ")[0]
+        return frame.with_columns(
+            pl.lit(now).alias(TIME),
+            pl.int_range(first, self.number, dtype=pl.Int64).alias("event_sequence"),
+            pl.lit("file_integrity").alias("event_module"),
+            *(() if "event_kind" in frame.columns else (pl.lit("event").alias("event_kind"),)),
+        )
+
+    # --- walks and gaps -------------------------------------------------------------------------
+
+    def _note_moves(self, changes: Changes) -> None:
+        """Remember folders that were renamed while others were walked: the walk may have come by too early or late."""
+        for what, path, old in zip(changes.bits, changes.paths, changes.old_paths, strict=True):
+            if what & _FOLDER_MOVED == _FOLDER_MOVED and old is not None:
+                self._moved.append((old, path))
+
+    def _let_go(self) -> list[pl.DataFrame]:
+        """Return the rows that were held, all events before them being read."""
+        held, self._held = self._held, []
+        moved, self._moved = self._moved, []
+        again: set[bytes] = set()
+        for old, new in moved:
+            again.add(new)
+            below = pl.col("file_path").str.starts_with(text(old) + "/") | (pl.col("file_path") == text(old))
+            kept = [frame.filter(~below) for frame in held]
+            if any(len(one) != len(other) for one, other in zip(kept, held, strict=True)):
+                again.add(old)
+            held = kept
+        for path in again:
+            self._walk.add(path, "moved_in")
+            self._counts["walked_again"] += 1
+        for frame in held:
+            self._events["scan"] = self._events.get("scan", 0) + len(frame)
+        if self._walk.done and self._open_gaps:
+            held += [self._gap_row(gap, closed=True) for gap in self._open_gaps]
+            self._open_gaps = []
+        return held
+
+    def _look_at(self, roots: Sequence[bytes], reason: Reason, since_ns: int) -> None:
+        """Walk roots at the start; after a restart that closes a gap."""
+        if since_ns:
+            self._first.append(self._gap(bits.Gap(tuple(roots), since_ns, self._clock.now_ns(), reason)))
+            return
+        for root in roots:
+            self._walk.add(root, reason)
+
+    def _gap(self, gap: Gap) -> pl.DataFrame:
+        """Note a gap, and have it walked."""
+        self._counts["gaps"] += 1
+        self._open_gaps.append(gap)
+        for root in gap.roots:
+            self._walk.add(root, gap.reason)
+        return self._gap_row(gap, closed=False)
+
+    def _gap_row(self, gap: Gap, *, closed: bool) -> pl.DataFrame:
+        """Return the ledger's entry of a gap: with an end when it is closed."""
+        times = pl.from_epoch(pl.Series([gap.start_ns, gap.end_ns]), "ns").dt.strftime("%Y-%m-%dT%H:%M:%S%.9fZ")
+        row = {
+            "event_action": "gap",
+            "event_kind": "state",
+            "event_provider": "scan",
+            "event_reason": gap.reason,
+            "event_start": times[0],
+            "event_end": times[1] if closed else None,
+        }
+        paths = pl.Series("file_path", [text(root) for root in gap.roots], pl.String)
+        return self._numbered(
+            paths.to_frame().with_columns(pl.lit(value, COLUMNS[name]).alias(name) for name, value in row.items())
+        )
+
+    # --- back ends ------------------------------------------------------------------------------
+
+    def _watch(self, roots: Sequence[bytes]) -> None:
+        chosen = self._chooser.choose(roots, self._mounts)
+        self._roots += roots
+        self._chosen.why.update(chosen.why)
+        self._chosen.refused.update(chosen.refused)
+        for backend in chosen.backends:
+            self._adopt(backend)
+
+    def _adopt(self, backend: Backend) -> None:
+        self._chosen.backends.append(backend)
+        if backend.handle is not None:
+            self._poll.register(backend.handle, select.POLLIN)
+
+    def _poll_instead(self, unwatched: Sequence[tuple[bytes, str]]) -> None:
+        """Poll folders that a back end cannot watch."""
+        self._unwatched.update(path for path, _ in unwatched)
+        self._chosen.why.update(dict(unwatched))
+        self._adopt(self._chooser.poll([path for path, _ in unwatched]))
+
+    def _remount(self) -> None:
+        """Watch file systems that were mounted, and look again at the folders of those that are gone."""
+        now = [mount.point for mount in self._mounts.below(self._scope.roots) if self._scope.wants(mount.point)]
+        wanted = [*self._scope.roots, *now]
+        new = [point for point in wanted if point not in self._roots]
+        gone = [point for point in self._roots if point not in wanted]
+        self._roots = [point for point in self._roots if point in wanted]
+        for backend in [each for each in self._chosen.backends if set(each.roots) & set(gone)]:
+            if backend.handle is not None:
+                self._poll.unregister(backend.handle)
+            backend.close()
+            self._chosen.backends.remove(backend)
+        if new:
+            self._watch(new)
+        for point in (*new, *gone):
+            self._walk.add(point, "unwatched")
+
+    # --- what is told about it ------------------------------------------------------------------
+
+    def status(self, offset: int) -> list[Followed]:
+        """Return a line per root."""
+        roots = [root for backend in self._chosen.backends for root in backend.roots]
+        found = [Followed(os.fsdecode(root), offset, offset, "following") for root in roots]
+        refused = [*self._chosen.refused.items(), *self._walk.refused]
+        return found + [Followed(os.fsdecode(path), 0, 0, "unreadable", why) for path, why in refused]
+
+    def counters(self) -> dict[str, int]:
+        """Return what is counted."""
+        counts = {**self._counts, "open_gaps": len(self._open_gaps), "walked": self._walk.entries}
+        counts.update({f"events_{name}": count for name, count in self._events.items()})
+        for backend in self._chosen.backends:
+            for name, count in backend.counters.items():
+                counts[name] = counts.get(name, 0) + count
+        return counts
+
+
+_FOLDER_MOVED: Final = bits.FOLDER | bits.MOVED
+_PACE_S: Final = 0.05
+
+
+def _distinct(paths: Sequence[bytes]) -> list[bytes]:
+    """Return paths without those below another one, in their order."""
+    return [
+        path
+        for place, path in enumerate(paths)
+        if path not in paths[:place]
+        and not any(other != path and path.startswith(other.rstrip(b"/") + b"/") for other in paths)
+    ]
