@@ -21,6 +21,7 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
         "journald": "tailrace.sources.journald:JournaldSource",
         "stdin": "tailrace.sources.stdin:StdinSource",
         "fifo": "tailrace.sources.fifo:FifoSource",
+        "file_events": "tailrace.sources.file_events.source:FileEventsSource",
     },
     "parser": {
         "json": "tailrace.parse.json_lines:JsonLines",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from tailrace.agent.known import KnownFiles
 from tailrace.exposition import Family, Point
 from tailrace.parse.pattern import Pattern
 from tailrace.reduce.both import Both
@@ -16,6 +17,7 @@ from tailrace.reduce.spec import Spec
 from tailrace.reduce.traceleft.reduction import TraceReduction
 from tailrace.registry import find
 from tailrace.sinks.channels.make import make as make_channels
+from tailrace.sources.file_events.settings import FileEventsSettings
 from tailrace.sources.tail.settings import TailSettings
 
 if TYPE_CHECKING:
@@ -86,6 +88,8 @@ def make_source(config: Config, settings: SourceSettings, clock: Clock) -> Sourc
     if isinstance(settings, TailSettings):
         settings = outside(config.data, settings)
     made = find("source", settings.type)(settings, name=settings.name, clock=clock, host=config.host)
+    if isinstance(settings, FileEventsSettings):
+        made.prepare(own=(config.data.absolute(),), known=KnownFiles(config.data, config.host, clock))
     return cast("Source", made)  # the table of components says so
 
 

@@ -23,6 +23,7 @@ from tailrace.cli import (
     tail,
     up,
     version,
+    watch,
 )
 from tailrace.errors import TailraceError
 
@@ -57,6 +58,7 @@ app.command()(collect.collect)
 app.command()(export.export)
 app.command()(query.query)
 app.command()(tail.tail)
+app.command()(watch.watch)
 app.command()(explain.explain)
 app.command()(receive.receive)
 app.add_typer(files.app, name="files")

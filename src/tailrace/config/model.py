@@ -24,6 +24,7 @@ from tailrace.reduce.traceleft.document import is_document
 from tailrace.registry import COLUMNED, COMPONENTS, format_parts, names
 from tailrace.settings import Mistake, Mistakes, Settings
 from tailrace.sources.fifo import FifoSettings
+from tailrace.sources.file_events.settings import FileEventsSettings
 from tailrace.sources.journald import JournaldSettings
 from tailrace.sources.stdin import StdinSettings
 from tailrace.sources.tail.settings import TailSettings
@@ -36,6 +37,7 @@ LISTEN: Final = "127.0.0.1:9080"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PORT_MAX: Final = 65_535
+_OF_ONE_FORMAT: Final = (JournaldSettings, FileEventsSettings)  # which has no time without a zone
 _TAKEN: Final = {"reduce"}  # what the checkpoint keeps under this name is no source's position
 
 
@@ -49,7 +51,8 @@ SourceSettings = Annotated[
     Annotated[TailSettings, Tag("files")]
     | Annotated[JournaldSettings, Tag("journald")]
     | Annotated[StdinSettings, Tag("stdin")]
-    | Annotated[FifoSettings, Tag("fifo")],
+    | Annotated[FifoSettings, Tag("fifo")]
+    | Annotated[FileEventsSettings, Tag("file_events")],
     Discriminator(_source_type),
 ]
 """Settings of one source; `type` says which model reads the rest."""
@@ -139,7 +142,7 @@ def _wrong(index: int, source: SourceSettings, before: tuple[SourceSettings, ...
     if source.name in _TAKEN or "/" in source.name:
         yield Mistake(f"{source.name!r} cannot name a source", "choose another one, without '/'", (index, "name"))
     yield from _wrong_labels(index, source)
-    if isinstance(source, JournaldSettings):  # its lines have one format and no zone
+    if isinstance(source, _OF_ONE_FORMAT):
         return
     if source.timezone != "local" and not _is_zone(source.timezone):
         hint = "write 'local', 'UTC' or a name such as 'Europe/Berlin'"
@@ -148,7 +151,7 @@ def _wrong(index: int, source: SourceSettings, before: tuple[SourceSettings, ...
 
 def _wrong_format(index: int, source: SourceSettings, declared: Sequence[str]) -> Iterator[Mistake]:
     """Yield what is wrong with the formats that a source names; `declared` are the spec's own."""
-    if isinstance(source, JournaldSettings):
+    if isinstance(source, _OF_ONE_FORMAT):
         return
     wanted = format_parts(source.format)
     known = [*declared, *COMPONENTS["parser"]]

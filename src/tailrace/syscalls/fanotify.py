@@ -72,13 +72,16 @@ class Group:
             return b""
 
     def waiting(self) -> int:
-        """Return how many events are in the queue."""
+        """Return how many events are in the queue; none once it is closed, from whichever thread that is asked."""
+        if self.handle < 0:
+            return 0
         answer: int = struct.unpack("i", fcntl.ioctl(self.handle, _FIONREAD, b"\0\0\0\0"))[0]
         return answer // _COUNTED_BYTES
 
     def close(self) -> None:
         """Give the queue and its marks back."""
-        os.close(self.handle)
+        handle, self.handle = self.handle, -1
+        os.close(handle)
 
 
 _SIZE: Final = struct.Struct("=Ii")

@@ -1,8 +1,8 @@
 """The source of file events: back ends, walks and processes put together into rows, numbered in one thread.
 
 Comes in: settings, and what is known of the files from before. Goes out: blocks of documents, one a line, for the
-parser `file_integrity`. The position is the next number and the time of the last event: after a restart a walk finds what
-changed meanwhile, compared with what is known, and says so (`restart`).
+parser `file_integrity`. The position is the next number and the time of the last event: after a restart a walk finds
+what changed meanwhile, compared with what is known, and says so (`restart`).
 
 Rows of a walk get their numbers when they were looked at, and are held until the events that waited by then are
 read: if one of them renamed a folder, rows below its old path are thrown away and both paths are walked again.
@@ -32,7 +32,7 @@ from tailrace.sources.file_events.scope import Scope
 from tailrace.sources.file_events.told import told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.clock import Clock
     from tailrace.sources.file_events.backend import Backend, Changes, Gap, Known, News, Reason
@@ -57,22 +57,24 @@ class FileEventsSource:
         self._paths = _distinct([os.path.realpath(os.fsencode(os.path.expanduser(path))) for path in settings.paths])
         self._own: tuple[bytes, ...] = ()
         self._known: Known | None = None
-        self._devices = Devices()
-        self._chosen = Chosen()
-        self._next = 0
-        self._marked = 0
+        self._heard: Callable[[Sequence[Block]], None] | None = None
+        self._started: Callable[[Sequence[Followed]], None] | None = None
+        self._next = self._marked = 0
         self._since_ns = 0  # the last event before this start; 0 = there was none
         self._last_ns = 0
         self._offset = 0
-        self._poll = select.poll()
         self._watching: _Watching | None = None
-        self._counts: dict[str, int] = {}
-        self._closed = False
 
     def prepare(self, *, own: Sequence[str | os.PathLike[str]] = (), known: Known | None = None) -> None:
         """Say which folders are our own, to be left out, and what is known of files; before the first reading."""
         self._own = tuple(os.path.realpath(os.fsencode(path)) for path in own)
         self._known = known
+
+    def listen(
+        self, heard: Callable[[Sequence[Block]], None] | None, started: Callable[[Sequence[Followed]], None]
+    ) -> None:
+        """Have blocks shown as they are read, and be told the status once everything is watched."""
+        self._heard, self._started = heard, started
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Go on with the numbers behind the last event that was stored."""
@@ -85,6 +87,8 @@ class FileEventsSource:
         """Return the next events; waits for news up to `timeout_s`."""
         if self._watching is None:
             self._watching = self._begin()
+            if self._started is not None:
+                self._started(self.status())
         frames = self._watching.turn(timeout_s)
         if not frames:
             return []
@@ -94,6 +98,8 @@ class FileEventsSource:
             data = ndjson(frame)
             blocks.append(Block(self._origin, self._offset, data, self._last_ns))
             self._offset += len(data)
+        if self._heard is not None:
+            self._heard(blocks)
         return blocks
 
     def mark(self) -> Mapping[str, object]:

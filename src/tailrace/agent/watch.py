@@ -1,0 +1,89 @@
+"""`tailrace watch`, wired: one source of file events, shown as it reads, or stored like the lines of any source."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from tailrace.agent.running import Agent
+from tailrace.agent.signals import stop_on_signals
+from tailrace.agent.wiring import make_parsers, make_reducing, make_source
+from tailrace.clock import SystemClock
+from tailrace.patience import Patience
+from tailrace.sinks.store import StoreSink
+from tailrace.sources.file_events.source import FileEventsSource
+from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.store.table import LogTable
+from tailrace.telemetry import Accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tailrace.config.model import Config
+    from tailrace.contracts import Block, Followed
+    from tailrace.sources.file_events.settings import FileEventsSettings
+
+GROUP = "watch"
+"""Under this name the position is kept, beside those of imports."""
+
+_TURN_BYTES = 1 << 20
+_WAIT_S = 0.2
+
+
+def show(
+    settings: FileEventsSettings,
+    host: str,
+    heard: Callable[[Sequence[Block]], None],
+    started: Callable[[Sequence[Followed]], None],
+) -> None:
+    """Hand out events as they happen until told to stop; nothing is stored."""
+    stopping = threading.Event()
+    source = FileEventsSource(settings, name=settings.name, clock=SystemClock(), host=host)
+    source.listen(heard, started)
+    source.restore({})
+    try:
+        with stop_on_signals(stopping.set):
+            while not stopping.is_set():
+                source.read(_TURN_BYTES, _WAIT_S)
+    finally:
+        source.close()
+
+
+def store(
+    config: Config,
+    settings: FileEventsSettings,
+    heard: Callable[[Sequence[Block]], None] | None,
+    started: Callable[[Sequence[Followed]], None],
+) -> int:
+    """Store events until told to stop, and return how many became durable."""
+    clock, accounts = SystemClock(), Accounts()
+    table = LogTable.open(config.data, create=True, settings=config.store)
+    patience = Patience(clock, config.store.retry_s)
+    checkpoint = Checkpoint.open(config.data / "agents" / GROUP, agent_name=GROUP, patience=patience)
+    source = make_source(config, settings, clock)
+    assert isinstance(source, FileEventsSource)
+    source.listen(heard, started)
+    sink = StoreSink(table, clock=clock, settings=config.store, patience=patience)
+    reducing = make_reducing(config.spec, accounts)
+    agent = Agent(
+        [source],
+        sink,
+        checkpoint,
+        accounts=accounts,
+        clock=clock,
+        interval_s=config.store.commit_interval_s,
+        reduction=reducing.reduction,
+        parsers=make_parsers(config.spec),
+    )
+
+    def stop() -> None:
+        agent.stop()
+        patience.hurry()
+
+    try:
+        with stop_on_signals(stop):
+            agent.run()
+    finally:
+        sink.close()
+        reducing.close()
+    return accounts.of(settings.name).lines["stored"]
