@@ -15,7 +15,7 @@ from tailrace.query.leaf import from_statistics, in_scan
 from tailrace.query.lines import EVERYTHING
 from tailrace.query.needs import Needs
 from tailrace.query.parser import parse
-from tailrace.query.plan import plan
+from tailrace.query.plan import plan, rows_of
 from tailrace.query.run import grid_of
 from tailrace.query.syntax import Binary, LogQuery, RangeAggregation, VectorAggregation
 
@@ -92,7 +92,11 @@ def _branch(branch: Branch, cells: Cells | None, needs: Needs, *, sized: bool) -
     if segments.frame.is_empty():
         return
     frame = segments.frame
-    yield f"read: {_count(frame.height, 'segment')}, {frame['rows'].sum()} rows, {frame['bytes'].sum()} bytes"
+    rows, whole = rows_of(segments), int(frame["rows"].sum())
+    size = int(frame["bytes"].sum()) * rows // max(1, whole)
+    yield f"read: {_count(frame.height, 'segment')}, {rows} rows, {size} bytes"
+    if rows < whole:
+        yield f"{INDENT}skipped within them: {whole - rows} rows, by their skip indexes"
     yield f"{INDENT}streams: {branch.scan.streams.height} match"
     yield from (f"{INDENT}pushed into the scan: {words}" for words in branch.scan.words)
     yield f"{INDENT}columns: {', '.join(sorted({*columns, *branch.scan.columns})) or 'none'}"

@@ -15,7 +15,7 @@ import polars as pl
 
 from tailrace.batch import READ_ORDER
 from tailrace.query.needs import Needs
-from tailrace.query.plan import plan
+from tailrace.query.plan import plan, rows_of
 from tailrace.query.reads import Span
 from tailrace.query.result import LINES_SCHEMA, META, PARSED, STREAM, Lines
 
@@ -120,6 +120,9 @@ def walk(found: Plan, window: Window, reading: Reading) -> Iterator[pl.DataFrame
 
     Memory holds one stretch, and a consumer that has enough simply stops.
     """
+    if found.rows_by_index and sum(rows_of(branch.segments) for branch in found.branches) <= LARGEST_STRETCH:
+        yield stacked([*_all(found, Span(window.start_ns, window.end_ns), reading)])  # a needle: one look is enough
+        return
     backward = window.direction == "backward"
     guess = window.limit * (FIRST_GUESS if any(branch.stages for branch in found.branches) else 1)
     size = min(guess or LARGEST_STRETCH, LARGEST_STRETCH)

