@@ -8,6 +8,7 @@ understood when both of its names were looked at. The decisions are those of `id
 from __future__ import annotations
 
 import os
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from tailrace.sources.tail import filestat
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
 
     from tailrace.clock import Clock
     from tailrace.sources.tail.filestat import FileStat, Seen
+    from tailrace.sources.tail.places import Listing
     from tailrace.sources.tail.roster import Roster
     from tailrace.sources.tail.settings import TailSettings
     from tailrace.sources.tail.tracked import Tracked
 
 AWAIT_S: Final = 3.0
 """What a file had that is gone is waited for so long, when it may come again in a compressed file beside it."""
-
-_FOLDERS: Final = 64  # that are searched for a copy, below the one of the log
 
 
 class Moves:
@@ -180,8 +180,9 @@ class Moves:
             if self._is_unlinked(file):
                 return None
             places.append(filestat.path_of(file.handle) or "")
-        places.append(self._folders.listing(os.path.dirname(file.path)).numbers.get(file.id.ino, ""))
-        return next((path for path in places if path and is_at(path, file.id)), None)
+        near = self._folders.near(os.path.dirname(file.path))  # listed one by one, as far as they are asked for
+        found = chain(places, (listing.numbers.get(file.id.ino, "") for listing in near))
+        return next((path for path in found if path and is_at(path, file.id)), None)
 
     def _is_unlinked(self, file: Tracked) -> bool:
         try:
@@ -217,16 +218,24 @@ class Moves:
 
     def _packed_beside(self, file: Tracked) -> list[str]:
         """Return the compressed files that may have what a file had, and of which that is not known yet."""
-        folders = {os.path.dirname(file.path), os.path.dirname(file.name)}
+        listings = list(self._rotated_to(file.name))
+        if os.path.dirname(file.path) != os.path.dirname(file.name):
+            listings.append(self._folders.listing(os.path.dirname(file.path)))
         return [
             path
-            for folder in folders
-            for path in self._folders.listing(folder).numbers.values()
+            for path in dict.fromkeys(path for listing in listings for path in listing.numbers.values())
             if is_packed(path)
             and (related(file.name, path) or related(file.path, path))
             and ((there := self._roster.by_path.get(path)) is None or not there.text)
             and (there is not None or self._is_unknown(path))
         ]
+
+    def _rotated_to(self, name: str) -> Iterator[Listing]:
+        """Yield the folders to which a log may be rotated; one near by with such a log of its own is no such folder."""
+        folder, base = os.path.split(name)
+        for listing in self._folders.near(folder):
+            if listing.folder == folder or os.path.join(listing.folder, base) not in listing.numbers.values():
+                yield listing
 
     def _is_unknown(self, path: str) -> bool:
         seen = plain(path)
@@ -283,9 +292,8 @@ class Moves:
         return None
 
     def _possible_copies(self, file: Tracked, path: str) -> Iterator[str]:
-        """Yield where a copy may be: in the same folder, in one below it, or wherever a new file is followed."""
-        here = self._folders.listing(os.path.dirname(path))
-        for folder in (here, *(self._folders.listing(below) for below in here.folders[:_FOLDERS])):
+        """Yield where a copy may be: in a folder near by, or wherever a new file is followed."""
+        for folder in self._rotated_to(path):
             yield from (other for other in folder.numbers.values() if other != path and related(file.name, other))
         for other in list(self._roster.files.values()):
             if other.offset <= file.offset and other is not file and related(file.name, other.path):

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tailrace.sources.tail import filestat
 from tailrace.sources.tail.rotation import rotated_from
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tailrace.sources.tail.filestat import Seen
     from tailrace.sources.tail.identity import FileId
+
+_NEAR: Final = 64  # folders below that of a log, and as many beside it, to which it may have been rotated
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A folder's paths by inode number, those with a rotated name by the name that it may come from, its folders."""
 
+    folder: str
     numbers: dict[int, str]
     rotated: dict[str, list[str]]
     folders: list[str]
@@ -52,6 +57,18 @@ class Folders:
         if folder not in self._listed:
             self._listed[folder] = _list(folder)
         return self._listed[folder]
+
+    def near(self, folder: str) -> Iterator[Listing]:
+        """Yield what is where logs of a folder are rotated to: there, in the folders below, in those beside it.
+
+        `olddir` of logrotate names any of the three as a rule.
+        """
+        here = self.listing(folder)
+        yield here
+        beside = [] if folder in {"", "/"} else self.listing(os.path.dirname(folder)).folders
+        for other in (*here.folders[:_NEAR], *beside[:_NEAR]):
+            if other != folder:
+                yield self.listing(other)
 
 
 def plain(path: str) -> Seen | None:
@@ -102,4 +119,4 @@ def _list(folder: str) -> Listing:
     for path in numbers.values():
         for name in rotated_from(path):
             rotated.setdefault(name, []).append(path)
-    return Listing(numbers, rotated, folders)
+    return Listing(folder, numbers, rotated, folders)

@@ -149,6 +149,8 @@ class Twins:
         at, length = marker_span(other.offset)
         before = packed.pread(length, at)
         if len(before) < length:
+            if packed.end is End.WHOLE and packed.known_bytes and other.head.length == HEAD_BYTES:
+                return _Answer.COPY  # a program that kept the file open wrote on after it was compressed
             return self._not_reached(file, packed)
         if not other.marker_fits(before):
             return _Answer.NO
@@ -194,6 +196,8 @@ class Twins:
             return WAIT_S
         if answer is _Answer.COPY:
             self._pass_over(file, packed)
+            if other.gone_ns:
+                self._later_copies(other.name, file.path, file.id.born_ns)  # they are what came after it
         elif answer is _Answer.TWIN:
             self._carry_on(other, file)
         return 0.0
