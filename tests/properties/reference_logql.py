@@ -605,7 +605,7 @@ def reads_labels(stage):
         return bool(re.search(r"\.\w", stage.template))
     if isinstance(stage, LabelFormat):
         return any(s.template is None or re.search(r"\.\w", s.template) for s in stage.settings)
-    return isinstance(stage, Drop | Keep) and any(isinstance(pick, Matcher) for pick in stage.picks)
+    return False
 
 
 def run_stage(stage, line: Line, *, parses=True):

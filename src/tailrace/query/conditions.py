@@ -67,7 +67,7 @@ def judge(condition: Condition, rows: Rows) -> Verdict:
 def _inside(test: Inside, rows: Rows) -> Verdict:
     if test.name in (ERROR, DETAILS):
         return Verdict(_FALSE)
-    label = rows.frame.select(rows.label(test.name).alias("label"))["label"]
+    label = rows.series(rows.label(test.name))
     found = addresses.holds(label, test.addresses)
     passes = pl.lit((found if test.op == "=" else ~found).fill_null(value=False))
     return Verdict(passes | rows.label(ERROR).is_not_null())  # a line with an error stays, as upstream

@@ -7,6 +7,7 @@ object the members before the damage are kept.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def read_object(line: str) -> tuple[Pairs, str | None]:
     try:
         value = _DECODER.decode(line)
     except (ValueError, RecursionError):
-        return _flat(_before_damage(line)), "the line is not a JSON object"
+        return _before_damage(line), "the line is not a JSON object"
     if not isinstance(value, _Object):
         return [], "the line is not a JSON object"
     return _flat(value), None
@@ -61,29 +62,51 @@ def _flat(members: _Object, prefix: str = "") -> Pairs:
 
 
 def clean(text: str) -> str:
-    """Return a text without lone surrogates, which no UTF-8 can hold."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    """Return a text with a space for what is no text: half of a surrogate pair, or bytes that were no UTF-8."""
+    return text if text.isascii() else _NO_TEXT.sub(" ", text)
 
 
-def _before_damage(line: str) -> _Object:
-    """Return the members that can be read before the first damage."""
-    members = _Object()
-    rest = line.lstrip()
-    if not rest.startswith("{"):
-        return members
-    rest = rest[1:]
+_NO_TEXT: Final = re.compile("[\ud800-\udfff\ufffd]")
+
+
+def _before_damage(line: str) -> Pairs:
+    """Return the labels that can be read before the first damage, those of a broken object within included."""
+    found: Pairs = []
     try:
-        while True:
-            name, end = _DECODER.raw_decode(rest.lstrip())
-            rest = rest.lstrip()[end:].lstrip()
-            if not isinstance(name, str) or not rest.startswith(":"):
-                return members
-            rest = rest[1:].lstrip()
-            value, end = _DECODER.raw_decode(rest)
-            rest = rest[end:].lstrip()
-            members.append((name, value))
-            if not rest.startswith(","):
-                return members
-            rest = rest[1:]
-    except (ValueError, RecursionError):
-        return members
+        _walk(line, _skip(line, 0), "", found)
+    except (ValueError, RecursionError, IndexError):
+        pass  # there it is
+    return found
+
+
+def _walk(text: str, at: int, prefix: str, found: Pairs) -> int:
+    """Read the object at `at`, member by member; return where it ends."""
+    if text[at] != "{":
+        raise ValueError("no object")
+    at = _skip(text, at + 1)
+    while text[at] != "}":
+        name, at = _DECODER.raw_decode(text, at)
+        at = _skip(text, at)
+        if not isinstance(name, str) or text[at] != ":":
+            raise ValueError("no member")
+        at = _skip(text, at + 1)
+        if text[at] == "{":
+            at = _walk(text, at, prefix + name.strip() + "_", found)
+        else:
+            value, at = _DECODER.raw_decode(text, at)
+            found.extend(_flat(_Object([(name, value)]), prefix))
+        at = _skip(text, at)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+        elif text[at] != "}":
+            raise ValueError("no further member")
+    return at + 1
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at : at + 1] in _SPACE:
+        at += 1
+    return at
+
+
+_SPACE: Final = frozenset(" \t\r\n")

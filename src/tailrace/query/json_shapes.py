@@ -180,9 +180,9 @@ def each(lines: pl.Series, expressions: Sequence[pl.Expr]) -> pl.DataFrame:
 
 
 def unquoted(value: pl.Series, read_one: Callable[[str], str | None]) -> pl.Series:
-    """Return values without the quotes of texts; those with escapes are read one by one, each once."""
+    """Return values without the quotes of texts; those with escapes, or bytes that were no text, one by one, each once."""
     inner = value.str.strip_prefix('"').str.strip_suffix('"')
-    escaped = value.str.contains("\\", literal=True).fill_null(value=False)
+    escaped = value.str.contains("[\\\\\ufffd]").fill_null(value=False)
     if not escaped.any():
         return inner
     odd = pl.DataFrame({"odd": value.filter(escaped)})

@@ -11,6 +11,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
+from tailrace.query.json_labels import clean
+
 if TYPE_CHECKING:
     from tailrace.query.parsed import Pairs
 
@@ -31,7 +33,7 @@ def read_pairs(line: str, *, strict: bool = False, keep_empty: bool = False) -> 
     """
     found: Pairs = []
     for key, value, bad in _PAIR.findall(line):
-        text = _unquoted(value) if value.startswith('"') else value
+        text = _unquoted(value) if value.startswith('"') else clean(value)
         if bad or text is None:
             if strict:
                 return found, f"the pair {bad or f'{key}={value}'!r} is not logfmt"
@@ -45,4 +47,4 @@ def _unquoted(value: str) -> str | None:
         text = json.loads(value, strict=False)
     except ValueError:
         return None
-    return str(text).encode("utf-8", "replace").decode()
+    return clean(str(text))

@@ -47,5 +47,5 @@ def _key(label: str) -> str:
     return key if label[:1] != "_" or not label[1:2].isdigit() else rf"(?:{key}|{re.escape(label[1:])})"
 
 
-def _text(quoted: str) -> str:
-    return clean(str(json.loads(quoted, strict=False)))
+def _text(value: str) -> str:
+    return clean(str(json.loads(value, strict=False)) if value.startswith('"') else value)

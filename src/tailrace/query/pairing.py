@@ -74,9 +74,8 @@ def _with(samples: Samples, labels: Sequence[str]) -> pl.DataFrame:
 def _refuse_twice(metric: Binary, frame: pl.DataFrame, keys: Sequence[str], what: str) -> None:
     twice = frame.filter(pl.struct(*keys, "step").is_duplicated())
     if twice.height:
-        shown = {
-            key.removeprefix(LABEL): value for key, value in twice.select(keys).row(0, named=True).items() if value
-        }
+        first = twice.row(0, named=True)
+        shown = {key.removeprefix(LABEL): first[key] for key in keys if first[key]}
         labels = ", ".join(f'{name}="{value}"' for name, value in shown.items())
         hint = "name the labels with on(…), or say which side has many by group_left or group_right"
         raise QueryError(f"several series match `{metric.op}` with {what}: {{{labels}}}", position=metric.at, hint=hint)

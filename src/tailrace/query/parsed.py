@@ -152,7 +152,7 @@ def with_extracts(
 
 def _with_extract(rows: Rows, name: str, value: pl.Series, here: pl.Series, stored: pl.Series, *, clears: bool) -> Rows:
     frame = rows.frame
-    owned = frame.select(rows.owned(name).alias("owned"))["owned"]
+    owned = rows.series(rows.owned(name))
     if META + name in frame.columns:
         owned = owned | (frame[META + name].is_not_null() & ~stored)
     before = frame[PARSED + name] if PARSED + name in frame.columns else value.clear(1).new_from_index(0, len(value))

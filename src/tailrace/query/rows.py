@@ -52,6 +52,10 @@ class Rows:
         here = pl.col(STREAM + name).is_not_null() if STREAM + name in self.frame.columns else pl.lit(value=False)
         return (pl.col(_OWNED + name) | here) if _OWNED + name in self.frame.columns else here
 
+    def series(self, value: pl.Expr) -> pl.Series:
+        """Return a value per row; one that reads no column comes once per row too."""
+        return self.frame.with_columns(value.alias("\0value"))["\0value"]
+
     def where(self, condition: pl.Expr) -> Rows:
         """Return the rows that fulfil a condition."""
         return Rows(self.frame.filter(condition))

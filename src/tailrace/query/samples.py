@@ -49,15 +49,22 @@ class Samples:
     def by_value(self, *, largest: bool) -> Samples:
         """Put the samples of each point in the order of their values, NaN last."""
         last = [pl.col("value").is_nan(), pl.col("value") * (-1 if largest else 1)]
-        return Samples(self.frame.sort("step", *last, *self.labels, maintain_order=True), ordered=True)
+        return Samples(self.frame.sort("step", *last, *self._label_set(), maintain_order=True), ordered=True)
+
+    def _label_set(self) -> list[pl.Expr]:
+        """Return what orders series by their label sets, as an answer has them: name after name, each with its value."""
+        parts = [
+            pl.when(pl.col(column).is_not_null()).then(pl.format("{}\0{}\0", pl.lit(column), pl.col(column)))
+            for column in self.labels
+        ]
+        return [pl.concat_str(parts, ignore_nulls=True)] if parts else []
 
     def ranked(self, grouping: Grouping | None, count: int, *, largest: bool) -> Samples:
         """Keep the `count` largest or smallest series of each group at each point; NaN loses, ties go by label set."""
         order = self.frame.sort(
             pl.col("value").is_nan(),
             pl.col("value") * (-1 if largest else 1),
-            *self.labels,
-            nulls_last=False,
+            *self._label_set(),
             maintain_order=True,
         )
         keys = self.groups(grouping)

@@ -37,6 +37,8 @@ class Drop:
 
     def needs(self, after: Needs) -> Needs:
         """Read the labels whose removal depends on their value."""
+        if not after.labels:
+            return after
         return after.plus(frozenset(pick.name for pick in self.picks if isinstance(pick, Matcher)))
 
     def push(self, scan: Scan, after: Needs) -> bool:

@@ -102,7 +102,7 @@ def _found(rows: Rows, lines: pl.Series, by_field: pl.Series, path: json_paths.P
     if not by_field.any():
         return found
     name, inner = _field(path)
-    stored = rows.frame.select(rows.label(name).alias("stored"))["stored"].zip_with(by_field, found.clear(1))
+    stored = rows.series(rows.label(name)).zip_with(by_field, found.clear(1))
     if inner:
         stored = parsed.per_line(stored, lambda text: json_paths.find(text, inner))
     return stored.zip_with(by_field, found)

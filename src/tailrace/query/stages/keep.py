@@ -39,6 +39,8 @@ class Keep:
 
     def needs(self, after: Needs) -> Needs:
         """Read the labels whose keeping depends on their value, and of the others those that are kept."""
+        if not after.labels:
+            return after
         tested = frozenset(pick.name for pick in self.picks if isinstance(pick, Matcher))
         kept = frozenset(pick if isinstance(pick, str) else pick.name for pick in self.picks)
         return Needs(

@@ -82,7 +82,8 @@ class LabelFormat:
         """Leave it to the rows, unless nobody reads what it changes and nothing can fail."""
         changed = {setting.name for setting in self.settings} | {setting.source for setting in self.settings}
         fails = any(s.template is not None and compile_template(s.template).simple is None for s in self.settings)
-        idle = not fails and not after.every and not (changed & after.names)
+        # What a template reads behind a parser must be parsed, and may fail there, though nobody reads the result.
+        idle = not fails and not after.every and not (changed & after.names) and not scan.labels_changed
         scan.labels_changed |= not idle
         scan.may_fail |= fails
         return idle
@@ -107,7 +108,7 @@ class LabelFormat:
 def _renamed(rows: Rows, setting: Setting) -> Rows:
     if not rows.columns(setting.source) or setting.name == setting.source:
         return rows
-    value = rows.frame.select(rows.label(setting.source).alias("value"))["value"]
+    value = rows.series(rows.label(setting.source))
     return rows.assigned(setting.name, value, value.is_not_null()).without(setting.source)
 
 

@@ -52,9 +52,11 @@ class LineFormat:
     def push(self, scan: Scan, after: Needs) -> bool:
         """Leave it to the rows, unless nothing reads the line and nothing can fail."""
         scan.line_changed = True
-        simple = compile_template(self.template).simple is not None
+        template = compile_template(self.template)
+        simple = template.simple is not None
         scan.may_fail |= not simple
-        return not after.line and simple
+        # What a template reads behind a parser must be parsed, and may fail there, though nobody reads the line.
+        return not after.line and simple and not (scan.labels_changed and template.labels)
 
     def apply(self, rows: Rows, after: Needs) -> Rows:  # noqa: ARG002 - the stage makes no labels
         """Replace the line."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import polars as pl
 
 from tailrace.batch import sanitize_name
+from tailrace.query.json_labels import clean
 from tailrace.query.rows import Rows
 
 if TYPE_CHECKING:
@@ -98,5 +99,5 @@ def _unpacked(line: str) -> tuple[dict[str, str], str | None]:
     for name, value in texts:
         clean = ENTRY if name == ENTRY else sanitize_name(name)
         if clean:
-            found.setdefault(clean, value.encode("utf-8", "replace").decode())
+            found.setdefault(clean, clean(value))
     return found, None
