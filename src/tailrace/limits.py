@@ -198,6 +198,15 @@ TAILS: Final = 10
 TAIL_DELAY_S: Final = 5
 """Longest time that a live tail may hold lines back."""
 
+DELETES: Final = 1_000
+"""Deletions that may wait at once."""
+
+DELETE_WAIT_S: Final = 60.0
+"""Time that a deletion can be cancelled before it begins."""
+
+DELETE_KEPT_S: Final = 7 * 86_400.0
+"""Time that a deletion that is done stays on the list."""
+
 LIVE_ROWS: Final = 1_000
 """Lines that one live tail sends per second; what is over is counted and said."""
 

@@ -16,7 +16,6 @@ from tailrace.batch import sanitize_name
 from tailrace.query import literals
 from tailrace.query.json_labels import clean, decoder
 from tailrace.query.logfmt_labels import read_pairs
-from tailrace.query.parsed import Parsing
 from tailrace.query.result import META, PARSED, STREAM
 from tailrace.query.rows import ERRORS
 
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
 
 SHOWN_ALWAYS: Final = frozenset({"cluster", "namespace", "instance", "pod"})
 """Labels that are shown even if all their values look like identifiers."""
+
+PARSERS: Final = frozenset({"json", "logfmt", "regexp", "pattern", "unpack"})
+"""Stages that find labels in lines."""
 
 _IDENTIFIER: Final = re.compile(
     r"[+-]?\d+(?:\.\d+)?|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
@@ -91,7 +93,7 @@ def detected_fields(query: LogQuery, frame: pl.DataFrame) -> dict[str, Field]:
             _take(found, column.removeprefix(META), frame[column])
     if "detected_level" not in found:
         _take(found, "detected_level", frame["_level"])
-    parsers = [stage.keyword for stage in query.stages if isinstance(stage, Parsing)]
+    parsers = [stage.keyword for stage in query.stages if stage.keyword in PARSERS]
     for column in frame.columns:
         if column.startswith(PARSED) and column.removeprefix(PARSED) not in ERRORS:
             _take(found, column.removeprefix(PARSED), frame[column], parsers)

@@ -1,9 +1,9 @@
 """Find the patterns that lines are made from: `<_> GET <_> took <_>`, with how often each occurs when.
 
-Two steps. Expressions over all lines replace what varies by itself (words with digits in them: numbers, times, addresses,
-identifiers) by `<_>`: a million lines a second become a few thousand different ones. These are then grouped in Python,
-as the Drain algorithm does it (He et al., ICWS 2017): lines with as many words, the same first word and enough words in
-common are one pattern, in which the words that differ become `<_>`; of a word like `user=ann` the part that differs.
+Two steps. Expressions over all lines replace what varies by itself (words with digits in them: numbers, times,
+addresses, identifiers) by `<_>`: a million lines a second become a few thousand different ones. These are then grouped
+in Python, much as the Drain algorithm does it (He et al., ICWS 2017): lines with as many words, and enough of them in
+common, are one pattern, in which the words that differ become `<_>`; of a word like `user=ann` the part that differs.
 
 A pattern, as it is answered, is what the line filter `|>` takes, and it matches its lines.
 """
@@ -42,11 +42,11 @@ VARYING: Final = (
 """What is taken for a value wherever it stands."""
 
 ALIKE: Final = (0.7, 0.5, 0.3)
-"""Share of words that a line must have in common with a pattern to belong to it; the next if there are too many patterns.
+"""Share of words that a line must share with a pattern to belong to it; the next if there are too many patterns.
 
 Measured on the eight samples of loghub: with 0.7, 0.91 of the lines are grouped as the reference has it, headers cut
-off (Drain: 0.89), and 0.84 with their headers; with 0.5, 0.83 and 0.74. Words that are weighed by how rare they are give
-0.92 and 0.87, and fail where one pattern has many users."""
+off (Drain: 0.89), and 0.84 with their headers; with 0.5, 0.83 and 0.74. Words that are weighed by how rare they are
+give 0.92 and 0.87, and fail where one pattern has many users."""
 
 _HOLES: Final = r"(?:<_>){2,}"
 _PUNCTUATION: Final = "[](){}:,.;=\"'"

@@ -120,7 +120,7 @@ def _by_label(frame: pl.DataFrame, labels: Sequence[str]) -> pl.DataFrame:
 
 
 def _ordered(asked: Volume, grid: Grid, sums: pl.DataFrame, stats: Stats) -> Series:
-    """Number the series: the largest first value first, then by labels; keep as many as asked for."""
+    """Give numbers to the series: the largest first value first, then by labels; keep as many as asked for."""
     keys = [column for column in sums.columns if column not in ("step", "value")]
     found = sums.sort("step").group_by(keys, maintain_order=True).agg("step", "value") if keys else _alone(sums)
     sets = [_labels(row, keys) for row in found.select(keys).iter_rows()] if keys else [{}] * found.height

@@ -37,13 +37,24 @@ class DeleteReport:
 
 
 def delete(
-    table: LogTable, *, streams: Sequence[str], start_ns: int, end_ns: int, dry_run: bool = True
+    table: LogTable,
+    *,
+    streams: Sequence[str],
+    start_ns: int,
+    end_ns: int,
+    dry_run: bool = True,
+    also: pl.Expr | None = None,
 ) -> DeleteReport:
-    """Delete the rows of some streams (their canonical texts) with `start_ns <= _time_ns < end_ns`."""
+    """Delete the rows of some streams (their canonical texts) with `start_ns <= _time_ns < end_ns`.
+
+    `also` is a further condition on columns of the envelope, row by row; null is no.
+    """
     doomed = pl.col("_stream").is_in(list(streams)) & pl.col("_time_ns").is_between(start_ns, end_ns, closed="left")
+    if also is not None:
+        doomed &= also.fill_null(value=False)
     rows = dropped = rewritten = 0
     for _ in range(ATTEMPTS):
-        found = _found(table, doomed, streams, start_ns, end_ns)
+        found = _found(table, doomed, streams, (start_ns, end_ns), counted=also is None)
         whole, partly = (
             found.filter(pl.col("doomed") == pl.col("rows")),
             found.filter(pl.col("doomed") < pl.col("rows")),
@@ -67,19 +78,22 @@ def delete(
     )
 
 
-def _found(table: LogTable, doomed: pl.Expr, streams: Sequence[str], start_ns: int, end_ns: int) -> pl.DataFrame:
-    """Return the files that hold doomed rows, and how many."""
+def _found(
+    table: LogTable, doomed: pl.Expr, streams: Sequence[str], span: tuple[int, int], *, counted: bool
+) -> pl.DataFrame:
+    """Return the files that hold doomed rows, and how many; what statistics have `counted` is not counted again."""
+    start_ns, end_ns = span
     segments = table.snapshot().segments(start_ns, end_ns)
     with translated(table.root, "counting the rows"):
         held = segments.streams().filter(pl.col("_stream").is_in(list(streams)))
         inside = (pl.col("min_time_ns") >= start_ns) & (pl.col("max_time_ns") < end_ns)
         counts = {
-            path: int(part["rows"].sum()) if part.select(inside.all()).item() else _count(path, doomed)
+            path: int(part["rows"].sum()) if counted and part.select(inside.all()).item() else _count(path, doomed)
             for (path,), part in held.partition_by("path", as_dict=True).items()
         }
     schema = {"path": pl.String(), "doomed": pl.Int64()}
-    counted = pl.DataFrame({"path": list(counts), "doomed": list(counts.values())}, schema=schema)
-    return segments.frame.join(counted, on="path").filter(pl.col("doomed") > 0).sort("min_time_ns", "path")
+    found = pl.DataFrame({"path": list(counts), "doomed": list(counts.values())}, schema=schema)
+    return segments.frame.join(found, on="path").filter(pl.col("doomed") > 0).sort("min_time_ns", "path")
 
 
 def _count(path: str, doomed: pl.Expr) -> int:

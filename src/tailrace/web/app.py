@@ -14,7 +14,17 @@ from starlette.exceptions import HTTPException
 
 from tailrace import __version__
 from tailrace.errors import TailraceError
-from tailrace.web import ingest, jsonline, loki_api, native_api, status
+from tailrace.web import (
+    ingest,
+    jsonline,
+    loki_api,
+    loki_delete,
+    loki_tail,
+    native_api,
+    prometheus_api,
+    rules_api,
+    status,
+)
 from tailrace.web.explorer import views
 from tailrace.web.headers import SafeHeaders
 from tailrace.web.intake import Intake
@@ -53,6 +63,10 @@ def create_app(services: Services) -> FastAPI:
         ingest.routes(services, intake),
         jsonline.routes(services, intake),
         loki_api.routes(services, work),
+        loki_tail.routes(services),
+        loki_delete.routes(services),
+        rules_api.routes(services),
+        prometheus_api.routes(services, work),
         native_api.routes(services, work, tails),
         views.routes(services, work, tails),
     ):

@@ -57,7 +57,7 @@ PARAMETERS: Final[Mapping[str, tuple[Schema, str]]] = {
     "file": (_list("shop"), "namespaces of rules"),
     "rule_group": (_list("availability"), "groups of rules"),
     "rule_name": (_list("TooManyErrors"), "names of rules"),
-    "metric": (_TEXT, "name of a metric"),
+    "timeout": (_DURATION, "time after which the query is given up; 60 s at most"),
 }
 """Schema and meaning of every parameter."""
 

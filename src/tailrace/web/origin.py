@@ -2,7 +2,8 @@
 
 A browser carries any page's requests to `127.0.0.1`. Two tricks are refused: a name that the page's owner points
 here (DNS rebinding: the connection is to loopback, but `Host` is a foreign name), and a request that changes something
-and comes from another site (`Sec-Fetch-Site`, which pages cannot forge). Programs send neither.
+and comes from another site (`Sec-Fetch-Site`, which pages cannot forge). Programs send neither. A websocket, to which
+browsers apply no rule of their own, is refused to a page of another origin altogether.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
+from starlette.websockets import WebSocketClose
 
 from tailrace.web.headers import HEADERS
 
@@ -28,16 +30,21 @@ class OwnPagesOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        why = self._refusal(scope) if scope["type"] == "http" else ""
-        if why:
+        why = self._refusal(scope) if scope["type"] in {"http", "websocket"} else ""
+        if why and scope["type"] == "websocket":
+            await WebSocketClose(reason=why)(scope, receive, send)
+        elif why:
             await PlainTextResponse(why, 403, HEADERS)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str:
         headers = Headers(scope=scope)
-        if scope["method"] == "POST" and headers.get("sec-fetch-site") == "cross-site":
+        if scope.get("method") not in {None, "GET", "HEAD"} and headers.get("sec-fetch-site") == "cross-site":
             return "a page of another site may not send this"
+        origin = headers.get("origin", "")
+        if scope["type"] == "websocket" and origin and origin.partition("://")[2] != headers.get("host"):
+            return "a page of another site may not follow this"
         name = _name(headers.get("host", ""))
         here: str = (scope.get("server") or ("", 0))[0]
         if _is_loopback(here) and not self._known(name):

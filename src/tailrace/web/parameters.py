@@ -39,19 +39,25 @@ def get_or_post(
 async def parameters(request: Request) -> QueryParams:
     """Return the parameters of the address, then those of a form body; a name may occur often."""
     pairs = list(request.query_params.multi_items())
-    if request.method != "POST":
+    if request.method not in {"POST", "PUT"}:
         return QueryParams(pairs)
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limits.FORM_BYTES:
-            raise Refused(413, f"the form is larger than {limits.FORM_BYTES} bytes")
+    body = await whole_body(request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
         try:
             pairs += parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1_000)
         except ValueError as error:
             raise QueryError(f"the form cannot be read: {error}") from None
     return QueryParams(pairs)
+
+
+async def whole_body(request: Request) -> bytes:
+    """Return the body of a request, which may be no longer than `limits.FORM_BYTES`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limits.FORM_BYTES:
+            raise Refused(413, f"the body is larger than {limits.FORM_BYTES} bytes")
+    return bytes(body)
 
 
 def integer(given: QueryParams, name: str, default: int) -> int:

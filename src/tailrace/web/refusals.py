@@ -1,4 +1,4 @@
-"""How a failure is answered: which status, and one line of text (Loki's paths) or JSON (our own paths).
+"""How a failure is answered: which status, and one line of text (Loki's paths) or JSON (our own paths, Prometheus').
 
 | failure | status |
 |---|---|
@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -27,6 +28,16 @@ RETRY_AFTER_S: Final = 5
 """What a sender is told to wait while the store cannot take its lines."""
 
 
+_PROMETHEUS: Final = re.compile(
+    r"/prometheus/api/v1/.*|/api/v1/(?:query|query_range|labels|label/[^/]+/values|series|metadata|rules|alerts"
+    r"|status/buildinfo)"
+)
+"""Paths whose clients read Prometheus' failures."""
+
+_PROMETHEUS_STATUS: Final = {504: 503}
+_PROMETHEUS_TYPES: Final = {400: "bad_data", 404: "not_found", 422: "execution", 499: "canceled", 504: "timeout"}
+
+
 class Refused(TailraceError):  # noqa: N818  reads as what happens: `raise Refused(413, …)`
     """A request is turned down with a status of its own."""
 
@@ -41,9 +52,17 @@ def refuse(request: Request, error: Exception) -> Response:
     status, headers = _status(error)
     text = _line(error)
     headers |= HEADERS  # also where the answer leaves outside of the middleware
+    if _PROMETHEUS.fullmatch(request.url.path):
+        return JSONResponse(_as_prometheus(status, text), _PROMETHEUS_STATUS.get(status, status), headers)
     if request.url.path.startswith("/api/"):
         return JSONResponse(as_json(error, text), status, headers)
     return PlainTextResponse(text, status, headers)
+
+
+def status_and_line(error: Exception) -> tuple[int, str, dict[str, str]]:
+    """Return the status of a failure, its one line, and its headers, where no request is answered in the plain way."""
+    status, headers = _status(error)
+    return status, _line(error), headers
 
 
 def as_json(error: Exception, text: str = "") -> dict[str, object]:
@@ -53,6 +72,11 @@ def as_json(error: Exception, text: str = "") -> dict[str, object]:
         what, hint, place = error.what, error.hint, error.line_column
     line, column = place or (None, None)
     return {"error": {"what": what, "line": line, "column": column, "hint": hint}}
+
+
+def _as_prometheus(status: int, text: str) -> dict[str, object]:
+    kind = _PROMETHEUS_TYPES.get(status) or ("internal" if status == 500 else "unavailable")  # noqa: PLR2004  a bug
+    return {"status": "error", "data": None, "errorType": kind, "error": text}
 
 
 def _status(error: Exception) -> tuple[int, dict[str, str]]:

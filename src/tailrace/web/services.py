@@ -1,20 +1,105 @@
-"""What the web parts are given: the table, the engine, the way in, and the counters. Made by `up` and by tests."""
+"""What the web parts are given: the table, the engine, the way in, and the counters. Made by `up` and by tests.
+
+`Rules` and `Deletions` are seams: what is not there is an object that has nothing, so that every path answers.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tailrace.errors import QueryError
+from tailrace.web.refusals import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Followed, Sink, Table
     from tailrace.telemetry import Accounts
+    from tailrace.web.deletions import Deletion
+
+    Json = Mapping[str, Any]  # a JSON object: nested, of several kinds
+
+
+class Rules(Protocol):
+    """The rules that are evaluated here. Any thread may call; states are read while they change, each call one cut."""
+
+    def groups(self) -> Sequence[Json]:
+        """Return all groups with their states as Prometheus writes them; `file` is the namespace."""
+        ...
+
+    def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return namespace to name to definition, as it was saved."""
+        ...
+
+    def save(self, namespace: str, group: Json) -> None:
+        """Keep a group durably, in place of one of the same name; its shape and its queries are checked."""
+        ...
+
+    def delete(self, namespace: str, group: str | None) -> bool:
+        """Remove a group, or all of a namespace; false if there is none."""
+        ...
+
+
+class NoRules:
+    """The rules of a server that evaluates none."""
+
+    def groups(self) -> Sequence[Json]:
+        """Return nothing."""
+        return ()
+
+    def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return nothing."""
+        return {}
+
+    def save(self, namespace: str, group: Json) -> None:
+        """Refuse."""
+        raise Refused(501, f"no rules are evaluated here, so {group['name']!r} of {namespace!r} is not taken")
+
+    def delete(self, namespace: str, group: str | None) -> bool:  # noqa: ARG002  there is none, whatever its name
+        """Find nothing."""
+        return False
+
+
+class Deletions(Protocol):
+    """Requests to delete lines, kept until they are done, and known for a while after that. Any thread may call."""
+
+    def add(self, query: str, start_ns: int, end_ns: int, max_interval_ns: int | None) -> None:
+        """Take a request durably; it is carried out in the background. `QueryError` if the query cannot be deleted."""
+        ...
+
+    def all(self) -> Sequence[Deletion]:
+        """Return the requests, oldest first."""
+        ...
+
+    def cancel(self, request: str, *, force: bool) -> None:
+        """Forget a request that has not begun, or, with `force`, the rest of one; `QueryError` if it is too late."""
+        ...
+
+
+class NoDeletions:
+    """The deletions of a server that may not delete."""
+
+    def add(self, query: str, start_ns: int, end_ns: int, max_interval_ns: int | None) -> None:  # noqa: ARG002
+        """Refuse."""
+        raise Refused(501, "nothing can be deleted through this server")
+
+    def all(self) -> Sequence[Deletion]:
+        """Return nothing."""
+        return ()
+
+    def cancel(self, request: str, *, force: bool) -> None:  # noqa: ARG002
+        """Find nothing."""
+        raise QueryError(f"there is no deletion {request[:40]!r}")
 
 
 def _always() -> bool:
     return True
+
+
+def _empty() -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +115,6 @@ class Services:
     followed: Callable[[], Sequence[Followed]]
     started_ns: int
     ready: Callable[[], bool] = _always  # false while the process is still starting or is draining
+    config: Callable[[], str] = _empty  # the configuration as YAML, without secrets
+    rules: Rules = field(default_factory=NoRules)
+    deletions: Deletions = field(default_factory=NoDeletions)

@@ -49,6 +49,18 @@ def time_ns(text: str, name: str = "time") -> int:
     return _fit(_rfc3339(text, name), text, name)
 
 
+def seconds_ns(text: str, name: str = "time") -> int:
+    """Return a time as Prometheus reads it: Unix seconds, rounded to milliseconds, or RFC 3339.
+
+    >>> seconds_ns("1700000000"), seconds_ns("1.7e9"), seconds_ns("1700000000.0015")
+    (1700000000000000000, 1700000000000000000, 1700000000002000000)
+    """
+    if _FLOAT.fullmatch(text):
+        milliseconds = (_decimal(text, name) * 1000).to_integral_value(ROUND_HALF_UP)
+        return _fit(int(milliseconds) * 1_000_000, text, name)
+    return _fit(_rfc3339(text, name), text, name)
+
+
 def moment_ns(text: str, now_ns: int, name: str) -> int:
     """Return a time as the explorer writes it: `now`, `now-15m`, or anything that `time_ns` reads."""
     match = _NOW.fullmatch(text)

@@ -44,7 +44,7 @@ def loki_response(answer: Lines | Series, *, categorize: bool = False) -> dict[s
 
 
 def loki_streams(frame: pl.DataFrame, *, categorize: bool, metadata: bool = True) -> list[dict[str, Any]]:
-    """Return the streams of lines with their entries; without `metadata` what is neither of stream nor parsed is out."""
+    """Return the streams of lines with their entries; without `metadata` that is left out."""
     if not metadata:
         frame = frame.drop(column for column in frame.columns if column.startswith(META))
     found: list[dict[str, Any]] = _streams(frame, categorize)["result"]
