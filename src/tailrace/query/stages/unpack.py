@@ -97,7 +97,7 @@ def _unpacked(line: str) -> tuple[dict[str, str], str | None]:
     texts = [(name, value) for name, value in members.items() if isinstance(value, str)]
     found: dict[str, str] = {}
     for name, value in texts:
-        clean = ENTRY if name == ENTRY else sanitize_name(name)
-        if clean:
-            found.setdefault(clean, clean(value))
+        label = ENTRY if name == ENTRY else sanitize_name(name)
+        if label:
+            found.setdefault(label, clean(value))
     return found, None
