@@ -1,0 +1,438 @@
+"""Changes by inotify: a watch on every folder below the roots. Needs no privileges; names no process.
+
+A folder is watched first and listed then, so that nothing made between `mkdir` and the watch is missed: what the list
+has is told as found (`SYNTHETIC`), and once only. The halves of a rename are joined by their cookie (`INFERRED`); one
+that stays alone for half a second came from outside, or went there. When the kernel lost events all watches are set
+anew and a `Gap` asks for a walk. Where there are no watches left (`fs.inotify.max_user_watches`) folders are named in
+`unwatched`, for others to poll.
+
+An object is looked at through its folder's descriptor, which is proven by inode to be the folder that the watch is on:
+a path may lead elsewhere when a rename was not read yet. What cannot be proven is looked at again when the queue is
+empty. A folder whose names changed has another size and other times, of which no event tells: it is looked at, too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from typing import TYPE_CHECKING, Final
+
+from tailrace.sources.file_events import backend as bits
+from tailrace.sources.file_events.backend import Gap, News
+from tailrace.sources.file_events.inotify_folders import Folders
+from tailrace.sources.file_events.inotify_looks import Batch, Looks
+from tailrace.sources.tail.filestat import tells_events
+from tailrace.syscalls import inotify as kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tailrace.clock import Clock
+    from tailrace.ecs import Provider
+    from tailrace.sources.file_events.scope import Scope
+
+HALF_S: Final = 0.5
+"""How long the first half of a rename waits for the second."""
+
+_TOLD: Final = 10_000  # entries of folders that came which one read tells itself; a walk tells the rest
+_AGAIN: Final = 3  # times that a place is looked for when nothing is waiting any more
+_AGAIN_S: Final = 0.05
+_HOMELESS_S: Final = 1.0  # between two looks for the folder above a root that is not there
+_TOUCHED_S: Final = 1.0  # after which folders whose names change are looked at though more is waiting
+_NO_ROOM: Final = (errno.ENOSPC, errno.ENOMEM)
+_BITS: Final = (
+    (kernel.CREATE, bits.CREATED),
+    (kernel.DELETE, bits.DELETED),
+    (kernel.MODIFY | kernel.CLOSE_WRITE, bits.UPDATED),
+    (kernel.ATTRIB, bits.ATTRIBUTES),
+)
+_NAMES: Final = kernel.CREATE | kernel.DELETE | kernel.MOVED_FROM | kernel.MOVED_TO
+
+_Place = tuple[int, bytes]
+"""A watch and a name in its folder."""
+
+
+class Inotify:
+    """Watches the folders below some roots; implements `backend.Backend`."""
+
+    provider: Provider = "inotify"
+
+    def __init__(self, scope: Scope, roots: Sequence[bytes], clock: Clock) -> None:
+        for root in roots:
+            if not tells_events(os.fsdecode(root if os.path.isdir(root) else os.path.dirname(root))):
+                raise OSError(errno.EOPNOTSUPP, "its file system does not tell what others change", os.fsdecode(root))
+        self.roots: Sequence[bytes] = tuple(roots)
+        self._scope = scope
+        self._clock = clock
+        self._folders = Folders()
+        self._unwatched: dict[bytes, str] = {}
+        self._homeless: set[bytes] = set()  # roots whose folder is not there
+        self._halves: dict[int, tuple[_Place, bool, float]] = {}  # by cookie; whether a folder; until when
+        self._half_at: dict[_Place, int] = {}
+        self._last_pair: tuple[_Place, _Place] | None = None
+        self._displaced: dict[_Place, int] = {}  # watches of folders whose name another one took
+        self._unsure: dict[_Place, int] = {}  # places that could not be looked at, and how often
+        self._touched: dict[int, None] = {}  # watches of folders whose names changed
+        self._touched_s = 0.0
+        self._counts = {"overflows": 0, "vanished": 0, "refused": 0, "lost_track": 0}
+        self._last_ns = clock.now_ns()
+        self._looked_s = clock.monotonic_s()
+        self._queue = kernel.Queue()
+        self._looks = Looks(self._folders)
+        try:
+            for root in self.roots:
+                self._enter_root(root)
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def handle(self) -> int | None:
+        """Return a descriptor that is readable when there is news."""
+        return self._queue.handle
+
+    def due_s(self, now_s: float) -> float | None:
+        """Return when a half of a rename has waited long enough, or a root is looked for again."""
+        due = [until_s for _, _, until_s in self._halves.values()]
+        due += [self._looked_s + _HOMELESS_S] if self._homeless else []
+        due += [now_s + _AGAIN_S] if self._unsure else []
+        return max(0.0, min(due) - now_s) if due else None
+
+    def unwatched(self) -> Sequence[tuple[bytes, str]]:
+        """Return folders for which there was no watch."""
+        return list(self._unwatched.items())
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Return what waits, and what happened besides events."""
+        waiting = self._queue.waiting() // kernel.EVENT_BYTES
+        return {"queue": waiting, "watches": len(self._folders), **self._counts}
+
+    def close(self) -> None:
+        """Give all watches back."""
+        self._looks.close()
+        self._queue.close()
+
+    def read(self, events: int) -> News:
+        """Return at most about so many events."""
+        news, batch, taken, data = News(), Batch(), 0, b""
+        while taken < events and (data := self._queue.take()):
+            for watch, mask, cookie, name in kernel.parse(data):
+                if mask & (kernel.OVERFLOW | kernel.UNMOUNT):
+                    self._lose(news)
+                    break
+                if name:
+                    self._take(batch, news, (watch, name), mask, cookie)
+                else:
+                    self._take_own(batch, watch, mask)
+            taken += len(data) // kernel.EVENT_BYTES
+        now_s = self._clock.monotonic_s()
+        self._expire(batch, now_s)
+        self._find_homes(news, now_s)
+        self._looks.look(batch, news.changes, self._unsure)
+        self._looks.close()
+        news.more = self._queue.waiting() > 0
+        if not news.more:
+            self._settle(news)
+        if not news.more or now_s - self._touched_s > _TOUCHED_S:
+            self._tell_touched(news)
+            self._touched_s = now_s
+        self._looks.close()
+        self._counts["vanished"] = self._looks.vanished
+        if taken:
+            self._last_ns = self._clock.now_ns()
+        return news
+
+    # --- events ---------------------------------------------------------------------------------
+
+    def _take(self, batch: Batch, news: News, place: _Place, mask: int, cookie: int) -> None:
+        path = self._folders.path(*place)
+        folder = bool(mask & kernel.ON_FOLDER)
+        if path is None or ((folder or self._scope.patterns) and self._leaves_out(path)):
+            return
+        if mask & _NAMES:
+            self._touched[place[0]] = None
+            if self._half_at and not (mask & kernel.MOVED_TO and cookie in self._halves):
+                self._alone(batch, place)
+        if mask & kernel.MOVED_FROM:
+            self._halves[cookie] = (place, folder, self._clock.monotonic_s() + HALF_S)
+            self._half_at[place] = cookie
+        elif mask & kernel.MOVED_TO:
+            self._moved_to(batch, news, place, path, cookie, folder=folder)
+        elif folder and mask & (kernel.CREATE | kernel.DELETE):
+            self._take_folder(batch, news, place, path, created=bool(mask & kernel.CREATE))
+        else:
+            what = sum(bit for of, bit in _BITS if mask & of)
+            batch.merge(what | (bits.FOLDER if folder else 0), path, place)
+
+    def _take_folder(self, batch: Batch, news: News, place: _Place, path: bytes, *, created: bool) -> None:
+        """Take the making or the removal of a folder."""
+        batch.part(place)
+        if not created:
+            batch.add(bits.DELETED | bits.FOLDER, path, place)
+            self._folders.forget(self._folders.watch(*place))
+            self._unwatched.pop(path, None)
+            return
+        watch, look = self._folders.watch(*place), self._looks.at(place)
+        if watch and look is not None and look.st_ino == self._folders.inode(watch):
+            return  # it was found, and told, before this event was read
+        batch.add(bits.CREATED | bits.FOLDER, path, place)
+        self._arrive(place, batch, news)
+
+    def _take_own(self, batch: Batch, watch: int, mask: int) -> None:
+        """Take an event of a watched folder about itself; the one above tells most of it."""
+        if watch not in self._folders:
+            if watch in self._folders.gates and mask & kernel.IGNORED:
+                self._homeless.update(self._folders.gates.pop(watch).values())
+        elif mask & kernel.IGNORED:
+            self._folders.forget(watch)
+        elif mask & (kernel.DELETE_SELF | kernel.MOVE_SELF):
+            above, path = self._folders.place(watch)
+            if not above and not self._folders.gated(path):
+                batch.add(bits.DELETED | bits.FOLDER, path, (0, path))  # a root whose folder cannot be watched
+                self._drop(watch)
+                self._homeless.add(path)
+        else:
+            self._touched[watch] = None
+
+    def _leaves_out(self, path: bytes) -> bool:
+        root = self._scope.root_of(path)
+        return root is None or self._scope.leaves_out(path, root)
+
+    # --- renames --------------------------------------------------------------------------------
+
+    def _moved_to(self, batch: Batch, news: News, new: _Place, path: bytes, cookie: int, *, folder: bool) -> None:
+        half = self._halves.pop(cookie, None)
+        if half is None:
+            batch.add(bits.CREATED | bits.MOVED_IN | (bits.FOLDER if folder else 0), path, new)
+            if folder:
+                self._arrive(new, batch, news, bits.MOVED_IN)
+            return
+        old = half[0]
+        del self._half_at[old]
+        old_path = self._folders.path(*old)
+        batch.part(old, new)
+        exchange, self._last_pair = self._last_pair == (new, old), (old, new)
+        moving = self._moving(old, path) if folder else 0
+        if folder and moving:
+            before = self._folders.watch(*new)
+            if before and before != moving:
+                self._displaced[new] = before
+            self._folders.put(moving, *new, self._folders.inode(moving))
+        if exchange and old_path is not None:
+            self._exchanged(batch, news, (old, old_path), (new, path))
+        elif old_path is None:
+            batch.add(bits.CREATED | bits.MOVED_IN | (bits.FOLDER if folder else 0), path, new)
+        else:
+            batch.add(bits.MOVED | bits.INFERRED | (bits.FOLDER if folder else 0), path, new, old_path=old_path)
+        if folder and not moving:
+            self._arrive(new, batch, news, bits.MOVED_IN)
+
+    def _moving(self, old: _Place, path: bytes) -> int:
+        """Return the watch of a folder that was at a place and is at a path now, 0 if it had none."""
+        displaced, named = self._displaced.pop(old, 0), self._folders.watch(*old)
+        known = [watch for watch in (displaced, named) if watch in self._folders]
+        try:
+            inode = os.lstat(path).st_ino
+        except OSError:  # it went on already: another event says where to
+            return known[-1] if known else 0
+        for watch in known:
+            if self._folders.inode(watch) == inode:
+                return watch
+        return 0
+
+    def _exchanged(self, batch: Batch, news: News, *both: tuple[_Place, bytes]) -> None:
+        """Take the second pair of an exchange: each is told anew where it is now, a folder with what is below it."""
+        for (watch, name), path in both:
+            if self._folders.watch(watch, name):
+                batch.add(bits.DELETED | bits.FOLDER | bits.EXCHANGED, path, (watch, name))
+                batch.add(bits.CREATED | bits.FOLDER | bits.EXCHANGED, path, (watch, name))
+                news.walk.append((path, "exchanged"))
+            else:
+                batch.add(bits.DELETED | bits.CREATED | bits.EXCHANGED, path, (watch, name))
+
+    def _expire(self, batch: Batch, now_s: float) -> None:
+        """Let go of halves that waited long enough."""
+        for place in [place for place, _, until_s in self._halves.values() if until_s <= now_s]:
+            self._alone(batch, place)
+
+    def _alone(self, batch: Batch, place: _Place) -> None:
+        """Take a first half without a second: what was there went out of the scope."""
+        cookie = self._half_at.pop(place, None)
+        if cookie is None:
+            return
+        _, folder, _ = self._halves.pop(cookie)
+        path = self._folders.path(*place)
+        batch.part(place)
+        if path is None:
+            return
+        batch.add(bits.DELETED | bits.MOVED_OUT | (bits.FOLDER if folder else 0), path, place)
+        watch = self._folders.watch(*place)
+        if folder and watch:
+            self._drop(watch)
+        if self._looks.at(place) is not None:  # something else has the name by now
+            self._unsure[place] = 0
+
+    def _drop(self, watch: int) -> None:
+        for gone in self._folders.drop(watch):
+            self._queue.remove(gone)
+
+    # --- folders that come ----------------------------------------------------------------------
+
+    def _arrive(self, place: _Place, batch: Batch | None, news: News | None, why: int = 0) -> None:
+        """Watch a folder with all below; tell what is in it already, or have it walked if that is much."""
+        waiting = [(place, batch is not None)]
+        while waiting:
+            (above, name), told = waiting.pop()
+            opened = self._looks.open_folder((above, name), self._unsure if batch is not None else None)
+            if opened is None:
+                continue
+            try:
+                watch = self._watch((above, name), opened, news if told else None)
+                if watch:
+                    waiting += self._list(watch, opened, batch if told else None, news, why)
+            except OSError as error:
+                self._refuse(error)
+            finally:
+                os.close(opened)
+
+    def _watch(self, place: _Place, opened: int, news: News | None) -> int:
+        """Watch an open folder; return 0 if there is no watch for it, or it is on another file system."""
+        look = os.fstat(opened)
+        path = self._folders.path(*place)
+        if path is None or (place[0] in self._folders and self._looks.device(place[0]) != look.st_dev):
+            return 0
+        try:
+            watch = self._queue.add(b"/proc/self/fd/%d" % opened)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            if path in self.roots:
+                raise
+            self._unwatched[path] = f"no watches left ({error.strerror}); see fs.inotify.max_user_watches"
+            if news is not None:
+                news.walk.append((path, "unwatched"))
+            return 0
+        self._folders.put(watch, *place, look.st_ino)
+        return watch
+
+    def _list(
+        self, watch: int, opened: int, batch: Batch | None, news: News | None, why: int
+    ) -> list[tuple[_Place, bool]]:
+        """Return the folders in a folder, and tell all its entries; they are to be told below as well, or not."""
+        found: list[bytes] = []
+        here = self._folders.path(watch)
+        with os.scandir(opened) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                folder = entry.is_dir(follow_symlinks=False)
+                path = (here or b"").rstrip(b"/") + b"/" + name
+                if (folder or self._scope.patterns) and self._leaves_out(path):
+                    continue
+                if folder:
+                    found.append(name)
+                if batch is None or news is None:
+                    continue
+                if batch.found >= _TOLD:
+                    news.walk.append((here or b"", "unwatched"))
+                    batch = None
+                    continue
+                self._tell(batch, (watch, name), path, entry, why)
+        return [((watch, name), batch is not None) for name in found]
+
+    def _tell(self, batch: Batch, place: _Place, path: bytes, entry: os.DirEntry[str], why: int) -> None:
+        try:
+            look = entry.stat(follow_symlinks=False)
+        except OSError:
+            return
+        folder = bits.FOLDER if modes.S_ISDIR(look.st_mode) else 0
+        batch.add_found(bits.CREATED | bits.SYNTHETIC | why | folder, path, place, look)
+        self._looks.remember(place, look)
+
+    def _refuse(self, error: OSError) -> None:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            self._counts["refused"] += 1
+
+    # --- roots ----------------------------------------------------------------------------------
+
+    def _enter_root(self, root: bytes) -> None:
+        """Watch a root and the folder above, in which it may come and go."""
+        above, name = os.path.split(root)
+        self._homeless.discard(root)
+        gate = -1 - self.roots.index(root)
+        if name:
+            try:
+                gate = self._queue.add(above)
+            except PermissionError:  # it is watched as long as it is there
+                pass
+            except (FileNotFoundError, NotADirectoryError):
+                self._homeless.add(root)
+                return
+        self._folders.gates.setdefault(gate, {})[name] = root
+        self._looks.gate_paths[gate] = above
+        self._arrive((gate, name), None, None)
+
+    def _find_homes(self, news: News, now_s: float) -> None:
+        """Look for the folders above of roots that are not there."""
+        if not self._homeless or now_s - self._looked_s < _HOMELESS_S:
+            return
+        self._looked_s = now_s
+        for root in list(self._homeless):
+            self._enter_root(root)
+            if root not in self._homeless and os.path.lexists(root):
+                news.walk.append((root, "moved_in"))
+
+    # --- what was not told ----------------------------------------------------------------------
+
+    def _settle(self, news: News) -> None:
+        """Look again at what could not be looked at, now that every rename is known."""
+        batch = Batch()
+        unsure, self._unsure = self._unsure, {}
+        for place, tries in unsure.items():
+            path = self._folders.path(*place)
+            if path is None:
+                continue
+            look = self._looks.at(place)
+            if look is None and not self._looks.is_open(place[0]):
+                if tries < _AGAIN:
+                    self._unsure[place] = tries + 1
+                else:
+                    self._counts["lost_track"] += 1
+                    news.gaps.append(Gap((os.path.dirname(path),), self._last_ns, self._clock.now_ns(), "unwatched"))
+            elif look is not None:
+                folder = bits.FOLDER if modes.S_ISDIR(look.st_mode) else 0
+                batch.add_found(bits.UPDATED | bits.SYNTHETIC | folder, path, place, look)
+                if folder and not self._folders.watch(*place):
+                    self._arrive(place, batch, news)
+        self._looks.look(batch, news.changes, self._unsure)
+        self._looks.forget()
+        self._displaced.clear()
+        self._last_pair = None
+
+    def _tell_touched(self, news: News) -> None:
+        """Tell the size and the times of folders whose names changed."""
+        touched, self._touched = self._touched, {}
+        for watch in touched:
+            path = self._folders.path(watch)
+            look = self._looks.of(watch)
+            if path is not None and look is not None and watch in self._folders:
+                news.changes.add(bits.ATTRIBUTES | bits.FOLDER | bits.SYNTHETIC, path, look, inode=look.st_ino)
+
+    def _lose(self, news: News) -> None:
+        """Begin anew after events were lost: the watches may be too few, and at other places than known."""
+        self._counts["overflows"] += 1
+        while self._queue.take():
+            pass
+        for known in (self._halves, self._half_at, self._displaced, self._unsure, self._touched, self._unwatched):
+            known.clear()
+        self._homeless.clear()
+        before = self._folders.all()
+        self._folders.clear()
+        self._looks.forget()
+        self._looks.close()
+        for root in self.roots:
+            self._enter_root(root)
+        for watch in before - self._folders.all():
+            self._queue.remove(watch)
+        news.gaps.append(Gap(tuple(self.roots), self._last_ns, self._clock.now_ns(), "overflow"))
