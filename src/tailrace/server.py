@@ -5,18 +5,23 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
+from tailrace.store.delete import delete
 from tailrace.store.maintain import Maintenance
 from tailrace.web.app import create_app
+from tailrace.web.deletions import DeletionQueue
 from tailrace.web.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import polars as pl
 
     from tailrace.clock import Clock
     from tailrace.config.model import Config
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from tailrace.store.table import LogTable
     from tailrace.telemetry import Accounts
 
+_PING_S = 1.0  # between keep-alive pings of websockets
 _GRACE_S = 2  # how long open requests, live tails among them, may go on after a stop
 
 
@@ -47,6 +53,7 @@ class Server:
         self._socket = _bind(config.listen)
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        self._deletions = DeletionQueue(config.data, table, partial(_delete, table), clock, table.files)
         services = Services(
             table=table,
             engine=PolarsEngine(),
@@ -57,10 +64,16 @@ class Server:
             followed=followed,
             started_ns=clock.now_ns(),
             ready=lambda: not self._http.should_exit and moves(),
+            config=lambda: config.model_dump(mode="json"),
+            deletions=self._deletions,
         )
         self._maintenance = Maintenance(table, config.store, clock, accounts)
         settings = uvicorn.Config(
-            create_app(services), log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_S
+            create_app(services),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_GRACE_S,
+            ws_ping_interval=_PING_S,
         )
         self._http = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._http.run, args=([self._socket],), name="http", daemon=True)
@@ -68,6 +81,7 @@ class Server:
     def start(self) -> None:
         """Answer requests and keep the table, both in the background."""
         self._maintenance.start()
+        self._deletions.start()
         self._thread.start()
         while not self._http.started and self._thread.is_alive():
             time.sleep(0.005)
@@ -76,7 +90,13 @@ class Server:
         """Finish open requests and the upkeep's current step, then return."""
         self._http.should_exit = True
         self._thread.join(_GRACE_S + 3)
+        self._deletions.stop()
         self._maintenance.stop()
+
+
+def _delete(table: LogTable, *, streams: Sequence[str], start_ns: int, end_ns: int, also: pl.Expr | None) -> int:
+    """Delete rows, and tell how many."""
+    return delete(table, streams=streams, start_ns=start_ns, end_ns=end_ns, dry_run=False, also=also).rows
 
 
 def _bind(listen: str) -> socket.socket:

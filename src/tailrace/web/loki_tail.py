@@ -116,7 +116,9 @@ class Tails:
             live = True
             if text:
                 await socket.send_text(text)
-            await asyncio.sleep(pause_s)
+            until = loop.time() + pause_s
+            while loop.time() < until and self._services.ready():
+                await asyncio.sleep(min(POLL_S, pause_s))
 
     def _follower(self, asked: Asked) -> Follower:
         services = self._services

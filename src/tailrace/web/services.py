@@ -98,8 +98,8 @@ def _always() -> bool:
     return True
 
 
-def _empty() -> str:
-    return ""
+def _empty() -> Json:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,6 @@ class Services:
     followed: Callable[[], Sequence[Followed]]
     started_ns: int
     ready: Callable[[], bool] = _always  # false while the process is still starting or is draining
-    config: Callable[[], str] = _empty  # the configuration as YAML, without secrets
+    config: Callable[[], Json] = _empty  # the effective configuration, secrets and all: they are masked when shown
     rules: Rules = field(default_factory=NoRules)
     deletions: Deletions = field(default_factory=NoDeletions)

@@ -1,10 +1,16 @@
-"""Health, own metrics and state: `/ready` for load balancers, `/metrics` for scrapers, `/status` for programs."""
+"""Health, own metrics and state: `/ready` for load balancers, `/metrics` for scrapers, `/status` for programs.
+
+`/config` and `/services` are there as Loki has them: the effective configuration without secrets, and what runs.
+"""
 
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, Final
 
+import yaml
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -13,6 +19,10 @@ from tailrace import __version__
 from tailrace.clock import NS_PER_S
 from tailrace.web.services import Services
 from tailrace.web.times import iso
+
+_SECRET: Final = re.compile(r"token|password|passwd|secret|credential|api_?key|authorization|headers", re.IGNORECASE)
+_USER: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_MASK: Final = "<secret>"
 
 
 def routes(services: Services) -> APIRouter:
@@ -52,7 +62,34 @@ def routes(services: Services) -> APIRouter:
             "accounts": {name: _account(services, name) for name in services.accounts.sources()},
         }
 
+    @router.get("/config")
+    def config() -> Response:
+        """Show the effective configuration as YAML, secrets masked."""
+        text = yaml.safe_dump(masked(services.config()), sort_keys=False, allow_unicode=True)
+        return PlainTextResponse(text)
+
+    @router.get("/services")
+    def running() -> Response:
+        """Name what runs."""
+        state = "Running" if services.ready() else "Starting"
+        return PlainTextResponse("".join(f"{name} => {state}\n" for name in ("server", "store", "query", "ingest")))
+
     return router
+
+
+def masked(value: Any, name: str = "") -> Any:  # Any: a configuration, nested, of several kinds
+    """Return a configuration in which nothing is secret.
+
+    >>> masked({"url": "https://ann:pw@host/", "token": "x", "list": [{"headers": {"a": "b"}}], "password": ""})
+    {'url': 'https://<secret>@host/', 'token': '<secret>', 'list': [{'headers': '<secret>'}], 'password': ''}
+    """
+    if _SECRET.search(name) and value:
+        return _MASK
+    if isinstance(value, Mapping):
+        return {key: masked(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [masked(inner) for inner in value]
+    return _USER.sub(_MASK, value) if isinstance(value, str) else value
 
 
 def _account(services: Services, source: str) -> dict[str, Any]:  # JSON: counts and one flag
