@@ -161,10 +161,10 @@ class Program:
 
     def read_kernel(self, width: int, to: int, base: int, offset: int) -> Self:
         """Read kernel memory at a register and an offset to a place in the frame; zeroes where there is none."""
-        self.frame(1, to).mov(2, width).copy(3, base)
+        self.copy(3, base)
         if offset:
             self.alu("add", 3, offset)
-        return self.call(Helper.READ_KERNEL)
+        return self.frame(1, to).mov(2, width).call(Helper.READ_KERNEL)
 
     def lookup(self, handle: int, key: int) -> Self:
         """Set register 0 to the value in a map of the key at a place in the frame; 0 if there is none."""
