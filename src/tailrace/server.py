@@ -14,9 +14,13 @@ from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
 from tailrace.store.delete import delete
 from tailrace.store.maintain import Maintenance
+from tailrace.twin.keeper import Keeper
+from tailrace.twin.reading import Twin
+from tailrace.web import files_api
 from tailrace.web.app import create_app
 from tailrace.web.deletions import DeletionQueue
 from tailrace.web.services import Services
+from tailrace.web.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,8 +72,12 @@ class Server:
             deletions=self._deletions,
         )
         self._maintenance = Maintenance(table, config.store, clock, accounts)
+        self._twin = Twin(config.data, table, PolarsEngine(), clock)
+        self._keeper = Keeper(self._twin, accounts)
+        app = create_app(services)
+        app.include_router(files_api.routes(self._twin, Work()))
         settings = uvicorn.Config(
-            create_app(services),
+            app,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_GRACE_S,
@@ -82,6 +90,7 @@ class Server:
         """Answer requests and keep the table, both in the background."""
         self._maintenance.start()
         self._deletions.start()
+        self._keeper.start()
         self._thread.start()
         while not self._http.started and self._thread.is_alive():
             time.sleep(0.005)
@@ -91,6 +100,7 @@ class Server:
         self._http.should_exit = True
         self._thread.join(_GRACE_S + 3)
         self._deletions.stop()
+        self._keeper.stop()
         self._maintenance.stop()
 
 

@@ -1,4 +1,4 @@
-"""`tailrace files`: the log files of this machine, as the agent sees them."""
+"""`tailrace files`: log files as the agent sees them, and file systems as the events tell."""
 
 import json
 from dataclasses import asdict
@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tailrace.cli import options, output
+from tailrace.cli import files_state, options, output
 
 if TYPE_CHECKING:
     from tailrace.sources.tail.survey import FollowedFile
 
-app = typer.Typer(no_args_is_help=True, help="Look at log files as the agent sees them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Look at log files as the agent sees them, and at file systems as their events tell."
+)
+app.command("ls")(files_state.files_ls)
+app.command("du")(files_state.files_du)
+app.command("diff")(files_state.files_diff)
+app.command("history")(files_state.files_history)
+app.command("usage")(files_state.files_usage)
+app.command("health")(files_state.files_health)
+app.command("condense")(files_state.files_condense)
 
 _HEAD = ("agent", "source", "state", "offset", "size", "lag", "path")
 

@@ -40,13 +40,15 @@ def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def answer(url: str, path: str, parameters: Mapping[str, str]) -> Iterator[httpx.Response]:
+def answer(
+    url: str, path: str, parameters: Mapping[str, str | list[str]], *, method: str = "GET"
+) -> Iterator[httpx.Response]:
     """Open an answer, to be read as it comes; what the server refuses is raised as the family it belongs to."""
     timeout = httpx.Timeout(_CONNECT_S, read=None)
     try:
-        with httpx.stream("GET", url.rstrip("/") + path, params=dict(parameters), timeout=timeout) as response:
+        with httpx.stream(method, url.rstrip("/") + path, params=dict(parameters), timeout=timeout) as response:
             if response.status_code != httpx.codes.OK:
-                raise _refusal(response, parameters.get("query", ""))
+                raise _refusal(response, str(parameters.get("query", "")))
             yield response
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise ConfigError(f"--url: {url!r} is no address (write for example http://127.0.0.1:9080)") from None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tailrace.twin.state import State
-    from tailrace.twin.table import FilesSnapshot, FilesTable
+    from tailrace.twin.table import FilesTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,23 @@ between the look at the log and the read is found again by asking for everything
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import narwhals as nw
 import polars as pl
 
+from tailrace import limits
 from tailrace.batch import READ_ORDER, stream_labels
 from tailrace.ecs import STREAM_SOURCE
+from tailrace.store import log
 from tailrace.twin.records import EVENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tailrace.contracts import Engine, Segments, Snapshot
+    from tailrace.store.table import LogTable
 
 EVER: Final = 2**62
 _ORDERS: Final = 2**32  # rows of one taking have the numbers from `version * _ORDERS` on
@@ -34,10 +38,64 @@ def of_host(texts: Iterable[str], hosts: Sequence[str] | None = None) -> dict[st
     }
 
 
-def newest(snapshot: Snapshot, since: int, engine: Engine, *, up_to: int | None = None) -> pl.DataFrame:
-    """Return the events that came after a version; -1 is all of them. `up_to` bounds the rows of the files read, about."""
-    segments = everything(snapshot) if since < 0 else snapshot.added_since(since)
-    return _read(snapshot, segments, engine, EVENT, (-EVER, EVER), None)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some of the files that are new since a version; with it, `logs` is read up to `version`, if that is named."""
+
+    segments: Segments
+    version: int | None
+    before: int  # rows of the pieces before it
+
+
+def pieces(logs: LogTable, snapshot: Snapshot, since: int, rows: int = limits.TWIN_TAKE_ROWS) -> Iterator[Piece]:
+    """Yield what came after a version, oldest first, in pieces of about so many rows; -1 is all.
+
+    Where the log or files of it are cleaned away already everything is read again: to take an event twice changes
+    nothing.
+    """
+    steps = _steps(logs, since, snapshot.version)
+    if steps is None:
+        segments = everything(snapshot)
+        ordered = segments.frame.sort("min_time_ns", "path")
+        steps = [(None, [path]) for path in ordered["path"]]
+    else:
+        segments = snapshot.added_since(since)
+    sizes = dict(segments.frame.select("path", "rows").iter_rows())
+    held: list[str] = []
+    size = before = 0
+    for version, paths in steps:
+        held += paths
+        size += sum(sizes.get(path, 0) for path in paths)
+        if size >= rows:
+            yield Piece(segments.only(held), version, before)
+            held, before, size = [], before + size, 0
+    yield Piece(segments.only(held), snapshot.version, before)
+
+
+def _steps(logs: LogTable, since: int, until: int) -> list[tuple[int | None, list[str]]] | None:
+    """Return the new files by version, None if they cannot be had any more."""
+    steps: list[tuple[int | None, list[str]]] = []
+    for version in range(since + 1, until + 1):
+        try:
+            commit = log.read(logs.root, version)
+        except FileNotFoundError:
+            return None
+        paths = [logs.root / add["path"] for add in commit.adds if add["dataChange"]]
+        if not all(path.exists() for path in paths):
+            return None
+        steps.append((version, [str(path) for path in paths]))
+    return steps
+
+
+def newest(logs: LogTable, snapshot: Snapshot, since: int, engine: Engine) -> pl.DataFrame:
+    """Return the events that came after a version; -1 is all of them."""
+    return pl.concat([of_piece(snapshot, piece, engine) for piece in pieces(logs, snapshot, since)])
+
+
+def of_piece(snapshot: Snapshot, piece: Piece, engine: Engine) -> pl.DataFrame:
+    """Return the events of some new files."""
+    rows = _read(snapshot, piece.segments, engine, EVENT, (-EVER, EVER), None)
+    return rows.with_columns(pl.col("order") + piece.before)
 
 
 def everything(snapshot: Snapshot) -> Segments:
@@ -75,25 +133,33 @@ def _read(
     segments = segments.only(held["path"].unique().to_list())
     if not segments.frame.height:
         return pl.DataFrame(schema=schema)
-    variants = {name: [*snapshot.variants(name)] for name in columns if name not in ("host", "order", "_time_ns")}
-    needed = {name: snapshot.columns[name] for names in variants.values() for name in names}
-    needed |= {name: snapshot.columns[name] for name in (*READ_ORDER, "_line")}
+    read = {name: dtype for name, dtype in columns.items() if name not in ("host", "order")}
+    variants = {name: _fit(snapshot, name, dtype) for name, dtype in read.items()}
+    needed = {name: snapshot.columns[name] for names in (*variants.values(), READ_ORDER) for name in names}
     frame = engine.scan(segments, needed).filter(nw.col("_stream").is_in(list(wanted)))
     if span != (-EVER, EVER):
         frame = frame.filter((nw.col("_time_ns") >= span[0]) & (nw.col("_time_ns") < span[1]))
+    order = [name for name in READ_ORDER if name not in read]
+    frame = frame.select(*(_one(variants[name], dtype).alias(name) for name, dtype in read.items()), *order)
     if condition is not None:
         frame = frame.filter(condition)
-    rows = engine.collect(frame).sort(READ_ORDER, maintain_order=True)
-    rows = rows.with_row_index("row")
-    return rows.select(
-        pl.col("_stream").replace_strict(list(wanted), list(wanted.values()), return_dtype=pl.String).alias("host"),
-        (pl.lit(snapshot.version, pl.Int64) * _ORDERS + pl.col("row")).alias("order"),
-        *(_one(names, schema[name]).alias(name) for name, names in variants.items()),
-        *(pl.col(name) for name in columns if name == "_time_ns"),
-    ).select(*schema)
+    rows = engine.collect(frame).sort(READ_ORDER, maintain_order=True).with_row_index("row")
+    rows = rows.with_columns(
+        host=pl.col("_stream").replace_strict(list(wanted), list(wanted.values()), return_dtype=pl.String),
+        order=pl.lit(snapshot.version, pl.Int64) * _ORDERS + pl.col("row"),
+    )
+    return rows.select(*schema)
 
 
-def _one(names: Sequence[str], dtype: pl.DataType) -> pl.Expr:
+def _fit(snapshot: Snapshot, name: str, dtype: pl.DataType) -> list[str]:
+    """Return the columns that hold a field with a type; any type can be read as text."""
+    if name in READ_ORDER:
+        return [name]
+    return [one for one in snapshot.variants(name) if dtype in (pl.String(), snapshot.columns[one])]
+
+
+def _one(names: Sequence[str], dtype: pl.DataType) -> nw.Expr:
+    kind = {pl.String(): nw.String(), pl.Int64(): nw.Int64()}[dtype]
     if not names:
-        return pl.lit(None, dtype)
-    return pl.coalesce(pl.col(name).cast(dtype, strict=False) for name in names)
+        return nw.lit(None, kind)
+    return nw.coalesce(*(nw.col(name).cast(kind) for name in names)) if len(names) > 1 else nw.col(names[0]).cast(kind)

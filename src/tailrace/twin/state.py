@@ -17,7 +17,7 @@ from tailrace.twin.fold import fold
 from tailrace.twin.records import KEY, SCHEMA, empty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _END: Final = "\U0010ffff"
 

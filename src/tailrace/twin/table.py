@@ -25,7 +25,6 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
-from tailrace.errors import TransientError
 from tailrace.files import Files
 from tailrace.store import log
 from tailrace.store.failures import translated
@@ -118,6 +117,10 @@ class FilesTable:
                 self._newest = self.at(newest)
             return self._newest
 
+    def exists(self) -> bool:
+        """Tell whether there is a table."""
+        return self.snapshot().version >= 0
+
     def at(self, version: int) -> FilesSnapshot:
         """Return an older version."""
         with translated(self.root, "reading the table of files"):
@@ -131,16 +134,20 @@ class FilesTable:
             files = raw.select(
                 (pl.lit(f"{self.root}/") + pl.col("path")).alias("path"),
                 pl.col("partition.part").alias("part"),
-                pl.col("num_records").alias("rows"),
-                pl.col("size_bytes").alias("bytes"),
-                pl.col("modification_time").alias("added_ms"),
+                pl.col("num_records").cast(pl.Int64).alias("rows"),
+                pl.col("size_bytes").cast(pl.Int64).alias("bytes"),
+                pl.col("modification_time").cast(pl.Int64).alias("added_ms"),
             ).sort("added_ms", "path")
             return FilesSnapshot(
-                version, -1 if taken is None else taken, self._committed_ns(version), files.cast(_FILES)
+                version, -1 if taken is None else taken, self._committed_ns(version), files.cast(pl.Schema(_FILES))
             )
 
+    def keys(self, part: Part) -> pl.DataFrame:
+        """Return host and path of the records of a partition."""
+        return scan(self.snapshot().part(part)["path"].to_list()).select("host", "path").collect(engine="streaming")
+
     def before(self, time_ns: int) -> FilesSnapshot | None:
-        """Return the newest version that was committed at a time or before, if it is still there."""
+        """Return the newest version that was committed by a time, if its files are still there."""
         found = [v for v in log.versions(self.root) if (at := self._committed_ns(v)) and at <= time_ns]
         for version in reversed(found):
             snapshot = self.at(version)
@@ -157,22 +164,20 @@ class FilesTable:
 
     # --- writers --------------------------------------------------------------------------------
 
-    def append(self, records: pl.DataFrame, taken: int) -> bool:
-        """Add records and say how far `logs` was read; false if the table has got so far already."""
+    def append(self, records: pl.DataFrame, taken: int | None) -> bool:
+        """Add records and say how far `logs` was read, if they end there; false if the table has got so far already."""
         with self._lock, translated(self.root, "adding records"):
             table = self._writable()
             known = table.transaction_version(TAKEN)
-            if known is not None and known >= taken:
+            if known is not None and taken is not None and known >= taken:
                 return False
             written = [self._write("tail", records)] if records.height else []
-            return self._commit(table, written, [], {TAKEN: taken})
+            return self._commit(table, written, [], {} if taken is None else {TAKEN: taken})
 
     def replace(
         self,
         old: pl.DataFrame,
         new: Iterable[tuple[Part, pl.DataFrame]],
-        *,
-        taken: int | None = None,
     ) -> bool:
         """Put files in the place of `old` ones at once; false if somebody else replaced files meanwhile."""
         with translated(self.root, "condensing"):
@@ -187,8 +192,6 @@ class FilesTable:
                     self._discard(written)
                     return False
                 numbers = {CONDENSE: 0 if last is None else last + 1}
-                if taken is not None:
-                    numbers[TAKEN] = taken
                 return self._commit(table, written, self._removals(old), numbers)
 
     def _removals(self, old: pl.DataFrame) -> list[RemoveAction]:

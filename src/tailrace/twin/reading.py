@@ -1,0 +1,133 @@
+"""Read the twin: the living paths as of now, as of a version of the table, or as of an instant.
+
+Now is the table's newest version and what `logs` has after it. An instant is the newest version that was committed by
+then and the events up to it, taken from `logs` a little further back than needed: a replay of all that came last
+changes nothing. Where no version is that old, the events alone have to do, and the answer says that it may lack what
+was there before the first of them (`complete`).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace.clock import NS_PER_S
+from tailrace.errors import QueryError
+from tailrace.twin import events, table
+from tailrace.twin.gaps import open_gaps
+from tailrace.twin.listing import rfc3339
+from tailrace.twin.records import EVENT, FILE, of_events
+from tailrace.twin.state import build
+from tailrace.twin.table import FilesTable
+from tailrace.twin.usage import UsageTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tailrace.clock import Clock
+    from tailrace.contracts import Engine
+    from tailrace.store.table import LogTable
+    from tailrace.twin.state import State
+    from tailrace.twin.table import FilesSnapshot
+
+GAPS_S: Final = 10.0
+"""Time for which a count of open gaps is good enough to be shown beside an answer."""
+
+OVERLAP_NS: Final = 3_600 * NS_PER_S
+"""How far before a version's commit events are replayed: those that came late are among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The living paths at one moment, and what they were made of."""
+
+    state: State = field(repr=False)
+    as_of_ns: int
+    version: int  # of the table `files`; -1: made of events alone
+    pending: int  # records that are not condensed: of the table's tail, and events after it
+    complete: bool = True
+
+    def rows(self, hosts: Sequence[str] | None = None, top: str = "/") -> pl.LazyFrame:
+        """Return the living paths at or below a path: `host`, `path` and the columns of `records.FILE`."""
+        return self.state.rows(hosts, top)
+
+
+class Twin:
+    """Answers from the table `files` and from `logs`; any thread may ask. Holds the newest view only."""
+
+    def __init__(self, data: Path, logs: LogTable, engine: Engine, clock: Clock) -> None:
+        self.files = FilesTable(data)
+        self.usage = UsageTable(data)
+        self.logs = logs
+        self.engine = engine
+        self.clock = clock
+        self._lock = threading.Lock()
+        self._view: View | None = None
+        self._gaps: tuple[float, int] | None = None
+        self._made: tuple[int, int] = (-2, -2)  # versions of `files` and of `logs` that it was made of
+
+    def now(self) -> View:
+        """Return the present state; made anew only when one of the tables changed."""
+        snapshot, logs = self.files.snapshot(), self.logs.snapshot()
+        with self._lock:
+            if self._view is None or self._made[0] != snapshot.version:
+                fresh = of_events(events.newest(self.logs, logs, snapshot.taken, self.engine))
+                self._view = self._of(snapshot, fresh, self.clock.now_ns())
+            elif self._made[1] < logs.version:
+                fresh = of_events(events.newest(self.logs, logs, self._made[1], self.engine))
+                if fresh.height:
+                    every = of_events(events.newest(self.logs, logs, snapshot.taken, self.engine))
+                    self._view = self._of(snapshot, every, self.clock.now_ns())
+            self._made = (snapshot.version, logs.version)
+            return replace(self._view, as_of_ns=self.clock.now_ns())
+
+    def at(self, time_ns: int) -> View:
+        """Return the state as of an instant."""
+        if time_ns >= self.clock.now_ns():
+            return self.now()
+        anchor = self.files.before(time_ns)
+        start_ns = -events.EVER if anchor is None else anchor.committed_ns - OVERLAP_NS
+        found = events.between(self.logs.snapshot(), start_ns, time_ns + 1, self.engine)
+        view = self._of(table.NOTHING if anchor is None else anchor, of_events(found), time_ns)
+        if anchor is not None:
+            return view
+        first = self.files.versions()
+        began = bool(found.height) and bool((found["event_action"] == "initial_scan").any())
+        return View(view.state, time_ns, -1, view.pending, complete=began or not first)
+
+    def at_version(self, version: int) -> View:
+        """Return the state that one version of the table holds."""
+        known = dict(self.files.versions())
+        if version not in known:
+            span = f"{min(known)} to {max(known)}" if known else "none"
+            raise QueryError(f"version={version} of the table of files is not there", hint=f"known: {span}")
+        snapshot = self.files.at(version)
+        return self._of(snapshot, of_events(pl.DataFrame(schema=dict(EVENT))), snapshot.committed_ns)
+
+    def gaps(self) -> int:
+        """Return how many gaps are open, as of a few seconds ago."""
+        counted, seconds = self._gaps, self.clock.monotonic_s()
+        if counted is None or seconds - counted[0] > GAPS_S:
+            counted = self._gaps = (seconds, open_gaps(self.logs.snapshot(), self.engine).height)
+        return counted[1]
+
+    def known(self, host: str, roots: Sequence[str]) -> pl.DataFrame:
+        """Return one row per living path of a host at or below the roots, with the `file_*` columns of `ecs`."""
+        view = self.now()
+        parts = [view.rows([host], root).collect(engine="streaming") for root in roots]
+        rows = pl.concat(parts) if parts else pl.DataFrame(schema={"path": pl.String(), **FILE})
+        rows = rows.unique("path")
+        rows = rows.with_columns(rfc3339(pl.col(f"{name}_ns")).alias(name) for name in ("mtime", "ctime"))
+        names = {"path": "file_path", **{name.removesuffix("_ns"): f"file_{name.removesuffix('_ns')}" for name in FILE}}
+        return rows.select(pl.col(name).alias(column) for name, column in names.items())
+
+    def _of(self, snapshot: FilesSnapshot, fresh: pl.DataFrame, as_of_ns: int) -> View:
+        tail = table.scan(snapshot.part("tail")["path"].to_list()).collect()
+        acts = table.scan(snapshot.part("gone")["path"].to_list()).collect()
+        later = pl.concat([tail, fresh])
+        state = build(snapshot.part("live")["path"].to_list(), later, acts)
+        return View(state, as_of_ns, snapshot.version, later.height)
