@@ -2,12 +2,15 @@
 
 It shares the syntax tree with the product and nothing else: every rule is written down again from the language's
 description, without columns, plans or statistics. `answer` takes rows as dictionaries (`t` in nanoseconds, `line`,
-`stream` and `meta` as dictionaries) and gives what a query means over them; `Refused` where a query must fail.
+`stream` and `meta` as dictionaries) and gives what a query means over them; `RefusedError` where a query must fail.
 """
 
 from __future__ import annotations
 
+# ruff: noqa: PLR0911 -- a rule per return, as the description has them
+
 import ipaddress
+import itertools
 import math
 import re
 from collections import defaultdict
@@ -40,7 +43,7 @@ S = 1_000_000_000
 ERROR, DETAILS = "__error__", "__error_details__"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The query must fail."""
 
 
@@ -110,8 +113,8 @@ def sanitized(key):
 # --- parsers --------------------------------------------------------------------------------------------
 
 
-class Damage(Exception):
-    pass
+class DamageError(Exception):
+    """The text is no JSON from here on."""
 
 
 ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
@@ -130,7 +133,7 @@ class JsonText:
     def expect(self, char):
         self.skip()
         if self.text[self.at : self.at + 1] != char:
-            raise Damage
+            raise DamageError
         self.at += 1
 
     def peek(self):
@@ -144,7 +147,7 @@ class JsonText:
             char = self.text[self.at : self.at + 1]
             self.at += 1
             if not char:
-                raise Damage
+                raise DamageError
             if char == '"':
                 return "".join(" " if "\ud800" <= c <= "\udfff" or c == "\ufffd" else c for c in joined(out))
             if char != "\\":
@@ -158,7 +161,7 @@ class JsonText:
             elif code in ESCAPES and code:
                 out += ESCAPES[code]
             else:
-                raise Damage
+                raise DamageError
 
     def value(self, prefix, found):
         """Step over a value; what is a scalar goes to `found` under the name, members of objects behind it."""
@@ -173,7 +176,7 @@ class JsonText:
         else:
             word = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null").match(self.text, self.at)
             if not word:
-                raise Damage
+                raise DamageError
             self.at = word.end()
             if word[0] != "null":
                 found.append((prefix, word[0]))
@@ -181,8 +184,7 @@ class JsonText:
     def object(self, prefix, found):
         self.expect("{")
         if self.peek() == "}":
-            self.at += 1
-            return
+            return self.expect("}")
         while True:
             name = self.string()
             self.expect(":")
@@ -195,8 +197,7 @@ class JsonText:
     def array(self):
         self.expect("[")
         if self.peek() == "]":
-            self.at += 1
-            return
+            return self.expect("]")
         while True:
             self.value("", [])
             if self.peek() != ",":
@@ -213,12 +214,9 @@ def parse_json(line: Line):
     found, reader = [], JsonText(line.text)
     try:
         reader.object("", found)
-        if reader.peek():
-            raise Damage
-    except Damage:
+        line_failed = bool(reader.peek())
+    except DamageError:
         line_failed = True
-    else:
-        line_failed = False
     for name, value in found:
         line.extract(name, value)
     if line_failed:
@@ -253,7 +251,7 @@ def json_at(text, path):
         start = reader.at
         found = []
         reader.value("", found)
-    except Damage:
+    except DamageError:
         return None
     return (found[0][1] if found else "") if char not in "{[" else text[start : reader.at]
 
@@ -314,7 +312,7 @@ def logfmt_pairs(text):
             if not bad:
                 try:
                     yield key, JsonText(text[start + len(key) + 1 : at]).string()
-                except Damage:
+                except DamageError:
                     yield None, None
                 continue
         elif text[at] == "=" and not bad:
@@ -425,7 +423,7 @@ def unpack(line: Line):
                 found.append((name, value[0][1]))
             if reader.peek() == ",":
                 reader.at += 1
-    except Damage:
+    except DamageError:
         line.fail("JSONParserErr")
         return
     entry = next((value for name, value in found if name == "_entry"), None)
@@ -521,7 +519,8 @@ COMPARE = {
 def judge(condition, line: Line):
     """Tell whether a line passes; a conversion that fails marks it."""
     if isinstance(condition, All):
-        return all([judge(part, line) for part in condition.parts])  # both sides run
+        verdicts = [judge(part, line) for part in condition.parts]  # both sides run
+        return all(verdicts)
     if isinstance(condition, AnyOf):
         return any(judge(part, line) for part in condition.parts)
     if isinstance(condition, Matcher):
@@ -551,8 +550,8 @@ ANSI = re.compile(
 )
 
 
-class TemplateFault(Exception):
-    pass
+class TemplateFaultError(Exception):
+    """A function of a template failed."""
 
 
 def render(template, labels, text):
@@ -569,7 +568,7 @@ def render(template, labels, text):
         found = re.fullmatch(r"div 6 \.(\w+)", body)
         number = go_float(labels.get(found[1], "")) or 0
         if not math.isfinite(number) or not int(number):
-            raise TemplateFault
+            raise TemplateFaultError
         return str(int(6 / int(number)))
 
     return re.sub(r"\{\{(.*?)\}\}", one, template)
@@ -587,7 +586,7 @@ def label_format(stage: LabelFormat, line: Line):
         seen = line.all() if seen is None else seen
         try:
             line.set(setting.name, render(setting.template, seen, line.text))
-        except TemplateFault:
+        except TemplateFaultError:
             line.fail("TemplateFormatErr")
 
 
@@ -636,7 +635,7 @@ def run_stage(stage, line: Line, *, parses=True):
         case LineFormat():
             try:
                 line.text = render(stage.template, line.all(), line.text)
-            except TemplateFault:
+            except TemplateFaultError:
                 line.fail("TemplateFormatErr")
         case LabelFormat():
             label_format(stage, line)
@@ -703,7 +702,7 @@ def rate_counter(points, start, end, seconds):
     if len(points) < 2:
         return 0.0
     times, values = [t / S for t, _ in points], [v for _, v in points]
-    d = values[-1] - values[0] + sum(a for a, b in zip(values, values[1:], strict=False) if b < a)
+    d = values[-1] - values[0] + sum(a for a, b in itertools.pairwise(values) if b < a)
     span = times[-1] - times[0]
     usual = span / (len(points) - 1)
     left, right = times[0] - start / S, end / S - times[-1]
@@ -717,7 +716,7 @@ def rate_counter(points, start, end, seconds):
 def mean(values):
     found = 0.0
     for count, value in enumerate(values, 1):
-        if math.isinf(found) and (math.isinf(value) and (found > 0) == (value > 0) or math.isfinite(value)):
+        if math.isinf(found) and (math.isfinite(value) or value == found):
             continue
         found += value / count - found / count
     return found
@@ -795,13 +794,13 @@ def range_samples(aggregation: RangeAggregation, rows, times, outer=None):
         window = [(line, value) for line, value in samples if start < line.t <= end]
         if aggregation.function == "absent_over_time":
             if any(line.get(ERROR) is not None for line, _ in window):
-                raise Refused
+                raise RefusedError
             result[time] = {} if window else {key_of(absent_labels(aggregation.range.log.selector)): 1.0}
             continue
         series = defaultdict(list)
         for line, value in window:
             if line.get(ERROR) is not None and not counts_errors:
-                raise Refused
+                raise RefusedError
             labels = line.all()
             if unwrap and not (
                 aggregation.grouping
@@ -885,13 +884,13 @@ def replaced(metric: LabelReplace, vectors):
                 if text:
                     labels[metric.target] = text
             if key_of(labels) in found:
-                raise Ambiguous
+                raise AmbiguousError
             found[key_of(labels)] = value
         done[time] = found
     return done
 
 
-class Ambiguous(Exception):
+class AmbiguousError(Exception):
     """The description does not say what comes out."""
 
 
@@ -968,7 +967,7 @@ def joined_vectors(metric: Binary, left, right):
     index = {}
     for key, value in one.items():
         if signature(metric, key) in index:
-            raise Refused
+            raise RefusedError
         index[signature(metric, key)] = (key, value)
     pairs, seen, result = {}, set(), set()
     for key, value in many.items():
@@ -978,7 +977,7 @@ def joined_vectors(metric: Binary, left, right):
         partner, other = index[mark]
         if not group:
             if mark in seen:
-                raise Refused
+                raise RefusedError
             labels = dict(mark) if metric.matching else dict(key)
         else:
             labels = dict(key)
@@ -989,7 +988,7 @@ def joined_vectors(metric: Binary, left, right):
         seen.add(mark)
         a, b = (other, value) if group == "right" else (value, other)
         if key_of(labels) in result:
-            raise Refused
+            raise RefusedError
         result.add(key_of(labels))
         pairs[key_of(labels)] = (a, b, a)
     return applied(metric, pairs)
