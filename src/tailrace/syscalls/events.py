@@ -170,6 +170,11 @@ def whole(value: object) -> int:
         return 0
 
 
+def numbers(values: pl.Series) -> pl.Series:
+    """Return arguments as whole numbers, with room for those without a sign; what is none is 0."""
+    return values.cast(pl.Int128, strict=False).fill_null(0)
+
+
 def common(frame: pl.DataFrame, name: str) -> pl.Series:
     """Return a common member of the rows; `timestamp` is the row's time where it has none, others are 0 then.
 

@@ -9,13 +9,12 @@ returned.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from tailrace.syscalls.events import EVENTS, argument, common, path_of, whole
-from tailrace.syscalls.hashing import event_hash
+import polars as pl
 
-if TYPE_CHECKING:
-    import polars as pl
+from tailrace.syscalls.events import EVENTS, argument, common, numbers, path_of
+from tailrace.syscalls.hashing import event_hash, event_hashes
 
 _ESCAPES: Final = {
     "\a": r"\a",
@@ -28,6 +27,9 @@ _ESCAPES: Final = {
     "\\": r"\\",
     '"': r"\"",
 }
+_SPECIAL: Final = r"[^ !#-\[\]-~]"
+"""What has to be escaped, or may have to be."""
+
 _BUFFER_BYTES: Final = 256
 _ASCII_END: Final = 0x80
 _PLANE_END: Final = 0x10000
@@ -41,32 +43,73 @@ def event_text(row: pl.DataFrame) -> str:
         f"{{Timestamp:{number['timestamp']} ProgramID:{number['program_id']} Pid:{number['pid']} Ret:{number['ret']} "
         f"Name:{name} Hash:{event_hash(row)} Flags:{number['flags']}}}"
     )
-    return f"{head} {arguments_text(row, name, number['ret'])}"
+    return f"{head} {arguments_text(row, name)[0]}"
 
 
-def arguments_text(row: pl.DataFrame, event: str, ret: int) -> str:
-    """Return the arguments of one event as `Name value ` pairs."""
-    parts: list[str] = []
+def line_texts(frame: pl.DataFrame, event: str) -> pl.Series:
+    """Return rows, all of one event, as the lines of a terminal, with what is to be known of each behind it."""
+    columns = {name: common(frame, name).cast(pl.String) for name in ("pid", "program_id", "ret")}
+    tags = [
+        pl.when(pl.col(flag)).then(pl.lit(f"[{tag}]")).otherwise(pl.lit(""))
+        for flag, tag in (("in_container", "container"), ("incomplete", "incomplete"))
+        if flag in frame.columns
+    ]
+    return frame.select(
+        line=pl.concat_str(
+            pl.lit(f"name {event} pid "),
+            pl.lit(columns["pid"]),
+            pl.lit(" program id "),
+            pl.lit(columns["program_id"]),
+            pl.lit(" return value "),
+            pl.lit(columns["ret"]),
+            pl.lit(" hash "),
+            pl.lit(event_hashes(frame, event).cast(pl.String)),
+            pl.lit(" "),
+            pl.lit(arguments_text(frame, event)),
+            *tags,
+        ).str.strip_chars_end(" ")
+    ).to_series()
+
+
+def arguments_text(frame: pl.DataFrame, event: str) -> pl.Series:
+    """Return the arguments of rows, all of one event, as `Name value ` pairs."""
+    parts: list[pl.Expr] = []
     for number, wanted in enumerate(EVENTS[event], 1):
-        value = argument(row, event, number)[0]
+        value = argument(frame, event, number)
         match wanted.kind:
             case "string":
-                shown = quoted(str(value if value is not None else ""))
+                shown = _quoted(value.cast(pl.String).fill_null(""))
             case "buffer":
-                text = str(value or "").encode("utf-8", "surrogateescape")[: max(0, min(ret, _BUFFER_BYTES))]
-                shown = quoted(text.decode("utf-8", "surrogateescape"))
+                shown = _quoted(_cut(value.cast(pl.String).fill_null(""), common(frame, "ret")))
             case "fd":
-                path = path_of(row, event, number)[0]
-                shown = f"{_number(value)}<{'unknown' if path is None else path}>"
+                path = path_of(frame, event, number).fill_null("unknown")
+                shown = _numbers(value) + "<" + path + ">"
             case _:
-                shown = _number(value)
-        parts.append(f"{wanted.name.capitalize()} {shown} ")
-    return "".join(parts)
+                shown = _numbers(value)
+        parts += [pl.lit(f"{wanted.name.capitalize()} "), pl.lit(shown), pl.lit(" ")]
+    return frame.select(text=pl.concat_str(parts)).to_series()
 
 
-def _number(value: object) -> str:
-    """Return a number in decimals; what is written in words stays."""
-    return value if isinstance(value, str) else str(whole(value))
+def _numbers(values: pl.Series) -> pl.Series:
+    """Return numbers in decimals; what is written in words stays."""
+    return values.fill_null("0") if values.dtype == pl.String else numbers(values).cast(pl.String)
+
+
+def _cut(texts: pl.Series, ret: pl.Series) -> pl.Series:
+    """Return the beginnings of buffers, as many bytes as the call returned."""
+    data = texts.cast(pl.Binary)
+    most = ret.cast(pl.Int64, strict=False).fill_null(0).clip(0, _BUFFER_BYTES)
+    if (data.bin.size() <= most).all():
+        return texts
+    cut = data.to_frame("data").select(pl.col("data").bin.head(pl.lit(most))).to_series()
+    return pl.Series([value.decode("utf-8", "surrogateescape") for value in cut.to_list()], dtype=pl.Object)
+
+
+def _quoted(texts: pl.Series) -> pl.Series:
+    """Return texts in double quotes; only those that hold something special are looked at one by one."""
+    if texts.dtype == pl.String and not texts.str.contains(_SPECIAL).any():
+        return '"' + texts + '"'
+    return pl.Series([quoted(value) for value in texts.to_list()], dtype=pl.String)
 
 
 def quoted(text: str) -> str:
