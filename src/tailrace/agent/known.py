@@ -11,7 +11,6 @@ from tailrace.ecs import COLUMNS
 from tailrace.engines.polars import PolarsEngine
 from tailrace.store.table import LogTable
 from tailrace.twin.reading import Twin
-from tailrace.twin.table import FilesTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,5 +34,5 @@ class KnownFiles:
         """Return one row per living path at or below the roots, with the `file_*` columns of `ecs`."""
         if not holds_table(self._data):
             return pl.DataFrame(schema={name: dtype for name, dtype in COLUMNS.items() if name.startswith("file_")})
-        twin = Twin(FilesTable(self._data), LogTable.open(self._data), PolarsEngine(), self._clock)
+        twin = Twin(self._data, LogTable.open(self._data), PolarsEngine(), self._clock)
         return twin.known(self._host, roots)

@@ -49,7 +49,8 @@ def fold(records: pl.DataFrame) -> Folded:
         rank=_rank("at", "order"),
         pos=_rank(pl.coalesce("placed_at", "at"), pl.coalesce("placed_order", "order")),
     )
-    acts = _exchanges(_destinations(rows, rows.filter("cut")))
+    rows = _exchanged(rows)
+    acts = _destinations(rows, rows.filter("cut"))
     last = _latest(_settled(rows, acts))
     live = _links(last.filter("alive"))
     return Folded(live.select(*SCHEMA), _kept(acts).select(*SCHEMA))
@@ -86,16 +87,16 @@ def _destinations(rows: pl.DataFrame, acts: pl.DataFrame) -> pl.DataFrame:
     return acts.with_columns(moved_to=pl.coalesce("moved_to", "now")).drop("now")
 
 
-def _exchanges(acts: pl.DataFrame) -> pl.DataFrame:
-    """Let two objects change places at once.
+def _exchanged(rows: pl.DataFrame) -> pl.DataFrame:
+    """Let two objects that change places do so at once, and neither replace the other.
 
     The kernel tells it as two moves in opposite directions. They are no exchange if the second one moves the first
     one's object back.
     """
-    moves = acts.filter(pl.col("moved_to").is_not_null()).select("host", "path", "rank", "moved_to", "inode")
+    moves = rows.filter(pl.col("moved_to").is_not_null() & pl.col("inode").is_not_null())
     if moves.height < 2:  # noqa: PLR2004  an exchange has two halves
-        return acts
-    moves = moves.unique(["host", "path", "rank"]).sort("host", "rank")
+        return rows
+    moves = moves.select(*KEY, "rank", "at", "order", "moved_to", "inode").unique([*KEY, "rank"]).sort("host", "rank")
     first = pl.all().shift(1).over("host").name.prefix("first ")
     pairs = moves.with_columns(first).filter(
         (pl.col("first path") == pl.col("moved_to"))
@@ -103,18 +104,24 @@ def _exchanges(acts: pl.DataFrame) -> pl.DataFrame:
         & (pl.col("first inode") != pl.col("inode"))
     )
     if not pairs.height:
-        return acts
-    second = pairs.select("host", "path", "rank", pl.col("first rank").alias("earlier"))
-    replaced = pl.concat(
-        [
-            pairs.select("host", pl.col("moved_to").alias("path"), "rank"),
-            pairs.select("host", pl.col("first moved_to").alias("path"), pl.col("first rank").alias("rank")),
-        ]
-    ).with_columns(replaced=pl.lit(value=True))
-    acts = acts.join(replaced, on=["host", "path", "rank"], how="left", nulls_equal=False)
-    acts = acts.filter(pl.col("replaced").is_null() | ~pl.col("alive")).drop("replaced")
-    acts = acts.join(second, on=["host", "path", "rank"], how="left")
-    return acts.with_columns(rank=pl.coalesce("earlier", "rank")).drop("earlier")
+        return rows
+    halves = [
+        pairs.select("host", "path", "rank", now="first rank", now_at="first at", now_order="first order"),
+        pairs.select("host", path="moved_to", rank="rank", now="rank", now_at="at", now_order="order"),
+        pairs.select(
+            "host", path="path", rank="first rank", now="first rank", now_at="first at", now_order="first order"
+        ),
+    ]
+    changed = rows.join(pl.concat(halves).unique([*KEY, "rank"]), on=[*KEY, "rank"], how="left")
+    second, arrives = ~pl.col("alive") & pl.col("now").is_not_null(), pl.col("alive") & pl.col("now").is_not_null()
+    return changed.with_columns(
+        *(
+            pl.when(second).then(new).otherwise(old).alias(old)
+            for new, old in (("now_at", "at"), ("now_order", "order"))
+        ),
+        *(pl.when(second).then("now").otherwise(name).alias(name) for name in ("rank", "pos")),
+        cut=pl.col("cut") & ~arrives,
+    ).drop("now", "now_at", "now_order")
 
 
 def _kept(acts: pl.DataFrame) -> pl.DataFrame:
@@ -190,10 +197,10 @@ def _following(moving: pl.DataFrame, by_depth: dict[int, pl.DataFrame]) -> pl.Da
     names = moving.select("row", "host", "path", "pos", depth=tree.depth(pl.col("path")))
     for depth, acts in by_depth.items():
         inside = names.filter(pl.col("depth") > depth)
-        for rows, steps in ((inside, acts), (names.filter(pl.col("depth") == depth), acts.filter("whole"))):
-            if not rows.height or not steps.height:
+        for some, steps in ((inside, acts), (names.filter(pl.col("depth") == depth), acts.filter("whole"))):
+            if not some.height or not steps.height:
                 continue
-            rows = rows.select("row", "host", "pos", dir=tree.ancestor(pl.col("path"), depth)).sort("pos")
+            rows = some.select("row", "host", "pos", dir=tree.ancestor(pl.col("path"), depth)).sort("pos")
             joined = rows.join_asof(
                 steps.select("host", "dir", next="rank", goes="moved_to"),
                 left_on="pos",
