@@ -72,7 +72,12 @@ class World:
         """Store lines that are no file events, in a commit each."""
         for _ in range(count):
             self._batches += 1
-            row = {"_time_ns": [START_NS], "_observed_ns": [START_NS], "_stream": ['{host="web-1"}'], "_line": ["hello"]}
+            row = {
+                "_time_ns": [START_NS],
+                "_observed_ns": [START_NS],
+                "_stream": ['{host="web-1"}'],
+                "_line": ["hello"],
+            }
             self.logs.commit([Batch(pl.DataFrame(row), "lines", 1, 6, Position("test", self._batches))])
 
     def paths(self, top: str = "/") -> list[str]:
