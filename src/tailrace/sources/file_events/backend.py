@@ -112,6 +112,7 @@ class News:
     rows: pl.DataFrame | None = None
     gaps: list[Gap] = field(default_factory=list)
     walk: list[tuple[bytes, Reason]] = field(default_factory=list)
+    settling: bool = False  # of some folders nothing is told yet: `walk` will name them when it is
     more: bool = False  # something waits already: read again without waiting
 
 

@@ -4,6 +4,10 @@ Comes in: raw events of the group. Goes out: `News`. The mark is set first, then
 table, then events are read: what changed meanwhile is in the queue, and everything is an upsert by handle. A batch goes
 through two passes: the first follows folders and gives every event the path of its time, the second looks at the
 objects where they are now.
+
+A folder that comes into scope is entered as it is now, while older events about it may wait: their paths would be of
+the future. So it is closed: those events only change the table, and tell nothing. When they are over it is opened, and
+walked where it is then.
 """
 
 from __future__ import annotations
@@ -23,11 +27,14 @@ if TYPE_CHECKING:
 
     from tailrace.clock import Clock
     from tailrace.ecs import Provider
+    from tailrace.sources.file_events.backend import Reason
     from tailrace.sources.file_events.scope import Scope
 
 _READ_BYTES: Final = 256 * 1024
+_EVENT_BYTES: Final = 96
 _LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK
 _NAMES: Final = bits.CREATED | bits.DELETED | bits.MOVED
+_TOUCHES: Final = bits.UPDATED | bits.ATTRIBUTES
 _Name = tuple[bytes, bytes]  # folder and name there
 _QUEUE: Final = 4_000_000
 """Events that may wait in the kernel, 135 bytes each. More are thrown away and made good by a walk."""
@@ -48,7 +55,7 @@ def _bits(mask: int) -> int:
 class _Batch:
     """The events of one read between the two passes: columns, with the keys to look by."""
 
-    __slots__ = ("bits", "folders", "names", "objects", "old_paths", "paths", "pids")
+    __slots__ = ("bits", "folders", "linked", "names", "objects", "old_paths", "paths", "pids")
 
     def __init__(self) -> None:
         self.bits: list[int] = []
@@ -58,6 +65,7 @@ class _Batch:
         self.folders: list[bytes] = []
         self.names: list[bytes] = []
         self.pids: list[int] = []
+        self.linked: dict[int, tuple[int, int]] = {}  # mask and process by inodes that changed under no name in scope
 
     def add(
         self, what: int, path: bytes, thing: bytes, folder: bytes, name: bytes, pid: int, old: bytes | None = None
@@ -84,9 +92,13 @@ class Fanotify:
         self._outside: set[bytes] = set()  # folders that are not in scope, as far as asked
         self._nameless: dict[bytes, tuple[bytes, bytes] | None] = {}  # files made without a name, to where they are now
         self._masks: dict[int, int] = {}
+        self._links: dict[int, dict[_Name, None]] = {}  # names in scope of files that have several, by inode
         self._last_moved: dict[_Name, tuple[_Name, bytes, int]] = {}  # new name to old name, object and kind
         self._counts = {"overflows": 0, "unresolved": 0, "vanished": 0, "looked_again": 0}
         self._inodes = True
+        self._seen = 0  # events that were read, and passed
+        self._ahead = 0  # what will have been seen after this batch
+        self._closed: dict[bytes, tuple[int, Reason]] = {}  # folders to open when so many events were seen
         self._moved = False  # a folder changed its path in this batch
         self._last_ns = self._clock.now_ns()
         self._place = os.open(_standing(roots[0]), _LIST | os.O_CLOEXEC)
@@ -100,6 +112,7 @@ class Fanotify:
             self._mount = kernel.handle_of(_standing(roots[0]))[1]
             self._id = kernel.file_system_id(_standing(roots[0]))
             self._enter_roots()
+            self._pass_over()
         except OSError:
             self.close()
             raise
@@ -130,11 +143,11 @@ class Fanotify:
     def read(self, events: int) -> News:
         """Return at most about so many events."""
         news = News()
-        if self._group.waiting() > _QUEUE:
-            self._give_up(news)
+        if self._group.waiting() > _QUEUE:  # more than memory should hold
+            self._begin_anew(news)
             return news
         data = []
-        most = max(_READ_BYTES, events * 64)
+        most = max(_READ_BYTES, events * _EVENT_BYTES)
         while most > 0 and (piece := self._group.read(_READ_BYTES)):
             data.append(piece)
             most -= len(piece)
@@ -142,6 +155,7 @@ class Fanotify:
             news.more = most <= 0
             self._take(b"".join(data), news)
             self._last_ns = self._clock.now_ns()
+        self._open_again(news)
         return news
 
     # --- first pass: folders, and paths of their time -------------------------------------------
@@ -162,20 +176,25 @@ class Fanotify:
             records.old_names,
             strict=True,
         )
+        self._ahead = self._seen + len(records.masks)
         for mask, pid, thing, folder, name, old_folder, old_name in rows:
             if mask & slow:
-                if mask & kernel.OVERFLOW:
-                    self._overflowed(news)
-                elif mask & kernel.RENAME:
-                    self._renamed(batch, news, mask, pid, thing, (folder, name), (old_folder, old_name))
+                if mask & kernel.OVERFLOW:  # what comes after it is about folders that nobody knows
+                    self._look(batch, news)
+                    self._begin_anew(news)
+                    return
+                if mask & kernel.RENAME:
+                    self._renamed(batch, mask, pid, thing, (folder, name), (old_folder, old_name))
                 else:
-                    self._folder(batch, news, mask, pid, thing, folder, name)
+                    self._folder(batch, mask, pid, thing, folder, name)
                 continue
             if not folder:  # about an inode under no name: its links changed, and a named event says how
+                batch.linked[inode_of(thing)] = (mask, pid)
                 continue
             prefix = prefix_of(folder)
-            path = prefix + name if prefix is not None else self._path(news, folder, name)
+            path = prefix + name if prefix is not None else self._path(folder, name)
             if path is None or (patterns and self._left_out(path)):
+                batch.linked[inode_of(thing)] = (mask, pid)
                 continue
             if name[:1] == b"#" or self._nameless:
                 path, folder, name = self._named(mask, path, thing, folder, name)  # noqa: PLW2901
@@ -183,9 +202,10 @@ class Fanotify:
             if what is None:
                 what = masks[mask] = _bits(mask)
             batch.add(what, path, thing, folder, name, pid)
+        self._seen = self._ahead
         self._look(batch, news)
 
-    def _folder(self, batch: _Batch, news: News, mask: int, pid: int, thing: bytes, folder: bytes, name: bytes) -> None:
+    def _folder(self, batch: _Batch, mask: int, pid: int, thing: bytes, folder: bytes, name: bytes) -> None:
         """Take an event of a folder that is no rename."""
         if name == SELF:  # about itself
             prefix = self._table.prefix(folder)
@@ -193,25 +213,35 @@ class Fanotify:
                 above, own = self._table.entry(folder)
                 batch.add(bits.ATTRIBUTES | bits.FOLDER, prefix[:-1] or b"/", folder, above or b"", own, pid)
             return
-        path = self._path(news, folder, name)
+        path = self._path(folder, name)
         what = _bits(mask)
-        if path is None or self._left_out(path):
-            if what & bits.CREATED and folder in self._outside:
-                self._outside.add(thing)
+        if path is None:
+            self._change_unseen(what, thing, folder, name)
+            return
+        if self._left_out(path):
             return
         if what & bits.DELETED:
             self._table.forget(thing)
         elif what & bits.CREATED and thing:
             self._table.put(thing, folder, name)
             if folder not in self._table:  # a root was made: there was no room for it in the table before
-                self._enter(thing)
-                news.walk.append((path, "moved_in"))
+                self._come_in(thing, "moved_in")
         batch.add(what, path, thing, folder, name, pid)
+
+    def _change_unseen(self, what: int, thing: bytes, folder: bytes, name: bytes) -> None:
+        """Follow folders below one that is closed; note those that are outside with the one above them."""
+        if folder in self._table:
+            where = self._table.anywhere(folder, name)
+            if what & bits.DELETED:
+                self._table.forget(thing)
+            elif what & bits.CREATED and where is not None and not self._left_out(where):
+                self._table.put(thing, folder, name)
+        elif what & bits.CREATED and folder in self._outside:
+            self._outside.add(thing)
 
     def _renamed(
         self,
         batch: _Batch,
-        news: News,
         mask: int,
         pid: int,
         thing: bytes,
@@ -220,19 +250,20 @@ class Fanotify:
     ) -> None:
         """Take a rename: within the scope, out of it, or into it."""
         kind = _bits(mask) & ~(bits.CREATED | bits.DELETED)
-        old_path = self._wanted(news, *old)
-        known = not kind & bits.FOLDER or thing in self._table
+        old_path = self._wanted(*old)
+        known = thing in self._table
         if kind & bits.FOLDER:
             self._moved = True
-        new_path = self._wanted(news, *new)
-        if kind & bits.FOLDER and new_path is not None:
-            self._table.put(thing, *new)
-            self._outside.clear()
-        elif kind & bits.FOLDER:
-            self._table.drop(thing)
+            where = self._table.path(*new) or self._table.anywhere(*new)
+            if where is None or self._left_out(where):
+                self._table.drop(thing)
+            else:
+                self._table.put(thing, *new)
+                self._outside.clear()
+        new_path = self._wanted(*new)
         before = self._last_moved.pop(old, None)
-        if before is not None and before[0] == new and before[1] != thing and new_path and old_path:
-            self._exchanged(batch, news, pid, (thing, kind, new, new_path), (*before[1:], old, old_path))
+        if before is not None and before[0] == new and before[1] != thing and old_path is not None:
+            self._exchanged(batch, pid, (thing, kind, new, new_path), (*before[1:], old, old_path))
             return
         if len(self._last_moved) >= _RECENT:
             self._last_moved.clear()
@@ -246,36 +277,30 @@ class Fanotify:
         else:
             batch.add(kind | bits.MOVED, new_path, thing, *new, pid, old_path)
         if kind & bits.FOLDER and (old_path is None or not known):
-            self._enter(thing)
-            news.walk.append((new_path, "moved_in"))
+            self._come_in(thing, "moved_in")
 
-    def _exchanged(
-        self,
-        batch: _Batch,
-        news: News,
-        pid: int,
-        one: tuple[bytes, int, tuple[bytes, bytes], bytes],
-        other: tuple[bytes, int, tuple[bytes, bytes], bytes],
-    ) -> None:
+    def _exchanged(self, batch: _Batch, pid: int, *both: tuple[bytes, int, _Name, bytes | None]) -> None:
         """Take the second half of an exchange: each is told anew where it is now, a folder with what is below it."""
-        for thing, kind, place, path in (one, other):
-            if kind & bits.FOLDER:
-                batch.add(bits.DELETED | bits.FOLDER | bits.EXCHANGED, path, thing, *place, pid)
-                news.walk.append((path, "exchanged"))
-        for thing, kind, place, path in (one, other):
-            what = bits.CREATED | bits.EXCHANGED | (kind & bits.FOLDER or bits.DELETED)
+        inside = [(thing, kind, place, path) for thing, kind, place, path in both if path is not None]
+        folders = any(kind & bits.FOLDER for _, kind, _, _ in both)
+        for thing, _, place, path in inside if folders else ():
+            batch.add(bits.DELETED | bits.FOLDER | bits.EXCHANGED, path, thing, *place, pid)
+        for thing, kind, place, path in inside:
+            what = bits.CREATED | bits.EXCHANGED | (kind & bits.FOLDER) | (0 if folders else bits.DELETED)
             batch.add(what, path, thing, *place, pid)
+            if kind & bits.FOLDER:
+                self._come_in(thing, "exchanged")
 
-    def _wanted(self, news: News, folder: bytes, name: bytes) -> bytes | None:
+    def _wanted(self, folder: bytes, name: bytes) -> bytes | None:
         """Return the path of a name in a folder if it is in scope."""
-        path = self._path(news, folder, name) if folder else None
+        path = self._path(folder, name) if folder else None
         return None if path is None or self._left_out(path) else path
 
-    def _path(self, news: News, folder: bytes, name: bytes) -> bytes | None:
+    def _path(self, folder: bytes, name: bytes) -> bytes | None:
         """Return the path of a name in a folder, None outside the roots; an unknown folder is asked for once."""
         found = self._table.path(folder, name)
-        if found is None and folder not in self._outside and self._learn(news, folder):
-            found = self._table.path(folder, name)
+        if found is None and folder not in self._table and folder not in self._outside:
+            self._learn(folder)
         return found
 
     def _left_out(self, path: bytes) -> bool:
@@ -294,20 +319,44 @@ class Fanotify:
             self._nameless[thing] = (folder, name)
         return path, folder, name
 
-    def _overflowed(self, news: News) -> None:
-        """Begin anew: what the queue lost may have been renames of folders."""
+    def _begin_anew(self, news: News) -> None:
+        """Enter everything again: what the queue lost may have been renames of folders."""
         self._counts["overflows"] += 1
-        now_ns = self._clock.now_ns()
-        news.gaps.append(Gap(tuple(self.roots), self._last_ns, now_ns, "overflow"))
         self._table.clear()
+        self._closed.clear()
         self._outside.clear()
-        self._enter_roots()
-
-    def _give_up(self, news: News) -> None:
-        """Throw away what waits: there is more of it than memory should hold."""
+        self._links.clear()
         while self._group.read(_READ_BYTES):
             pass
-        self._overflowed(news)
+        self._enter_roots()
+        self._pass_over()
+        news.gaps.append(Gap(tuple(self.roots), self._last_ns, self._clock.now_ns(), "overflow"))
+
+    # --- folders that come in -------------------------------------------------------------------
+
+    def _pass_over(self) -> None:
+        """Let what waits change the table and tell nothing: it is older than what was entered."""
+        until = self._seen + self._group.waiting()
+        while self._seen < until and (data := self._group.read(_READ_BYTES)):
+            self._take(data, News())
+
+    def _come_in(self, key: bytes, reason: Reason) -> None:
+        """Enter a folder with all below it, closed until the events that wait now are over."""
+        self._enter(key)
+        self._table.close(key)
+        self._closed[key] = (self._ahead + self._group.waiting(), reason)
+
+    def _open_again(self, news: News) -> None:
+        """Open the folders about which no older event waits, and have them walked where they are."""
+        for key, (until, reason) in list(self._closed.items()):
+            if self._seen < until and self._group.waiting():
+                continue
+            del self._closed[key]
+            self._table.open(key)
+            prefix = self._table.prefix(key)
+            if prefix is not None:  # else it is gone, or below another one that is closed
+                news.walk.append((prefix[:-1] or b"/", reason))
+        news.settling = bool(self._closed)
 
     # --- second pass: the objects where they are now --------------------------------------------
 
@@ -334,9 +383,40 @@ class Fanotify:
                             changes.targets[len(changes.bits)] = target
                 inode = found.st_ino if found is not None else inode_of(thing) if self._inodes else 0
                 changes.add(what, path, found, old_path=old_path, inode=inode, pid=pid)
+                if found is not None and found.st_nlink > 1 and not what & bits.FOLDER:
+                    self._links.setdefault(inode, {})[folder, name] = None
+            if self._links:
+                self._look_at_links(batch, looks, news)
             self._counts["looked_again"] += looks.again
         finally:
             looks.close()
+
+    def _look_at_links(self, batch: _Batch, looks: Looks, news: News) -> None:
+        """Tell of files that changed under another name than those in scope: one of theirs says how they are now."""
+        for inode in batch.linked.keys() & self._links.keys():
+            mask, pid = batch.linked[inode]
+            for folder, name in reversed(list(self._links[inode])):
+                path = self._table.path(folder, name)
+                found = None if path is None else looks.at(path, b"", folder, name)
+                if path is None or found is None or found.st_ino != inode:
+                    del self._links[inode][folder, name]
+                    continue
+                news.changes.add(_bits(mask) & _TOUCHES or bits.ATTRIBUTES, path, found, inode=inode, pid=pid)
+                break
+            if found is None or found.st_nlink == 1:
+                del self._links[inode]
+
+    def know_links(self, paths: Sequence[bytes]) -> None:
+        """Remember files with several names, as a walk found them."""
+        for path in paths:
+            above, name = os.path.split(path)
+            try:
+                inode = os.lstat(path).st_ino
+                handle, mount = kernel.handle_of(above)
+            except OSError:
+                continue
+            if mount == self._mount and self._id + handle in self._table:
+                self._links.setdefault(inode, {})[self._id + handle, name] = None
 
     # --- the table of folders -------------------------------------------------------------------
 
@@ -395,31 +475,29 @@ class Fanotify:
                 found.append(key)
         return found
 
-    def _learn(self, news: News, folder: bytes) -> bool:
+    def _learn(self, folder: bytes) -> None:
         """Ask the kernel where an unknown folder is; enter it if it is in scope, with those above it."""
         path = self._where(folder)
         if path is None:
             self._counts["unresolved"] += 1
-            return False
+            return
         root = self._scope.root_of(path) or b""
         if root not in self.roots or self._scope.leaves_out(path, root):
             if len(self._outside) >= _OUTSIDE:
                 self._outside.clear()
             self._outside.add(folder)
-            return False
+            return
         try:
             upper = self._id + kernel.handle_of(root)[0]
-            self._table.put_root(upper, root)
             for name in path[len(root) :].strip(b"/").split(b"/"):
                 root = root.rstrip(b"/") + b"/" + name
                 key = self._id + kernel.handle_of(root)[0]
-                self._table.put(key, upper, name)
+                if key not in self._table:
+                    self._table.put(key, upper, name)
+                    self._come_in(key, "unwatched")
                 upper = key
         except OSError:
-            return False
-        self._enter(upper)
-        news.walk.append((path, "unwatched"))
-        return True
+            return
 
     def _where(self, folder: bytes) -> bytes | None:
         try:

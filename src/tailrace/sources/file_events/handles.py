@@ -4,6 +4,8 @@ Comes in: what events say of folders: made, renamed, removed. Goes out: the path
 An entry is the key of the folder above and a name, so a renamed subtree is one changed entry, and events about
 folders that are gone already still have a path. Paths are remembered until any folder is renamed. Pure.
 
+A folder can be *closed*: what is below it is known and has no path, as if it were outside, until it is opened again.
+
 A *gate* is a folder outside the scope in which single names are roots: it has no path but for those names.
 
 >>> table = HandleTable()
@@ -19,7 +21,10 @@ True
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 _SWEEP_AFTER: Final = 1_000
 """Folders that left the scope after which what was below them is looked for and forgotten."""
@@ -33,6 +38,7 @@ class HandleTable:
     def __init__(self) -> None:
         self._entries: dict[bytes, tuple[bytes | None, bytes]] = {}
         self._prefixes: dict[bytes, bytes] = {}  # path of a folder with a slash behind it
+        self._closed: set[bytes] = set()
         self._gates: dict[bytes, dict[bytes, bytes]] = {}
         self._left = 0  # entries that were cut off since the last sweep, with all below them
 
@@ -74,6 +80,15 @@ class HandleTable:
             if self._left >= _SWEEP_AFTER:
                 self._sweep()
 
+    def close(self, key: bytes) -> None:
+        """Give no paths below a folder any more."""
+        self._closed.add(key)
+        self._prefixes.clear()
+
+    def open(self, key: bytes) -> None:
+        """Give paths below a folder again."""
+        self._closed.discard(key)
+
     def forget(self, key: bytes) -> None:
         """Forget a folder that was removed, and so has nothing below it."""
         self._entries.pop(key, None)
@@ -87,10 +102,15 @@ class HandleTable:
         """Return the path of a folder with a slash behind it, None outside the scope."""
         found = self._prefixes.get(key)
         if found is None and key in self._entries:
-            found = self._resolved(key)
+            found = self._resolved(key, self._closed)
             if found is not None:
                 self._prefixes[key] = found
         return found
+
+    def anywhere(self, key: bytes, name: bytes) -> bytes | None:
+        """Return the path of a name in a folder, closed or not."""
+        prefix = self._resolved(key, ())
+        return None if prefix is None else prefix + name
 
     def path(self, key: bytes, name: bytes) -> bytes | None:
         """Return the path of a name in a folder, None outside the scope."""
@@ -99,14 +119,14 @@ class HandleTable:
             return prefix + name
         return self._gates[key].get(name) if key in self._gates else None
 
-    def _resolved(self, key: bytes) -> bytes | None:
+    def _resolved(self, key: bytes, closed: Container[bytes]) -> bytes | None:
         names = [b""]
         seen = 0
         above: bytes | None = key
         while above is not None:
             entry = self._entries.get(above)
             seen += 1
-            if entry is None or seen > _DEPTH:
+            if entry is None or seen > _DEPTH or above in closed:
                 return None
             above, name = entry
             names.append(name if above is not None else name.rstrip(b"/"))
@@ -115,9 +135,11 @@ class HandleTable:
     def clear(self) -> None:
         """Forget every folder; gates stay."""
         self._entries.clear()
+        self._closed.clear()
         self._prefixes.clear()
 
     def _sweep(self) -> None:
         """Forget what is cut off."""
-        self._entries = {key: entry for key, entry in self._entries.items() if self.prefix(key) is not None}
+        self._entries = {key: self._entries[key] for key in self._entries if self._resolved(key, ()) is not None}
+        self._closed &= self._entries.keys()
         self._left = 0

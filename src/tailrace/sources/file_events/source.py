@@ -24,6 +24,7 @@ from tailrace.sources.file_events import backend as bits
 from tailrace.sources.file_events.choose import Chooser, Chosen
 from tailrace.sources.file_events.devices import Devices
 from tailrace.sources.file_events.documents import TIME, ndjson
+from tailrace.sources.file_events.fanotify import Fanotify
 from tailrace.sources.file_events.metadata import text
 from tailrace.sources.file_events.mounts import Mounts
 from tailrace.sources.file_events.pace import Pace
@@ -173,7 +174,9 @@ class _Watching:
         self._unwatched: set[bytes] = set()
         self._events: dict[str, int] = {}
         self._counts = {"gaps": 0, "unknown_who": 0, "walked_again": 0}
-        self._more = False
+        self._more = False  # the last reading left something in a queue
+        self._settling = False  # a back end tells nothing of some folders yet
+        self._overlap = False  # a walk went on while that was so
         self._processes = None
         if settings.who != "off":
             self._processes = process_table.open_processes(clock, ebpf=settings.who == "auto")
@@ -199,11 +202,12 @@ class _Watching:
         frames, self._first = self._first, []
         if not self._more:
             frames += self._step(timeout_s if not frames else 0.0)
-        self._more = False
+        self._more = self._settling = False
         for backend in self._chosen.backends:
             frames += self._take(backend, backend.read(_EVENTS))
         if not self._more:
             frames += self._let_go()
+            self._overlap = self._settling or bool(self._held) or not self._walk.done
         if self._mounts.changed():
             self._remount()
         return [frame for frame in frames if frame.height]
@@ -213,9 +217,13 @@ class _Watching:
         if self._walk.done:
             self._wait(timeout_s)
             return []
-        rows = self._walk.step(_ENTRIES)
+        rows, self._overlap = self._walk.step(_ENTRIES), True
         if rows.height:
             self._held.append(self._numbered(rows.with_columns(event_provider=pl.lit("scan"))))
+            linked = rows.filter((pl.col("file_links") > 1) & (pl.col("file_type") != "dir"))["file_path"]
+            for backend in self._chosen.backends if len(linked) else ():
+                if isinstance(backend, Fanotify):
+                    backend.know_links([path.encode() for path in linked])
         elif not self._walk.done:
             self._wait(min(timeout_s, _PACE_S))
         return []
@@ -240,10 +248,26 @@ class _Watching:
             frames.append(self._numbered(news.rows.with_columns(event_provider=pl.lit(backend.provider))))
         for root, reason in news.walk:
             self._walk.add(root, reason)
+            if self._overlap and (cut := self._cut(root, backend)) is not None:
+                frames.append(cut)
+        self._settling = self._settling or news.settling
         frames += [self._gap(gap) for gap in news.gaps]
         if unwatched := [(path, why) for path, why in backend.unwatched() if path not in self._unwatched]:
             self._poll_instead(unwatched)
         return frames
+
+    def _cut(self, root: bytes, backend: Backend) -> pl.DataFrame | None:
+        """Return the row by which nothing that was told of a folder's content counts any more, if it is there.
+
+        A walk may have come by while the back end told nothing of it: what it saw may be gone since.
+        """
+        try:
+            found = os.lstat(root)
+        except OSError:
+            return None
+        changes = bits.Changes()
+        changes.add(bits.DELETED | bits.CREATED | bits.FOLDER | bits.SYNTHETIC, root, found, inode=found.st_ino)
+        return self._told(changes, backend)
 
     def _told(self, changes: Changes, backend: Backend) -> pl.DataFrame:
         frame = told(changes, backend.provider, self._devices)
