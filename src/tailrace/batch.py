@@ -28,7 +28,7 @@ ENVELOPE: Final[Mapping[str, pl.DataType]] = {
     "_observed_ns": pl.Int64(),  # when it was read or received
     "_stream": pl.String(),  # canonical label set, see stream_text
     "_line": pl.String(),  # what a person reads
-    "_level": pl.String(),  # trace, debug, info, warn, error, fatal or null
+    "_level": pl.String(),  # one of LEVELS, of pushed lines also critical; or null
     "_offset": pl.Int64(),  # byte offset of the line in its file; null if it came from no file
     "_format": pl.String(),  # parser that made the fields; `json:msg` = `_line` is the member `msg`
     "_error": pl.String(),  # why the line did not fit its format, else null

@@ -222,6 +222,12 @@ PUSHES_AT_ONCE: Final = 2
 PUSHES_WAITING: Final = 64
 """Push requests between their first byte and their commit; the next is told to come back."""
 
+PUSH_REPEATS: Final = 200_000
+"""Pushed entries that are remembered to recognise a repeat, about 80 bytes each."""
+
+PUSH_KEYS: Final = 10_000
+"""Idempotency keys of pushes that are remembered."""
+
 PUSH_DAYS: Final = 1_000
 """Days that the lines of one push may spread over: each day of a commit is a file of its own."""
 

@@ -73,6 +73,34 @@ FAILURES: Final[dict[int | str, dict[str, Any]]] = {  # Any: OpenAPI
 }
 
 
+PUSH_SCHEMA: Final[Schema] = {
+    "type": "object",
+    "required": ["streams"],
+    "properties": {
+        "streams": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["stream", "values"],
+                "properties": {
+                    "stream": {"type": "object", "additionalProperties": {"type": "string"}},
+                    "values": {
+                        "type": "array",
+                        "items": {
+                            "type": "array",
+                            "minItems": 2,
+                            "prefixItems": [{"type": "string"}, {"type": "string"}, {"type": "object"}],
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+"""The body of a push in JSON: nanoseconds, line, and metadata of each entry."""
+
+
 def address(names: Sequence[str], required: Sequence[str] = ()) -> dict[str, Any]:  # Any: OpenAPI
     """Return the description of parameters in the address."""
     return {"parameters": [_parameter(name, name in required) for name in names]}

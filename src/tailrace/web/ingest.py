@@ -2,7 +2,8 @@
 
 A request is all or nothing. 400 means that its bytes can never be stored (the sender drops them), 413 that
 it is too large, 422 that it holds no stream at all, 503 with `Retry-After` that the store is in trouble and
-nothing was kept. Limits hold for the body as sent and as expanded.
+nothing was kept. Limits hold for the body as sent and as expanded. What was pushed before is not stored again, see
+`push_repeats`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from starlette.responses import Response
 
 from tailrace import limits
 from tailrace.errors import DataError
+from tailrace.web.described import FAILURES, PUSH_SCHEMA
 from tailrace.web.intake import Intake, too_large, unpacked
 from tailrace.web.push_entries import from_json, from_protobuf
+from tailrace.web.push_repeats import HEADER, Repeats
 from tailrace.web.push_rows import rows
 from tailrace.web.refusals import Refused
 from tailrace.web.services import Services
@@ -28,15 +31,28 @@ SOURCE = "loki_push"
 
 def routes(services: Services, intake: Intake) -> APIRouter:
     """Return the push endpoint."""
-    router = APIRouter()
+    router, repeats = APIRouter(), Repeats()
+    body = {"application/json": {"schema": PUSH_SCHEMA}, "application/x-protobuf": {"schema": {"type": "string"}}}
+    described = {"requestBody": {"required": True, "content": body}}
 
-    @router.post("/loki/api/v1/push", status_code=204)
+    @router.post("/loki/api/v1/push", status_code=204, openapi_extra=described, responses=FAILURES)
     async def push(request: Request) -> Response:
         """Store lines; 204 only when they are durable."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         encoding = request.headers.get("content-encoding", "").strip().lower()
         now_ns = services.clock.now_ns()
-        await intake.take(request, SOURCE, lambda body: _frame(body, kind, encoding, now_ns))
+
+        def decode(body: bytes) -> pl.DataFrame:
+            frame = _frame(body, kind, encoding, now_ns)
+            fresh = repeats.fresh(frame)
+            if fresh.height < frame.height:
+                text = "Pushed entries that were stored before, and left out."
+                services.accounts.count("tailrace_push_repeated_total", text, frame.height - fresh.height)
+            return fresh
+
+        with repeats.once(request.headers.get(HEADER)) as wanted:
+            if wanted:
+                repeats.remember(await intake.take(request, SOURCE, decode))
         return Response(status_code=204)
 
     return router

@@ -117,7 +117,7 @@ class Tails:
             if text:
                 await socket.send_text(text)
             until = loop.time() + pause_s
-            while loop.time() < until and self._services.ready():
+            while loop.time() < until and self._services.ready():  # noqa: ASYNC110  readiness has no event
                 await asyncio.sleep(min(POLL_S, pause_s))
 
     def _follower(self, asked: Asked) -> Follower:

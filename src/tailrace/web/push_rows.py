@@ -63,6 +63,8 @@ LEVEL_NAMES: Final = (
 _MEMBER: Final = r'(?i)\b(?:level|severity|severity_text|lvl)"?\s*[:=]\s*"?([a-z]+)'
 """A level as a member of a JSON or logfmt line."""
 
+_CRITICAL_WORD: Final = r"\b(?:CRITICAL|CRIT|critical|crit|Critical|Crit)\b"
+
 _DAY_NS: Final = 86_400 * NS_PER_S
 
 
@@ -166,9 +168,22 @@ def _more(pairs: pl.DataFrame) -> pl.DataFrame:
 def _with_level(frame: pl.DataFrame) -> pl.DataFrame:
     """Set `_level`: from the labels, else metadata, else a level member in the line, else its first level word."""
     named = [pl.col(name) for name in LEVEL_NAMES if name in frame.columns]
-    found = level.from_value(frame.select(pl.coalesce("_level", *named).alias("_level")).to_series())
+    found = _levels(frame.select(pl.coalesce("_level", *named).alias("_level")).to_series())
     if found.null_count():
-        found = found.zip_with(found.is_not_null(), level.from_value(frame["_line"].str.extract(_MEMBER, 1)))
+        found = found.zip_with(found.is_not_null(), _levels(frame["_line"].str.extract(_MEMBER, 1)))
     if found.null_count():
-        found = found.zip_with(found.is_not_null(), level.from_text(frame["_line"]))
+        worded = level.from_text(frame["_line"])
+        severe = worded.eq_missing("fatal") & frame["_line"].str.contains(_CRITICAL_WORD).fill_null(value=False)
+        found = found.zip_with(found.is_not_null(), _critical(worded, severe))
     return frame.with_columns(found.alias("_level"))
+
+
+def _levels(words: pl.Series) -> pl.Series:
+    """Return the levels that words mean; `critical` is one of its own here, as Loki has it."""
+    severe = words.cast(pl.String).str.strip_chars().str.to_lowercase().is_in(["critical", "crit"])
+    return _critical(level.from_value(words), severe.fill_null(value=False))
+
+
+def _critical(levels: pl.Series, here: pl.Series) -> pl.Series:
+    """Return the levels with `critical` in some rows."""
+    return levels.zip_with(~here, pl.Series(["critical"]).new_from_index(0, len(levels))) if here.any() else levels

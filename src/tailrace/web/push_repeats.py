@@ -1,0 +1,101 @@
+"""Pushes that come twice: a sender that saw no answer sends again, and nothing is stored a second time.
+
+Two ways to know it. By content: an entry with the stream, time, line and metadata of one of the newest
+`limits.PUSH_REPEATS` that are durable is left out, and counted. By key: a request whose `Idempotency-Key` is one of the
+newest `limits.PUSH_KEYS` that ended well is a no-op. Both are remembered by this process only; what is forgotten is
+stored twice, never dropped, and log queries show equal entries once in any case.
+"""
+
+from __future__ import annotations
+
+import operator
+import threading
+from contextlib import contextmanager
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tailrace import limits
+from tailrace.errors import DataError
+from tailrace.web.refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEADER: Final = "idempotency-key"
+_KEY_CHARS: Final = 255
+_ENTRY: Final = ("_stream", "_time_ns", "_line")
+_APART: Final = ("_observed_ns", "_level")
+"""Columns that say nothing about whether an entry is the same."""
+
+_SEEDS: Final = (1, 2)
+"""Two hashes of 64 bits: that two different entries have both in common will not happen."""
+
+
+class Repeats:
+    """What was pushed of late; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._new: set[int] = set()
+        self._old: set[int] = set()  # half of the memory is forgotten at a time
+        self._done: dict[str, None] = {}
+        self._busy: set[str] = set()
+
+    def fresh(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows that are not known, each once."""
+        hashes = _hashes(frame)
+        with self._lock:
+            known = [one in self._new or one in self._old for one in hashes]
+        frame = frame if not any(known) else frame.filter(~pl.Series(known, dtype=pl.Boolean))
+        hashes = hashes if not any(known) else [one for one, seen in zip(hashes, known, strict=True) if not seen]
+        if len(set(hashes)) == len(hashes):
+            return frame
+        return frame.filter(pl.Series(list(map(str, hashes))).is_first_distinct())
+
+    def remember(self, frame: pl.DataFrame) -> None:
+        """Know rows from now on: they are durable."""
+        hashes = _hashes(frame)[-limits.PUSH_REPEATS :]
+        with self._lock:
+            if len(self._new) + len(hashes) > limits.PUSH_REPEATS // 2:
+                self._new, self._old = set(), self._new
+            self._new.update(hashes)
+
+    @contextmanager
+    def once(self, key: str | None) -> Iterator[bool]:
+        """Yield whether a request is to be done; the key is known when the block ends well. Without a key it is."""
+        if key is None:
+            yield True
+            return
+        if not 0 < len(key) <= _KEY_CHARS:
+            raise DataError(f"the idempotency key must have 1 to {_KEY_CHARS} characters")
+        with self._lock:
+            if key in self._busy:
+                raise Refused(503, "a request with this idempotency key is under way", {"Retry-After": "1"})
+            known = key in self._done
+            self._busy.add(key)
+        try:
+            yield not known
+            with self._lock:
+                self._done[key] = None
+                while len(self._done) > limits.PUSH_KEYS:
+                    del self._done[next(iter(self._done))]
+        finally:
+            with self._lock:
+                self._busy.discard(key)
+
+
+def _hashes(frame: pl.DataFrame) -> list[int]:
+    """Return a number of 128 bits for each row; columns that hold nothing do not matter."""
+    fields = [column for column in frame.columns if column not in (*_ENTRY, *_APART)]
+    halves = []
+    for seed in _SEEDS:
+        parts = [pl.struct(_ENTRY).hash(seed)]
+        parts += [
+            pl.when(pl.col(name).is_null()).then(0).otherwise(pl.struct(pl.lit(name), name).hash(seed))
+            for name in fields
+        ]
+        halves.append(reduce(operator.xor, parts))
+    high, low = frame.select(halves[0].alias("high"), halves[1].alias("low"))
+    return [(a << 64) | b for a, b in zip(high.to_list(), low.to_list(), strict=True)]
