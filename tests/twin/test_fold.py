@@ -122,11 +122,11 @@ def test_there_and_back() -> None:
     assert living(*events) == ["/a", "/a/x"]
 
 
-def test_two_directories_change_places() -> None:
+def test_two_directories_change_places_as_the_source_tells_it() -> None:
     events = [folder("created", "/a", inode="1"), made("created", "/a/x"), folder("created", "/b", inode="2")]
     events += [made("created", "/b/y"), folder("moved", "/b", old_path="/a", inode="1")]
-    events += [folder("moved", "/a", old_path="/b", inode="2")]
-    assert living(*events) == ["/a", "/a/y", "/b", "/b/x"]
+    events += [event("deleted", "/b"), folder("created", "/b", inode="1"), made("created", "/b/x")]
+    assert living(*events, folder("created", "/a", inode="2"), made("created", "/a/y")) == ["/a", "/a/y", "/b", "/b/x"]
 
 
 def test_a_moved_file_replaces_the_one_that_was_there() -> None:

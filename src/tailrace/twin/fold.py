@@ -49,7 +49,6 @@ def fold(records: pl.DataFrame) -> Folded:
         rank=_rank("at", "order"),
         pos=_rank(pl.coalesce("placed_at", "at"), pl.coalesce("placed_order", "order")),
     )
-    rows = _exchanged(rows)
     acts = _destinations(rows, rows.filter("cut"))
     last = _latest(_settled(rows, acts))
     live = _links(last.filter("alive"))
@@ -85,43 +84,6 @@ def _destinations(rows: pl.DataFrame, acts: pl.DataFrame) -> pl.DataFrame:
     )
     acts = acts.join(found.select(*KEY, "rank", "now"), on=[*KEY, "rank"], how="left")
     return acts.with_columns(moved_to=pl.coalesce("moved_to", "now")).drop("now")
-
-
-def _exchanged(rows: pl.DataFrame) -> pl.DataFrame:
-    """Let two objects that change places do so at once, and neither replace the other.
-
-    The kernel tells it as two moves in opposite directions. They are no exchange if the second one moves the first
-    one's object back.
-    """
-    moves = rows.filter(pl.col("moved_to").is_not_null() & pl.col("inode").is_not_null())
-    if moves.height < 2:  # noqa: PLR2004  an exchange has two halves
-        return rows
-    moves = moves.select(*KEY, "rank", "at", "order", "moved_to", "inode").unique([*KEY, "rank"]).sort("host", "rank")
-    first = pl.all().shift(1).over("host").name.prefix("first ")
-    pairs = moves.with_columns(first).filter(
-        (pl.col("first path") == pl.col("moved_to"))
-        & (pl.col("first moved_to") == pl.col("path"))
-        & (pl.col("first inode") != pl.col("inode"))
-    )
-    if not pairs.height:
-        return rows
-    halves = [
-        pairs.select("host", "path", "rank", now="first rank", now_at="first at", now_order="first order"),
-        pairs.select("host", path="moved_to", rank="rank", now="rank", now_at="at", now_order="order"),
-        pairs.select(
-            "host", path="path", rank="first rank", now="first rank", now_at="first at", now_order="first order"
-        ),
-    ]
-    changed = rows.join(pl.concat(halves).unique([*KEY, "rank"]), on=[*KEY, "rank"], how="left")
-    second, arrives = ~pl.col("alive") & pl.col("now").is_not_null(), pl.col("alive") & pl.col("now").is_not_null()
-    return changed.with_columns(
-        *(
-            pl.when(second).then(new).otherwise(old).alias(old)
-            for new, old in (("now_at", "at"), ("now_order", "order"))
-        ),
-        *(pl.when(second).then("now").otherwise(name).alias(name) for name in ("rank", "pos")),
-        cut=pl.col("cut") & ~arrives,
-    ).drop("now", "now_at", "now_order")
 
 
 def _kept(acts: pl.DataFrame) -> pl.DataFrame:
