@@ -105,3 +105,22 @@ def test_a_folder_beside_with_a_log_of_the_same_name_keeps_its_compressed_files(
     log.path.unlink()
     log.look(1, 11)
     assert log.read == log.written
+
+
+def test_a_compressed_file_that_is_deleted_holds_nothing_up(log):
+    """`rotate 1`: the oldest one goes at each rotation, while the program still writes into the one before."""
+    oldest = log.path.with_name("app.log.2.gz")
+    for _ in range(4):
+        with log.path.open("ab") as kept:
+            log.write(400)
+            log.look(1)
+            if (newer := log.path.with_name("app.log.1.gz")).exists():
+                newer.rename(oldest)
+            log.rotate(log.path.with_name("app.log.1"), compress=True)
+            oldest.unlink(missing_ok=True)
+            log.look()
+            log.write(35, kept)
+        log.look(0.3)
+        assert log.read == log.written
+        log.tail.restart()
+        log.look(4)

@@ -206,8 +206,8 @@ class Moves:
 
     def _leave(self, file: Tracked) -> None:
         """Note that a file is gone; the rest of its stream waits if its own rest may be in a compressed file."""
-        known = file.gone_ns > 0
-        packed = [] if known else self._packed_beside(file)
+        settled = file.gone_ns > 0 or (is_packed(file.path) and file.finished)  # a compressed file has no rest to come
+        packed = [] if settled else self._packed_beside(file)
         self._roster.gone(file, self._clock.now_ns())
         if packed:
             self._roster.join(file)
