@@ -22,6 +22,7 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
         "stdin": "tailrace.sources.stdin:StdinSource",
         "fifo": "tailrace.sources.fifo:FifoSource",
         "file_events": "tailrace.sources.file_events.source:FileEventsSource",
+        "trace": "tailrace.sources.trace.source:TraceSource",
     },
     "parser": {
         "json": "tailrace.parse.json_lines:JsonLines",

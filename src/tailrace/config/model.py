@@ -28,6 +28,7 @@ from tailrace.sources.file_events.settings import FileEventsSettings
 from tailrace.sources.journald import JournaldSettings
 from tailrace.sources.stdin import StdinSettings
 from tailrace.sources.tail.settings import TailSettings
+from tailrace.sources.trace.settings import TraceSettings
 from tailrace.store.settings import StoreSettings
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ LISTEN: Final = "127.0.0.1:9080"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PORT_MAX: Final = 65_535
-_OF_ONE_FORMAT: Final = (JournaldSettings, FileEventsSettings)  # which has no time without a zone
+_OF_ONE_FORMAT: Final = (JournaldSettings, FileEventsSettings, TraceSettings)  # which has no time without a zone
 _TAKEN: Final = {"reduce"}  # what the checkpoint keeps under this name is no source's position
 
 
@@ -52,7 +53,8 @@ SourceSettings = Annotated[
     | Annotated[JournaldSettings, Tag("journald")]
     | Annotated[StdinSettings, Tag("stdin")]
     | Annotated[FifoSettings, Tag("fifo")]
-    | Annotated[FileEventsSettings, Tag("file_events")],
+    | Annotated[FileEventsSettings, Tag("file_events")]
+    | Annotated[TraceSettings, Tag("trace")],
     Discriminator(_source_type),
 ]
 """Settings of one source; `type` says which model reads the rest."""

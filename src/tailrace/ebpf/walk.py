@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 from tailrace.ebpf.assembler import FRAME, Helper
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace.ebpf.assembler import Program
     from tailrace.ebpf.btf import Offsets
 
@@ -23,6 +25,7 @@ STEPS: Final = 64
 """Names and mount points of one path; beyond, it is marked as cut."""
 
 NAME_BYTES: Final = 256
+FREE: Final = -32
 USED, FLAGS = 0, 4
 
 FAULT: Final = 1
@@ -48,8 +51,14 @@ class Record:
         return self.head + self.room + 4_096
 
 
-def emit_walk(program: Program, kernel: Offsets, record: Record) -> None:
-    """Append the function `walk`: 1 = record, 2 = dentry, 3 = vfsmount; it may be called several times."""
+def emit_walk(
+    program: Program, kernel: Offsets, record: Record, visit: Callable[[Program], None] | None = None
+) -> None:
+    """Append the function `walk`: 1 = record, 2 = dentry, 3 = vfsmount; it may be called several times.
+
+    `visit` appends what is done at each file and folder, whose dentry is in register 8, the record in 6; it may use
+    the frame from `FREE` down, and must keep registers 6, 8 and 9.
+    """
     mount = kernel.of("mount", "mnt")
     counter, name, root, parent = -8, -16, -24, -32
     p = program.label("walk")
@@ -57,6 +66,8 @@ def emit_walk(program: Program, kernel: Offsets, record: Record) -> None:
     p.mov(1, 0).store(8, FRAME, counter, 1)
     p.label("walk next").load(8, 1, FRAME, counter).when(1, "ge", STEPS, "walk cut")
     p.alu("add", 1, 1).store(8, FRAME, counter, 1)
+    if visit is not None:
+        visit(p)
     p.read_kernel(8, root, 9, mount + kernel.of("vfsmount", "mnt_root"))
     p.load(8, 1, FRAME, root).when_of(1, "eq", 8, "walk mount")
     p.read_kernel(8, parent, 8, kernel.of("dentry", "d_parent"))

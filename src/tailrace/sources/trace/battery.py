@@ -64,11 +64,6 @@ class Call:
             return ()
         return tuple(number for number, name in enumerate(self.arguments, 1) if name in FILES)
 
-    @property
-    def buffer(self) -> int:
-        """Number of the argument whose first bytes are shown; 0 if there is none."""
-        return self.place("buf") or self.place("how")
-
 
 def _call(line: str) -> Call:
     name, x86_64, i386, arm64, *arguments = line.split()

@@ -60,8 +60,8 @@ OPENS, EARLY, HOW, BASE1, BASE2, WANTED = 18, 19, 23, 24, 25, 26
 """Bits of a call's other properties."""
 
 
-def spec_of(call: Call) -> int:
-    """Return what has to be looked up of a call.
+def spec_of(call: Call, *, buffers: bool = True) -> int:
+    """Return what has to be looked up of a call; without buffers not what it reads or writes.
 
     >>> from tailrace.sources.trace.battery import CALLS
     >>> spec_of(CALLS["unlink"]) == 1 << TEXT1 | 1 << BASE1 | 1 << WANTED
@@ -76,5 +76,5 @@ def spec_of(call: Call) -> int:
     for file, of_file in zip(call.files, (FILE1, FILE2), strict=False):
         spec |= file << of_file
     if "how" in call.arguments:
-        spec |= 1 << HOW
-    return spec | call.buffer << BUFFER
+        spec |= 1 << HOW | call.place("how") << BUFFER
+    return spec | call.place("buf") << BUFFER if buffers else spec

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tailrace.ebpf.assembler import FRAME, Helper, Program
-from tailrace.ebpf.walk import CUT, FAULT, FLAGS, USED, emit_text, emit_walk
+from tailrace.ebpf.walk import CUT, FAULT, FLAGS, FREE, USED, emit_text, emit_walk
 from tailrace.sources.trace import layout as at
 from tailrace.sources.trace.layout import RECORD
 
@@ -112,7 +112,7 @@ class Tracer:
         p.label("out").mov(0, 0).exit()
         self._file(p)
         self._describe(p)
-        emit_walk(p, self._kernel, RECORD)
+        emit_walk(p, self._kernel, RECORD, self._match if self._filters.by_place else None)
         return p.build()
 
     def on_exit(self) -> bytes:
@@ -145,7 +145,7 @@ class Tracer:
         self._describe(p)
         self._base(p)
         _text(p)
-        emit_walk(p, self._kernel, RECORD)
+        emit_walk(p, self._kernel, RECORD, self._match if self._filters.by_place else None)
         return p.build()
 
     # --- the beginning --------------------------------------------------------------------------
@@ -380,6 +380,17 @@ class Tracer:
             p.copy(1, 6).alu("add", 1, place).mov(2, 16).copy(3, 7)
             p.alu("add", 3, shared + kernel.of("sock_common", member)).call(Helper.READ_KERNEL)
         p.label("describe done")
+
+    def _match(self, p: Program) -> None:
+        """Note who wants the file or folder whose dentry is in register 8; the record is in 6."""
+        kernel, value, key = self._kernel, FREE - 8, FREE - 24
+        p.read_kernel(8, value, 8, kernel.of("dentry", "d_inode")).load(8, 7, FRAME, value)
+        p.read_kernel(8, key + 8, 7, kernel.of("inode", "i_ino"))
+        p.read_kernel(8, value, 7, kernel.of("inode", "i_sb")).load(8, 7, FRAME, value)
+        p.put(8, FRAME, key, 0).read_kernel(4, key, 7, kernel.of("super_block", "s_dev"))
+        p.lookup(self._maps.watched, key).when(0, "eq", 0, "no match")
+        p.load(8, 1, 0, 0).load(8, 2, 6, at.MATCHED).alu_of("or", 2, 1).store(8, 6, at.MATCHED, 2)
+        p.label("no match")
 
     def _base(self, p: Program) -> None:
         """Append the function `base`: 1 = record, 2 = number of the folder's argument or 0, 3 = first letter of a text.

@@ -41,10 +41,18 @@ _ZERO: Final = struct.pack("=I", 0)
 class Tracing:
     """One trace; one thread uses it."""
 
-    def __init__(self, wanted: Sequence[Wanted], *, ring_bytes: int = RING_BYTES, own: int | None = None) -> None:
+    def __init__(
+        self,
+        wanted: Sequence[Wanted],
+        *,
+        ring_bytes: int = RING_BYTES,
+        buffers: bool = True,
+        own: int | None = None,
+    ) -> None:
         self.tables = tables(wanted, platform.machine())
         self._wanted = wanted
         self._own = os.getpid() if own is None else own
+        self._buffers = buffers
         self._handles = Handles()
         self._read = 0
         try:
@@ -67,7 +75,7 @@ class Tracing:
         ring = handles.ring(ring_bytes)
         for index, wanted in known.handlers.items():
             quick.put(struct.pack("=I", index % at.NUMBERS), struct.pack("=Q", 1))
-            spec = at.spec_of(known.calls[index])
+            spec = at.spec_of(known.calls[index], buffers=self._buffers)
             want.put(struct.pack("=I", index), struct.pack("=QQ", spec, wanted))
         for pid, bits in known.pids.items():
             pids.put(struct.pack("=I", pid), struct.pack("=Q", bits))
