@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 _DAY_NS: Final = 86_400 * SECOND
 
 
+_SPACE: Final = "".join(char for char in map(chr, range(0x3001)) if char.isspace() and char not in "\x1c\x1d\x1e\x1f")
+"""What Go trims: Python also takes the separators of ASCII for space."""
+
+
 def _clip(data: bytes) -> str:
     return data.decode("utf-8", "ignore")
 
@@ -40,8 +44,25 @@ def _clip(data: bytes) -> str:
 # --- text -------------------------------------------------------------------------------------------
 
 
+def _lower(s: str) -> str:
+    return s.lower() if s.isascii() else "".join(_one(char, char.lower()) for char in s)
+
+
+def _upper(s: str) -> str:
+    return s.upper() if s.isascii() else "".join(_one(char, char.upper()) for char in s)
+
+
+def _one(char: str, other: str) -> str:
+    """Return the other case of a character, if that is one too: `ß` has none."""
+    return other if len(other) == 1 else char
+
+
 def _title(s: str) -> str:
-    return re.sub(r"(?<![\w'])\w", lambda found: found[0].upper(), s)
+    return re.sub(r"(?<!\w)\w", lambda found: _upper(found[0]), s)
+
+
+def _trim(s: str) -> str:
+    return s.strip(_SPACE)
 
 
 def _trunc(n: int, s: str) -> str:
@@ -142,8 +163,14 @@ def _url_decode(s: str) -> str:
 def _base64_decode(s: str) -> str:
     try:
         return _clip(base64.b64decode(s + "=" * (-len(s) % 4), validate=True))
-    except binascii.Error as error:
-        return f"illegal base64 data: {error}"
+    except binascii.Error:
+        return f"illegal base64 data at input byte {_not_base64(s)}"
+
+
+def _not_base64(s: str) -> int:
+    """Return where the first byte stands that cannot stand there."""
+    found = re.search(r"[^A-Za-z0-9+/]", s)
+    return len(s[: found.start()].encode()) if found else len(s)
 
 
 def _default(fallback: Value, value: Value) -> Value:
@@ -254,16 +281,16 @@ class Function:
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
     # text
-    "lower": Function("s", str.lower),
-    "upper": Function("s", str.upper),
+    "lower": Function("s", _lower),
+    "upper": Function("s", _upper),
     "title": Function("s", _title),
-    "ToLower": Function("s", str.lower),
-    "ToUpper": Function("s", str.upper),
-    "trim": Function("s", str.strip),
+    "ToLower": Function("s", _lower),
+    "ToUpper": Function("s", _upper),
+    "trim": Function("s", _trim),
     "trimAll": Function("ss", lambda cut, s: s.strip(cut)),
     "trimPrefix": Function("ss", lambda prefix, s: s.removeprefix(prefix)),
     "trimSuffix": Function("ss", lambda suffix, s: s.removesuffix(suffix)),
-    "TrimSpace": Function("s", str.strip),
+    "TrimSpace": Function("s", _trim),
     "Trim": Function("ss", str.strip),
     "TrimLeft": Function("ss", str.lstrip),
     "TrimRight": Function("ss", str.rstrip),

@@ -67,11 +67,12 @@ def mod(a: Value, b: Value) -> int:
 
 
 def rounded(value: Value, places: int, *half: Value) -> float:
-    """Round to some places, up from `half` (0.5) on."""
+    """Round to some places, up from `half` (0.5) on; below zero the fraction is negative, so always down, as upstream."""
     number, on, scale = to_float(value), to_float(half[0]) if half else 0.5, 10.0**places
-    fraction, whole = math.modf(number * scale)
-    up = fraction >= on if number >= 0 else fraction <= -on
-    return (whole + (math.copysign(1, number) if up else 0)) / scale
+    scaled = number * scale
+    if not math.isfinite(scaled):
+        return number
+    return (math.ceil(scaled) if math.modf(scaled)[0] >= on else math.floor(scaled)) / scale
 
 
 def whole(rounding: Callable[[float], int], value: Value) -> float:

@@ -56,12 +56,12 @@ def truth(value: Value) -> bool:
 def _go_float(value: float) -> str:
     if not math.isfinite(value):
         return values.float_text(value)
-    digits = repr(value)
-    power = Decimal(digits).adjusted() if value else 0
-    if -5 < power < 21:  # noqa: PLR2004 -- where Go's %v turns to exponents
+    number = Decimal(repr(value)).normalize()
+    power = number.adjusted() if value else 0
+    if -5 < power < 6:  # noqa: PLR2004 -- where Go's %v turns to exponents: a million is 1e+06
         return values.float_text(value)
-    mantissa, _, exponent = digits.partition("e")
-    return f"{mantissa.removesuffix('.0')}e{int(exponent):+03d}"
+    first, *rest = map(str, number.as_tuple().digits)
+    return f"{'-' * (value < 0)}{first}{'.' * bool(rest)}{''.join(rest)}e{power:+03d}"
 
 
 def _go_time(time: Time) -> str:
