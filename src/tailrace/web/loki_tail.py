@@ -46,6 +46,9 @@ FAILED: Final = 1_011
 _REASON_BYTES: Final = 120
 """A close frame holds no more."""
 
+_MESSAGE_BYTES: Final = 256 * limits.KIB
+"""Lines of about so many bytes are one message; labels come on top, and readers allow a MiB."""
+
 _DROPPED: Final = 1_000
 """Entries that one frame names as dropped; those beyond are counted in a warning."""
 
@@ -110,11 +113,11 @@ class Tails:
         follower = await loop.run_in_executor(self._pool, self._follower, asked)
         while self._services.ready():
             lines = await loop.run_in_executor(self._pool, follower.poll)
-            text, sent = await loop.run_in_executor(self._pool, _frame, lines, int(room), asked.categorize, live)
+            texts, sent = await loop.run_in_executor(self._pool, _frames, lines, int(room), asked.categorize, live)
             pause_s = max(POLL_S, asked.delay_s)
             room = min(room - sent + limits.LIVE_ROWS * pause_s, limits.LIVE_ROWS * max(1.0, pause_s))
             live = True
-            if text:
+            for text in texts:
                 await socket.send_text(text)
             until = loop.time() + pause_s
             while loop.time() < until and self._services.ready():  # noqa: ASYNC110  readiness has no event
@@ -169,23 +172,36 @@ def asked_for(given: QueryParams, now_ns: int, *, categorize: bool) -> Asked:
     return Asked(text, start_ns, limit, delay_ns / NS_PER_S, categorize)
 
 
-def _frame(lines: Lines, room: int, categorize: bool, live: bool) -> tuple[str, int]:
-    """Return the message of one poll, empty if there is nothing, and how many lines it holds: the newest that fit."""
+def _frames(lines: Lines, room: int, categorize: bool, live: bool) -> tuple[list[str], int]:
+    """Return the messages of one poll, none if there is nothing, and how many lines they hold: the newest that fit."""
     over = max(0, lines.frame.height - room) if live else 0
     kept = lines.frame.slice(over)
     if not kept.height and not over and lines.complete:
-        return "", 0
-    message: dict[str, Any] = {"streams": loki_streams(kept, categorize=categorize, metadata=categorize or not live)}
-    if categorize:
-        message["encodingFlags"] = ["categorize-labels"]
+        return [], 0
+    messages = [_message(part, categorize=categorize, metadata=categorize or not live) for part in _parts(kept)]
     if over:
-        message["dropped_entries"] = _dropped(lines.frame.head(over).tail(_DROPPED))
+        messages[0]["dropped_entries"] = _dropped(lines.frame.head(over).tail(_DROPPED))
     warnings = list(lines.warnings)
     if over > _DROPPED:
         warnings.append(f"{over} lines were dropped, the newest {_DROPPED} of them are named")
     if warnings:
-        message["warnings"] = warnings
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")), kept.height
+        messages[0]["warnings"] = warnings
+    return [json.dumps(message, ensure_ascii=False, separators=(",", ":")) for message in messages], kept.height
+
+
+def _parts(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    """Cut lines into messages that every client takes."""
+    sizes = frame["_line"].str.len_bytes().fill_null(0).cum_sum()
+    if frame.is_empty() or int(sizes[-1]) <= _MESSAGE_BYTES:
+        return [frame]
+    return frame.with_columns(_part=sizes // _MESSAGE_BYTES).partition_by(
+        "_part", maintain_order=True, include_key=False
+    )
+
+
+def _message(frame: pl.DataFrame, *, categorize: bool, metadata: bool) -> dict[str, Any]:
+    message: dict[str, Any] = {"streams": loki_streams(frame, categorize=categorize, metadata=metadata)}
+    return message | ({"encodingFlags": ["categorize-labels"]} if categorize else {})
 
 
 def _dropped(frame: pl.DataFrame) -> list[dict[str, Any]]:
