@@ -74,7 +74,7 @@ def one_pass(files: FilesTable, rows: int) -> Condensed | None:
     rewritten = [path for path, fresh in slots if path and (fresh.height or path in state.masked)]
     old = pl.concat([tail, snapshot.part("gone"), snapshot.part("live").filter(pl.col("path").is_in(rewritten))])
     written = [("live", frame) for frame in _written(state, slots)]
-    gone = _lately(state.acts)
+    gone = _lately(state.acts, later)
     done = files.replace(old, [*written, ("gone", gone)])
     if not done:
         return None
@@ -131,7 +131,9 @@ def _pieces(frames: Sequence[pl.DataFrame], most: int) -> Iterator[pl.DataFrame]
         yield rows.slice(begin, most)
 
 
-def _lately(acts: pl.DataFrame) -> pl.DataFrame:
-    """Return the acts of each host's last hour."""
-    oldest = pl.col("time_ns").max().over("host") - round(limits.TWIN_ACTS_S * NS_PER_S)
-    return acts.filter(pl.col("time_ns") >= oldest).sort(KEY)
+def _lately(acts: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
+    """Return the acts of the hour before the newest record of their host."""
+    newest = pl.concat([acts.select("host", "time_ns"), later.select("host", "time_ns")])
+    newest = newest.group_by("host").agg(pl.col("time_ns").max() - round(limits.TWIN_ACTS_S * NS_PER_S))
+    found = acts.join(newest, on="host", suffix=" least").filter(pl.col("time_ns") >= pl.col("time_ns least"))
+    return found.select(*SCHEMA).sort(KEY)

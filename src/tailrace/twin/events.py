@@ -47,8 +47,8 @@ class Piece:
     before: int  # rows of the pieces before it
 
 
-def pieces(logs: LogTable, snapshot: Snapshot, since: int, rows: int = limits.TWIN_TAKE_ROWS) -> Iterator[Piece]:
-    """Yield what came after a version, oldest first, in pieces of about so many rows; -1 is all.
+def pieces(logs: LogTable, snapshot: Snapshot, since: int) -> Iterator[Piece]:
+    """Yield what came after a version, oldest first, in pieces of about `limits.TWIN_TAKE_ROWS`; -1 is all.
 
     Where the log or files of it are cleaned away already everything is read again: to take an event twice changes
     nothing.
@@ -66,7 +66,7 @@ def pieces(logs: LogTable, snapshot: Snapshot, since: int, rows: int = limits.TW
     for version, paths in steps:
         held += paths
         size += sum(sizes.get(path, 0) for path in paths)
-        if size >= rows:
+        if size >= limits.TWIN_TAKE_ROWS:
             yield Piece(segments.only(held), version, before)
             held, before, size = [], before + size, 0
     yield Piece(segments.only(held), snapshot.version, before)
