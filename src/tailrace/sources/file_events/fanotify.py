@@ -13,7 +13,7 @@ walked where it is then.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tailrace.sources.file_events import backend as bits
 from tailrace.sources.file_events.backend import Gap, News
@@ -34,6 +34,8 @@ _READ_BYTES: Final = 256 * 1024
 _EVENT_BYTES: Final = 96
 _LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK
 _NAMES: Final = bits.CREATED | bits.DELETED | bits.MOVED
+_LINKS: Final = 16
+"""Names of one file that are told of when it changes, the newest."""
 _TOUCHES: Final = bits.UPDATED | bits.ATTRIBUTES
 _Name = tuple[bytes, bytes]  # folder and name there
 _QUEUE: Final = 4_000_000
@@ -55,7 +57,7 @@ def _bits(mask: int) -> int:
 class _Batch:
     """The events of one read between the two passes: columns, with the keys to look by."""
 
-    __slots__ = ("bits", "folders", "linked", "names", "objects", "old_paths", "paths", "pids")
+    __slots__ = ("bits", "folders", "linked", "names", "objects", "old_paths", "paths", "pids", "told")
 
     def __init__(self) -> None:
         self.bits: list[int] = []
@@ -65,7 +67,8 @@ class _Batch:
         self.folders: list[bytes] = []
         self.names: list[bytes] = []
         self.pids: list[int] = []
-        self.linked: dict[int, tuple[int, int]] = {}  # mask and process by inodes that changed under no name in scope
+        self.linked: dict[int, tuple[int, int]] = {}  # bits and process by inodes that have, or may have, other names
+        self.told: set[_Name] = set()  # names of such files that the batch tells of anyway
 
     def add(
         self, what: int, path: bytes, thing: bytes, folder: bytes, name: bytes, pid: int, old: bytes | None = None
@@ -77,6 +80,15 @@ class _Batch:
         self.names.append(name)
         self.pids.append(pid)
         self.old_paths.append(old)
+
+
+class _Renamed(NamedTuple):
+    """A rename that may be half of an exchange."""
+
+    old: _Name
+    thing: bytes
+    kind: int
+    pid: int
 
 
 class Fanotify:
@@ -93,7 +105,7 @@ class Fanotify:
         self._nameless: dict[bytes, tuple[bytes, bytes] | None] = {}  # files made without a name, to where they are now
         self._masks: dict[int, int] = {}
         self._links: dict[int, dict[_Name, None]] = {}  # names in scope of files that have several, by inode
-        self._last_moved: dict[_Name, tuple[_Name, bytes, int]] = {}  # new name to old name, object and kind
+        self._last_moved: dict[_Name, _Renamed] = {}  # by new name
         self._counts = {"overflows": 0, "unresolved": 0, "vanished": 0, "looked_again": 0}
         self._inodes = True
         self._seen = 0  # events that were read, and passed
@@ -189,12 +201,12 @@ class Fanotify:
                     self._folder(batch, mask, pid, thing, folder, name)
                 continue
             if not folder:  # about an inode under no name: its links changed, and a named event says how
-                batch.linked[inode_of(thing)] = (mask, pid)
+                batch.linked[inode_of(thing)] = (_bits(mask) & _TOUCHES, pid)
                 continue
             prefix = prefix_of(folder)
             path = prefix + name if prefix is not None else self._path(folder, name)
             if path is None or (patterns and self._left_out(path)):
-                batch.linked[inode_of(thing)] = (mask, pid)
+                batch.linked[inode_of(thing)] = (_bits(mask) & _TOUCHES, pid)
                 continue
             if name[:1] == b"#" or self._nameless:
                 path, folder, name = self._named(mask, path, thing, folder, name)  # noqa: PLW2901
@@ -262,12 +274,12 @@ class Fanotify:
                 self._outside.clear()
         new_path = self._wanted(*new)
         before = self._last_moved.pop(old, None)
-        if before is not None and before[0] == new and before[1] != thing and old_path is not None:
-            self._exchanged(batch, pid, (thing, kind, new, new_path), (*before[1:], old, old_path))
+        if before is not None and old_path is not None and self._is_exchange(before, thing, new, old, pid):
+            self._exchanged(batch, pid, (thing, kind, new, new_path), (before.thing, before.kind, old, old_path))
             return
         if len(self._last_moved) >= _RECENT:
             self._last_moved.clear()
-        self._last_moved[new] = (old, thing, kind)
+        self._last_moved[new] = _Renamed(old, thing, kind, pid)
         if new_path is None:
             if old_path is not None:
                 batch.add(kind | bits.DELETED | bits.MOVED_OUT, old_path, thing, b"", b"", pid)
@@ -278,6 +290,12 @@ class Fanotify:
             batch.add(kind | bits.MOVED, new_path, thing, *new, pid, old_path)
         if kind & bits.FOLDER and (old_path is None or not known):
             self._come_in(thing, "moved_in")
+
+    def _is_exchange(self, before: _Renamed, thing: bytes, new: _Name, old: _Name, pid: int) -> bool:
+        """Tell whether a rename is the other half of one before it: another object goes where that one came from."""
+        if before.old != new or before.thing == thing or before.pid != pid:
+            return False
+        return not before.kind & bits.FOLDER or (before.thing in self._table and self._table.entry(before.thing) == old)
 
     def _exchanged(self, batch: _Batch, pid: int, *both: tuple[bytes, int, _Name, bytes | None]) -> None:
         """Take the second half of an exchange: each is told anew where it is now, a folder with what is below it."""
@@ -375,7 +393,9 @@ class Fanotify:
                     if found is None and not what & _NAMES:  # it is elsewhere, or gone: an event of its own says so
                         self._counts["vanished"] += 1
                         continue
-                    if found is None and not what & bits.DELETED:  # it went on: where, an event of its own says
+                    if found is None and what & bits.EXCHANGED:
+                        what = bits.DELETED | (what & bits.FOLDER)  # noqa: PLW2901
+                    elif found is None and not what & bits.DELETED:  # it went on: where, an event of its own says
                         found = looks.of(thing)
                     if found is not None and is_link(found):
                         target = looks.target(where or path, folder, name)
@@ -385,6 +405,8 @@ class Fanotify:
                 changes.add(what, path, found, old_path=old_path, inode=inode, pid=pid)
                 if found is not None and found.st_nlink > 1 and not what & bits.FOLDER:
                     self._links.setdefault(inode, {})[folder, name] = None
+                    batch.linked.setdefault(inode, (what & _TOUCHES, pid))
+                    batch.told.add((folder, name))
             if self._links:
                 self._look_at_links(batch, looks, news)
             self._counts["looked_again"] += looks.again
@@ -392,18 +414,20 @@ class Fanotify:
             looks.close()
 
     def _look_at_links(self, batch: _Batch, looks: Looks, news: News) -> None:
-        """Tell of files that changed under another name than those in scope: one of theirs says how they are now."""
+        """Tell of files with several names under each of them: one may leave the scope with what was told of it."""
         for inode in batch.linked.keys() & self._links.keys():
-            mask, pid = batch.linked[inode]
-            for folder, name in reversed(list(self._links[inode])):
+            what, pid = batch.linked[inode]
+            names = self._links[inode]
+            for folder, name in list(names)[-_LINKS:]:
+                if (folder, name) in batch.told:
+                    continue
                 path = self._table.path(folder, name)
                 found = None if path is None else looks.at(path, b"", folder, name)
                 if path is None or found is None or found.st_ino != inode:
-                    del self._links[inode][folder, name]
-                    continue
-                news.changes.add(_bits(mask) & _TOUCHES or bits.ATTRIBUTES, path, found, inode=inode, pid=pid)
-                break
-            if found is None or found.st_nlink == 1:
+                    del names[folder, name]
+                else:
+                    news.changes.add(what or bits.ATTRIBUTES, path, found, inode=inode, pid=pid)
+            if not names:
                 del self._links[inode]
 
     def know_links(self, paths: Sequence[bytes]) -> None:
