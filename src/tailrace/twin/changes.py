@@ -100,16 +100,14 @@ def history(
     """Return the events of a path, newest first, with who; also those from before it was renamed."""
     snapshot = twin.logs.snapshot()
     names, parts = [path], list[pl.DataFrame]()
-    for _ in range(_RENAMES):
-        name = names[-1]
-        parts.append(
-            events.between(snapshot, start_ns, end_ns, twin.engine, columns=_EVENT, hosts=hosts, condition=_about(name))
-        )
-        came = parts[-1].filter((pl.col("file_path") == name) & pl.col("file_old_path").is_not_null())
-        if not came.height or came["file_old_path"][-1] in names:
-            break
-        names.append(came["file_old_path"][-1])
-    found = pl.concat(parts).unique(maintain_order=True)
+    while len(parts) < len(names) <= _RENAMES:
+        about = _about(names[-1])
+        found = events.between(snapshot, start_ns, end_ns, twin.engine, columns=_EVENT, hosts=hosts, condition=about)
+        parts.append(found)
+        former = _former(found, names[-1])
+        if former not in (None, *names):
+            names.append(former)
+    found = pl.concat(parts).unique(["host", *_EVENT], maintain_order=True)
     found = found.sort("_time_ns", "event_sequence", "order", descending=True, nulls_last=True)
     return found.select(
         rfc3339(pl.col("_time_ns")).alias("time"),
@@ -124,6 +122,15 @@ def history(
         pl.col("event_confidence").alias("confidence"),
         pl.col("event_reason").alias("reason"),
     )
+
+
+def _former(found: pl.DataFrame, path: str) -> str | None:
+    """Return what a path was called before it, or what it stands in, was moved to where it is."""
+    moves = found.filter(pl.col("file_old_path").is_not_null()).select("file_path", "file_old_path").reverse()
+    for new, old in moves.iter_rows():
+        if path == new or path.startswith(new + "/"):
+            return str(old) + path[len(new) :]
+    return None
 
 
 def _about(path: str) -> nw.Expr:
