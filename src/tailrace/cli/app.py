@@ -21,6 +21,7 @@ from tailrace.cli import (
     receive,
     table,
     tail,
+    trace,
     up,
     version,
     watch,
@@ -61,6 +62,7 @@ app.command()(tail.tail)
 app.command()(watch.watch)
 app.command()(explain.explain)
 app.command()(receive.receive)
+app.command()(trace.trace)
 app.add_typer(files.app, name="files")
 app.add_typer(table.app, name="table")
 app.add_typer(check.app, name="check")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from tailrace.ebpf.bpf import BpfError, unavailable
 from tailrace.ebpf.btf import MissingError
-from tailrace.errors import TailraceError
 from tailrace.ebpf.processes import open_processes
+from tailrace.errors import TailraceError
 from tailrace.sources.trace.reader import TraceReader
 from tailrace.sources.trace.request import parse
 from tailrace.sources.trace.tracing import REFUSED, Tracing

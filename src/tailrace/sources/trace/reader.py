@@ -44,6 +44,10 @@ class Trace(Protocol):
         """Return the next records."""
         ...
 
+    def stop(self) -> None:
+        """Write no further records; those that are there can still be read."""
+        ...
+
     def look_at_places(self) -> None:
         """Look at the wanted folders again."""
         ...
@@ -90,6 +94,10 @@ class TraceReader:
         frames = [self._named(frame) for frame in decode(records, self._trace.tables, Host.now())]
         self._stored += sum(len(frame) for frame in frames)
         return frames + self._look()
+
+    def stop(self) -> None:
+        """Trace no further; what was written can still be read."""
+        self._trace.stop()
 
     def rest(self, most: int) -> list[pl.DataFrame]:
         """Return what waits and the last gap, before the end."""

@@ -55,6 +55,7 @@ class Tracing:
         self._buffers = buffers
         self._handles = Handles()
         self._read = 0
+        self._attached: list[int] = []
         try:
             self._load(ring_bytes)
         except BaseException:
@@ -104,8 +105,12 @@ class Tracing:
     def start(self) -> None:
         """Attach: from now on calls are traced."""
         self.look_at_places()
-        for program, point in self._programs:
-            self._handles.attach(program, point)
+        self._attached = [self._handles.attach(program, point) for program, point in self._programs]
+
+    def stop(self) -> None:
+        """Detach: calls cost nothing any more, and what was written can still be read."""
+        while self._attached:
+            self._handles.detach(self._attached.pop())
 
     def read(self, timeout_s: float, most: int) -> list[bytes]:
         """Return the next records, at most so many; waits for the first up to `timeout_s`."""
