@@ -16,6 +16,8 @@ from typing import Any
 
 from condense.elastic_state import WINDOW, Document, Failure, Index, composite, filtered, matches, resolve
 
+# ruff: noqa: TRY301, PLR0911 -- one route a return, one refusal a raise: as the rules of the API are listed
+
 Found = list[tuple[Index, Document]]
 
 
@@ -112,7 +114,7 @@ class Elastic:
                 if self.command != "HEAD":
                     self.wfile.write(data)
 
-            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve
+            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815  names of the library
 
         return Handler
 
@@ -258,7 +260,7 @@ class Elastic:
             "search_after", "aggs", "aggregations",
         }  # fmt: skip
         if unknown := set(body) - known:
-            name = sorted(unknown)[0]
+            name = min(unknown)
             raise Failure(400, "parsing_exception", f"unknown key [{name}] for a START_OBJECT in [{name}].")
         size = body.get("size", 10)
         if size + body.get("from", 0) > WINDOW:
@@ -385,7 +387,7 @@ class Elastic:
             [(kind, about)] = action.items()
             allowed = {"_index", "_id", "if_seq_no", "if_primary_term", "routing", "retry_on_conflict", "require_alias"}
             if unknown := set(about) - allowed:
-                why = f"Action/metadata line [{number + 1}] contains an unknown parameter [{sorted(unknown)[0]}]"
+                why = f"Action/metadata line [{number + 1}] contains an unknown parameter [{min(unknown)}]"
                 raise Failure(400, "illegal_argument_exception", why)
             number += 1
             source = None

@@ -17,7 +17,7 @@ WINDOW = 10_000
 BUCKETS = 65_536
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818  it is an answer, not a mistake of ours
     """An answer that is an error."""
 
     def __init__(self, status: int, kind: str, reason: str) -> None:
@@ -57,7 +57,7 @@ class Index:
 
     def write(self, id_: str, source: dict[str, Any]) -> Document:
         if self.strict and (names := set(source) - {name.partition(".")[0] for name in self.fields}):
-            name = sorted(names)[0]
+            name = min(names)
             raise Failure(
                 400,
                 "strict_dynamic_mapping_exception",
@@ -87,7 +87,7 @@ class Index:
             raise Failure(409, "version_conflict_engine_exception", wanted + has)
 
     def kind(self, name: str) -> str:
-        if name in ("_seq_no",):
+        if name == "_seq_no":
             return "long"
         if name in self.fields:
             return self.fields[name]
@@ -101,9 +101,8 @@ def resolve(indices: dict[str, Index], pattern: str, *, lenient: bool, hidden: b
         if part.startswith("-"):
             found = {name: index for name, index in found.items() if not fnmatchcase(name, part[1:])}
         elif "*" in part or part == "_all":
-            part = "*" if part == "_all" else part
             for name, index in sorted(indices.items()):
-                if re.fullmatch(re.escape(part).replace(r"\*", ".*"), name) and (
+                if re.fullmatch(re.escape(part.replace("_all", "*")).replace(r"\*", ".*"), name) and (
                     not name.startswith(".") or hidden or part.startswith(".")
                 ):
                     found[name] = index
@@ -141,7 +140,7 @@ def matches(index: Index, document: Document, query: dict[str, Any]) -> bool:
         return True
     if kind == "bool":
         if unknown := set(body) - {"filter", "must", "must_not", "should", "minimum_should_match"}:
-            raise Failure(400, "x_content_parse_exception", f"[bool] unknown field [{sorted(unknown)[0]}]")
+            raise Failure(400, "x_content_parse_exception", f"[bool] unknown field [{min(unknown)}]")
         clauses = {name: one if isinstance(one, list) else [one] for name, one in body.items()}
         return (
             all(matches(index, document, one) for name in ("filter", "must") for one in clauses.get(name, []))

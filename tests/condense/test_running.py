@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
+import ssl
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -22,7 +25,7 @@ FLAVOURS = [
 ]
 
 
-@pytest.fixture(params=FLAVOURS, ids=lambda flavour: " ".join(flavour))
+@pytest.fixture(params=FLAVOURS, ids=" ".join)
 def any_cluster(request) -> Iterator[Elastic]:
     made = Elastic(*request.param)
     made.index(INDEX)
@@ -78,7 +81,8 @@ def test_names_are_names(elastic: Elastic, name: str) -> None:
     elastic.add(INDEX, event(name, "created", at=1, type="dir"), event(name + "/f", "created", at=2, size=5))
     elastic.add(INDEX, event(name, "attributes_modified", at=3, type="dir"))
     condense(elastic)
-    assert (("h", name + "/f", 5) in left(elastic)) and len(left(elastic)) == len(set(kept)) + 2
+    assert ("h", name + "/f", 5) in left(elastic)
+    assert len(left(elastic)) == len(set(kept)) + 2
     elastic.add(INDEX, event(name, "deleted", at=4))
     condense(elastic)
     assert left(elastic) == sorted(("h", path + "/f", 1) for path in set(kept))
@@ -123,7 +127,8 @@ def test_what_was_carried_is_older_than_its_move_only_by_its_time(elastic: Elast
     )
     elastic.reject_items = {"d3": [400], "d4": [400]}  # the two acts cannot be deleted in this pass
     report = condense(elastic)
-    assert report.failed and not report.well
+    assert report.failed
+    assert not report.well
     assert ("h", "/b/f", 1) in left(elastic)
     condense(elastic)
     assert left(elastic) == [("h", "/b", None), ("h", "/b/f", 1)]
@@ -350,7 +355,7 @@ def test_who_may(settings, says) -> None:
 def test_strangers_are_refused(product) -> None:
     elastic = Elastic(*product)
     try:
-        with pytest.raises(ClusterError, match="too old|neither Elasticsearch nor OpenSearch"):
+        with pytest.raises(ClusterError, match=r"too old|neither Elasticsearch nor OpenSearch"):
             condense(elastic)
     finally:
         elastic.close()
@@ -364,6 +369,32 @@ def test_no_index_and_a_host_field_that_is_text(elastic: Elastic) -> None:
     with pytest.raises(ClusterError, match=r"--host-field host\.name\.keyword"):
         condense(elastic)
     assert condense(elastic, host_field="host.name.keyword").deleted == 2
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Return a certificate of 127.0.0.1 that signs itself, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=test"
+    command += " -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def test_tls_trusts_a_ca_file_and_nobody_without_one(certificate, monkeypatch) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    elastic = Elastic(context=context)
+    elastic.index(INDEX)
+    try:
+        assert condense(elastic, ca_file=str(certificate[0])).well
+        assert condense(elastic, insecure=True).well
+        with pytest.raises(ClusterError, match="give the CA's file"):
+            condense(elastic, ca_file="")
+    finally:
+        elastic.close()
 
 
 def test_nobody_there() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tailrace.cli import files_state, options, output
+from tailrace.cli import files_condense, files_state, options, output
 
 if TYPE_CHECKING:
     from tailrace.sources.tail.survey import FollowedFile
@@ -20,7 +20,7 @@ app.command("diff")(files_state.files_diff)
 app.command("history")(files_state.files_history)
 app.command("usage")(files_state.files_usage)
 app.command("health")(files_state.files_health)
-app.command("condense")(files_state.files_condense)
+app.command("condense")(files_condense.files_condense)
 
 _HEAD = ("agent", "source", "state", "offset", "size", "lag", "path")
 
