@@ -105,7 +105,7 @@ def history(
         found = events.between(snapshot, start_ns, end_ns, twin.engine, columns=_EVENT, hosts=hosts, condition=about)
         parts.append(found)
         former = _former(found, names[-1])
-        if former not in (None, *names):
+        if former is not None and former not in names:
             names.append(former)
     found = pl.concat(parts).unique(["host", *_EVENT], maintain_order=True)
     found = found.sort("_time_ns", "event_sequence", "order", descending=True, nulls_last=True)

@@ -9,6 +9,7 @@ nothing has happened then, and the next pass starts from there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -73,12 +74,10 @@ def one_pass(files: FilesTable, rows: int) -> Condensed | None:
     slots = _slots(state)
     rewritten = [path for path, fresh in slots if path and (fresh.height or path in state.masked)]
     old = pl.concat([tail, snapshot.part("gone"), snapshot.part("live").filter(pl.col("path").is_in(rewritten))])
-    written = [("live", frame) for frame in _written(state, slots)]
     gone = _lately(state.acts, later)
-    done = files.replace(old, [*written, ("gone", gone)])
-    if not done:
-        return None
-    return Condensed(1, int(tail["rows"].sum()), old.height, len(written) + bool(gone.height))
+    live = (("live", frame) for frame in _written(state, slots))
+    written = files.replace(snapshot, old, chain(live, [("gone", gone)]))
+    return None if written is None else Condensed(1, int(tail["rows"].sum()), old.height, written)
 
 
 def _slots(state: State) -> list[tuple[str, pl.DataFrame]]:

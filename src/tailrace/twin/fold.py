@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _STEP: Final = 2**64
 _INODE: Final = ("host", "device", "inode")
+_FILE: Final = ("type", "inode", "device", "links")
+_DECIDING: Final = (*KEY, "placed_at", "placed_order", "action", "alive", "cut", "moved_to", *_FILE)
 _FOLDER: Final = (pl.col("type") == "dir") | pl.col("type").is_null()
 """Objects that may have something below them: directories, and what nobody told the type of."""
 
@@ -42,17 +44,30 @@ class Folded:
 
 
 def fold(records: pl.DataFrame) -> Folded:
-    """Return the living paths of records and the acts among them."""
+    """Return the living paths of records and the acts among them.
+
+    What decides is a few columns; the rest of a record is gathered at the end, by its place (`source`, `told`).
+    """
     if not records.height:
         return Folded(empty(), empty())
-    rows = records.with_columns(
+    rows = records.select(
+        *_DECIDING,
         rank=_rank("at", "order"),
         pos=_rank(pl.coalesce("placed_at", "at"), pl.coalesce("placed_order", "order")),
+        source=pl.int_range(pl.len(), dtype=pl.UInt32),
+        told=pl.when(known()).then(pl.int_range(pl.len(), dtype=pl.UInt32)),
     )
     acts = _destinations(rows, rows.filter("cut"))
     last = _latest(_settled(rows, acts))
-    live = _links(last.filter("alive"))
-    return Folded(live.select(*SCHEMA), _kept(acts).select(*SCHEMA))
+    return Folded(_gathered(records, _links(last.filter("alive"))), _kept(records, acts))
+
+
+def _gathered(records: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the whole records of rows: where they are now, with what was told of their files."""
+    placed = rows.select("path", "placed_at", "placed_order")
+    rest = records.drop(*placed.columns, *FILE)[rows["source"]]
+    file = records.select(*FILE)[rows["told"].fill_null(rows["source"])]
+    return pl.concat([placed, rest, file], how="horizontal").select(*SCHEMA)
 
 
 def _rank(at: pl.Expr | str, order: pl.Expr | str) -> pl.Expr:
@@ -86,12 +101,14 @@ def _destinations(rows: pl.DataFrame, acts: pl.DataFrame) -> pl.DataFrame:
     return acts.with_columns(moved_to=pl.coalesce("moved_to", "now")).drop("now")
 
 
-def _kept(acts: pl.DataFrame) -> pl.DataFrame:
+def _kept(records: pl.DataFrame, acts: pl.DataFrame) -> pl.DataFrame:
     """Return the acts as records that are gone: the last one of each path, and all that tell where something went."""
-    gone = acts.with_columns(alive=pl.lit(value=False)).sort("rank")
+    acts = acts.sort("rank")
     moved = pl.col("moved_to").is_not_null()
-    plain = gone.filter(~moved).unique(KEY, keep="last", maintain_order=True)
-    return pl.concat([plain, gone.filter(moved).unique([*KEY, "rank", "moved_to"], maintain_order=True)])
+    plain = acts.filter(~moved).unique(KEY, keep="last", maintain_order=True)
+    kept = pl.concat([plain, acts.filter(moved).unique([*KEY, "rank", "moved_to"], maintain_order=True)])
+    whole = records[kept["source"]].with_columns(kept["moved_to"], alive=pl.lit(value=False))
+    return whole.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in FILE.items() if name not in _DECIDING)
 
 
 # --- what the acts do to records ------------------------------------------------------------------
@@ -114,9 +131,9 @@ def _settled(rows: pl.DataFrame, acts: pl.DataFrame) -> pl.DataFrame:
     rows = rows.join(reached, on=tree.PLACE, how="left").join(own, on=KEY, how="left").drop("dir")
     travels = (pl.max_horizontal("carried", "renamed") > pl.col("pos")).fill_null(value=False)
     stays = (pl.col("removed") <= pl.col("pos")).fill_null(value=True)
-    columns = [*SCHEMA, "rank", "pos"]
-    still = rows.filter(~travels & stays).select(columns)
-    moving = rows.filter(travels).select(columns)
+    reasons = ("removed", "carried", "renamed")
+    still = rows.filter(~travels & stays).drop(reasons)
+    moving = rows.filter(travels).drop(reasons)
     if not moving.height:
         return still
     return pl.concat([still, *_travelled(moving, acts)])
@@ -187,18 +204,20 @@ def _latest(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the last record of each path; at a draw the living one."""
     rows = rows.sort("pos", "rank", "alive")
     last = rows.unique(KEY, keep="last", maintain_order=True)
-    silent = last.filter(pl.col("alive") & ~known())
-    return _filled(last, rows, silent.select(KEY)) if silent.height else last
+    silent = last.filter(pl.col("alive") & pl.col("told").is_null())
+    return _filled(last, rows, silent) if silent.height else last
 
 
 def _filled(last: pl.DataFrame, rows: pl.DataFrame, silent: pl.DataFrame) -> pl.DataFrame:
     """Take what is known of some paths from the last record since they were gone that tells it."""
-    told = rows.join(silent, on=KEY, how="semi", maintain_order="left")
+    columns = (*_FILE, "told")
     since = pl.col("pos").filter(~pl.col("alive") | pl.col("cut")).max().over(KEY)
-    told = told.filter((pl.col("pos") >= since).fill_null(value=True) & known() & pl.col("alive"))
-    told = told.unique(KEY, keep="last", maintain_order=True).select(*KEY, *FILE)
-    filled = last.join(silent, on=KEY, how="semi").drop(*FILE).join(told, on=KEY, how="left")
-    return pl.concat([last.join(silent, on=KEY, how="anti"), filled.select(last.columns)])
+    found = rows.join(silent, on=KEY, how="semi", maintain_order="left").filter(
+        (pl.col("pos") >= since).fill_null(value=True) & pl.col("told").is_not_null() & pl.col("alive")
+    )
+    found = found.unique(KEY, keep="last", maintain_order=True).select(*KEY, *columns)
+    filled = silent.drop(columns).join(found, on=KEY, how="left").select(last.columns)
+    return pl.concat([last.join(silent, on=KEY, how="anti"), filled])
 
 
 def _links(live: pl.DataFrame) -> pl.DataFrame:
@@ -208,8 +227,6 @@ def _links(live: pl.DataFrame) -> pl.DataFrame:
     if not linked.height:
         return live
     names = live.filter(plain).join(linked, on=_INODE, how="semi", nulls_equal=True)
-    newest = names.sort("rank").unique(_INODE, keep="last").select("host", *FILE)
-    told = names.drop(column for column in FILE if column not in _INODE)
-    told = told.join(newest, on=_INODE, how="left", nulls_equal=True)
-    rest = live.join(names.select(KEY), on=KEY, how="anti")
-    return pl.concat([rest, told.select(live.columns)])
+    newest = names.sort("rank").unique(_INODE, keep="last").select(*_INODE, "told")
+    shared = names.drop("told").join(newest, on=_INODE, how="left", nulls_equal=True).select(live.columns)
+    return pl.concat([live.join(names, on=KEY, how="anti"), shared])

@@ -70,6 +70,7 @@ class FilesSnapshot:
 
     version: int  # -1: there is no table yet
     taken: int  # the version of `logs` that the records reach to; -1: none
+    condensed: int  # the number of the last condensing; -1: none
     committed_ns: int
     files: pl.DataFrame = field(repr=False)
 
@@ -82,7 +83,7 @@ class FilesSnapshot:
         return int(self.part(name)["rows"].sum())
 
 
-NOTHING: Final = FilesSnapshot(-1, -1, 0, pl.DataFrame(schema=_FILES))
+NOTHING: Final = FilesSnapshot(-1, -1, -1, 0, pl.DataFrame(schema=_FILES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,11 @@ class FilesTable:
         """Return an older version."""
         with translated(self.root, "reading the table of files"):
             table = DeltaTable(self.root.as_uri(), version=version)
-            taken = table.transaction_version(TAKEN)
+            numbers = (table.transaction_version(name) for name in (TAKEN, CONDENSE))
+            taken, condensed = (-1 if number is None else number for number in numbers)
             raw = pl.DataFrame(table.get_add_actions(flatten=True))
             if not raw.height:
-                return FilesSnapshot(
-                    version, -1 if taken is None else taken, self._committed_ns(version), NOTHING.files
-                )
+                return FilesSnapshot(version, taken, condensed, self._committed_ns(version), NOTHING.files)
             files = raw.select(
                 (pl.lit(f"{self.root}/") + pl.col("path")).alias("path"),
                 pl.col("partition.part").alias("part"),
@@ -138,9 +138,7 @@ class FilesTable:
                 pl.col("size_bytes").cast(pl.Int64).alias("bytes"),
                 pl.col("modification_time").cast(pl.Int64).alias("added_ms"),
             ).sort("added_ms", "path")
-            return FilesSnapshot(
-                version, -1 if taken is None else taken, self._committed_ns(version), files.cast(pl.Schema(_FILES))
-            )
+            return FilesSnapshot(version, taken, condensed, self._committed_ns(version), files.cast(pl.Schema(_FILES)))
 
     def keys(self, part: Part) -> pl.DataFrame:
         """Return host and path of the records of a partition."""
@@ -174,25 +172,23 @@ class FilesTable:
             written = [self._write("tail", records)] if records.height else []
             return self._commit(table, written, [], {} if taken is None else {TAKEN: taken})
 
-    def replace(
-        self,
-        old: pl.DataFrame,
-        new: Iterable[tuple[Part, pl.DataFrame]],
-    ) -> bool:
-        """Put files in the place of `old` ones at once; false if somebody else replaced files meanwhile."""
+    def replace(self, seen: FilesSnapshot, old: pl.DataFrame, new: Iterable[tuple[Part, pl.DataFrame]]) -> int | None:
+        """Put files in the place of `old` ones at once, and return how many; None if somebody did since `seen`."""
         with translated(self.root, "condensing"):
-            with self._lock:
-                last = self._writable().transaction_version(CONDENSE)
-            written = [self._write(part, frame) for part, frame in new if frame.height]
+            written: list[Written] = []
+            try:
+                written += (self._write(part, frame) for part, frame in new if frame.height)
+            except BaseException:
+                self._discard(written)
+                raise
             with self._lock:
                 table = self._writable()
-                there = set(table.file_uris())
-                held = all(path in there or Path(path).as_uri() in there for path in old["path"])
-                if not held or table.transaction_version(CONDENSE) != last:
+                last = table.transaction_version(CONDENSE)
+                if (-1 if last is None else last) != seen.condensed:
                     self._discard(written)
-                    return False
-                numbers = {CONDENSE: 0 if last is None else last + 1}
-                return self._commit(table, written, self._removals(old), numbers)
+                    return None
+                numbers = {CONDENSE: seen.condensed + 1}
+                return len(written) if self._commit(table, written, self._removals(old), numbers) else None
 
     def _removals(self, old: pl.DataFrame) -> list[RemoveAction]:
         now_ms = time.time_ns() // 1_000_000
