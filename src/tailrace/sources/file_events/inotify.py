@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tailrace.sources.file_events import backend as bits
@@ -53,6 +54,17 @@ _Place = tuple[int, bytes]
 """A watch and a name in its folder."""
 
 
+@dataclass(slots=True)
+class _Half:
+    """The first half of a rename."""
+
+    place: _Place
+    path: bytes | None  # where it was; None below a folder that had no path itself
+    watches: tuple[int, ...]  # of the folder; two when another one took its name before
+    until_s: float
+    folder: bool
+
+
 class Inotify:
     """Watches the folders below some roots; implements `backend.Backend`."""
 
@@ -68,7 +80,7 @@ class Inotify:
         self._folders = Folders()
         self._unwatched: dict[bytes, str] = {}
         self._homeless: set[bytes] = set()  # roots whose folder is not there
-        self._halves: dict[int, tuple[_Place, bool, float]] = {}  # by cookie; whether a folder; until when
+        self._halves: dict[int, _Half] = {}  # by cookie
         self._half_at: dict[_Place, int] = {}
         self._last_pair: tuple[_Place, _Place] | None = None
         self._displaced: dict[_Place, int] = {}  # watches of folders whose name another one took
@@ -94,7 +106,7 @@ class Inotify:
 
     def due_s(self, now_s: float) -> float | None:
         """Return when a half of a rename has waited long enough, or a root is looked for again."""
-        due = [until_s for _, _, until_s in self._halves.values()]
+        due = [half.until_s for half in self._halves.values()]
         due += [self._looked_s + _HOMELESS_S] if self._homeless else []
         due += [now_s + _AGAIN_S] if self._unsure else []
         return max(0.0, min(due) - now_s) if due else None
@@ -149,15 +161,17 @@ class Inotify:
     def _take(self, batch: Batch, news: News, place: _Place, mask: int, cookie: int) -> None:
         path = self._folders.path(*place)
         folder = bool(mask & kernel.ON_FOLDER)
-        if path is None or ((folder or self._scope.patterns) and self._leaves_out(path)):
+        if path is None:
+            self._take_in_limbo(place, mask, cookie, folder=folder)
+            return
+        if (folder or self._scope.patterns) and self._leaves_out(path):
             return
         if mask & _NAMES:
             self._touched[place[0]] = None
             if self._half_at and not (mask & kernel.MOVED_TO and cookie in self._halves):
                 self._alone(batch, place)
         if mask & kernel.MOVED_FROM:
-            self._halves[cookie] = (place, folder, self._clock.monotonic_s() + HALF_S)
-            self._half_at[place] = cookie
+            self._moved_from(place, path, cookie, folder=folder)
         elif mask & kernel.MOVED_TO:
             self._moved_to(batch, news, place, path, cookie, folder=folder)
         elif folder and mask & (kernel.CREATE | kernel.DELETE):
@@ -165,6 +179,22 @@ class Inotify:
         else:
             what = sum(bit for of, bit in _BITS if mask & of)
             batch.merge(what | (bits.FOLDER if folder else 0), path, place)
+
+    def _take_in_limbo(self, place: _Place, mask: int, cookie: int, *, folder: bool) -> None:
+        """Take an event below a folder that was renamed, nobody knows yet where to: it is looked at when that is known.
+
+        What was renamed to there is as good as gone until then.
+        """
+        if place[0] not in self._folders:
+            return
+        if mask & kernel.MOVED_FROM and folder:
+            self._moved_from(place, None, cookie, folder=True)
+            return
+        if mask & kernel.MOVED_TO and (half := self._halves.get(cookie)) is not None:
+            half.until_s = 0.0
+        if folder and mask & kernel.DELETE:
+            self._folders.forget(self._folders.watch(*place))
+        self._unsure.setdefault(place, 0)
 
     def _take_folder(self, batch: Batch, news: News, place: _Place, path: bytes, *, created: bool) -> None:
         """Take the making or the removal of a folder."""
@@ -202,45 +232,67 @@ class Inotify:
 
     # --- renames --------------------------------------------------------------------------------
 
+    def _moved_from(self, place: _Place, path: bytes | None, cookie: int, *, folder: bool) -> None:
+        """Take a first half; a folder has no path from now on."""
+        watches: tuple[int, ...] = ()
+        if folder:
+            displaced, named = self._displaced.pop(place, 0), self._folders.watch(*place)
+            watches = tuple(watch for watch in (displaced, named) if watch in self._folders)
+            if watches == (named,):
+                self._folders.unname(named)
+        until_s = self._clock.monotonic_s() + HALF_S
+        self._halves[cookie] = _Half(place, path, watches, until_s, folder=folder)
+        self._half_at[place] = cookie
+
     def _moved_to(self, batch: Batch, news: News, new: _Place, path: bytes, cookie: int, *, folder: bool) -> None:
         half = self._halves.pop(cookie, None)
+        batch.part(new)
+        kind = bits.FOLDER if folder else 0
         if half is None:
-            batch.add(bits.CREATED | bits.MOVED_IN | (bits.FOLDER if folder else 0), path, new)
+            batch.add(bits.CREATED | bits.MOVED_IN | kind, path, new)
             if folder:
                 self._arrive(new, batch, news, bits.MOVED_IN)
             return
-        old = half[0]
+        old = half.place
         del self._half_at[old]
-        old_path = self._folders.path(*old)
-        batch.part(old, new)
+        batch.part(old)
         exchange, self._last_pair = self._last_pair == (new, old), (old, new)
-        moving = self._moving(old, path) if folder else 0
-        if folder and moving:
+        moving = self._moving(half.watches, path)
+        if half.path is None or (folder and not moving):
+            self._came(batch, news, half, new, path)
+            return
+        if moving:
             before = self._folders.watch(*new)
             if before and before != moving:
                 self._displaced[new] = before
             self._folders.put(moving, *new, self._folders.inode(moving))
-        if exchange and old_path is not None:
-            self._exchanged(batch, news, (old, old_path), (new, path))
-        elif old_path is None:
-            batch.add(bits.CREATED | bits.MOVED_IN | (bits.FOLDER if folder else 0), path, new)
+        if exchange:
+            self._exchanged(batch, news, (old, half.path), (new, path))
         else:
-            batch.add(bits.MOVED | bits.INFERRED | (bits.FOLDER if folder else 0), path, new, old_path=old_path)
-        if folder and not moving:
+            batch.add(bits.MOVED | bits.INFERRED | kind, path, new, old_path=half.path)
+
+    def _came(self, batch: Batch, news: News, half: _Half, new: _Place, path: bytes) -> None:
+        """Take a rename of what nobody knew where it was: as a removal and an arrival."""
+        kind = bits.FOLDER if half.folder else 0
+        for watch in half.watches:
+            if self._folders.path(watch) is None:
+                self._drop(watch)
+        if half.path is not None:
+            batch.add(bits.DELETED | kind, half.path, half.place)
+        batch.add(bits.CREATED | bits.MOVED_IN | kind, path, new)
+        if half.folder:
             self._arrive(new, batch, news, bits.MOVED_IN)
 
-    def _moving(self, old: _Place, path: bytes) -> int:
-        """Return the watch of a folder that was at a place and is at a path now, 0 if it had none."""
-        displaced, named = self._displaced.pop(old, 0), self._folders.watch(*old)
-        known = [watch for watch in (displaced, named) if watch in self._folders]
+    def _moving(self, watches: Sequence[int], path: bytes) -> int:
+        """Return the watch of the folder that came to a path, of those that it may have; 0 if it is none of them."""
+        known = [watch for watch in watches if watch in self._folders]
+        if not known:
+            return 0
         try:
             inode = os.lstat(path).st_ino
         except OSError:  # it went on already: another event says where to
-            return known[-1] if known else 0
-        for watch in known:
-            if self._folders.inode(watch) == inode:
-                return watch
-        return 0
+            return known[-1]
+        return next((watch for watch in known if self._folders.inode(watch) == inode), 0)
 
     def _exchanged(self, batch: Batch, news: News, *both: tuple[_Place, bytes]) -> None:
         """Take the second pair of an exchange: each is told anew where it is now, a folder with what is below it."""
@@ -254,7 +306,7 @@ class Inotify:
 
     def _expire(self, batch: Batch, now_s: float) -> None:
         """Let go of halves that waited long enough."""
-        for place in [place for place, _, until_s in self._halves.values() if until_s <= now_s]:
+        for place in [half.place for half in self._halves.values() if half.until_s <= now_s]:
             self._alone(batch, place)
 
     def _alone(self, batch: Batch, place: _Place) -> None:
@@ -262,16 +314,16 @@ class Inotify:
         cookie = self._half_at.pop(place, None)
         if cookie is None:
             return
-        _, folder, _ = self._halves.pop(cookie)
-        path = self._folders.path(*place)
+        half = self._halves.pop(cookie)
         batch.part(place)
-        if path is None:
-            return
-        batch.add(bits.DELETED | bits.MOVED_OUT | (bits.FOLDER if folder else 0), path, place)
-        watch = self._folders.watch(*place)
-        if folder and watch:
-            self._drop(watch)
-        if self._looks.at(place) is not None:  # something else has the name by now
+        path = self._folders.path(*place)
+        if path is not None:
+            batch.add(bits.DELETED | bits.MOVED_OUT | (bits.FOLDER if half.folder else 0), path, place)
+        look = self._looks.at(place)
+        for watch in half.watches[-1:]:
+            if self._folders.path(watch) is None:  # else it came to light elsewhere
+                self._drop(watch)
+        if look is not None:  # something else has the name by now
             self._unsure[place] = 0
 
     def _drop(self, watch: int) -> None:
@@ -314,6 +366,9 @@ class Inotify:
             if news is not None:
                 news.walk.append((path, "unwatched"))
             return 0
+        before = self._folders.watch(*place)
+        if before not in (0, watch):
+            self._drop(before)
         self._folders.put(watch, *place, look.st_ino)
         return watch
 
@@ -339,6 +394,8 @@ class Inotify:
                     batch = None
                     continue
                 self._tell(batch, (watch, name), path, entry, why)
+        for name in self._folders.names(watch) - set(found):
+            self._drop(self._folders.watch(watch, name))  # it went on: an event says where to, and it arrives there
         return [((watch, name), batch is not None) for name in found]
 
     def _tell(self, batch: Batch, place: _Place, path: bytes, entry: os.DirEntry[str], why: int) -> None:
@@ -392,23 +449,40 @@ class Inotify:
         for place, tries in unsure.items():
             path = self._folders.path(*place)
             if path is None:
+                if place[0] in self._folders:
+                    self._unsure[place] = tries
                 continue
             look = self._looks.at(place)
             if look is None and not self._looks.is_open(place[0]):
                 if tries < _AGAIN:
                     self._unsure[place] = tries + 1
                 else:
-                    self._counts["lost_track"] += 1
-                    news.gaps.append(Gap((os.path.dirname(path),), self._last_ns, self._clock.now_ns(), "unwatched"))
-            elif look is not None:
+                    self._heal(place[0], batch)
+            elif look is None:
+                batch.add(bits.DELETED | bits.SYNTHETIC, path, place)
+            else:
                 folder = bits.FOLDER if modes.S_ISDIR(look.st_mode) else 0
                 batch.add_found(bits.UPDATED | bits.SYNTHETIC | folder, path, place, look)
                 if folder and not self._folders.watch(*place):
                     self._arrive(place, batch, news)
         self._looks.look(batch, news.changes, self._unsure)
         self._looks.forget()
+        for watch in self._displaced.values():
+            if watch in self._folders and self._folders.path(watch) is None:
+                self._drop(watch)
         self._displaced.clear()
         self._last_pair = None
+
+    def _heal(self, watch: int, batch: Batch) -> None:
+        """Begin anew at a folder that is not where it should be, though no event is waiting that says so."""
+        self._counts["lost_track"] += 1
+        if watch not in self._folders:
+            return
+        place, path = self._folders.place(watch), self._folders.path(watch)
+        self._drop(watch)
+        if path is not None:
+            batch.add(bits.DELETED | bits.FOLDER | bits.SYNTHETIC, path, place)
+            self._unsure[place] = 0
 
     def _tell_touched(self, news: News) -> None:
         """Tell the size and the times of folders whose names changed."""

@@ -67,6 +67,10 @@ class Folders:
             found = self._roots.get(self.gates.get(above, {}).get(name, b""), 0)
         return found if found in self._folders else 0
 
+    def names(self, watch: int) -> set[bytes]:
+        """Return the names of the watched folders in a folder."""
+        return set(self._folders[watch].below)
+
     def inode(self, watch: int) -> int:
         """Return the inode of a watched folder."""
         return self._folders[watch].inode
@@ -99,6 +103,11 @@ class Folders:
         self._paths.clear()
         return gone
 
+    def unname(self, watch: int) -> None:
+        """Let a folder have no place until it is put somewhere again."""
+        self._unname(watch, self._folders[watch])
+        self._paths.clear()
+
     def forget(self, watch: int) -> None:
         """Forget one folder that was removed, and so has nothing below it."""
         folder = self._folders.pop(watch, None)
@@ -124,7 +133,7 @@ class Folders:
         if before is None:
             self._folders[watch] = Folder(above, name, inode)
             self._paths.pop(watch, None)
-        elif (before.above, before.name) != (above, name):
+        else:
             self._unname(watch, before)
             before.above, before.name = above, name
             self._paths.clear()

@@ -41,6 +41,7 @@ class Batch:
         at = self._at.get(place)
         if at is not None:
             self.bits[at] |= what
+            self.looks[at] = None
         else:
             self._at[place] = len(self.bits)
             self.add(what, path, place)
@@ -54,7 +55,8 @@ class Batch:
         self.looks.append(None)
 
     def add_found(self, what: int, path: bytes, place: _Place, look: os.stat_result) -> None:
-        """Add an entry about an object that was found by looking."""
+        """Add an entry about an object that was found by looking; later events are about what is looked at then."""
+        self._at[place] = len(self.bits)
         self.add(what, path, place)
         self.looks[-1] = look
         self.found += 1
