@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tailrace.sources.file_events import backend as bits
 from tailrace.sources.file_events.backend import Gap, News
 from tailrace.sources.file_events.handles import HandleTable
-from tailrace.sources.file_events.looks import Looks, inode_of, is_link
+from tailrace.sources.file_events.looks import Looks, inode_of, is_link, place_of
 from tailrace.syscalls import fanotify as kernel
 from tailrace.syscalls.fanotify_records import SELF, parse
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tailrace.clock import Clock
     from tailrace.ecs import Provider
-    from tailrace.sources.file_events.backend import Reason
+    from tailrace.sources.file_events.backend import Changes, Reason
     from tailrace.sources.file_events.scope import Scope
 
 _READ_BYTES: Final = 256 * 1024
@@ -36,6 +36,9 @@ _LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK
 _NAMES: Final = bits.CREATED | bits.DELETED | bits.MOVED
 _LINKS: Final = 16
 """Names of one file that are told of when it changes, the newest."""
+_ACTIONS: Final = bits.ACTIONS
+_SYMLINK: Final = 0o120000
+"""Modes from here on are symlinks and sockets, which a plain look does not settle."""
 _TOUCHES: Final = bits.UPDATED | bits.ATTRIBUTES
 _Name = tuple[bytes, bytes]  # folder and name there
 _QUEUE: Final = 4_000_000
@@ -122,6 +125,7 @@ class Fanotify:
         try:
             self._group.mark(_standing(roots[0]))
             self._mount = kernel.handle_of(_standing(roots[0]))[1]
+            self._kind = kernel.handle_of(_standing(roots[0]))[0][:8]  # length and type of the handles there
             self._id = kernel.file_system_id(_standing(roots[0]))
             self._enter_roots()
             self._pass_over()
@@ -379,39 +383,83 @@ class Fanotify:
     # --- second pass: the objects where they are now --------------------------------------------
 
     def _look(self, batch: _Batch, news: News) -> None:
+        """Look at every object that may still be there: plainly first, and closely where that does not settle it."""
         looks, changes = Looks(self._place, inodes=self._inodes), news.changes
-        moved, path_now = self._moved, self._table.path
+        moved, path_now, lstat, number = self._moved, self._table.path, os.lstat, int.from_bytes
+        kind, place = self._kind, place_of(self._kind) if self._inodes else None
+        seen: dict[bytes, os.stat_result] = {}  # the whole batch was read before the first look
+        add_bits, add_path, add_stat = changes.bits.append, changes.paths.append, changes.stats.append
+        add_old, add_inode, add_pid = changes.old_paths.append, changes.inodes.append, changes.pids.append
         rows = zip(
             batch.bits, batch.paths, batch.old_paths, batch.objects, batch.folders, batch.names, batch.pids, strict=True
         )
         try:
             for what, path, old_path, thing, folder, name, pid in rows:
+                inode = number(thing[place], "little") if place is not None and thing[8:16] == kind else 0
                 found = None
-                if what & bits.ACTIONS != bits.DELETED:
+                if what & _ACTIONS != bits.DELETED:
                     where = path if not moved else path_now(folder, name)
-                    found = looks.at(where, thing, folder, name)
-                    if found is None and not what & _NAMES:  # it is elsewhere, or gone: an event of its own says so
-                        self._counts["vanished"] += 1
-                        continue
-                    if found is None and what & bits.EXCHANGED:
-                        what = bits.DELETED | (what & bits.FOLDER)  # noqa: PLW2901
-                    elif found is None and not what & bits.DELETED:  # it went on: where, an event of its own says
-                        found = looks.of(thing)
-                    if found is not None and is_link(found):
-                        target = looks.target(where or path, folder, name)
-                        if target is not None:
-                            changes.targets[len(changes.bits)] = target
-                inode = found.st_ino if found is not None else inode_of(thing) if self._inodes else 0
-                changes.add(what, path, found, old_path=old_path, inode=inode, pid=pid)
-                if found is not None and found.st_nlink > 1 and not what & bits.FOLDER:
-                    self._links.setdefault(inode, {})[folder, name] = None
-                    batch.linked.setdefault(inode, (what & _TOUCHES, pid))
-                    batch.told.add((folder, name))
+                    if where is not None:
+                        found = seen.get(where)
+                        if found is None:
+                            try:
+                                found = seen[where] = lstat(where)
+                            except OSError:
+                                found = None
+                    if (
+                        found is None
+                        or found.st_ino != inode
+                        or (what & bits.FOLDER == 0 and (found.st_nlink > 1 or found.st_mode >= _SYMLINK))
+                    ):
+                        what, found = self._look_closely(looks, batch, changes, what, where, thing, folder, name, pid)  # noqa: PLW2901
+                        if not what:
+                            self._counts["vanished"] += 1
+                            continue
+                        inode = found.st_ino if found is not None else inode
+                add_bits(what)
+                add_path(path)
+                add_old(old_path)
+                add_stat(found)
+                add_inode(inode)
+                add_pid(pid)
             if self._links:
                 self._look_at_links(batch, looks, news)
             self._counts["looked_again"] += looks.again
         finally:
             looks.close()
+
+    def _look_closely(
+        self,
+        looks: Looks,
+        batch: _Batch,
+        changes: Changes,
+        what: int,
+        where: bytes | None,
+        thing: bytes,
+        folder: bytes,
+        name: bytes,
+        pid: int,
+    ) -> tuple[int, os.stat_result | None]:
+        """Look at an object by all means; return no bits for an event that says nothing: its object is elsewhere."""
+        found = looks.at(where, thing, folder, name)
+        if found is None:
+            if not what & _NAMES:  # where it is, or that it is gone, an event of its own says
+                return 0, None
+            if what & bits.EXCHANGED:
+                return bits.DELETED | (what & bits.FOLDER), None
+            if not what & bits.DELETED:  # it went on
+                found = looks.of(thing)
+        if found is None or what & bits.FOLDER:
+            return what, found
+        if is_link(found):
+            target = looks.target(where, folder, name)
+            if target is not None:
+                changes.targets[len(changes.bits)] = target
+        if found.st_nlink > 1:
+            self._links.setdefault(found.st_ino, {})[folder, name] = None
+            batch.linked.setdefault(found.st_ino, (what & _TOUCHES, pid))
+            batch.told.add((folder, name))
+        return what, found
 
     def _look_at_links(self, batch: _Batch, looks: Looks, news: News) -> None:
         """Tell of files with several names under each of them: one may leave the scope with what was told of it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat as modes
+from contextlib import suppress
 from typing import Final
 
 from tailrace.syscalls.fanotify import open_handle
@@ -61,12 +62,11 @@ class Looks:
             os.close(opened)
         return found if found.st_nlink else None
 
-    def target(self, path: bytes, folder: bytes, name: bytes) -> bytes | None:
+    def target(self, path: bytes | None, folder: bytes, name: bytes) -> bytes | None:
         """Return where a symlink points; None if it is gone."""
-        try:
-            return os.readlink(path)
-        except OSError:
-            pass
+        if path is not None:
+            with suppress(OSError):
+                return os.readlink(path)
         try:
             return os.fsencode(os.readlink(os.fsdecode(name), dir_fd=self._opened(folder)))
         except OSError:
@@ -103,6 +103,11 @@ class Looks:
         if opened < 0:
             raise FileNotFoundError
         return opened
+
+
+def place_of(kind: bytes) -> slice | None:
+    """Return where keys with a handle of some length and type have the inode number, None if that is not known."""
+    return _PLACES.get(kind)
 
 
 def inode_of(key: bytes) -> int:
