@@ -1,0 +1,87 @@
+"""Open the control database: SQLite in the data folder, in one transaction at a time.
+
+Comes in: the data folder. Goes out: a `Control`, whose `transaction` is a connection that commits at its end, or rolls
+back when something raises. The rooms that keep something here define their tables on `METADATA`, each in a
+module `tables`, before the database is opened. Refuses a database that a newer Tailrace wrote.
+
+SQLite takes one writer at a time: a transaction begins by asking for the write lock, so two never meet half done, and
+what was read in it is true when it is written. It is durable when `transaction` ends (WAL, synchronous FULL).
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine, event, insert, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from tailrace.errors import TableError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+
+METADATA: Final = MetaData()
+"""All tables of the control database."""
+
+FILE: Final = "control.sqlite"
+
+VERSION: Final = 1
+"""Rises when a table changes in a way that an older Tailrace cannot read."""
+
+_BUSY_S: Final = 30.0  # how long a transaction waits for the write lock
+
+_VERSIONS: Final = Table("control_version", METADATA, Column("version", Integer, primary_key=True))
+
+
+class Control:
+    """The control database of one data folder. Any thread may use it; each transaction has a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, data: Path) -> Control:
+        """Open the database below a data folder, which is made if it is not there; new tables are added."""
+        data.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(f"sqlite:///{data / FILE}", connect_args={"timeout": _BUSY_S})
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _lock)
+        control = cls(engine)
+        try:
+            with control.transaction() as connection:
+                METADATA.create_all(connection)
+                found = connection.execute(select(_VERSIONS.c.version)).scalar()
+                if found is None:
+                    connection.execute(insert(_VERSIONS).values(version=VERSION))
+        except DBAPIError as error:
+            raise TableError(f"{data / FILE} cannot be opened: {error.orig}; move it away to begin anew") from error
+        if found is not None and found > VERSION:
+            raise TableError(f"{data / FILE} was written by a newer Tailrace; update this one")
+        return control
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give a connection whose changes become durable together, or not at all."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except OperationalError as error:  # locked for too long, disk full
+            raise TransientError(f"the control database: {error.orig}") from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _prepare(connection: Any, _: object) -> None:  # a driver's connection: each driver has a class of its own
+    connection.isolation_level = None  # the driver begins no transactions of its own: `_lock` does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _lock(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
