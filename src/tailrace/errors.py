@@ -86,7 +86,8 @@ class QueryError(TailraceError):
         """Say what and where on one line, as the HTTP API answers it."""
         place = self.line_column
         head = f"parse error at line {place[0]}, col {place[1]}: " if place else ""
-        return head + self.what + (f" ({self.hint})" if self.hint else "")
+        text = head + self.what + (f" ({self.hint})" if self.hint else "")
+        return text.replace("\r", "\\r").replace("\n", "\\n")  # words of the query may hold some
 
     def __str__(self) -> str:
         """Say what and where, then show the line with a caret under the place."""

@@ -8,7 +8,6 @@ description, without columns, plans or statistics. `answer` takes rows as dictio
 from __future__ import annotations
 
 # ruff: noqa: PLR0911 -- a rule per return, as the description has them
-
 import ipaddress
 import itertools
 import math
@@ -630,6 +629,8 @@ def run_stage(stage, line: Line, *, parses=True):
             parse_pattern(line, stage.pattern)
         case Unpack():
             unpack(line)
+            if not parses and ERROR in line.parsed:
+                raise AmbiguousError  # whether it is read at all, when no label is
         case Decolorize():
             line.text = ANSI.sub("", line.text)
         case LineFormat():
