@@ -276,14 +276,14 @@ PANES: Final = 120
 TWIN_SEGMENT_ROWS: Final = 65_536
 """Living paths of one file of the table `files`: few enough that a change rewrites little."""
 
-TWIN_TAKE_ROWS: Final = 200_000
+TWIN_TAKE_ROWS: Final = 50_000
 """Events that the twin takes in one commit, about: what it holds in memory while it makes records of them."""
 
-TWIN_TAIL_ROWS: Final = 200_000
-"""Records that the keeper lets lie before it condenses them: every answer folds them."""
+TWIN_TAIL_ROWS: Final = 50_000
+"""Records that the keeper lets lie before it condenses them: every answer folds them. Also the most of one file."""
 
-TWIN_CONDENSE_ROWS: Final = 500_000
-"""Records that one pass of condensing folds at once: about 300 MB."""
+TWIN_CONDENSE_ROWS: Final = 250_000
+"""Records that one pass of condensing folds at once when it is asked for: about 300 MB."""
 
 TWIN_ACTS_S: Final = 3_600.0
 """Time for which it is remembered what was removed and moved, for records that come late and out of order."""

@@ -25,6 +25,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
+from tailrace import limits
 from tailrace.files import Files
 from tailrace.store import log
 from tailrace.store.failures import translated
@@ -169,7 +170,7 @@ class FilesTable:
             known = table.transaction_version(TAKEN)
             if known is not None and taken is not None and known >= taken:
                 return False
-            written = [self._write("tail", records)] if records.height else []
+            written = [self._write("tail", rows) for rows in records.iter_slices(limits.TWIN_TAIL_ROWS) if rows.height]
             return self._commit(table, written, [], {} if taken is None else {TAKEN: taken})
 
     def replace(self, seen: FilesSnapshot, old: pl.DataFrame, new: Iterable[tuple[Part, pl.DataFrame]]) -> int | None:
