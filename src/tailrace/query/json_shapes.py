@@ -169,25 +169,27 @@ def _columns(lines: pl.Series, shape: Shape, wanted: Callable[[str], bool]) -> p
         return None
     if not chosen:
         return pl.DataFrame(height=len(lines))
-    value = {name: rf'"{re.escape(key)}"{_SPACE}:{_SPACE}({_VALUE})' for name, key in chosen.items()}
-    found = each(lines, [pl.col("line").str.extract(pattern).alias(name) for name, pattern in value.items()])
-    return found.with_columns(unquoted(series, _text) for series in found)
+    return extracted(lines, {name: rf'"{re.escape(key)}"{_SPACE}:{_SPACE}({_VALUE})' for name, key in chosen.items()})
+
+
+def extracted(lines: pl.Series, patterns: Mapping[str, str]) -> pl.DataFrame:
+    """Return what the first group of each pattern holds, texts without their quotes and with their escapes read."""
+    values_of = {name: pl.col("line").str.extract(pattern) for name, pattern in patterns.items()}
+    plain = [value.str.strip_prefix('"').str.strip_suffix('"').alias(name) for name, value in values_of.items()]
+    odd = [value.str.contains("\\", literal=True).alias(f"\0odd {name}") for name, value in values_of.items()]
+    found = each(lines, [*plain, *odd])
+    for name, pattern in patterns.items():
+        escaped = found[f"\0odd {name}"]
+        if escaped.any():
+            values_here = lines.filter(escaped).str.extract(pattern).to_frame("odd")
+            exact = values_here.select(values.per_distinct(pl.col("odd"), _text, pl.String()))["odd"]
+            found = found.with_columns(found[name].scatter(escaped.arg_true(), exact).alias(name))
+    return found.select(*patterns)
 
 
 def each(lines: pl.Series, expressions: Sequence[pl.Expr]) -> pl.DataFrame:
     """Run expressions on the column `line` on all cores: on a series alone they would take one."""
     return lines.to_frame("line").lazy().select(expressions).collect(engine="streaming")
-
-
-def unquoted(value: pl.Series, read_one: Callable[[str], str | None]) -> pl.Series:
-    """Return values without the quotes of texts; those with escapes, or bytes that were no text, one by one, each once."""
-    inner = value.str.strip_prefix('"').str.strip_suffix('"')
-    escaped = value.str.contains("[\\\\\ufffd]").fill_null(value=False)
-    if not escaped.any():
-        return inner
-    odd = pl.DataFrame({"odd": value.filter(escaped)})
-    exact = odd.select(values.per_distinct(pl.col("odd"), read_one, pl.String()))["odd"]
-    return inner.scatter(escaped.arg_true(), exact)
 
 
 def _text(quoted: str) -> str:

@@ -10,14 +10,12 @@ same text does not also stand within a quoted value; lines where it does, and al
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.query.json_labels import clean
-from tailrace.query.json_shapes import STRING, each, unquoted
+from tailrace.query.json_shapes import STRING, each, extracted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,15 +35,10 @@ def read(lines: pl.Series, wanted: Iterable[str]) -> tuple[pl.DataFrame, pl.Seri
     if not keys:
         return pl.DataFrame(height=len(lines)), fits.to_series()
     value = {name: rf"(?:^|[\x00-\x20]){key}=({_TEXT}|{_BARE}+){_END}" for name, key in keys.items()}
-    found = each(good, [line.str.extract(pattern).alias(name) for name, pattern in value.items()])
-    return found.with_columns(unquoted(series, _text) for series in found), fits.to_series()
+    return extracted(good, value), fits.to_series()
 
 
 def _key(label: str) -> str:
     """Return the expression of the keys that a label may have been written as."""
     key = "".join(re.escape(char) if char != "_" else r"[!#-/:-<>-@\[-`{-~]" for char in label)
     return key if label[:1] != "_" or not label[1:2].isdigit() else rf"(?:{key}|{re.escape(label[1:])})"
-
-
-def _text(value: str) -> str:
-    return clean(str(json.loads(value, strict=False)) if value.startswith('"') else value)

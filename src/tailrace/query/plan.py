@@ -8,24 +8,30 @@ parser. Reads nothing of the table but stream names, statistics and formats.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from tailrace.query.formats import formats
 from tailrace.query.load import Fields, Loader
+from tailrace.query.needs import Needs
 from tailrace.query.parsed import Parsing
 from tailrace.query.pushdown import Scan
+from tailrace.query.rows import Rows
+from tailrace.query.stages.label_filter import LabelFilter
+from tailrace.query.stages.line_filter import LineFilter
 from tailrace.query.streams import select
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tailrace.contracts import Engine, Segments, Snapshot
-    from tailrace.query.needs import Needs
-    from tailrace.query.rows import Rows
     from tailrace.query.syntax import LogQuery, Stage
 
+
+SIFTED_ROWS: Final = 1_000
+"""At least so many rows are worth a look ahead at the filters behind a parser."""
 
 BY_INDEX: Final = "by their skip indexes"
 """Why a segment is not read: no block of it may hold what the query looks for."""
@@ -53,11 +59,29 @@ class Branch:
 
     def run(self, rows: Rows) -> Rows:
         """Run the stages that are left."""
-        for stage, after in self.stages:
+        for place, (stage, after) in enumerate(self.stages):
             if rows.frame.is_empty():
                 break
-            rows = stage.apply(rows, after)
+            rows = stage.apply(self._sifted(rows, place), after)
         return rows
+
+    def _sifted(self, rows: Rows, place: int) -> Rows:
+        """Return the rows that pass the filters behind a parser, which runs for the labels of these alone.
+
+        Of a line that is dropped at once not all labels are read: a few are read in columns, many line by line.
+        """
+        stage, after = self.stages[place]
+        if not (after.every and isinstance(stage, Parsing) and rows.frame.height >= SIFTED_ROWS):
+            return rows
+        behind = (other for other, _ in self.stages[place + 1 :])
+        filters = list(takewhile(lambda other: isinstance(other, LabelFilter | LineFilter), behind))
+        if not any(isinstance(other, LabelFilter) for other in filters):
+            return rows
+        afters = _afters([stage, *filters], Needs(owners=True))
+        sifted = Rows(rows.frame.with_row_index("_row"))
+        for one, narrow in zip([stage, *filters], afters, strict=True):
+            sifted = one.apply(sifted, narrow)
+        return Rows(rows.frame[sifted.frame["_row"]])
 
 
 @dataclass(frozen=True, slots=True)

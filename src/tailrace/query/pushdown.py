@@ -72,6 +72,7 @@ class Scan:
     needles: list[Needle] = field(default_factory=list)
     line_changed: bool = False
     labels_changed: bool = False
+    labels_made: bool = False  # whether a stage gave labels values that stand nowhere in the line
     may_fail: bool = False  # whether a stage that is left to the rows can mark a line with an error
 
     def certain(self, names: frozenset[str]) -> bool:
@@ -111,9 +112,32 @@ class Scan:
     def where_labels(self, condition: Condition) -> bool:
         """Filter by labels; tell whether the scan does all of it."""
         parts = condition.parts if isinstance(condition, All) else (condition,)
+        if self.labels_changed:
+            for part in parts:
+                self._verbatim(part)
         done = [self._conjunct(part) for part in parts] if not self.labels_changed else [False]
         self.may_fail |= not all(done)
         return all(done)
+
+    def _verbatim(self, part: Condition) -> None:
+        """Leave lines unread that cannot hold the value that a parser is to find in them.
+
+        In a line that the store did not take apart it stands as it is, unless something in it is escaped; or a field
+        of that name holds it.
+        """
+        plain = isinstance(part, Matcher) and part.op == "=" and part.value and self.formats <= {None}
+        if not plain or self.line_changed or self.labels_made or not isinstance(part, Matcher):
+            return
+        named = part.name in VIRTUAL or part.name in ERRORS or part.name.endswith("_extracted")
+        if named or STREAM + part.name in self.streams.columns:
+            return
+        line = nw.col("_line")
+        somewhere = self._somewhere(part.name, self.fields.typed(part.name)).expression
+        assert somewhere is not None  # it is never without places
+        held = line.str.contains(part.value, literal=True) | line.str.contains("\\", literal=True)
+        self.conditions.append(held.fill_null(value=False) | somewhere)
+        self.words.append(f"{part} (widened: its text is in the line)")
+        self.columns["_line"] = pl.String()
 
     def _conjunct(self, part: Condition) -> bool:
         sure = not (isinstance(part, Inside) and self.may_fail)  # lines with errors pass a test of addresses

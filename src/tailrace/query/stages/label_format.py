@@ -85,6 +85,7 @@ class LabelFormat:
         # What a template reads behind a parser must be parsed, and may fail there, though nobody reads the result.
         idle = not fails and not after.every and not (changed & after.names) and not scan.labels_changed
         scan.labels_changed |= not idle
+        scan.labels_made |= not idle
         scan.may_fail |= fails
         return idle
 
