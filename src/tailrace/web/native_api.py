@@ -25,8 +25,9 @@ from tailrace.errors import QueryError, did_you_mean
 from tailrace.query import parser, render
 from tailrace.query.explain import explain
 from tailrace.query.result import Lines, Series
-from tailrace.query.run import Request, pages, run
+from tailrace.query.run import Request, pages
 from tailrace.query.syntax import LogQuery
+from tailrace.web.described import FAILURES, address
 from tailrace.web.live import LiveTails
 from tailrace.web.parameters import direction, get_or_post, integer, parameters, query_text
 from tailrace.web.ranges import time_range
@@ -49,6 +50,8 @@ A failure after the first page cuts the connection, which every client takes for
 _EXPORT_TIMEOUT_S: Final = 3_600.0
 """How long all lines may take: the time counts while the client reads, too."""
 
+_ASKED: Final = ("query", "start", "end", "since", "limit", "direction", "step")
+
 _LINE_ENDS: Final = str.maketrans({char: f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"})
 """Characters that JSON leaves alone and readers of event streams take for the end of a line."""
 
@@ -57,14 +60,14 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
     """Return the endpoints under `/api/v1`."""
     router = APIRouter(prefix="/api/v1")
 
-    @get_or_post(router, "/logs/query")
+    @get_or_post(router, "/logs/query", *_ASKED, "output", required=["query"])
     async def query(request: HttpRequest) -> Response:
         """Answer a query in the form that `output` names."""
         given = await parameters(request)
         output, asked = _output(given), _asked(given, services.clock.now_ns())
         if not asked.limit and output in _PAGED and isinstance(parser.parse(asked.query), LogQuery):
             return await _everything(request, asked, output)
-        result = await work.run(request, lambda: run(asked, services.table, services.engine))
+        result = await work.query(request, asked, services)
         headers = {"X-Tailrace-Complete": str(result.complete).lower()}
         if result.warnings:
             headers["X-Tailrace-Warnings"] = _header_text("; ".join(result.warnings))
@@ -84,12 +87,12 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         pieces = iterate_in_threadpool(piece for page in found for piece in write(page))
         return StreamingResponse(pieces, headers={"X-Tailrace-Complete": "true"}, media_type=kind)
 
-    @router.get("/logs/tail")
+    @router.get("/logs/tail", openapi_extra=address(["query"], ["query"]), responses=FAILURES)
     def tail(request: HttpRequest) -> Response:
         """Send new lines as they come: events `lines` (JSON lines), `dropped` (a count), `failed`."""
         return tails.open(query_text(request.query_params), _jsonl_event)
 
-    @get_or_post(router, "/explain")
+    @get_or_post(router, "/explain", *_ASKED, required=["query"])
     async def explain_query(request: HttpRequest) -> Response:
         """Tell how a query would run: the plan, and the segments that it reads and skips."""
         given = await parameters(request)

@@ -1,8 +1,10 @@
 """Queries run in threads of their own: bounded in number, bounded in time, ended when nobody waits any more.
 
 The event loop never runs a query. At most `limits.QUERIES_AT_ONCE` run, `limits.QUERIES_WAITING` wait, and
-the next is refused with 429. A query whose client has gone, or whose time is over, is not started; one that already
-runs is told, and ends when it next looks (`query.reads.Reading.check`: between scans and between pieces).
+the next is refused with 429. Lists and the newest few lines, which people wait for, have a lane of their own, half as
+wide, so that they never stand behind sums over days. A query whose client has gone, or whose time is over, is not
+started; one that already runs is told, and ends when it next looks (`query.reads.Reading.check`: between scans and
+between pieces).
 """
 
 from __future__ import annotations
@@ -34,28 +36,39 @@ class Work:
     """The threads that answer queries."""
 
     def __init__(self, at_once: int = limits.QUERIES_AT_ONCE, waiting: int = limits.QUERIES_WAITING) -> None:
-        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="query")
-        self._room = BoundedSemaphore(at_once + waiting)
+        quick = max(1, at_once // 2)
+        self._quick = ThreadPoolExecutor(quick, thread_name_prefix="quick")
+        self._long = ThreadPoolExecutor(at_once, thread_name_prefix="query")
+        self._room = BoundedSemaphore(quick + at_once + waiting)
 
-    async def run(self, request: Request, ask: Callable[[], T], timeout_s: float = limits.QUERY_TIMEOUT_S) -> T:
+    async def run(
+        self,
+        request: Request,
+        ask: Callable[[], T],
+        timeout_s: float = limits.QUERY_TIMEOUT_S,
+        *,
+        quick: bool = False,
+    ) -> T:
         """Return what `ask` returns; see `watched`."""
-        return await self.watched(request, lambda _: ask(), timeout_s)
+        return await self.watched(request, lambda _: ask(), timeout_s, quick=quick)
 
     async def watched(
         self,
         request: Request,
         ask: Callable[[Callable[[], bool]], T],
         timeout_s: float = limits.QUERY_TIMEOUT_S,
+        *,
+        quick: bool = False,
     ) -> T:
         """Return what `ask` returns; `TimeoutError` after the time limit, `Refused` when busy or nobody waits.
 
         `ask` gets a function that tells whether the answer is still wanted: true means to give up. The body of the
-        request must have been read: its channel is watched for the client's leaving.
+        request must have been read: its channel is watched for the client's leaving. `quick` names the lane.
         """
         if not self._room.acquire(blocking=False):
             raise Refused(429, "too many queries are waiting; ask again in a moment", {"Retry-After": "1"})
         unwanted = Event()
-        future = self._pool.submit(ask, unwanted.is_set)
+        future = (self._quick if quick else self._long).submit(ask, unwanted.is_set)
         future.add_done_callback(lambda _: self._room.release())
         waited = asyncio.wrap_future(future)
         gone: asyncio.Future[None] = asyncio.ensure_future(_gone(request))
@@ -69,6 +82,7 @@ class Work:
         finally:
             unwanted.set()
             gone.cancel()
+            future.cancel()  # at once, not with the loop's next turn: it may not begin any more
             waited.cancel()
 
     async def query(self, request: Request, asked: Asked, services: Services) -> Lines | Series:
@@ -81,11 +95,12 @@ class Work:
             result.stats.queue_seconds = waited_s
             return result
 
-        return await self.watched(request, answer)
+        return await self.watched(request, answer, asked.timeout_s, quick=asked.limit > 0 and asked.step_ns is None)
 
     def close(self) -> None:
         """Start no further query; those that run end by themselves."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._quick, self._long):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def _gone(request: Request) -> None:
