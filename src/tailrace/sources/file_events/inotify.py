@@ -161,6 +161,8 @@ class Inotify:
     def _take(self, batch: Batch, news: News, place: _Place, mask: int, cookie: int) -> None:
         path = self._folders.path(*place)
         folder = bool(mask & kernel.ON_FOLDER)
+        if mask & (_NAMES & ~kernel.CREATE):
+            self._looks.doubt(place)
         if path is None:
             self._take_in_limbo(place, mask, cookie, folder=folder)
             return

@@ -91,7 +91,8 @@ class Looks:
                 if found is None and not what & (bits.CREATED | bits.DELETED | bits.MOVED):
                     self.vanished += 1  # an event of its own says where to
                     continue
-                if found is not None and what & bits.CREATED and place in self._known:
+                told_again = what & (bits.CREATED | bits.SYNTHETIC) == bits.CREATED and place in self._known
+                if told_again and found is not None:
                     if self._known.pop(place) == _mark(found):
                         continue
                     if not what & bits.DELETED:
@@ -141,6 +142,10 @@ class Looks:
     def remember(self, place: _Place, look: os.stat_result) -> None:
         """Note what is told of an object that was found, to not tell it once more."""
         self._known[place] = _mark(look)
+
+    def doubt(self, place: _Place) -> None:
+        """Forget what was told of a place: its name was taken away, or given to something else."""
+        self._known.pop(place, None)
 
     def forget(self) -> None:
         """Forget what was told: no event of the time before is waiting any more."""
