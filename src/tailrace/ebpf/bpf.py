@@ -43,8 +43,8 @@ class BpfError(TailraceError):
     def __init__(self, what: str, number: int, words: str = "") -> None:
         self.errno = number
         self.words = words
-        name = errno.errorcode.get(number, str(number))
-        super().__init__(f"{what}: {name} ({os.strerror(number)})" + (f"\n{words}" if words else ""))
+        self.name = errno.errorcode.get(number, str(number))
+        super().__init__(f"{what}: {self.name} ({os.strerror(number)})" + (f"\n{words}" if words else ""))
 
 
 def unavailable() -> str:
