@@ -10,8 +10,10 @@ seam       implemented by                   called by
 
 Paths are bytes on this side, as the kernel has them; `metadata.text` makes the text of them that the table holds.
 
-Order. One thread reads, looks (`lstat`) and numbers. A row gets its number after its object was looked at, and every
-change that comes after the look gives an event of its own, read later: a row with a larger number is never staler.
+Order. One thread reads, looks (`lstat`) and numbers. A row of an event gets its number after its object was looked at,
+and every change that comes after the look gives an event of its own, read later: a row with a larger number is never
+staler. A walk sees what events that are not read yet will tell; so its rows wait until those are read, lose what
+they touched, and are numbered then.
 """
 
 from __future__ import annotations
@@ -112,7 +114,7 @@ class News:
     rows: pl.DataFrame | None = None
     gaps: list[Gap] = field(default_factory=list)
     walk: list[tuple[bytes, Reason]] = field(default_factory=list)
-    settling: bool = False  # of some folders nothing is told yet: `walk` will name them when it is
+    silent: list[bytes] = field(default_factory=list)  # folders of whose content nothing is told yet; `walk` follows
     more: bool = False  # something waits already: read again without waiting
 
 

@@ -378,7 +378,10 @@ class Fanotify:
             prefix = self._table.prefix(key)
             if prefix is not None:  # else it is gone, or below another one that is closed
                 news.walk.append((prefix[:-1] or b"/", reason))
-        news.settling = bool(self._closed)
+        for key in self._closed:
+            path = self._table.anywhere(key, b"")
+            if path is not None:
+                news.silent.append(path[:-1])
 
     # --- second pass: the objects where they are now --------------------------------------------
 

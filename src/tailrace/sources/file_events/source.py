@@ -4,8 +4,7 @@ Comes in: settings, and what is known of the files from before. Goes out: blocks
 parser `file_integrity`. The position is the next number and the time of the last event: after a restart a walk finds
 what changed meanwhile, compared with what is known, and says so (`restart`).
 
-Rows of a walk get their numbers when they were looked at, and are held until the events that waited by then are
-read: if one of them renamed a folder, rows below its old path are thrown away and both paths are walked again.
+Rows of a walk are held until the events that waited by then are read: see `window`.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from tailrace.sources.file_events.pace import Pace
 from tailrace.sources.file_events.scan import Scan
 from tailrace.sources.file_events.scope import Scope
 from tailrace.sources.file_events.told import told
+from tailrace.sources.file_events.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -169,14 +169,12 @@ class _Watching:
         self._chosen = Chosen()
         self._walk = Scan(scope, self._devices, known, pace=Pace(settings.scan_rate, clock))
         self._held: list[pl.DataFrame] = []  # rows of walks until the events that waited are read
-        self._moved: list[tuple[bytes, bytes]] = []  # folders that were renamed since the first of them
+        self._window = Window()  # what happened since the first of them
         self._open_gaps: list[Gap] = []
         self._unwatched: set[bytes] = set()
         self._events: dict[str, int] = {}
         self._counts = {"gaps": 0, "unknown_who": 0, "walked_again": 0}
         self._more = False  # the last reading left something in a queue
-        self._settling = False  # a back end tells nothing of some folders yet
-        self._overlap = False  # a walk went on while that was so
         self._processes = None
         if settings.who != "off":
             self._processes = process_table.open_processes(clock, ebpf=settings.who == "auto")
@@ -202,12 +200,11 @@ class _Watching:
         frames, self._first = self._first, []
         if not self._more:
             frames += self._step(timeout_s if not frames else 0.0)
-        self._more = self._settling = False
+        self._more = False
         for backend in self._chosen.backends:
             frames += self._take(backend, backend.read(_EVENTS))
         if not self._more:
             frames += self._let_go()
-            self._overlap = self._settling or bool(self._held) or not self._walk.done
         if self._mounts.changed():
             self._remount()
         return [frame for frame in frames if frame.height]
@@ -217,9 +214,9 @@ class _Watching:
         if self._walk.done:
             self._wait(timeout_s)
             return []
-        rows, self._overlap = self._walk.step(_ENTRIES), True
+        rows = self._walk.step(_ENTRIES)
         if rows.height:
-            self._held.append(self._numbered(rows.with_columns(event_provider=pl.lit("scan"))))
+            self._held.append(rows.with_columns(event_provider=pl.lit("scan")))
             linked = rows.filter((pl.col("file_links") > 1) & (pl.col("file_type") != "dir"))["file_path"]
             for backend in self._chosen.backends if len(linked) else ():
                 if isinstance(backend, Fanotify):
@@ -241,33 +238,17 @@ class _Watching:
         frames = []
         self._more = self._more or news.more
         if len(news.changes):
-            if self._held or not self._walk.done:
-                self._note_moves(news.changes)
             frames.append(self._told(news.changes, backend))
         if news.rows is not None and news.rows.height:
             frames.append(self._numbered(news.rows.with_columns(event_provider=pl.lit(backend.provider))))
         for root, reason in news.walk:
             self._walk.add(root, reason)
-            if self._overlap and (cut := self._cut(root, backend)) is not None:
-                frames.append(cut)
-        self._settling = self._settling or news.settling
+        if self._held:
+            self._window.note(news)
         frames += [self._gap(gap) for gap in news.gaps]
         if unwatched := [(path, why) for path, why in backend.unwatched() if path not in self._unwatched]:
             self._poll_instead(unwatched)
         return frames
-
-    def _cut(self, root: bytes, backend: Backend) -> pl.DataFrame | None:
-        """Return the row by which nothing that was told of a folder's content counts any more, if it is there.
-
-        A walk may have come by while the back end told nothing of it: what it saw may be gone since.
-        """
-        try:
-            found = os.lstat(root)
-        except OSError:
-            return None
-        changes = bits.Changes()
-        changes.add(bits.DELETED | bits.CREATED | bits.FOLDER | bits.SYNTHETIC, root, found, inode=found.st_ino)
-        return self._told(changes, backend)
 
     def _told(self, changes: Changes, backend: Backend) -> pl.DataFrame:
         frame = told(changes, backend.provider, self._devices)
@@ -292,33 +273,21 @@ class _Watching:
 
     # --- walks and gaps -------------------------------------------------------------------------
 
-    def _note_moves(self, changes: Changes) -> None:
-        """Remember folders that were renamed while others were walked: the walk may have come by too early or late."""
-        for what, path, old in zip(changes.bits, changes.paths, changes.old_paths, strict=True):
-            if what & _FOLDER_MOVED == _FOLDER_MOVED and old is not None:
-                self._moved.append((old, path))
-
     def _let_go(self) -> list[pl.DataFrame]:
-        """Return the rows that were held, all events before them being read."""
+        """Return the rows of walks that were held, all events that waited being read."""
         held, self._held = self._held, []
-        moved, self._moved = self._moved, []
-        again: set[bytes] = set()
-        for old, new in moved:
-            again.add(new)
-            below = pl.col("file_path").str.starts_with(text(old) + "/") | (pl.col("file_path") == text(old))
-            kept = [frame.filter(~below) for frame in held]
-            if any(len(one) != len(other) for one, other in zip(kept, held, strict=True)):
-                again.add(old)
-            held = kept
-        for path in again:
+        window, self._window = self._window, Window()
+        if window.full:
+            held, window.again = [], list(self._roots)
+        for path in window.again:
             self._walk.add(path, "moved_in")
-            self._counts["walked_again"] += 1
-        for frame in held:
-            self._events["scan"] = self._events.get("scan", 0) + len(frame)
+        self._counts["walked_again"] += len(window.again)
+        told = [self._numbered(frame) for rows in held if (frame := window.spared(rows)).height]
+        self._events["scan"] = self._events.get("scan", 0) + sum(len(frame) for frame in told)
         if self._walk.done and self._open_gaps:
-            held += [self._gap_row(gap, closed=True) for gap in self._open_gaps]
+            told += [self._gap_row(gap, closed=True) for gap in self._open_gaps]
             self._open_gaps = []
-        return held
+        return told
 
     def _look_at(self, roots: Sequence[bytes], reason: Reason, since_ns: int) -> None:
         """Walk roots at the start; after a restart that closes a gap."""
@@ -409,7 +378,6 @@ class _Watching:
         return counts
 
 
-_FOLDER_MOVED: Final = bits.FOLDER | bits.MOVED
 _PACE_S: Final = 0.05
 
 
