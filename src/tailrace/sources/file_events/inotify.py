@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 HALF_S: Final = 0.5
 """How long the first half of a rename waits for the second."""
 
-_TOLD: Final = 10_000  # entries of folders that came which one read tells itself; a walk tells the rest
+_TOLD: Final = 5_000  # entries of one folder that came, with all below, which are told at once; a walk tells the rest
+_TOLD_ALL: Final = 100_000  # the same, of all folders of one read
 _AGAIN: Final = 3  # times that a place is looked for when nothing is waiting any more
 _AGAIN_S: Final = 0.05
 _HOMELESS_S: Final = 1.0  # between two looks for the folder above a root that is not there
@@ -129,7 +130,7 @@ class Inotify:
     def read(self, events: int) -> News:
         """Return at most about so many events."""
         news, batch, taken, data = News(), Batch(), 0, b""
-        while taken < events and (data := self._queue.take()):
+        while taken + batch.found < events and (data := self._queue.take()):
             for watch, mask, cookie, name in kernel.parse(data):
                 if mask & (kernel.OVERFLOW | kernel.UNMOUNT):
                     self._lose(news)
@@ -337,6 +338,7 @@ class Inotify:
     def _arrive(self, place: _Place, batch: Batch | None, news: News | None, why: int = 0) -> None:
         """Watch a folder with all below; tell what is in it already, or have it walked if that is much."""
         waiting = [(place, batch is not None)]
+        most = 0 if batch is None else min(batch.found + _TOLD, _TOLD_ALL)
         while waiting:
             (above, name), told = waiting.pop()
             opened = self._looks.open_folder((above, name), self._unsure if batch is not None else None)
@@ -345,7 +347,7 @@ class Inotify:
             try:
                 watch = self._watch((above, name), opened, news if told else None)
                 if watch:
-                    waiting += self._list(watch, opened, batch if told else None, news, why)
+                    waiting += self._list(watch, opened, batch if told else None, news, why, most)
             except OSError as error:
                 self._refuse(error)
             finally:
@@ -375,7 +377,7 @@ class Inotify:
         return watch
 
     def _list(
-        self, watch: int, opened: int, batch: Batch | None, news: News | None, why: int
+        self, watch: int, opened: int, batch: Batch | None, news: News | None, why: int, most: int
     ) -> list[tuple[_Place, bool]]:
         """Return the folders in a folder, and tell all its entries; they are to be told below as well, or not."""
         found: list[bytes] = []
@@ -391,7 +393,7 @@ class Inotify:
                     found.append(name)
                 if batch is None or news is None:
                     continue
-                if batch.found >= _TOLD:
+                if batch.found >= most:
                     news.walk.append((here or b"", "unwatched"))
                     batch = None
                     continue
