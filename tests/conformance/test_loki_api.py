@@ -114,6 +114,18 @@ def test_a_form_is_as_good_as_an_address_and_both_merge(filled: House) -> None:
     assert len(entries(answer)) == 1
 
 
+@pytest.mark.parametrize("direction", ["backward", "forward"])
+def test_an_interval_leaves_out_what_is_closer(house: House, direction: str) -> None:  # noqa: F811
+    house.store(*[(-at * S, f"{at}") for at in range(30)], app="a")
+    house.store((-S // 2, "between"), app="b")
+    ask = {"query": '{app=~"a|b"}', "interval": "10s", "direction": direction, "end": NOW_NS + 1}
+    newest, oldest = ["0", "10", "20"], ["29", "19", "9"]
+    found = [line for _, line in entries(get(house, "query_range", **ask))]
+    assert found == (newest if direction == "backward" else oldest)
+    assert [line for _, line in entries(get(house, "query_range", **ask, limit=2))] == found[:2]
+    assert len(entries(get(house, "query_range", **(ask | {"interval": "0"}), limit=1000))) == 31
+
+
 def test_nothing_found_is_an_empty_success(filled: House) -> None:
     body = get(filled, "query_range", query='{app="none"}').json()
     assert (body["status"], body["data"]["result"]) == ("success", [])

@@ -1,0 +1,176 @@
+"""Deletions and rules over HTTP: statuses, shapes, what is refused. The rules are a stand-in behind the seam."""
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tailrace.files import Files
+from tailrace.server import _delete
+from tailrace.web.app import create_app
+from tailrace.web.deletions import DeletionQueue
+from web.conftest import NOW_NS, House, S, _served, house  # noqa: F401  the fixture
+
+P = "/loki/api/v1"
+NOW_S = NOW_NS // S
+GROUP = {"name": "g", "interval": "1m", "rules": [{"alert": "A", "expr": 'sum(rate({app="a"}[1m])) > 1'}]}
+STATE = {
+    "name": "g",
+    "file": "shop",
+    "interval": 60,
+    "rules": [
+        {
+            "type": "alerting",
+            "name": "A",
+            "state": "firing",
+            "alerts": [{"labels": {"alertname": "A"}, "value": "1e+00"}],
+        },
+        {"type": "recording", "name": "R"},
+    ],
+}
+
+
+@dataclass
+class FewRules:
+    """Rules in memory."""
+
+    kept: dict[str, dict[str, dict]] = field(default_factory=dict)
+
+    def groups(self):
+        return [STATE, STATE | {"name": "h", "file": "other", "rules": []}]
+
+    def namespaces(self):
+        return self.kept
+
+    def save(self, namespace, group) -> None:
+        self.kept.setdefault(namespace, {})[group["name"]] = group
+
+    def delete(self, namespace, group) -> bool:
+        if namespace not in self.kept or (group and group not in self.kept[namespace]):
+            return False
+        self.kept = {} if group is None else {namespace: {n: g for n, g in self.kept[namespace].items() if n != group}}
+        return True
+
+
+@pytest.fixture
+def client(house: House, tmp_path: Path):  # noqa: F811  pytest's way
+    deletions = DeletionQueue(tmp_path, house.table, partial(_delete, house.table), house.clock, Files())
+    services = replace(house.services, rules=FewRules(), deletions=deletions)
+    with _served(create_app(services)) as address, httpx.Client(base_url=address, timeout=20, trust_env=False) as made:
+        yield made
+
+
+def test_deletions_are_asked_for_listed_and_cancelled(client: httpx.Client) -> None:
+    asked = {"query": '{app="a"}', "start": NOW_S - 60, "end": NOW_S, "max_interval": "30s"}
+    assert client.post(f"{P}/delete", params=asked).status_code == 204
+    assert client.put(f"{P}/delete", data=asked | {"end": "2026-01-01T00:00:00Z"}).status_code == 204
+    first, second = client.get(f"{P}/delete").json()
+    assert first | {"request_id": ""} == {
+        "request_id": "",
+        "start_time": NOW_S - 60.0,
+        "end_time": float(NOW_S),
+        "query": '{app="a"}',
+        "status": "received",
+        "created_at": float(NOW_S),
+        "deleted_lines": 0,
+    }
+    assert first["request_id"] != second["request_id"]
+    cancelled = client.delete(f"{P}/delete", params={"request_id": first["request_id"], "force": "false"})
+    assert (cancelled.status_code, cancelled.content) == (204, b"")
+    assert [one["request_id"] for one in client.get(f"{P}/delete").json()] == [second["request_id"]]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"query": '{app="a"}'},
+        {"query": "{", "start": 1},
+        {"query": '{app="a"} | json', "start": 1},
+        {"query": '{app="a"}', "start": 5, "end": 5},
+        {"query": '{app="a"}', "start": 1, "end": NOW_S + 60},
+        {"query": '{app="a"}', "start": 1, "max_interval": "0"},
+    ],
+)
+def test_a_wrong_deletion_is_400_in_one_line(client: httpx.Client, asked: dict[str, object]) -> None:
+    answer = client.post(f"{P}/delete", params=asked)
+    assert answer.status_code == 400
+    assert "\n" not in answer.text
+    assert client.get(f"{P}/delete").json() == []
+
+
+def test_a_deletion_that_is_not_there(client: httpx.Client) -> None:
+    assert client.delete(f"{P}/delete", params={"request_id": "x"}).status_code == 400
+    assert client.delete(f"{P}/delete").status_code == 400
+
+
+def test_rules_are_saved_read_and_removed_as_yaml(client: httpx.Client) -> None:
+    saved = client.post(f"{P}/rules/shop", content=yaml.safe_dump(GROUP), headers={"content-type": "application/yaml"})
+    assert saved.status_code == 202
+    every = client.get(f"{P}/rules")
+    assert every.headers["content-type"] == "application/yaml"
+    assert yaml.safe_load(every.text) == {"shop": [GROUP]}
+    assert yaml.safe_load(client.get(f"{P}/rules/shop").text) == {"shop": [GROUP]}
+    assert yaml.safe_load(client.get(f"{P}/rules/shop/g").text) == GROUP
+    assert client.get(f"{P}/rules/shop/none").status_code == 404
+    assert client.delete(f"{P}/rules/shop/none").status_code == 404
+    assert client.delete(f"{P}/rules/shop/g").status_code == 202
+    assert client.delete(f"{P}/rules/shop").status_code == 202
+    assert client.get(f"{P}/rules/shop").status_code == 404
+    assert client.delete(f"{P}/rules/shop").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("name: [", "no YAML"),
+        ("rules: []", "no name"),
+        ("name: g", "no list of rules"),
+        ("name: g\nrules: [1]", "rules[0]"),
+        ("name: g\nrules: [{alert: A, record: B, expr: '1'}]", "exactly one"),
+        ("name: g\nrules: [{alert: A}]", "expr is missing"),
+        ("name: g\nrules: [{alert: A, expr: 'sum('}]", "line 1, col 5"),
+        ("name: g\nrules: [{alert: A, expr: '{a=\"b\"}'}]", "no numbers"),
+    ],
+)
+def test_a_wrong_rule_is_400_and_says_where(client: httpx.Client, body: str, says: str) -> None:
+    answer = client.post(f"{P}/rules/shop", content=body)
+    assert answer.status_code == 400
+    assert says in answer.text
+
+
+@pytest.mark.parametrize("prefix", ["/prometheus/api/v1", "/api/v1"])
+def test_states_of_rules_are_filtered(client: httpx.Client, prefix: str) -> None:
+    def names(**given: object) -> list[tuple[str, list[str]]]:
+        body = client.get(f"{prefix}/rules", params=given).json()
+        assert (body["status"], body["errorType"], body["error"]) == ("success", "", "")
+        return [(group["name"], [rule["name"] for rule in group["rules"]]) for group in body["data"]["groups"]]
+
+    assert names() == [("g", ["A", "R"]), ("h", [])]
+    assert names(type="alert") == [("g", ["A"])]
+    assert names(type="record") == [("g", ["R"])]
+    assert names(file=["other", "none"]) == [("h", [])]
+    assert names(rule_group="g", rule_name="R") == [("g", ["R"])]
+    wrong = client.get(f"{prefix}/rules", params={"type": "x"})
+    assert wrong.status_code == 400
+    assert wrong.json()["errorType"] == "bad_data"
+    alerts = client.get(f"{prefix}/alerts").json()
+    assert alerts["data"] == {"alerts": [{"labels": {"alertname": "A"}, "value": "1e+00"}]}
+
+
+def test_without_rules_everything_is_empty_and_well_formed_and_new_ones_are_refused(house: House) -> None:  # noqa: F811
+    assert yaml.safe_load(house.client.get(f"{P}/rules").text) == {}
+    assert house.client.get("/prometheus/api/v1/rules").json()["data"] == {"groups": []}
+    assert house.client.get("/prometheus/api/v1/alerts").json() == {
+        "status": "success",
+        "data": {"alerts": []},
+        "errorType": "",
+        "error": "",
+    }
+    assert house.client.post(f"{P}/rules/shop", content=yaml.safe_dump(GROUP)).status_code == 501
+    assert house.client.delete(f"{P}/rules/shop").status_code == 404
+    assert house.client.get(f"{P}/delete").json() == []
+    assert house.client.post(f"{P}/delete", params={"query": '{a="b"}', "start": 1}).status_code == 501
