@@ -7,6 +7,7 @@ Comes in: lists of paths (as `os.fsdecode` gives them) and of what `lstat` told.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +54,7 @@ STATE: Final = (
 SCHEMA: Final[Mapping[str, pl.DataType]] = {name: COLUMNS[name] for name in STATE}
 
 _BLOCK_BYTES: Final = 512
+_ESCAPED: Final = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 def rows(
@@ -101,6 +103,16 @@ def texts(paths: Sequence[str | None]) -> pl.Series:
     except UnicodeEncodeError:
         named = [None if path is None else text(os.fsencode(path)) for path in paths]
         return pl.Series("file_path", named, dtype=pl.String)
+
+
+def meanings(path: str) -> list[bytes]:
+    r"""Return the paths that a text in the table may stand for, likeliest first: a `\xff` is a byte or itself.
+
+    >>> meanings("/srv/a"), meanings(r"/srv/\xff")
+    ([b'/srv/a'], [b'/srv/\\xff', b'/srv/\xff'])
+    """
+    literal = path.encode()
+    return list(dict.fromkeys((literal, _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), literal))))
 
 
 def _by_few(values: pl.Series, label: Callable[[int, int], str | None]) -> pl.Series:

@@ -12,7 +12,6 @@ About 3 µs per entry, of which a third is the kernel's.
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +21,7 @@ from tailrace.ecs import COLUMNS
 from tailrace.sources.file_events import diff
 from tailrace.sources.file_events.known import Children
 from tailrace.sources.file_events.metadata import text
-from tailrace.sources.file_events.rows import rows, texts
+from tailrace.sources.file_events.rows import meanings, rows, texts
 from tailrace.sources.file_events.walker import Walker
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ ROWS: Final[Mapping[str, pl.DataType]] = {
 
 _WITHOUT_KNOWN: Final = ("moved_in", "exchanged")  # what was known below is of another directory
 _FIRST: Final = ("baseline", "restart")
-_ESCAPED: Final = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 class Scan:
@@ -200,10 +198,8 @@ def _text(path: str) -> str:
 
 
 def _there(path: str, scope: Scope | None) -> bool:
-    r"""Tell whether something is at a path of the table; a `\xff` may stand for a byte or for itself."""
-    literal = path.encode()
-    meant = {literal, _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), literal)}
-    return any(_is_there(name) for name in meant if scope is None or scope.wants(name))
+    """Tell whether something that is meant is at a path of the table."""
+    return any(_is_there(name) for name in meanings(path) if scope is None or scope.wants(name))
 
 
 def _is_there(path: bytes) -> bool:
