@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tailrace.twin.changes import diff, history
-from world import NS, START_NS, World, event, folder, made
+from twin.world import NS, START_NS, World, event, folder, made
 
 
 def filled(world: World) -> World:

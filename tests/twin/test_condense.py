@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tailrace import limits
 from tailrace.twin import table
 from tailrace.twin.condense import condense, one_pass
 from tailrace.twin.keeper import take
-from world import World, event, folder, made
+from twin.world import World, event, folder, made
 
 if TYPE_CHECKING:
     import pytest
@@ -58,7 +59,7 @@ def test_ranges_stay_apart(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
         world.happen(made("created", "/x", size=step), host="other")
         condense(kept(world).twin.files)
     found = sorted(table.bounds(path) for path in world.twin.files.snapshot().part("live")["path"])
-    assert all(one[1] < two[0] for one, two in zip(found, found[1:], strict=False))
+    assert all(one[1] < two[0] for one, two in pairwise(found))
     assert world.paths() == [f"/{number:03}" for number in range(60)] + ["/x"]
 
 

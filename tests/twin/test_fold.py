@@ -7,7 +7,7 @@ import pytest
 
 from tailrace.twin.fold import fold
 from tailrace.twin.records import EVENT, of_events
-from world import Event, event, folder, made
+from twin.world import Event, event, folder, made
 
 
 def records(*events: Event, numbered: bool = True, host: str = "h") -> pl.DataFrame:

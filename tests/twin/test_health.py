@@ -5,7 +5,7 @@ from __future__ import annotations
 from tailrace.twin.condense import condense
 from tailrace.twin.health import health
 from tailrace.twin.keeper import take
-from world import World, event, folder, made
+from twin.world import World, event, folder, made
 
 
 def test_a_healthy_twin(world: World) -> None:

@@ -14,7 +14,7 @@ from tailrace.telemetry import Accounts
 from tailrace.twin import keeper
 from tailrace.twin.keeper import Keeper, take
 from tailrace.twin.table import FilesTable
-from world import NS, START_NS, World, event, folder, made
+from twin.world import NS, START_NS, World, event, folder, made
 
 if TYPE_CHECKING:
     from collections.abc import Callable

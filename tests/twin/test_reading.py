@@ -10,7 +10,7 @@ import pytest
 from tailrace.errors import QueryError
 from tailrace.twin.condense import condense
 from tailrace.twin.keeper import take, tidy
-from world import NS, START_NS, World, event, folder, made
+from twin.world import NS, START_NS, World, event, folder, made
 
 if TYPE_CHECKING:
     from tailrace.twin.reading import View

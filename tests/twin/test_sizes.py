@@ -11,7 +11,7 @@ import polars as pl
 from tailrace.twin import sizes
 from tailrace.twin.condense import condense
 from tailrace.twin.keeper import take
-from world import NS, START_NS, World, event, folder, made, short
+from twin.world import NS, START_NS, World, event, folder, made, short
 
 if TYPE_CHECKING:
     from pathlib import Path

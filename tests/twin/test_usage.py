@@ -8,7 +8,7 @@ import pytest
 
 from tailrace.clock import ManualClock
 from tailrace.twin import sizes, usage
-from world import World, event, folder, made
+from twin.world import World, event, folder, made
 
 DAY = dt.date(2026, 3, 1)
 NEXT = DAY + dt.timedelta(days=1)

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import polars as pl
+import uvicorn
+from fastapi import FastAPI
 
 from tailrace.batch import Batch, Position, stream_text
 from tailrace.clock import ManualClock
 from tailrace.ecs import COLUMNS
 from tailrace.engines.polars import PolarsEngine
+from tailrace.errors import TailraceError
 from tailrace.store.table import LogTable
 from tailrace.twin.reading import Twin
+from tailrace.web import files_api
+from tailrace.web.refusals import refuse
+from tailrace.web.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 NS = 1_000_000_000
@@ -88,3 +99,28 @@ class World:
 def short(frame: pl.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:
     """Return some columns as rows."""
     return frame.select(columns).rows()
+
+
+@contextmanager
+def served(twin: Twin) -> Iterator[httpx.Client]:
+    """Serve the twin's endpoints on a free port of this machine, as a server does."""
+    app, work = FastAPI(), Work()
+    app.include_router(files_api.routes(twin, work))
+
+    async def failed(request: Any, error: Exception) -> Any:
+        return refuse(request, error)
+
+    app.add_exception_handler(TailraceError, failed)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with httpx.Client(base_url=address, timeout=20, trust_env=False) as client:
+        yield client
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
+    work.close()
