@@ -5,7 +5,7 @@ addresses, identifiers) by `<_>`: a million lines a second become a few thousand
 in Python, much as the Drain algorithm does it (He et al., ICWS 2017): lines with as many words, and enough of them in
 common, are one pattern, in which the words that differ become `<_>`; of a word like `user=ann` the part that differs.
 
-A pattern, as it is answered, is what the line filter `|>` takes, and it matches its lines.
+A pattern is what the line filter `|>` takes. It matches its lines, unless a value holds the text that stands behind it.
 """
 
 from __future__ import annotations
