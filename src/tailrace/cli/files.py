@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tailrace.cli import files_condense, files_state, options, output
+from tailrace.cli import files_check, files_condense, files_state, options, output
 
 if TYPE_CHECKING:
     from tailrace.sources.tail.survey import FollowedFile
@@ -21,6 +21,8 @@ app.command("history")(files_state.files_history)
 app.command("usage")(files_state.files_usage)
 app.command("health")(files_state.files_health)
 app.command("condense")(files_condense.files_condense)
+app.command("check")(files_check.baseline_check)
+app.add_typer(files_check.app, name="baseline")
 
 _HEAD = ("agent", "source", "state", "offset", "size", "lag", "path")
 
