@@ -25,9 +25,11 @@ STAGES: Final = {
     "commit": "bench.commit:measure",
     "import": "bench.imports:measure",
     "query": "bench.query:measure",
+    "concurrent": "bench.concurrent:measure",
     "latency": "bench.live:latency",
     "idle": "bench.live:idle",
     "memory": "bench.memory:measure",
+    "twin": "bench.twin:measure",
 }
 """Name of each stage, and the function that returns its rows."""
 

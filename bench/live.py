@@ -69,7 +69,7 @@ def ask(url: str, path: str, **parameters: object) -> dict[str, Any]:  # JSON
 
 def latency(plan: Plan) -> list[Row]:
     """Write numbered lines at a steady pace, look for them all the time, and note when each is first found."""
-    folder = _fresh(OUT / "latency")
+    folder = fresh(OUT / "latency")
     written_s: list[float] = []
 
     def write() -> None:
@@ -105,7 +105,7 @@ def latency(plan: Plan) -> list[Row]:
 
 def idle(plan: Plan) -> list[Row]:
     """Follow files that nobody writes to, after they were read."""
-    folder = _fresh(OUT / "idle")
+    folder = fresh(OUT / "idle")
     lines = 10
     for number in range(plan.idle_files):
         text = "".join(f"line {line} of file {number}\n" for line in range(lines))
@@ -131,7 +131,7 @@ def idle(plan: Plan) -> list[Row]:
     return [Row("idle", what, cpu_s=share * plan.idle_s, peak_mib=peak_mib, verdict=verdict(held), note=note)]
 
 
-def _fresh(folder: Path) -> Path:
+def fresh(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

@@ -166,6 +166,12 @@ PATTERNS: Final = 500
 MASKED_LINES: Final = 20_000
 """Distinct lines, after what varies in words was masked, that one search for patterns holds."""
 
+NEWEST_LINES: Final = 1_000
+"""Most lines of an answer whose parts are remembered per segment."""
+
+NEWEST_ROWS_CACHED: Final = 50_000
+"""Lines of such parts that are remembered over all queries: about 30 MB."""
+
 POINTS_LIMIT: Final = 11_000
 """Points per series of a range query."""
 

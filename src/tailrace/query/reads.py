@@ -55,10 +55,14 @@ class Reading:
 
     def planned(self, found: Plan) -> None:
         """Take note of the segments that a plan knows of, so that those never read count as skipped."""
-        self._known.update(found.segments.frame["path"])
-        self._pruned = max(self._pruned, found.segments.skipped)
+        self.considered(found.segments)
         self.stats.segments_skipped_by_index += found.skipped.get(BY_INDEX, 0)
         self.stats.rows_skipped_by_index += found.rows_by_index
+
+    def considered(self, segments: Segments) -> None:
+        """Take note of segments that may hold an answer."""
+        self._known.update(segments.frame["path"])
+        self._pruned = max(self._pruned, segments.skipped)
 
     def finish(self, seconds: float) -> None:
         """Complete the statistics."""

@@ -15,6 +15,7 @@ from tailrace.errors import QueryError, TransientError
 from tailrace.limits import ENTRIES_DEFAULT, QUERY_TIMEOUT_S
 from tailrace.query.grid import Grid, aligned, instant, stepped
 from tailrace.query.lines import EVERYTHING, Window, in_order, lines, walk
+from tailrace.query.newest import newest
 from tailrace.query.parser import parse
 from tailrace.query.plan import plan
 from tailrace.query.reads import Reading, nobody
@@ -64,7 +65,9 @@ def run(request: Request, table: Table, engine: Engine) -> Lines | Series:
         try:
             if isinstance(query, LogQuery):
                 window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
-                answer: Lines | Series = lines(query, window, table.snapshot(), reading)
+                snapshot = table.snapshot()
+                found = newest(query, window, snapshot, reading)
+                answer: Lines | Series = lines(query, window, snapshot, reading) if found is None else found
             else:
                 ranged = request.step_ns is not None
                 answer = series(query, grid_of(request), table.snapshot, reading, ranged=ranged, cut=request.cut)
