@@ -45,6 +45,7 @@ _QUEUE: Final = 4_000_000
 """Events that may wait in the kernel, 135 bytes each. More are thrown away and made good by a walk."""
 _OUTSIDE: Final = 100_000
 _NAMELESS: Final = 10_000
+_SIZES: Final = 200_000
 _RECENT: Final = 64
 """Renames among which the first half of an exchange is looked for; the halves come one right after the other."""
 
@@ -107,6 +108,8 @@ class Fanotify:
         self._outside: set[bytes] = set()  # folders that are not in scope, as far as asked
         self._nameless: dict[bytes, tuple[bytes, bytes] | None] = {}  # files made without a name, to where they are now
         self._masks: dict[int, int] = {}
+        self._touched: set[bytes] = set()  # folders in which names changed since the queue was empty
+        self._sizes: dict[bytes, tuple[int, int]] = {}  # of folders, as told last
         self._links: dict[int, dict[_Name, None]] = {}  # names in scope of files that have several, by inode
         self._last_moved: dict[_Name, _Renamed] = {}  # by new name
         self._counts = {"overflows": 0, "unresolved": 0, "vanished": 0, "looked_again": 0}
@@ -172,6 +175,8 @@ class Fanotify:
             self._take(b"".join(data), news)
             self._last_ns = self._clock.now_ns()
         self._open_again(news)
+        if self._touched and not news.more:
+            self._look_at_folders(news)
         return news
 
     # --- first pass: folders, and paths of their time -------------------------------------------
@@ -267,6 +272,7 @@ class Fanotify:
         """Take a rename: within the scope, out of it, or into it."""
         kind = _bits(mask) & ~(bits.CREATED | bits.DELETED)
         old_path = self._wanted(*old)
+        self._touched.add(old[0])
         known = thing in self._table
         if kind & bits.FOLDER:
             self._moved = True
@@ -427,6 +433,7 @@ class Fanotify:
                 add_pid(pid)
             if self._links:
                 self._look_at_links(batch, looks, news)
+            self._touched.update(key for key, what in zip(batch.folders, batch.bits, strict=True) if what & _NAMES)
             self._counts["looked_again"] += looks.again
         finally:
             looks.close()
@@ -463,6 +470,26 @@ class Fanotify:
             batch.linked.setdefault(found.st_ino, (what & _TOUCHES, pid))
             batch.told.add((folder, name))
         return what, found
+
+    def _look_at_folders(self, news: News) -> None:
+        """Tell of folders whose size changed with their names: no event says so, and sizes of trees count them."""
+        touched, self._touched = self._touched, set()
+        if len(self._sizes) > _SIZES:
+            self._sizes.clear()
+        for key in touched:
+            prefix = self._table.prefix(key)
+            if prefix is None:
+                continue
+            path = prefix[:-1] or b"/"
+            try:
+                found = os.lstat(path)
+            except OSError:
+                continue
+            size = (found.st_size, found.st_blocks)
+            if self._sizes.get(key) != size:
+                self._sizes[key] = size
+                what = bits.ATTRIBUTES | bits.FOLDER | bits.SYNTHETIC
+                news.changes.add(what, path, found, inode=found.st_ino)
 
     def _look_at_links(self, batch: _Batch, looks: Looks, news: News) -> None:
         """Tell of files with several names under each of them: one may leave the scope with what was told of it."""

@@ -215,15 +215,19 @@ class _Watching:
             self._wait(timeout_s)
             return []
         rows = self._walk.step(_ENTRIES)
-        if rows.height:
-            self._held.append(rows.with_columns(event_provider=pl.lit("scan")))
-            linked = rows.filter((pl.col("file_links") > 1) & (pl.col("file_type") != "dir"))["file_path"]
-            for backend in self._chosen.backends if len(linked) else ():
-                if isinstance(backend, Fanotify):
-                    backend.know_links([path.encode() for path in linked])
-        elif not self._walk.done:
-            self._wait(min(timeout_s, _PACE_S))
-        return []
+        if not rows.height:
+            if not self._walk.done:
+                self._wait(min(timeout_s, _PACE_S))
+            return []
+        rows = rows.with_columns(event_provider=pl.lit("scan"))
+        linked = rows.filter((pl.col("file_links") > 1) & (pl.col("file_type") != "dir"))["file_path"]
+        for backend in self._chosen.backends if len(linked) else ():
+            if isinstance(backend, Fanotify):
+                backend.know_links([path.encode() for path in linked])
+        # What is gone is told at once: events that wait may be about another thing of that name, and then win.
+        gone = pl.col("event_action") == "deleted"
+        self._held.append(rows.filter(~gone))
+        return [self._numbered(rows.filter(gone))]
 
     def _wait(self, timeout_s: float) -> None:
         now_s = self._clock.monotonic_s()
@@ -245,6 +249,8 @@ class _Watching:
             self._walk.add(root, reason)
         if self._held:
             self._window.note(news)
+        elif not self._walk.done:
+            self._window.note_moves(news)
         frames += [self._gap(gap) for gap in news.gaps]
         if unwatched := [(path, why) for path, why in backend.unwatched() if path not in self._unwatched]:
             self._poll_instead(unwatched)
@@ -257,7 +263,7 @@ class _Watching:
             return self._numbered(frame.rename({"pid": "process_pid"}))
         self._processes.drain()
         who = process_table.columns(self._processes, frame["pid"], self._clock.now_ns())
-        self._counts["unknown_who"] += who["process_name"].null_count()
+        self._counts["unknown_who"] += who["process_name"].null_count() - who["process_pid"].null_count()
         return self._numbered(pl.concat([frame.drop("pid"), who], how="horizontal"))
 
     def _numbered(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -278,16 +284,28 @@ class _Watching:
         held, self._held = self._held, []
         window, self._window = self._window, Window()
         if window.full:
-            held, window.again = [], list(self._roots)
-        for path in window.again:
-            self._walk.add(path, "moved_in")
+            held, window.again = [], dict.fromkeys(self._roots)
+        frames = [self._numbered(frame) for rows in held if (frame := window.spared(rows)).height]
+        self._events["scan"] = self._events.get("scan", 0) + sum(len(frame) for frame in frames)
         self._counts["walked_again"] += len(window.again)
-        told = [self._numbered(frame) for rows in held if (frame := window.spared(rows)).height]
-        self._events["scan"] = self._events.get("scan", 0) + sum(len(frame) for frame in told)
+        for path in window.again:
+            frames += self._anew(path)
         if self._walk.done and self._open_gaps:
-            told += [self._gap_row(gap, closed=True) for gap in self._open_gaps]
+            frames += [self._gap_row(gap, closed=True) for gap in self._open_gaps]
             self._open_gaps = []
-        return told
+        return frames
+
+    def _anew(self, path: bytes) -> list[pl.DataFrame]:
+        """Have a folder walked, and return the row by which nothing that was told of its content counts any more."""
+        self._walk.add(path, "moved_in")
+        try:
+            found = os.lstat(path)
+        except OSError:
+            return []
+        changes = bits.Changes()
+        changes.add(bits.DELETED | bits.CREATED | bits.FOLDER | bits.SYNTHETIC, path, found, inode=found.st_ino)
+        frame = told(changes, "scan", self._devices).drop("pid")
+        return [self._numbered(frame.with_columns(event_reason=pl.lit("moved_in")))]
 
     def _look_at(self, roots: Sequence[bytes], reason: Reason, since_ns: int) -> None:
         """Walk roots at the start; after a restart that closes a gap."""

@@ -6,8 +6,8 @@ and what is newer than the walk has touched the path, or a folder above it:
 
 - of a path that any event is about, the event's own row tells;
 - what was below a folder that was renamed, removed, or is silent yet, is not where it was seen;
-- a renamed folder is walked again at its new path: the walk may have come too late for one place, too early for the
-  other.
+- a renamed folder is walked again at its new path, and what was told of its content counts no more: the walk may have
+  come too late for one place, too early for the other.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ PATHS: Final = 500_000
 """Paths that are remembered; when more events come than that, everything is walked again."""
 
 
+_FOLDER_MOVED: Final = bits.FOLDER | bits.MOVED
+
+
 class Window:
     """The events beside the held rows of a walk."""
 
     def __init__(self) -> None:
         self._touched: set[str] = set()
         self._folders: set[str] = set()
-        self.again: list[bytes] = []
+        self.again: dict[bytes, None] = {}  # paths of renamed folders, in their order
 
     @property
     def full(self) -> bool:
@@ -51,9 +54,16 @@ class Window:
                 self._folders.add(text(path))
                 if old is not None:
                     self._folders.add(text(old))
-                    self.again.append(path)
         self._folders.update(text(path) for path, _ in news.walk)
         self._folders.update(map(text, news.silent))
+        self.note_moves(news)
+
+    def note_moves(self, news: News) -> None:
+        """Take only which folders were renamed: a walk is still to come, and may look for them at their old place."""
+        changes = news.changes
+        for what, path in zip(changes.bits, changes.paths, strict=True):
+            if what & _FOLDER_MOVED == _FOLDER_MOVED:
+                self.again[path] = None
 
     def spared(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the rows that stand."""
