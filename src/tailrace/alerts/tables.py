@@ -1,0 +1,103 @@
+"""What alerting remembers, as tables of the control database.
+
+One evaluation changes `states`, `schedule`, `known`, `evaluations` and `outbox` in one transaction: after a crash all of
+it is there or nothing, and then it is evaluated again with the same result.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, UniqueConstraint
+
+from tailrace.control import METADATA
+
+_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what it calls INTEGER
+
+STATES: Final = Table(
+    "alert_states",
+    METADATA,
+    Column("rule", String, primary_key=True),
+    Column("key", String, primary_key=True),  # the alert's labels as one text, see batch.stream_text
+    Column("state", String, nullable=False),
+    Column("active_ns", BigInteger, nullable=False),
+    Column("fired_ns", BigInteger, nullable=False),
+    Column("resolved_ns", BigInteger, nullable=False),
+    Column("keep_since_ns", BigInteger, nullable=False),
+    Column("value", Float),  # null is NaN, which SQL has not
+    Column("annotations", String, nullable=False),  # JSON
+    Column("generation", Integer, nullable=False),
+)
+"""The alerts of each rule as the last evaluation left them."""
+
+SCHEDULE: Final = Table(
+    "alert_schedule",
+    METADATA,
+    Column("rule", String, primary_key=True),
+    Column("version", String, nullable=False),  # of the rule: a hash of what it asks for
+    Column("evaluated_ns", BigInteger, nullable=False),  # every window up to this one is evaluated or skipped
+    Column("failures", Integer, nullable=False),  # in a row
+)
+"""How far each rule is."""
+
+KNOWN: Final = Table(
+    "alert_known",
+    METADATA,
+    Column("rule", String, primary_key=True),
+    Column("key", String, primary_key=True),  # labels of the result, without the rule's own
+    Column("seen_ns", BigInteger, nullable=False),
+)
+"""The series that a rule has seen: they are zero, not nothing, when they are silent."""
+
+EVALUATIONS: Final = Table(
+    "alert_evaluations",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("rule", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("correction", Integer, nullable=False),  # 0: the first; counts up when late lines made it be done again
+    Column("outcome", String, nullable=False),  # model.Outcome, or `skipped`
+    Column("series", Integer, nullable=False),  # that fulfil the condition
+    Column("value", Float),  # the greatest of them
+    Column("rows", BigInteger, nullable=False),  # read for it
+    Column("watermark_ns", BigInteger, nullable=False),
+    Column("late_ns", BigInteger, nullable=False),  # behind the time at which it could have been done
+    Column("took_ns", BigInteger, nullable=False),
+    Column("error", String, nullable=False),
+    Column("missing", String, nullable=False),  # sources that were late, JSON
+    UniqueConstraint("rule", "version", "at_ns", "correction"),  # nothing is evaluated twice
+    Index("alert_evaluations_time", "rule", "at_ns"),
+)
+"""The log of evaluations."""
+
+OUTBOX: Final = Table(
+    "alert_outbox",
+    METADATA,
+    Column("id", _ID, primary_key=True),  # rises: the order in which it is told
+    Column("rule", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("kind", String, nullable=False),  # `firing`, `resolved`, `correction`
+    Column("at_ns", BigInteger, nullable=False),  # the window
+    Column("labels", String, nullable=False),  # JSON
+    Column("annotations", String, nullable=False),  # JSON
+    Column("value", Float),
+    Column("starts_ns", BigInteger, nullable=False),
+    Column("ends_ns", BigInteger, nullable=False),  # 0 while it fires
+    Column("written_ns", BigInteger, nullable=False),
+    Column("taken", Boolean, nullable=False, default=False),  # notify has made it part of its groups
+    UniqueConstraint("rule", "key", "generation", "kind", "at_ns"),
+    Index("alert_outbox_waiting", "taken", "id"),
+)
+"""What is to be told, once each; how it is delivered is `notify`'s business."""
+
+LEASES: Final = Table(
+    "leases",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("fence", BigInteger, nullable=False),  # rises with each holder: what an old one writes is refused
+)
+"""Who evaluates, when several servers share one database."""
