@@ -33,7 +33,7 @@ def _commands():
 
 @pytest.mark.parametrize("command", list(_commands()))
 def test_command_and_flags_exist(command):
-    name = next((" ".join(command[:size]) for size in (2, 1) if " ".join(command[:size]) in SECTIONS), None)
+    name = next((" ".join(command[:size]) for size in (3, 2, 1) if " ".join(command[:size]) in SECTIONS), None)
     assert name is not None
     flags = {word.partition("=")[0] for word in command if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", word)}
     known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", SECTIONS[name])) | {"--help"}

@@ -95,7 +95,7 @@ def files_condense(
 
         tailrace files condense
 
-        tailrace files condense --elasticsearch https://es:9200 --user elastic --dry-run
+        tailrace files condense --elasticsearch https://localhost:9200 --user elastic --dry-run
 
         tailrace files condense --service --env-file /etc/tailrace/condense.env --metrics-port 9151
     """
