@@ -1,7 +1,7 @@
 """What alerting remembers, as tables of the control database.
 
-One evaluation changes `states`, `schedule`, `known`, `evaluations` and `outbox` in one transaction: after a crash all of
-it is there or nothing, and then it is evaluated again with the same result.
+One evaluation changes `states`, `schedule`, `known`, `evaluations` and `outbox` in one transaction: after a crash all
+of it is there or nothing, and then it is evaluated again with the same result.
 """
 
 from __future__ import annotations
