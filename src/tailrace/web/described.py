@@ -73,6 +73,15 @@ FAILURES: Final[dict[int | str, dict[str, Any]]] = {  # Any: OpenAPI
 }
 
 
+JSON: Final = "application/json"
+
+
+def answers(*kinds: str) -> dict[int | str, dict[str, Any]]:  # Any: OpenAPI
+    """Return the description of an endpoint's answers: the content types of a success, and the failures."""
+    content: dict[str, Any] = {kind: {} for kind in kinds or (JSON,)}
+    return FAILURES | {200: {"description": "the answer", "content": content}}
+
+
 PUSH_SCHEMA: Final[Schema] = {
     "type": "object",
     "required": ["streams"],

@@ -27,7 +27,7 @@ from tailrace.query.explain import explain
 from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request, pages
 from tailrace.query.syntax import LogQuery
-from tailrace.web.described import FAILURES, address
+from tailrace.web.described import address, answers
 from tailrace.web.live import LiveTails
 from tailrace.web.parameters import direction, get_or_post, integer, parameters, query_text
 from tailrace.web.ranges import time_range
@@ -41,6 +41,8 @@ _OUTPUTS: Final[dict[str, tuple[str, Callable[[Lines | Series], Iterator[str]]]]
     "raw": ("text/plain; charset=utf-8", render.to_raw),
     "csv": ("text/csv; charset=utf-8", render.to_csv),
 }
+
+_KINDS: Final = (*(kind.partition(";")[0] for kind, _ in _OUTPUTS.values()), "application/vnd.apache.parquet")
 
 _PAGED: Final = ("jsonl", "raw")
 """Forms whose lines do not depend on each other, so that an answer of all lines is sent in pages.
@@ -60,7 +62,7 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
     """Return the endpoints under `/api/v1`."""
     router = APIRouter(prefix="/api/v1")
 
-    @get_or_post(router, "/logs/query", *_ASKED, "output", required=["query"])
+    @get_or_post(router, "/logs/query", *_ASKED, "output", required=["query"], kinds=_KINDS)
     async def query(request: HttpRequest) -> Response:
         """Answer a query in the form that `output` names."""
         given = await parameters(request)
@@ -87,12 +89,12 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         pieces = iterate_in_threadpool(piece for page in found for piece in write(page))
         return StreamingResponse(pieces, headers={"X-Tailrace-Complete": "true"}, media_type=kind)
 
-    @router.get("/logs/tail", openapi_extra=address(["query"], ["query"]), responses=FAILURES)
+    @router.get("/logs/tail", openapi_extra=address(["query"], ["query"]), responses=answers("text/event-stream"))
     def tail(request: HttpRequest) -> Response:
         """Send new lines as they come: events `lines` (JSON lines), `dropped` (a count), `failed`."""
         return tails.open(query_text(request.query_params), _jsonl_event)
 
-    @get_or_post(router, "/explain", *_ASKED, required=["query"])
+    @get_or_post(router, "/explain", *_ASKED, required=["query"], kinds=["text/plain"])
     async def explain_query(request: HttpRequest) -> Response:
         """Tell how a query would run: the plan, and the segments that it reads and skips."""
         given = await parameters(request)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
+from starlette.responses import Response
 
 from tailrace import limits
 from tailrace.errors import QueryError
-from tailrace.web.described import FAILURES, address, form
+from tailrace.web.described import address, answers, form
 from tailrace.web.refusals import Refused
 
 if TYPE_CHECKING:
@@ -21,16 +22,18 @@ Handler = TypeVar("Handler", bound=Callable[..., object])
 
 
 def get_or_post(
-    router: APIRouter, path: str, *names: str, required: Sequence[str] = ()
+    router: APIRouter, path: str, *names: str, required: Sequence[str] = (), kinds: Sequence[str] = ()
 ) -> Callable[[Handler], Handler]:
     """Register an endpoint under both methods, each with an entry of its own in the interface's description.
 
-    `names` are the parameters that it reads, those `required` among them.
+    `names` are the parameters that it reads, those `required` among them; `kinds` the content types of its answers, if
+    they are not JSON.
     """
+    said = answers(*kinds)
 
     def register(handler: Handler) -> Handler:
-        router.get(path, openapi_extra=address(names, required), responses=FAILURES)(handler)
-        router.post(path, openapi_extra=form(names, required), responses=FAILURES)(handler)
+        router.get(path, openapi_extra=address(names, required), responses=said, response_class=Response)(handler)
+        router.post(path, openapi_extra=form(names, required), responses=said, response_class=Response)(handler)
         return handler
 
     return register

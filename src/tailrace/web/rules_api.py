@@ -22,12 +22,23 @@ from tailrace.errors import DataError, QueryError
 from tailrace.query import parser
 from tailrace.query.syntax import LogQuery
 from tailrace.web.answers import loki_json
-from tailrace.web.described import FAILURES, address
+from tailrace.web.described import FAILURES, address, answers
 from tailrace.web.parameters import whole_body
 from tailrace.web.refusals import Refused
 from tailrace.web.services import Rules, Services
 
 PREFIXES: Final = ("/loki/api/v1/rules", "/api/prom/rules")
+RULES_SCHEMA: Final = {
+    "type": "object",
+    "required": ["name", "rules"],
+    "properties": {
+        "name": {"type": "string", "minLength": 1},
+        "interval": {"type": "string"},
+        "rules": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["expr"]}},
+    },
+}
+"""The body of a rule group."""
+
 _KINDS: Final = {"alert": "alerting", "record": "recording"}
 _FILTERS: Final = ("type", "file", "rule_group", "rule_name")
 
@@ -44,7 +55,11 @@ def routes(services: Services) -> APIRouter:
 
 
 def _add_definitions(router: APIRouter, rules: Rules, prefix: str, *, shown: bool) -> None:
-    described: dict[str, Any] = {"responses": FAILURES, "include_in_schema": shown}  # FastAPI's keywords
+    described: dict[str, Any] = {  # FastAPI's keywords
+        "responses": answers("application/yaml"),
+        "response_class": Response,
+        "include_in_schema": shown,
+    }
 
     @router.get(prefix, **described)
     def namespaces() -> Response:
@@ -71,7 +86,9 @@ def _add_definitions(router: APIRouter, rules: Rules, prefix: str, *, shown: boo
 def _add_changes(router: APIRouter, rules: Rules, prefix: str, *, shown: bool) -> None:
     described: dict[str, Any] = {"responses": FAILURES, "include_in_schema": shown}  # FastAPI's keywords
 
-    @router.post(prefix + "/{namespace}", status_code=202, **described)
+    body = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": RULES_SCHEMA}}}}
+
+    @router.post(prefix + "/{namespace}", status_code=202, openapi_extra=body, **described)
     async def save(namespace: str, request: Request) -> Response:
         """Add a rule group to a namespace, or replace the one of the same name."""
         group = _group(await whole_body(request))

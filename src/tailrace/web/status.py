@@ -17,11 +17,14 @@ from starlette.responses import PlainTextResponse, Response
 
 from tailrace import __version__
 from tailrace.clock import NS_PER_S
+from tailrace.web.described import answers
 from tailrace.web.services import Services
 from tailrace.web.times import iso
 
 _SECRET: Final = re.compile(r"token|password|passwd|secret|credential|api_?key|authorization|headers", re.IGNORECASE)
 _USER: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_TEXT: Final = "text/plain"
+_EXPOSITIONS: Final = (_TEXT, "application/openmetrics-text", "application/vnd.google.protobuf")
 _MASK: Final = "<secret>"
 
 
@@ -30,14 +33,14 @@ def routes(services: Services) -> APIRouter:
     router = APIRouter()
 
     @router.head("/ready", include_in_schema=False)
-    @router.get("/ready")
+    @router.get("/ready", responses=answers(_TEXT), response_class=Response)
     def ready() -> Response:
         """Tell whether requests are welcome."""
         if services.ready():
             return PlainTextResponse("ready")
         return PlainTextResponse("starting", 503, {"Retry-After": "1"})
 
-    @router.get("/metrics")
+    @router.get("/metrics", responses=answers(*_EXPOSITIONS), response_class=Response)
     def metrics(request: Request) -> Response:
         """Own metrics, in the exposition format that the scraper asks for."""
         accept = ",".join(request.headers.getlist("accept"))
@@ -62,13 +65,13 @@ def routes(services: Services) -> APIRouter:
             "accounts": {name: _account(services, name) for name in services.accounts.sources()},
         }
 
-    @router.get("/config")
+    @router.get("/config", responses=answers(_TEXT), response_class=Response)
     def config() -> Response:
         """Show the effective configuration as YAML, secrets masked."""
         text = yaml.safe_dump(masked(services.config()), sort_keys=False, allow_unicode=True)
         return PlainTextResponse(text)
 
-    @router.get("/services")
+    @router.get("/services", responses=answers(_TEXT), response_class=Response)
     def running() -> Response:
         """Name what runs."""
         state = "Running" if services.ready() else "Starting"
