@@ -40,10 +40,12 @@ COLUMNS: Final[Mapping[str, pl.DataType]] = {
     "event_module": pl.String(),  # `file_integrity`
     "event_provider": pl.String(),
     "event_confidence": pl.String(),
-    "event_reason": pl.String(),  # why it is told: `moved_in`, `moved_out`, `overflow`, `restart`, `baseline`
+    "event_reason": pl.String(),  # why it is told: `moved_in`, `moved_out`, `delete_tree`, `overflow`, `restart`, …
     "event_sequence": pl.Int64(),
     "event_start": pl.String(),  # of a gap or a folded act: its span, RFC 3339
     "event_end": pl.String(),
+    "event_count": pl.Int64(),  # of a folded act: how many paths it was about
+    "event_bytes": pl.Int64(),  # and the sizes of the files among them, if all are known
     "file_path": pl.String(),  # absolute
     "file_old_path": pl.String(),  # of a `moved` that knows both ends: where it was; `file_path` is where it is
     "file_type": pl.String(),  # file, dir, symlink, fifo, socket, char_device, block_device

@@ -20,10 +20,12 @@ from tailrace.contracts import Block, Followed, Origin, Reading
 from tailrace.ebpf import processes as process_table
 from tailrace.ecs import COLUMNS, STREAM_SOURCE
 from tailrace.sources.file_events import backend as bits
+from tailrace.sources.file_events.acts import Acts
 from tailrace.sources.file_events.choose import Chooser, Chosen
 from tailrace.sources.file_events.devices import Devices
 from tailrace.sources.file_events.documents import TIME, ndjson
 from tailrace.sources.file_events.fanotify import Fanotify
+from tailrace.sources.file_events.hashes import Hasher
 from tailrace.sources.file_events.metadata import text
 from tailrace.sources.file_events.mounts import Mounts
 from tailrace.sources.file_events.pace import Pace
@@ -43,6 +45,8 @@ _EVENTS: Final = 20_000
 """Events of one reading: about 10 MiB of documents."""
 _ENTRIES: Final = 5_000
 """Entries that a walk looks at between two readings: about 20 ms."""
+_HASH_BYTES: Final = 8 << 20
+"""Bytes that are hashed between two readings."""
 _US: Final = 1_000
 
 
@@ -168,6 +172,9 @@ class _Watching:
         )
         self._chosen = Chosen()
         self._walk = Scan(scope, self._devices, known, pace=Pace(settings.scan_rate, clock))
+        pace = Pace(settings.hash_rate_bytes, clock)
+        self._hasher = Hasher(settings.hash, settings.hash_max_bytes, pace, self._devices)
+        self._acts = Acts()
         self._held: list[pl.DataFrame] = []  # rows of walks until the events that waited are read
         self._window = Window()  # what happened since the first of them
         self._open_gaps: list[Gap] = []
@@ -189,6 +196,7 @@ class _Watching:
         for backend in self._chosen.backends:
             backend.close()
         self._walk.close()
+        self._hasher.close()
         self._mounts.close()
         if self._processes is not None:
             self._processes.close()
@@ -199,15 +207,30 @@ class _Watching:
         """Return the rows of one reading, perhaps none after the timeout."""
         frames, self._first = self._first, []
         if not self._more:
+            frames += self._hashed()
             frames += self._step(timeout_s if not frames else 0.0)
         self._more = False
         for backend in self._chosen.backends:
             frames += self._take(backend, backend.read(_EVENTS))
+        for frame in frames:
+            self._acts.see(frame, self._clock.now_ns())
         if not self._more:
             frames += self._let_go()
+            frames += self._acts_over()
         if self._mounts.changed():
             self._remount()
         return [frame for frame in frames if frame.height]
+
+    def _hashed(self) -> list[pl.DataFrame]:
+        """Return the rows of files whose hash had to wait."""
+        if not self._hasher.waiting:
+            return []
+        rows = self._hasher.step(_HASH_BYTES)
+        return [self._numbered(rows.with_columns(event_provider=pl.lit("scan")))] if rows.height else []
+
+    def _acts_over(self) -> list[pl.DataFrame]:
+        rows = self._acts.over(self._clock.now_ns())
+        return [] if rows is None else [self._common(rows)]
 
     def _step(self, timeout_s: float) -> list[pl.DataFrame]:
         """Walk on, or wait for news."""
@@ -226,12 +249,14 @@ class _Watching:
                 backend.know_links([path.encode() for path in linked])
         # What is gone is told at once: events that wait may be about another thing of that name, and then win.
         gone = pl.col("event_action") == "deleted"
-        self._held.append(rows.filter(~gone))
+        self._held.append(self._hasher.add(rows.filter(~gone)))
         return [self._numbered(rows.filter(gone))]
 
     def _wait(self, timeout_s: float) -> None:
         now_s = self._clock.monotonic_s()
         due = [due_s for backend in self._chosen.backends if (due_s := backend.due_s(now_s)) is not None]
+        if self._hasher.waiting:
+            due.append(_PACE_S)
         wait_s = max(0.0, min([timeout_s, *due]))
         if any(backend.handle is not None for backend in self._chosen.backends):
             self._poll.poll(wait_s * 1000)
@@ -257,7 +282,7 @@ class _Watching:
         return frames
 
     def _told(self, changes: Changes, backend: Backend) -> pl.DataFrame:
-        frame = told(changes, backend.provider, self._devices)
+        frame = self._hasher.add(told(changes, backend.provider, self._devices))
         self._events[backend.provider] = self._events.get(backend.provider, 0) + len(frame)
         if self._processes is None:
             return self._numbered(frame.rename({"pid": "process_pid"}))
@@ -267,12 +292,17 @@ class _Watching:
         return self._numbered(pl.concat([frame.drop("pid"), who], how="horizontal"))
 
     def _numbered(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Give rows their numbers, their time, and what all events have."""
+        """Give rows their numbers, and what all events have."""
         first, self.number = self.number, self.number + frame.height
+        return self._common(
+            frame.with_columns(pl.int_range(first, self.number, dtype=pl.Int64).alias("event_sequence"))
+        )
+
+    def _common(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Give rows their time, and what all events have."""
         now = pl.from_epoch(pl.Series([self._clock.now_ns()]), "ns").dt.strftime("%Y-%m-%dT%H:%M:%S%.9fZ")[0]
         return frame.with_columns(
             pl.lit(now).alias(TIME),
-            pl.int_range(first, self.number, dtype=pl.Int64).alias("event_sequence"),
             pl.lit("file_integrity").alias("event_module"),
             *(() if "event_kind" in frame.columns else (pl.lit("event").alias("event_kind"),)),
         )
@@ -286,6 +316,8 @@ class _Watching:
         if window.full:
             held, window.again = [], dict.fromkeys(self._roots)
         frames = [self._numbered(frame) for rows in held if (frame := window.spared(rows)).height]
+        for frame in frames:
+            self._acts.see(frame, self._clock.now_ns())
         self._events["scan"] = self._events.get("scan", 0) + sum(len(frame) for frame in frames)
         self._counts["walked_again"] += len(window.again)
         for path in window.again:
@@ -388,7 +420,12 @@ class _Watching:
 
     def counters(self) -> dict[str, int]:
         """Return what is counted."""
-        counts = {**self._counts, "open_gaps": len(self._open_gaps), "walked": self._walk.entries}
+        counts = {
+            **self._counts,
+            **self._hasher.counters,
+            "open_gaps": len(self._open_gaps),
+            "walked": self._walk.entries,
+        }
         counts.update({f"events_{name}": count for name, count in self._events.items()})
         for backend in self._chosen.backends:
             for name, count in backend.counters.items():
