@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def store(
-    config: Config, source: Source, clock: Clock, *, group: str, begun: Callable[[Callable[[], None]], None]
+    config: Config, source: Source, clock: Clock, *, group: str, stopper: Callable[[Callable[[], None]], None]
 ) -> int:
     """Store what a source reads until told to stop, and return how many lines became durable.
 
-    Its position is kept under `group`. `begun` is given what stops it, beside the signals.
+    Its position is kept under `group`. `stopper` is given what stops it, beside the signals.
     """
     accounts = Accounts()
     table = LogTable.open(config.data, create=True, settings=config.store)
@@ -51,7 +51,7 @@ def store(
 
     try:
         with stop_on_signals(stop):
-            begun(stop)
+            stopper(stop)
             agent.run()
     finally:
         sink.close()

@@ -14,7 +14,9 @@ from tailrace.errors import ConfigError, Problem
 if TYPE_CHECKING:
     import polars as pl
 
+    from tailrace.config.model import Config
     from tailrace.reduce.spec import Spec
+    from tailrace.sources.trace.settings import TraceSettings
 
 Form = Literal["text", "jsonl"]
 BackendName = Literal["auto", "bpf", "bpftrace"]
@@ -112,26 +114,52 @@ def trace(
     for warning in settings.spec.warnings:
         output.note(f"warning: {warning}")
 
-    def started(stop: Callable[[], None]) -> None:
-        output.note(f"tracing {' '.join(wanted.events)}")
-        if seconds is not None:
-            timer = threading.Timer(seconds, stop)
-            timer.daemon = True
-            timer.start()
-
     if data is not None:
-        from tailrace.agent.alone import store
-        from tailrace.agent.wiring import make_source
-        from tailrace.clock import SystemClock
-
-        clock = SystemClock()
-        stored = store(settings, make_source(settings, wanted, clock), clock, group="trace", begun=started)
-        output.note(f"stored {stored:,} event{'s' * (stored != 1)}")
+        _store(settings, wanted, seconds)
         return
     from tailrace.agent.trace import show
 
+    def started(stop: Callable[[], None]) -> None:
+        output.note(f"tracing {' '.join(wanted.events)}")
+        _end_after(seconds, stop)
+
     shown = _as_text if form == "text" else _as_documents
     _account(show(wanted, settings.spec, settings.host, shown, _lost, started))
+
+
+def _store(settings: "Config", wanted: "TraceSettings", seconds: float | None) -> None:
+    """Store events until the end; a trace that is refused ends at once."""
+    from tailrace.agent.alone import store
+    from tailrace.clock import SystemClock
+    from tailrace.errors import TransientError
+    from tailrace.sources.trace.source import TraceSource
+
+    clock = SystemClock()
+    source = TraceSource(wanted, name=wanted.name, clock=clock, host=settings.host)
+    refused: list[str] = []
+
+    def stopper(stop: Callable[[], None]) -> None:
+        def started() -> None:
+            refused.extend(item.why for item in source.status() if item.state == "unreadable")
+            if refused:
+                stop()
+                return
+            output.note(f"tracing {' '.join(wanted.events)}")
+            _end_after(seconds, stop)
+
+        source.listen(started)
+
+    stored = store(settings, source, clock, group="trace", stopper=stopper)
+    if refused:
+        raise TransientError(refused[0])
+    output.note(f"stored {stored:,} event{'s' * (stored != 1)}")
+
+
+def _end_after(seconds: float | None, stop: Callable[[], None]) -> None:
+    if seconds is not None:
+        timer = threading.Timer(seconds, stop)
+        timer.daemon = True
+        timer.start()
 
 
 def _spec(path: Path | None, *, insecure: bool) -> "Spec":

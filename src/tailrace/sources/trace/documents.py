@@ -39,8 +39,7 @@ def document_columns(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the members of the documents as columns; those that no row has are left out."""
     time = pl.from_epoch("time_ns", "ns").dt.strftime("%Y-%m-%dT%H:%M:%S%.9fZ").alias("time")
     hashes = [] if frame["name"][0] == GAP else [event_hashes(frame, frame["name"][0])]
-    rest = frame.drop("time_ns", ORDER, "incomplete", strict=False)
-    rows = rest.select(time, *hashes, pl.all(), message(frame))
+    rows = frame.select(time, *hashes, pl.exclude("time_ns", ORDER, "incomplete"), message(frame))
     return rows.select(series for series in rows if series.null_count() < len(series))
 
 

@@ -15,7 +15,7 @@ from tailrace.sources.trace.choose import NoTraceError, open_reader
 from tailrace.sources.trace.documents import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.clock import Clock
     from tailrace.sources.trace.reader import TraceReader
@@ -39,9 +39,14 @@ class TraceSource:
         self._origin = Origin("trace", labels, Reading("json"))
         self._offset = 0
         self._reader: TraceReader | None = None
-        self._why = "not started yet"
+        self._why = ""
+        self._started: Callable[[], None] | None = None
         self._due_s = float("-inf")
         self._pause_s = BACK_OFF_S[0]
+
+    def listen(self, started: Callable[[], None]) -> None:
+        """Be told when calls are traced, or that they cannot be."""
+        self._started = started
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Begin; there is nothing to go back to."""
@@ -73,7 +78,9 @@ class TraceSource:
         return 0
 
     def status(self) -> Sequence[Followed]:
-        """Return what is traced, or why not."""
+        """Return what is traced, or why not; nothing before it was tried."""
+        if self._reader is None and not self._why:
+            return []
         state = "unreadable" if self._reader is None else "following"
         why = self._why if self._reader is None else self._reader.wrong
         return [Followed(" ".join(self._settings.events), self._offset, self._offset, state, why)]
@@ -99,5 +106,7 @@ class TraceSource:
             self._why = str(error)
             self._due_s = now_s + self._pause_s
             self._pause_s = min(2 * self._pause_s, BACK_OFF_S[1])
-            return False
-        return True
+        if self._started is not None:
+            self._started()
+            self._started = None
+        return self._reader is not None
