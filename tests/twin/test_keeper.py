@@ -64,9 +64,9 @@ class Broken(Files):
 
 def test_a_commit_that_failed_after_it_was_made_is_recognised(world: World) -> None:
     world.happen(made("created", "/a"))
-    world.twin.files._files = Broken()
+    world.twin.files.files = Broken()
     assert taken(world) == 1
-    world.twin.files._files = Files()
+    world.twin.files.files = Files()
     assert taken(world) == 0
     assert world.twin.files.snapshot().rows("tail") == 1
 

@@ -9,7 +9,7 @@ import pytest
 
 from tailrace.errors import QueryError
 from tailrace.twin.condense import condense
-from tailrace.twin.keeper import take, tidy
+from tailrace.twin.keeper import take
 from twin.world import NS, START_NS, World, event, folder, made
 
 if TYPE_CHECKING:
@@ -65,20 +65,6 @@ def test_before_everything_says_that_it_may_lack_something(world: World) -> None
 def test_an_unknown_version_is_refused(world: World) -> None:
     with pytest.raises(QueryError, match="version=7 of the table of files is not there"):
         world.twin.at_version(7)
-
-
-def test_past_states_are_thinned_out_to_one_a_day(world: World) -> None:
-    for number in range(4):
-        world.happen(made("created", f"/{number}"))
-        kept(world)
-        condense(world.twin.files)
-    first = world.twin.files.versions()[0]
-    assert tidy(world.twin.files, time.time_ns()) == 0  # all of it is of the last day
-    later_ns = time.time_ns() + 400 * 86_400 * NS
-    assert world.twin.files.vacuum(0, [world.twin.files.snapshot().version]) > 0
-    assert names(world.twin.now()) == ["/0", "/1", "/2", "/3"]
-    assert world.twin.files.before(first[1]) is not None  # the empty table at its start
-    assert world.twin.files.before(later_ns).version == world.twin.files.snapshot().version
 
 
 def test_known_paths_as_the_source_wants_them(world: World) -> None:

@@ -54,7 +54,7 @@ def diff(
     hosts: Sequence[str] | None = None,
     depth: int = 1,
 ) -> pl.DataFrame:
-    """Return the directories whose sums differ, those that grew most first: `path`, `bytes`, … and `who` wrote there."""
+    """Return the directories whose sums differ, those that grew most first: `path`, sums, and `who` wrote there."""
     before = split(twin.at(start_ns), "dir", top, hosts=hosts, depth=depth)
     after = split(twin.at(end_ns), "dir", top, hosts=hosts, depth=depth)
     both = after.join(before, on="key", how="full", coalesce=True, suffix=" before").with_columns(

@@ -1,9 +1,9 @@
 """Condense: put one record per living path in the place of all records that were read, at once.
 
-Comes in: the table. A pass takes the oldest records of the tail, at most about `limits.TWIN_CONDENSE_ROWS`, folds them with
-the living paths that they touch, and rewrites only the files whose range they fall into. Records that arrive
-meanwhile are in files that the pass has not read, so they stay. Refused by a table that somebody else condensed meanwhile:
-nothing has happened then, and the next pass starts from there.
+Comes in: the table. A pass takes the oldest records of the tail, at most about `limits.TWIN_CONDENSE_ROWS`, folds them
+with the living paths that they touch, and rewrites only the files whose range they fall into. Records that arrive
+meanwhile are in files that the pass has not read, so they stay. If somebody else condenses meanwhile, the table refuses
+the slower of both: nothing has happened then, and its next pass starts from there.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What it takes is committed with the version of `logs` that it was read from, in one step, so a crash in between is a
 repetition that the table recognises. A tail that got long is condensed; sizes are written down when they are due
-(`usage`); past states are thinned out to one a day. A round that fails is counted, and the next one tries again.
+(`usage`); past states are thinned out (`past`). A round that fails is counted, and the next one tries again.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
-from tailrace.clock import NS_PER_S
 from tailrace.errors import TailraceError
-from tailrace.twin import events, usage
+from tailrace.twin import events, past, usage
 from tailrace.twin.condense import condense
 from tailrace.twin.health import health
 from tailrace.twin.records import of_events
@@ -28,10 +27,10 @@ if TYPE_CHECKING:
     from tailrace.twin.reading import Twin
     from tailrace.twin.table import FilesTable
 
-INTERVAL_S: Final = 1.0
+INTERVAL_S: Final = 5.0
+"""Seconds between rounds: answers have what was not taken yet, so there is no hurry."""
+
 UPKEEP_S: Final = 600.0
-CHECKPOINT_COMMITS: Final = 50
-KEEP_HOURS: Final = 24
 
 GAUGES: Final = {
     "paths": ("paths", "Living paths of all hosts."),
@@ -128,7 +127,7 @@ class Keeper:
         if self._clock.monotonic_s() < self._due_s or not self._files.exists():
             return
         self._due_s = self._clock.monotonic_s() + UPKEEP_S
-        tidy(self._files, self._clock.now_ns())
+        past.tidy(self._files, self._clock.now_ns())
         self._health = health(self._twin)
 
     def _register(self) -> None:
@@ -137,17 +136,3 @@ class Keeper:
 
     def _samples(self, name: str) -> list[Sample]:
         return [] if self._health is None else [({}, float(getattr(self._health, name)))]
-
-
-def tidy(files: FilesTable, now_ns: int) -> int:
-    """Keep past states of the last day, and one of each day before; return how many files went."""
-    versions = files.versions()
-    if not versions:
-        return 0
-    files.checkpoint(CHECKPOINT_COMMITS)
-    daily: dict[int, int] = {}
-    for version, committed_ns in versions:
-        day = committed_ns // (86_400 * NS_PER_S)
-        if now_ns - committed_ns <= limits.TWIN_HISTORY_DAYS * 86_400 * NS_PER_S:
-            daily.setdefault(day, version)
-    return files.vacuum(KEEP_HOURS, sorted(daily.values()))

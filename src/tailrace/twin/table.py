@@ -1,11 +1,11 @@
 """The Delta table `files` in the data folder: records in parts, and which version of `logs` they reach to.
 
-Three partitions: `tail`, records as they came; `live`, one record per living path, files of disjoint ranges in the order
-of host and path; `gone`, what was removed and moved lately. A commit that brings records carries the Delta transaction
+Three partitions: `tail`, records as they came; `live`, one record per living path, files of disjoint ranges in order of
+host and path; `gone`, what was removed and moved lately. A commit that brings records carries the Delta transaction
 `logs` with the version that was taken, so it can be made once only; one that condenses carries the next number of the
 transaction `condense`, so that two at once cannot both replace the same files.
 
-Refuses what the store refuses, in its words. The first write sets a torn newest commit aside: its records are in `logs`.
+Refuses what the store refuses. The first write sets a torn newest commit aside; its records are in `logs`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class FilesTable:
 
     def __init__(self, data: Path, files: Files | None = None) -> None:
         self.root = data.absolute() / "files"
-        self._files = files or Files()
+        self.files = files or Files()
         self._lock = threading.RLock()
         self._delta: DeltaTable | None = None
         self._newest = NOTHING
@@ -230,7 +230,7 @@ class FilesTable:
 
         before = table.version()
         try:
-            self._files.run("commit", write)
+            self.files.run("commit", write)
         except BaseException as error:
             self._delta = None
             if self._is_committed(before, written, numbers):
@@ -239,8 +239,8 @@ class FilesTable:
             if isinstance(error, CommitFailedError) and "os error" not in str(error):
                 return False
             raise
-        self._files.fsync(log.commit_file(self.root, table.version()))
-        self._files.fsync_dir(self.root / log.LOG)
+        self.files.fsync(log.commit_file(self.root, table.version()))
+        self.files.fsync_dir(self.root / log.LOG)
         return True
 
     def _is_committed(self, before: int, written: Sequence[Written], numbers: dict[str, int]) -> bool:
@@ -254,13 +254,13 @@ class FilesTable:
     def _writable(self) -> DeltaTable:
         """Return the library's handle on the newest version; the table is made if there is none."""
         if self._delta is None:
-            self._files.makedirs(self.root)
-            log.set_aside_torn(self.root, self._files)
+            self.files.makedirs(self.root)
+            log.set_aside_torn(self.root, self.files)
             if not log.versions(self.root):
-                self._files.run("create table", self._create)
-                self._files.fsync(log.commit_file(self.root, 0))
+                self.files.run("create table", self._create)
+                self.files.fsync(log.commit_file(self.root, 0))
                 for folder in (self.root / log.LOG, self.root, self.root.parent):
-                    self._files.fsync_dir(folder)
+                    self.files.fsync_dir(folder)
             self._delta = DeltaTable(self.root.as_uri())
         self._delta.update_incremental()
         return self._delta
@@ -280,14 +280,14 @@ class FilesTable:
     def _write(self, part: Part, frame: pl.DataFrame) -> Written:
         """Write a file durably; columns that say nothing are left out."""
         folder = self.root / f"part={part}"
-        self._files.makedirs(folder)
-        self._files.fsync_dir(self.root)
+        self.files.makedirs(folder)
+        self.files.fsync_dir(self.root)
         file = folder / f"{uuid.uuid4().hex}.parquet"
         said = [name for name in frame.columns if name in SCHEMA and frame[name].null_count() < frame.height]
         first, last = frame.select(pl.struct("host", "path")).to_series().gather([0, frame.height - 1]).to_list()
         bounds = json.dumps([[first["host"], first["path"]], [last["host"], last["path"]]])
         try:
-            self._files.run(
+            self.files.run(
                 "write records",
                 lambda: frame.select(said).write_parquet(
                     file,
@@ -297,41 +297,23 @@ class FilesTable:
                     metadata={RANGE_KEY: bounds},
                 ),
             )
-            self._files.fsync(file)
-            self._files.fsync_dir(folder)
+            self.files.fsync(file)
+            self.files.fsync_dir(folder)
         except BaseException:
-            self._files.unlink(file)
+            self.files.unlink(file)
             raise
         return Written(part, file, frame.height, json.dumps({"numRecords": frame.height}))
 
     def _discard(self, written: Sequence[Written]) -> None:
         for one in written:
-            self._files.unlink(one.file)
+            self.files.unlink(one.file)
 
     # --- upkeep ---------------------------------------------------------------------------------
 
-    def vacuum(self, keep_hours: int, keep_versions: Sequence[int]) -> int:
-        """Take files off the disk that no version of the last hours names, but those of some versions; return how many."""
-        with self._lock, translated(self.root, "cleaning up"):
-            table = self._writable()
-            gone = table.vacuum(
-                keep_hours,
-                dry_run=False,
-                enforce_retention_duration=False,
-                keep_versions=list(keep_versions),
-                post_commithook_properties=_NO_HOOKS,
-            )
-            self._delta = None
-            return len(gone)
-
-    def checkpoint(self, commits: int) -> bool:
-        """Write a checkpoint of the log if there are so many commits since the last one."""
+    def checkpoint(self) -> None:
+        """Write a checkpoint of the newest version."""
         with self._lock, translated(self.root, "writing a checkpoint"):
-            found = log.versions(self.root)
-            if not found or found[-1] - max(log.checkpoints(self.root), default=-1) < commits:
-                return False
-            self._writable().create_checkpoint()
-            return True
+            self.files.run("checkpoint", self._writable().create_checkpoint)
 
 
 def scan(paths: Sequence[str]) -> pl.LazyFrame:

@@ -175,7 +175,7 @@ def usage(
     hosts: Sequence[str] | None = None,
     depth: int = 0,
 ) -> pl.DataFrame:
-    """Return the sizes of directories at most `depth` names below a path, by day: how each grew since its day before."""
+    """Return the sizes of directories at most `depth` names below a path, by day, and how each has grown."""
     rows = table.read(start, end).filter(tree.below(pl.col("path"), top))
     if hosts is not None:
         rows = rows.filter(pl.col("host").is_in(list(hosts)))
