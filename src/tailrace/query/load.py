@@ -81,7 +81,8 @@ class Loader:
             self._names.extend(name for name in self.fields.columns if name not in unread)
         for name in sorted(self.needs.names):
             base = name.removesuffix(_EXTRACTED)
-            wanted = (name, base) if base != name and STREAM + base in self.streams.columns else (name,)
+            owned = STREAM + base in self.streams.columns or base in self.fields.columns or self.fields.crowded
+            wanted = (name, base) if base != name and owned else (name,)
             self._names.extend(found for found in wanted if found not in self._names and self._stored(found))
 
     def _stored(self, name: str) -> bool:
