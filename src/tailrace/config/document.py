@@ -62,8 +62,8 @@ class _Loader(yaml.SafeLoader):
         return tag
 
 
-def read_document(text: str, environ: Mapping[str, str]) -> Document:
-    """Return what a text says; never raises for what it says."""
+def read_document(text: str, environ: Mapping[str, str] | None) -> Document:
+    """Return what a text says; never raises for what it says. Without an environment a `$` stands for itself."""
     document = Document()
     try:
         node = _Loader(text).get_single_node()
@@ -80,7 +80,7 @@ def read_document(text: str, environ: Mapping[str, str]) -> Document:
 class _Reader:
     """Walks the nodes of one document."""
 
-    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, environ: Mapping[str, str] | None) -> None:
         self._document = document
         self._environ = environ
         self._above: set[int] = set()
@@ -117,6 +117,8 @@ class _Reader:
         return value
 
     def _scalar(self, node: yaml.ScalarNode, trail: Trail, place: Place) -> object:
+        if self._environ is None:
+            return plain_value(node.value) if node.tag == _PLAIN else node.value
         result = substitute(node.value, self._environ)
         if result.variables:
             self._document.variables[trail] = result.variables

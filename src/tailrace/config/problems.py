@@ -194,7 +194,7 @@ def _fields_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
             models = inner
         elif isinstance(step, str):  # the name of a union's member
             models = [each for each in models if _tag(each) == step] or models
-    return list(dict.fromkeys(name for each in models for name in each.model_fields))
+    return list(dict.fromkeys(field.alias or name for each in models for name, field in each.model_fields.items()))
 
 
 def _tag(model: type[BaseModel]) -> object:

@@ -1,0 +1,235 @@
+"""Read rule files in the form of Prometheus and Loki: groups of alerting and recording rules, expressions in LogQL.
+
+Comes in: YAML. Goes out: groups, whose rules have ids that stay the same. Refuses a file with all of its mistakes at
+once, each with `$.groups[0].rules[1].expr`, line and column, and what to do; an expression is pointed into.
+
+A rule's id is made of its namespace, group and name, and of its place among rules of one name: so its alerts outlive a
+change of its expression, and two rules of one name do not share them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic import BeforeValidator as Before
+
+from tailrace.alerts.model import Group, NoData, Rule
+from tailrace.clock import NS_PER_S
+from tailrace.config.document import read_document
+from tailrace.config.problems import explain, found_text
+from tailrace.config.text import text_of
+from tailrace.errors import ConfigError, QueryError
+from tailrace.query.literals import range_duration
+from tailrace.query.parser import parse
+from tailrace.query.syntax import LogQuery
+from tailrace.settings import Mistake, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+INTERVAL_NS: Final = 60 * NS_PER_S
+"""How often a group is evaluated that does not say."""
+
+_METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_OWN: Final = {"alert": "alertname", "record": "__name__"}  # labels that are the rule's to set
+
+
+def _span(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value == 0:
+            return 0
+        raise Mistake(f"{value} has no unit", f"write {value}s for seconds")
+    if isinstance(value, str):
+        span = 0 if value == "0" else range_duration(value)
+        if span is None:
+            raise Mistake(f"{value!r} is no duration", "whole numbers with units, as 30s, 5m or 1h30m")
+        return span
+    return value
+
+
+def _expression(text: str) -> str:
+    try:
+        query = parse(text)
+    except QueryError as error:
+        raise Mistake(error.one_line(), error.hint if error.position is None else "") from error
+    if isinstance(query, LogQuery):
+        raise Mistake("this query gives lines, and a rule needs numbers", f"count them: count_over_time({text} [5m])")
+    return text
+
+
+Span = Annotated[int, Before(_span), WithJsonSchema({"type": "string", "examples": ["5m", "1h30m"]})]
+"""A duration as Prometheus writes it; nanoseconds when it is read."""
+
+_READ: Final = ConfigDict(validate_default=False)  # a span is read from text, and a default is read already
+
+Labels = Annotated[dict[str, str], Field(default_factory=dict)]
+
+
+def _names(labels: Mapping[str, str], own: str) -> None:
+    for name in labels:
+        if name == own:
+            raise Mistake(f"the label {name!r} is the rule's own", "leave it out", below=("labels", name))
+        if name == "__name__" or not _LABEL.fullmatch(name):
+            raise Mistake(f"{name!r} is no name of a label", "letters, digits and _", below=("labels", name))
+
+
+class RuleSettings(Settings):
+    """One rule: exactly one of `alert` and `record`."""
+
+    model_config = _READ
+
+    alert: str = ""
+    """Name of the alert that fires while the expression gives series."""
+    record: str = ""
+    """Name of the metric under which the expression's values are kept."""
+    expr: Annotated[str, AfterValidator(_expression)]
+    """A metric query in LogQL; for an alert it gives series only where something is wrong."""
+    for_ns: Span = Field(default=0, alias="for")
+    """How long it must be true before the alert fires."""
+    keep_firing_for_ns: Span = Field(default=0, alias="keep_firing_for")
+    """How long the alert goes on firing after it was true last."""
+    labels: Labels
+    """Labels to add; in alerts their values are templates."""
+    annotations: Labels
+    """Texts for people, with templates."""
+    no_data: NoData | None = None
+    """What it means that no series is there: `zero`, `alert`, `ok` or `keep`; else as the expression asks for."""
+    absent_for_ns: Span = Field(default=0, alias="absent_for")
+    """A series that was there and is silent for so long is an alert."""
+    grace_ns: Span = Field(default=0, alias="grace")
+    """How long late lines are waited for before a window is evaluated."""
+    max_wait_ns: Span | None = Field(default=None, alias="max_wait")
+    """After so long a window is evaluated without the sources that are late."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> RuleSettings:
+        if bool(self.alert) == bool(self.record):
+            both = "both `alert` and `record`" if self.alert else "neither `alert` nor `record`"
+            raise Mistake(f"this rule has {both}", "it makes either alerts or a metric")
+        _names(self.labels, _OWN["alert" if self.alert else "record"])
+        if self.record:
+            self._check_record()
+        return self
+
+    def _check_record(self) -> None:
+        if not _METRIC.fullmatch(self.record):
+            raise Mistake(f"{self.record!r} is no name of a metric", "letters, digits, _ and :", below=("record",))
+        only_alerts = {"for": self.for_ns, "keep_firing_for": self.keep_firing_for_ns, "annotations": self.annotations}
+        for key, value in only_alerts.items():
+            if value:
+                raise Mistake(f"a recording rule has no `{key}`", "leave it out", below=(key,))
+
+
+class GroupSettings(Settings):
+    """Rules that are evaluated together."""
+
+    model_config = _READ
+
+    name: Annotated[str, Field(min_length=1)]
+    """Unique in its file."""
+    interval_ns: Span = Field(default=INTERVAL_NS, alias="interval")
+    """How often it is evaluated."""
+    limit: Annotated[int, Field(ge=0)] = 0
+    """Series that one of its rules may give; 0: any number."""
+    query_offset_ns: Span = Field(default=0, alias="query_offset")
+    """How far behind the time of evaluation its windows end."""
+    labels: Labels
+    """Labels of all its rules; a rule's own win."""
+    rules: tuple[RuleSettings, ...] = ()
+    """Evaluated in this order."""
+
+    @field_validator("interval_ns")
+    @classmethod
+    def _some(cls, value: int) -> int:
+        if value < NS_PER_S:
+            raise Mistake("an interval is at least a second", "as in 1m")
+        return value
+
+
+class RuleFile(Settings):
+    """A rule file."""
+
+    groups: tuple[GroupSettings, ...]
+    """The groups of the file."""
+
+    @model_validator(mode="after")
+    def _unique(self) -> RuleFile:
+        counted = Counter(group.name for group in self.groups)
+        for index, group in enumerate(self.groups):
+            if counted[group.name] > 1 and [each.name for each in self.groups].index(group.name) != index:
+                hint = "each group of a file needs a name of its own"
+                raise Mistake(f"there is a group {group.name!r} above", hint, below=("groups", index, "name"))
+        return self
+
+
+def load_rules(path: Path, namespace: str | None = None) -> tuple[Group, ...]:
+    """Return the groups of a file."""
+    return parse_rules(text_of(path), namespace or path.name, str(path))
+
+
+def parse_rules(text: str, namespace: str, file: str | None = None) -> tuple[Group, ...]:
+    """Return the groups that a text says; `$` in it is no variable of the environment, templates are full of them."""
+    document = read_document(text, None)
+    value = {"groups": []} if document.value is None else document.value
+    if not isinstance(value, dict):
+        document.refuse((), document.places.get(()), f"expected a mapping of keys to values, got {found_text(value)}")
+        value = {"groups": []}
+    groups: tuple[Group, ...] = ()
+    try:
+        groups = groups_of(RuleFile.model_validate(value), namespace)
+    except ValidationError as error:
+        unread = set(document.problems)
+        for trail, problem in explain(error.errors(), value, document, RuleFile):
+            if trail not in unread:
+                document.problems.setdefault(trail, []).append(problem)
+    if document.problems:
+        found = [problem for several in document.problems.values() for problem in several]
+        raise ConfigError(sorted(found, key=lambda each: (each.line or 0, each.column or 0)), file=file)
+    return groups
+
+
+def groups_of(read: RuleFile, namespace: str, *, editable: bool = False) -> tuple[Group, ...]:
+    """Return the groups of a file that was read."""
+    return tuple(
+        Group(
+            namespace,
+            group.name,
+            group.interval_ns,
+            _rules(namespace, group),
+            group.limit,
+            group.query_offset_ns,
+            group.labels,
+            editable,
+        )
+        for group in read.groups
+    )
+
+
+def _rules(namespace: str, group: GroupSettings) -> tuple[Rule, ...]:
+    counted, rules = Counter[str](), list[Rule]()
+    for settings in group.rules:
+        name = f"alert {settings.alert}" if settings.alert else f"record {settings.record}"
+        fields: dict[str, Any] = settings.model_dump()  # the names of both are the same, Rule tells the types
+        fields["labels"] = {**group.labels, **settings.labels}
+        rules.append(Rule(id=rule_id(namespace, group.name, name, counted[name]), **fields))
+        counted[name] += 1
+    return tuple(rules)
+
+
+def rule_id(namespace: str, group: str, name: str, place: int) -> str:
+    """Return the id of a rule: a hash of what names it."""
+    return blake2b("\0".join((namespace, group, name, str(place))).encode(), digest_size=8).hexdigest()
