@@ -164,3 +164,12 @@ def test_elastics_own_samples():
         "22596363b3de40b06f981fb85d82312e8c0ed511",
     ]
     assert frame["file_size"].to_list()[:3] == [11, 12, 0]
+
+
+def test_objects_without_values_say_nothing():
+    empty = {**EVENT, "process": {}, "container": {"id": None}, "user": None, "file": {"path": "/a", "hash": {}}}
+    frame = parsed({**EVENT, "process": {"pid": 5}}, empty)
+    assert frame["process_pid"].to_list() == [5, None]
+    assert "_more" not in frame.columns
+    assert "_error" not in frame.columns
+    assert parsed({**EVENT, "container": {"id": None, "new": 1}})["container_new"].to_list() == [1]

@@ -206,7 +206,9 @@ def _came_out(text: pl.Series, columns: list[pl.Series], node: Node) -> tuple[pl
         if isinstance(child, Node):
             inner, more = _came_out(text, series.struct.unnest().get_columns(), child)
             counts.append(inner)
-            doubts += [*more, series.is_not_null() & (inner == 0)]
+            doubts += more
+            if not child.pinned:  # `{}` says nothing where an object is expected, and may be dropped
+                doubts.append(series.is_not_null() & (inner == 0))
         elif child.nested and child.kind != "empty":
             inner = series.str.count_matches(_KEY_END, literal=True) - series.str.count_matches(
                 _KEY_END_ESCAPED, literal=True
