@@ -17,6 +17,8 @@ from tailrace.agent.wiring import make_reducing
 from tailrace.batch import complete, stream_text
 from tailrace.clock import SystemClock
 from tailrace.reduce.spec import Spec
+from tailrace.reduce.traceleft.bounds import beginnings
+from tailrace.sources.trace.battery import first_text
 from tailrace.sources.trace.choose import open_reader
 from tailrace.sources.trace.columns import ORDER
 from tailrace.sources.trace.documents import message
@@ -47,7 +49,7 @@ def show(
     when calls are traced, with what stops it.
     """
     clock, stopping = SystemClock(), threading.Event()
-    reader = open_reader(settings, clock)
+    reader = open_reader(settings, clock, _texts(spec))
     with ExitStack() as ending:
         ending.callback(reader.close)
         reduced = _Reduced(make_reducing(spec, Accounts()), host, settings, clock) if spec != Spec() else None
@@ -74,6 +76,18 @@ def show(
         if reduced is not None and (last := reduced.end()):
             shown(last)
         return dict(reader.counters)
+
+
+def _texts(spec: Spec) -> dict[str, tuple[str, ...]]:
+    """Return what the first text of each event must begin with for some filter of an aggregation spec to take it."""
+    events = [] if spec.aggregation is None else spec.aggregation.events
+    found: dict[str, tuple[str, ...]] = {}
+    for name in {event.name for event in events}:
+        number = first_text(name)
+        texts = beginnings([event.rule for event in events if event.name == name], name, number) if number else None
+        if texts is not None:
+            found[name] = texts
+    return found
 
 
 class _Reduced:

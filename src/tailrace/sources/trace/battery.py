@@ -199,3 +199,15 @@ def calls_of(event: str) -> tuple[Call, ...]:
     """Return the calls that an event means."""
     members = FAMILIES.get(event, (event.removeprefix("sys_"),))
     return tuple(CALLS[name] for name in members)
+
+
+def first_text(event: str) -> int:
+    """Return the number of the event's argument that is the first text of all its calls that have one; 0 if none is.
+
+    >>> first_text("open"), first_text("openat"), first_text("close")
+    (1, 2, 0)
+    """
+    first = {call.arguments[call.texts[0] - 1] for call in calls_of(event) if call.texts}
+    names = {"filename", "pathname"} if first & {"filename", "pathname"} else first
+    found = [number for number, one in enumerate(EVENTS[event], 1) if one.name in names]
+    return found[0] if found and first <= names else 0

@@ -7,6 +7,7 @@ tried and what to do.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tailrace.ebpf.bpf import BpfError, unavailable
@@ -18,6 +19,8 @@ from tailrace.sources.trace.request import parse
 from tailrace.sources.trace.tracing import REFUSED, Tracing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tailrace.clock import Clock
     from tailrace.sources.trace.reader import Trace
     from tailrace.sources.trace.settings import TraceSettings
@@ -27,9 +30,14 @@ class NoTraceError(TailraceError):
     """System calls cannot be traced here, or by this user."""
 
 
-def open_reader(settings: TraceSettings, clock: Clock) -> TraceReader:
-    """Return what settings want, traced from now on."""
-    trace = _opened(settings)
+def open_reader(
+    settings: TraceSettings, clock: Clock, texts: Mapping[str, tuple[str, ...]] | None = None
+) -> TraceReader:
+    """Return what settings want, traced from now on.
+
+    `texts` says what the first text of events must begin with; other events of the name are left out in the kernel.
+    """
+    trace = _opened(settings, texts or {})
     reader = TraceReader(trace, open_processes(clock), clock)
     try:
         reader.start()
@@ -39,11 +47,11 @@ def open_reader(settings: TraceSettings, clock: Clock) -> TraceReader:
     return reader
 
 
-def _opened(settings: TraceSettings) -> Trace:
+def _opened(settings: TraceSettings, texts: Mapping[str, tuple[str, ...]]) -> Trace:
     reason = unavailable()
     if reason:
         raise NoTraceError(f"system calls cannot be traced here: {reason}")
-    wanted = parse(settings.events, places=settings.paths)
+    wanted = [replace(one, texts=texts.get(one.event, ())) for one in parse(settings.events, places=settings.paths)]
     try:
         return Tracing(wanted, ring_bytes=settings.ring_bytes, buffers=settings.buffers)
     except BpfError as error:

@@ -122,11 +122,12 @@ def _rows(records: Sequence[bytes], host: Host) -> pl.DataFrame:
             for name, start, end in zip(_PARTS, [pl.lit(0, pl.Int64), *ends[:-1]], ends, strict=True)
         },
     )
-    is_v6 = rows["family"] == _INET6
+    is_v6, linked = rows["family"] == _INET6, (rows["family"] != 0).any()
+    none = pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
     return rows.with_columns(
         *(as_text(rows[name]) for name in ("comm", "text1", "text2")),
         *(walked(rows[name]) for name in ("base1", "base2")),
-        *(addresses(rows[name], is_v6) for name in ("saddr", "daddr")),
+        *(addresses(rows[name], is_v6) if linked else none.alias(name) for name in ("saddr", "daddr")),
         pl.col("buffer").alias("how"),
         as_text(rows["buffer"]),
     )

@@ -286,10 +286,12 @@ class Tracer:
         filters = self._filters
         p.load(8, 8, 6, at.HANDLERS)
         if filters.by_text:
+            p.load(4, 1, 6, at.ENDS).when(1, "eq", 0, "no text")  # of a call that has none: asked again outside
             p.put(4, 6, at.KEY_BITS, 8 * at.KEY_BYTES)
             p.map(1, self._maps.texts).copy(2, 6).alu("add", 2, at.KEY_BITS).call(Helper.MAP_LOOKUP)
             p.mov(2, 0).when(0, "eq", 0, "no such text").load(8, 2, 0, 0).label("no such text")
             self._intersect(p, filters.by_text)
+            p.label("no text")
         if filters.by_place:
             p.load(4, 1, 6, at.MODE).when(1, "eq", 0, "no file")  # nothing was opened: asked again outside
             p.load(8, 2, 6, at.MATCHED)

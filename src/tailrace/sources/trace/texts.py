@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _UNTIDY: Final = r"//|(?:^|/)\.{1,2}(?:/|$)|./$"
-_V4_BYTES: Final = 4
 
 
 def as_text(values: pl.Series) -> pl.Series:
     """Return bytes as text without the NUL behind them; null where there are none at all."""
     given = values.bin.size() > 0
+    if not given.any():
+        return _nulls(values)
     try:
         texts = values.cast(pl.String)
     except pl.exceptions.ComputeError:  # some are no UTF-8
@@ -41,6 +42,8 @@ def as_text(values: pl.Series) -> pl.Series:
 def walked(values: pl.Series) -> pl.Series:
     """Return the paths of names from the inside out; empty where there are none."""
     texts = as_text(values)
+    if texts.null_count() == len(texts):
+        return texts.fill_null("")
     path = "/" + texts.str.split("\0").list.reverse().list.join("/")
     return path.fill_null("").alias(values.name)
 
@@ -58,9 +61,13 @@ def joined(bases: pl.Series, names: pl.Series) -> pl.Series:
 
 
 def addresses(values: pl.Series, is_v6: pl.Series) -> pl.Series:
-    """Return 16 bytes, of which an IPv4 address has the first four, as an address."""
-    v4 = _each(values, lambda one: str(ipaddress.IPv4Address(one[:_V4_BYTES])))
-    return _each(values, lambda one: str(ipaddress.IPv6Address(one))).zip_with(is_v6, v4) if is_v6.any() else v4
+    """Return 16 bytes, of which an IPv4 address has the first four, as an address; null where there are none."""
+    known = {
+        (one, six): None if one is None else str(ipaddress.IPv6Address(one) if six else ipaddress.IPv4Address(one[:4]))
+        for one, six in set(zip(values.to_list(), is_v6.to_list(), strict=True))
+    }
+    pairs = zip(values.to_list(), is_v6.to_list(), strict=True)
+    return pl.Series(values.name, [known[pair] for pair in pairs], dtype=pl.String)
 
 
 def _each(values: pl.Series, function: Callable[[Any], str | None]) -> pl.Series:  # bytes or text
