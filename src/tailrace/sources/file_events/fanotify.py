@@ -13,6 +13,7 @@ walked where it is then.
 from __future__ import annotations
 
 import os
+import stat as modes
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tailrace.sources.file_events import backend as bits
@@ -37,6 +38,7 @@ _NAMES: Final = bits.CREATED | bits.DELETED | bits.MOVED
 _LINKS: Final = 16
 """Names of one file that are told of when it changes, the newest."""
 _ACTIONS: Final = bits.ACTIONS
+
 _SYMLINK: Final = 0o120000
 """Modes from here on are symlinks and sockets, which a plain look does not settle."""
 _TOUCHES: Final = bits.UPDATED | bits.ATTRIBUTES
@@ -109,6 +111,7 @@ class Fanotify:
         self._nameless: dict[bytes, tuple[bytes, bytes] | None] = {}  # files made without a name, to where they are now
         self._masks: dict[int, int] = {}
         self._touched: set[bytes] = set()  # folders in which names changed since the queue was empty
+        self._doubtful: set[_Name] = set()  # names that an event may not have told of
         self._sizes: dict[bytes, tuple[int, int]] = {}  # of folders, as told last
         self._links: dict[int, dict[_Name, None]] = {}  # names in scope of files that have several, by inode
         self._last_moved: dict[_Name, _Renamed] = {}  # by new name
@@ -175,8 +178,9 @@ class Fanotify:
             self._take(b"".join(data), news)
             self._last_ns = self._clock.now_ns()
         self._open_again(news)
-        if self._touched and not news.more:
+        if not news.more:
             self._look_at_folders(news)
+            self._look_at_doubtful(news)
         return news
 
     # --- first pass: folders, and paths of their time -------------------------------------------
@@ -289,6 +293,8 @@ class Fanotify:
             return
         if len(self._last_moved) >= _RECENT:
             self._last_moved.clear()
+        if inode_of(thing) in self._links:
+            self._doubtful.add(old)
         self._last_moved[new] = _Renamed(old, thing, kind, pid)
         if new_path is None:
             if old_path is not None:
@@ -458,6 +464,7 @@ class Fanotify:
             if what & bits.EXCHANGED:
                 return bits.DELETED | (what & bits.FOLDER), None
             if not what & bits.DELETED:  # it went on
+                self._doubtful.add((folder, name))
                 found = looks.of(thing)
         if found is None or what & bits.FOLDER:
             return what, found
@@ -490,6 +497,29 @@ class Fanotify:
                 self._sizes[key] = size
                 what = bits.ATTRIBUTES | bits.FOLDER | bits.SYNTHETIC
                 news.changes.add(what, path, found, inode=found.st_ino)
+
+    def _look_at_doubtful(self, news: News) -> None:
+        """Tell what is at names that an object may have got and lost again without an event of its own.
+
+        The kernel adds an event to one about the same object and name that waits, even before a rename between them:
+        of `ln a b; mv b c; ln c b` the second `b` is told with the first.
+        """
+        doubtful, self._doubtful = self._doubtful, set()
+        for folder, name in doubtful:
+            path = self._table.path(folder, name)
+            if path is None or self._left_out(path):
+                continue
+            try:
+                found = os.lstat(path)
+            except FileNotFoundError:
+                news.changes.add(bits.DELETED | bits.SYNTHETIC, path)
+                continue
+            except OSError:
+                continue
+            if not modes.S_ISDIR(found.st_mode):
+                if is_link(found):
+                    news.changes.targets[len(news.changes)] = os.readlink(path)
+                news.changes.add(bits.CREATED | bits.SYNTHETIC, path, found, inode=found.st_ino)
 
     def _look_at_links(self, batch: _Batch, looks: Looks, news: News) -> None:
         """Tell of files with several names under each of them: one may leave the scope with what was told of it."""
