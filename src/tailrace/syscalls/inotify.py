@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import select
 import struct
 import sys
+import termios
 import threading
+from array import array
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -102,6 +105,13 @@ class Queue:
             self._room.notify()
             return data
 
+    def in_kernel(self) -> int:
+        """Return the bytes that wait in the kernel."""
+        with self._room:
+            answer = array("i", [0])
+            fcntl.ioctl(self._kernel, termios.FIONREAD, answer)
+            return answer[0]
+
     def waiting(self) -> int:
         """Return the bytes that wait in memory."""
         return self._held_bytes
@@ -123,11 +133,11 @@ class Queue:
         news.register(self._wake, select.POLLIN)
         while not self._closing:
             news.poll()
-            try:
-                data = os.read(self._kernel, _READ_BYTES)
-            except (BlockingIOError, InterruptedError):
-                continue
             with self._room:
+                try:
+                    data = os.read(self._kernel, _READ_BYTES)
+                except (BlockingIOError, InterruptedError):
+                    continue
                 self._held.append(data)
                 self._held_bytes += len(data)
                 os.eventfd_write(self.handle, 1)
