@@ -47,7 +47,9 @@ def vacuum(table: LogTable, *, now_ns: int | None = None, grace_s: float | None 
     with translated(table.root, "cleaning up"):
         gone = _unnamed(table, before_ns, min(before_ns, now_ns - round(ORPHAN_GRACE_S * NS_PER_S)))
         size = sum(path.stat().st_size for path in gone)
-        for path in (*gone, *_widowed(table)):
+        for path in gone:
+            table.files.unlink(path)
+        for path in _widowed(table):
             table.files.unlink(path)
         checkpoint(table)
         return VacuumReport(len(gone), size, cut_log(table, before_ns))
@@ -68,7 +70,7 @@ def _unnamed(table: LogTable, removed_before_ns: int, written_before_ns: int) ->
 
 
 def _widowed(table: LogTable) -> list[Path]:
-    """Return the skip indexes whose segment is off the disk, or on its way."""
+    """Return the skip indexes whose segment is off the disk, and what a crash left of them."""
     indexes = [path for path in (table.root / skip.FOLDER).glob("*") if path.suffix in (skip.SUFFIX, TEMPORARY)]
     there = {path.stem for path in table.root.glob("_date=*/*.parquet")}
     return [path for path in indexes if path.stem.removesuffix(skip.SUFFIX) not in there]
