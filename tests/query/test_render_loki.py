@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import polars as pl
 import pytest
 
-from tailrace.query.render import loki_response
+from tailrace.query import render
 from tailrace.query.result import SERIES_SCHEMA, Lines, Series, Stats
 
 T = 1_700_000_000_000_000_001
+
+
+def loki_response(answer, **how):
+    return json.loads(render.loki_response(answer, **how))
+
+
 STATS = Stats(rows=10, bytes=400, segments_read=2, segments_skipped=3, seconds=0.5)
 FRAME = pl.DataFrame(
     {

@@ -35,10 +35,13 @@ def from_drilldown(headers: Headers) -> bool:
     return _DRILLDOWN in {tag.strip().lower() for tag in headers.get(_TAGS, "").split(",")}
 
 
-def answer(result: Lines | Series, headers: Headers) -> Response:
-    """Return a result in Loki's shape; the entries have the form that the request's headers ask for."""
-    body = loki_response(result, categorize=categorized(headers))
-    return loki_json(body, complete=result.complete)
+def answer(result: Lines | Series, headers: Headers | None = None, *, stats: bool = True) -> Response:
+    """Return a result in Loki's shape; the entries have the form that the request's headers ask for.
+
+    Costs its size: call it in the thread that made the result.
+    """
+    body = loki_response(result, categorize=headers is not None and categorized(headers), stats=stats)
+    return _json(body, {COMPLETE: str(result.complete).lower()})
 
 
 def success(data: Any, warnings: Sequence[str] = ()) -> Response:  # JSON of several shapes
@@ -52,5 +55,8 @@ def loki_json(  # Any: JSON of several shapes
 ) -> Response:
     """Return a JSON answer with the content type that Loki sends."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    kept = {COMPLETE: str(complete).lower(), **(headers or {}), "Content-Type": "application/json; charset=UTF-8"}
-    return Response(text, status, kept)
+    return _json(text, {COMPLETE: str(complete).lower(), **(headers or {})}, status)
+
+
+def _json(text: str, headers: Mapping[str, str], status: int = 200) -> Response:
+    return Response(text, status, {**headers, "Content-Type": "application/json; charset=UTF-8"})

@@ -10,6 +10,7 @@ from __future__ import annotations
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter
@@ -20,7 +21,6 @@ from starlette.responses import Response
 from tailrace import limits
 from tailrace.errors import QueryError
 from tailrace.query import parser
-from tailrace.query.result import Lines
 from tailrace.query.run import Request
 from tailrace.query.syntax import LogQuery
 from tailrace.query.thin import thinned
@@ -56,8 +56,9 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
             raise QueryError("log queries are not supported as an instant query type, use query_range instead")
         at_ns = time_ns(given["time"], "time") if given.get("time") else services.clock.now_ns()
         limit = integer(given, "limit", limits.ENTRIES_DEFAULT)
+        shape = partial(answer, headers=request.headers)
         asked = Request(text, at_ns, at_ns, None, limit, direction(given), cut=from_drilldown(request.headers))
-        return answer(await work.query(request, asked, services), request.headers)
+        return await work.query(request, asked, services, shape)
 
     names = ("query", "start", "end", "since", "limit", "direction", "step", "interval")
 
@@ -66,14 +67,14 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         """Return the lines of a range, or evaluate a metric query along it."""
         given = await parameters(request)
         asked = replace(range_request(given, services.clock.now_ns()), cut=from_drilldown(request.headers))
-        interval = interval_ns(given)
+        interval, shape = interval_ns(given), partial(answer, headers=request.headers)
         if asked.step_ns is not None or not interval:
-            return answer(await work.query(request, asked, services), request.headers)
+            return await work.query(request, asked, services, shape)
 
-        def thin(unwanted: Callable[[], bool]) -> Lines:
-            return thinned(replace(asked, cancelled=unwanted), interval, services.table, services.engine)
+        def thin(unwanted: Callable[[], bool]) -> Response:
+            return shape(thinned(replace(asked, cancelled=unwanted), interval, services.table, services.engine))
 
-        return answer(await work.watched(request, thin), request.headers)
+        return await work.watched(request, thin)
 
 
 def _add_status(router: APIRouter) -> None:

@@ -19,7 +19,7 @@ from tailrace.query import parser
 from tailrace.query.detected import Field, detected_fields
 from tailrace.query.lines import Window
 from tailrace.query.pattern_mining import mined
-from tailrace.query.result import Lines
+from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request
 from tailrace.query.syntax import LogQuery
 from tailrace.web.answers import loki_json, success
@@ -46,11 +46,14 @@ def routes(services: Services, work: Work) -> APIRouter:
 
 
 def _add_fields(router: APIRouter, services: Services, work: Work) -> None:
-    async def found(request: HttpRequest, given: QueryParams) -> tuple[dict[str, Field], Lines]:
+    async def found(request: HttpRequest, given: QueryParams) -> tuple[dict[str, Field], bool]:
         query, asked = _sample(given, services.clock.now_ns())
-        result = await work.query(request, asked, services)
-        assert isinstance(result, Lines)
-        return detected_fields(query, result.frame), result
+
+        def look(result: Lines | Series) -> tuple[dict[str, Field], bool]:
+            assert isinstance(result, Lines)
+            return detected_fields(query, result.frame), result.complete
+
+        return await work.query(request, asked, services, look)
 
     names = (*_RANGE, "query", "line_limit", "limit", "field_limit", "step")
 
@@ -59,19 +62,19 @@ def _add_fields(router: APIRouter, services: Services, work: Work) -> None:
         """List the fields of a sample of lines: kind, number of values, and what parser finds them."""
         given = await parameters(request)
         limit = _limit(given)
-        seen, result = await found(request, given)
+        seen, complete = await found(request, given)
         shown = [_field(name, one) for name, one in list(seen.items())[:limit]]
         body = {"fields": shown, "limit": limit} if shown else {}
-        return loki_json(body, complete=result.complete)
+        return loki_json(body, complete=complete)
 
     @get_or_post(router, "/detected_field/{name}/values", *names, required=["query"])
     async def values(request: HttpRequest, name: str) -> Response:
         """List the values of one field in a sample of lines."""
         given = await parameters(request)
         limit = _limit(given)
-        seen, result = await found(request, given)
+        seen, complete = await found(request, given)
         shown = seen[name].shown() if name in seen else []
-        return loki_json({"values": shown[:limit], "limit": limit}, complete=result.complete)
+        return loki_json({"values": shown[:limit], "limit": limit}, complete=complete)
 
 
 def _add_patterns(router: APIRouter, services: Services, work: Work) -> None:

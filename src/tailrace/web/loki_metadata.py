@@ -22,9 +22,8 @@ from tailrace.errors import QueryError
 from tailrace.query import labels
 from tailrace.query.detected import detected_labels
 from tailrace.query.parser import parse_selector
-from tailrace.query.render import loki_response
 from tailrace.query.volume import LIMIT_DEFAULT, Volume, volume
-from tailrace.web.answers import loki_json, success
+from tailrace.web.answers import answer, loki_json, success
 from tailrace.web.parameters import get_or_post, integer, parameters
 from tailrace.web.ranges import HOUR_NS, step_ns, time_range
 from tailrace.web.services import Services
@@ -97,7 +96,7 @@ def _add_index(router: APIRouter, services: Services, work: Work) -> None:
     async def answered(request: HttpRequest, asked: Volume) -> Response:
         def ask(unwanted: Callable[[], bool]) -> Response:
             result = volume(replace(asked, cancelled=unwanted), services.table, services.engine)
-            return loki_json(loki_response(result), complete=result.complete)
+            return answer(result)
 
         return await work.watched(request, ask)
 

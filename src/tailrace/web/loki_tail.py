@@ -27,7 +27,7 @@ from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError, TailraceError
 from tailrace.query import parser
 from tailrace.query.follow import Follower
-from tailrace.query.render import loki_streams
+from tailrace.query.render import loki_frame
 from tailrace.query.result import PARSED, STREAM, Lines
 from tailrace.web.answers import categorized
 from tailrace.web.live import POLL_ROWS, POLL_S
@@ -178,15 +178,17 @@ def _frames(lines: Lines, room: int, categorize: bool, live: bool) -> tuple[list
     kept = lines.frame.slice(over)
     if not kept.height and not over and lines.complete:
         return [], 0
-    messages = [_message(part, categorize=categorize, metadata=categorize or not live) for part in _parts(kept)]
+    further: dict[str, Any] = {}  # JSON: entries and texts
     if over:
-        messages[0]["dropped_entries"] = _dropped(lines.frame.head(over).tail(_DROPPED))
+        further["dropped_entries"] = _dropped(lines.frame.head(over).tail(_DROPPED))
     warnings = list(lines.warnings)
     if over > _DROPPED:
         warnings.append(f"{over} lines were dropped, the newest {_DROPPED} of them are named")
     if warnings:
-        messages[0]["warnings"] = warnings
-    return [json.dumps(message, ensure_ascii=False, separators=(",", ":")) for message in messages], kept.height
+        further["warnings"] = warnings
+    texts = [loki_frame(part, categorize=categorize, metadata=categorize or not live) for part in _parts(kept)]
+    texts[0] += "".join(f',"{name}":{json.dumps(value, ensure_ascii=False)}' for name, value in further.items())
+    return [f"{text}}}" for text in texts], kept.height
 
 
 def _parts(frame: pl.DataFrame) -> list[pl.DataFrame]:
@@ -197,11 +199,6 @@ def _parts(frame: pl.DataFrame) -> list[pl.DataFrame]:
     return frame.with_columns(_part=sizes // _MESSAGE_BYTES).partition_by(
         "_part", maintain_order=True, include_key=False
     )
-
-
-def _message(frame: pl.DataFrame, *, categorize: bool, metadata: bool) -> dict[str, Any]:
-    message: dict[str, Any] = {"streams": loki_streams(frame, categorize=categorize, metadata=metadata)}
-    return message | ({"encodingFlags": ["categorize-labels"]} if categorize else {})
 
 
 def _dropped(frame: pl.DataFrame) -> list[dict[str, Any]]:

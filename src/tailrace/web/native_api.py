@@ -69,7 +69,7 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         output, asked = _output(given), _asked(given, services.clock.now_ns())
         if not asked.limit and output in _PAGED and isinstance(parser.parse(asked.query), LogQuery):
             return await _everything(request, asked, output)
-        result = await work.query(request, asked, services)
+        result = await work.query(request, asked, services, lambda found: found)
         headers = {"X-Tailrace-Complete": str(result.complete).lower()}
         if result.warnings:
             headers["X-Tailrace-Warnings"] = _header_text("; ".join(result.warnings))

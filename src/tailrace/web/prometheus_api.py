@@ -8,6 +8,7 @@ Prometheus' own rules hold here: a time is Unix seconds, however many digits, or
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -18,11 +19,9 @@ from starlette.responses import Response
 from tailrace.errors import QueryError
 from tailrace.limits import QUERY_TIMEOUT_S
 from tailrace.query import labels, parser
-from tailrace.query.render import loki_response
-from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request
 from tailrace.query.syntax import LogQuery
-from tailrace.web.answers import loki_json
+from tailrace.web.answers import answer, loki_json
 from tailrace.web.loki_metadata import selectors
 from tailrace.web.parameters import get_or_post, integer, parameters, query_text
 from tailrace.web.services import Services
@@ -31,6 +30,9 @@ from tailrace.web.work import Work
 
 PROMETHEUS_VERSION: Final = "2.50.0"
 """The version whose behaviour is offered: from 2.24 on Grafana asks for labels with `match[]`."""
+
+
+_PLAIN: Final = partial(answer, stats=False)
 
 
 def routes(services: Services, work: Work) -> APIRouter:
@@ -49,7 +51,7 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         given = await parameters(request)
         at_ns = seconds_ns(given["time"], "time") if given.get("time") else services.clock.now_ns()
         asked = Request(_metric(given), at_ns, at_ns, timeout_s=_timeout_s(given))
-        return _answer(await work.query(request, asked, services))
+        return await work.query(request, asked, services, _PLAIN)
 
     needed = ("query", "start", "end", "step")
 
@@ -67,7 +69,7 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         if step <= 0:
             raise QueryError("step must be more than zero")
         asked = Request(_metric(given), start_ns, end_ns, step, timeout_s=_timeout_s(given), aligned=False)
-        return _answer(await work.query(request, asked, services))
+        return await work.query(request, asked, services, _PLAIN)
 
 
 def _add_labels(router: APIRouter, services: Services, work: Work) -> None:
@@ -141,12 +143,6 @@ def _first(given: QueryParams, found: list[Any]) -> list[Any]:  # Any: names, or
     if limit < 0:
         raise QueryError(f"limit={limit} is less than zero", hint="0 stands for all")
     return found[:limit] if limit else found
-
-
-def _answer(result: Lines | Series) -> Response:
-    body = loki_response(result)
-    body["data"].pop("stats")
-    return loki_json(body, complete=result.complete)
 
 
 def _success(data: Any) -> Response:  # JSON of several shapes

@@ -85,15 +85,17 @@ class Work:
             future.cancel()  # at once, not with the loop's next turn: it may not begin any more
             waited.cancel()
 
-    async def query(self, request: Request, asked: Asked, services: Services) -> Lines | Series:
-        """Return the answer of a query, with the time that it waited for its turn in its statistics."""
+    async def query(
+        self, request: Request, asked: Asked, services: Services, shape: Callable[[Lines | Series], T]
+    ) -> T:
+        """Return what `shape` makes of a query's answer, in the same thread; the statistics say how long it waited."""
         asked_s = time.perf_counter()
 
-        def answer(unwanted: Callable[[], bool]) -> Lines | Series:
+        def answer(unwanted: Callable[[], bool]) -> T:
             waited_s = time.perf_counter() - asked_s
             result = run(replace(asked, cancelled=unwanted), services.table, services.engine)
             result.stats.queue_seconds = waited_s
-            return result
+            return shape(result)
 
         return await self.watched(request, answer, asked.timeout_s, quick=asked.limit > 0 and asked.step_ns is None)
 

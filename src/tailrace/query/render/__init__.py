@@ -2,7 +2,7 @@
 
 Each writer takes an answer of either kind (`result.Lines`, `result.Series`) and yields text in large
 pieces, every piece ending with a newline; nothing is done per row in Python for lines. `loki_response`
-gives the body of Loki's HTTP API, `loki_streams` that of a live tail.
+gives the body of Loki's HTTP API, `loki_frame` a message of its live tail.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tailrace.query.render import lines, series, sheets
-from tailrace.query.render.loki import loki_response, loki_streams
+from tailrace.query.render.loki import loki_frame, loki_response
 from tailrace.query.result import Lines
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tailrace.query.result import Series
 
-__all__ = ["loki_response", "loki_streams", "to_csv", "to_jsonl", "to_parquet", "to_raw", "to_text"]
+__all__ = ["loki_frame", "loki_response", "to_csv", "to_jsonl", "to_parquet", "to_raw", "to_text"]
 
 
 def to_jsonl(answer: Lines | Series) -> Iterator[str]:

@@ -1,17 +1,21 @@
-"""Answers in the shapes of Loki's HTTP API: streams, matrix, vector, scalar, and their statistics.
+"""Answers in the shapes of Loki's HTTP API: streams, matrix, vector, scalar, and their statistics; as JSON text.
 
 Entry times are strings of nanoseconds, sample times numbers of seconds with at most three decimals,
 sample values strings. With *categorize*, entries are triples and streams carry stream labels only;
 without, entries are pairs and streams carry every label. A decoder that asked for one breaks on the other.
+
+Entries and samples become text by expressions; only label sets, statistics and times that are no whole seconds pass
+through Python.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final  # Any: JSON of several shapes
 
 import polars as pl
 
-from tailrace.query.render.columns import present
+from tailrace.query.render.columns import json_object, json_text, present
 from tailrace.query.render.series import value_text
 from tailrace.query.result import META, PARSED, STREAM, Lines
 
@@ -23,101 +27,99 @@ if TYPE_CHECKING:
 _NS_PER_S: Final = 1_000_000_000
 _LEVEL: Final = "detected_level"
 _PARTS: Final = ((META, "structuredMetadata"), (PARSED, "parsed"))
+_FLAGS: Final = '"encodingFlags":["categorize-labels"]'
 
 
-def loki_response(answer: Lines | Series, *, categorize: bool = False) -> dict[str, Any]:
-    """Return the body of `query` and `query_range`."""
+def loki_response(answer: Lines | Series, *, categorize: bool = False, stats: bool = True) -> str:
+    """Return the body of `query` and `query_range`, with statistics unless they are not wanted."""
     if isinstance(answer, Lines):
-        data = _streams(answer.frame, categorize)
+        flags = f"{_FLAGS}," if categorize else ""
+        data = f'"resultType":"streams",{flags}"result":{_streams(answer.frame, categorize)}'
         entries = answer.frame.height
     else:
-        data = {"resultType": answer.kind, "result": _samples(answer)}
+        data = f'"resultType":"{answer.kind}","result":{_samples(answer)}'
         entries = 0
-    data["stats"] = _stats(answer, entries)
-    body: dict[str, Any] = {"status": "success", "data": data}
-    if answer.warnings:
-        body["warnings"] = list(answer.warnings)
-    return body
+    if stats:
+        data += f',"stats":{_json(_stats(answer, entries))}'
+    warnings = f',"warnings":{_json(list(answer.warnings))}' if answer.warnings else ""
+    return f'{{"status":"success","data":{{{data}}}{warnings}}}'
+
+
+def loki_frame(frame: pl.DataFrame, *, categorize: bool, metadata: bool = True) -> str:
+    """Return a message of a live tail, open for more members; without `metadata` that is left out."""
+    if not metadata:
+        frame = frame.drop(column for column in frame.columns if column.startswith(META))
+    return f'{{"streams":{_streams(frame, categorize)}' + (f",{_FLAGS}" if categorize else "")
 
 
 # --- lines ------------------------------------------------------------------------------------------
 
 
-def loki_streams(frame: pl.DataFrame, *, categorize: bool, metadata: bool = True) -> list[dict[str, Any]]:
-    """Return the streams of lines with their entries; without `metadata` that is left out."""
-    if not metadata:
-        frame = frame.drop(column for column in frame.columns if column.startswith(META))
-    found: list[dict[str, Any]] = _streams(frame, categorize)["result"]
-    return found
-
-
-def _streams(frame: pl.DataFrame, categorize: bool) -> dict[str, Any]:
-    frame = frame.with_row_index("row")
+def _streams(frame: pl.DataFrame, categorize: bool) -> str:
+    if frame.is_empty():
+        return "[]"
     columns: dict[str, list[str]] = {}
     for kind in (STREAM,) if categorize else (PARSED, META, STREAM):  # a parser that overwrites a label wins
         for name, column in present(frame, kind).items():
             columns.setdefault(name, []).append(column)
-    entries: list[list[Any]] = [
-        list(entry) for entry in frame.select(pl.col("_time_ns").cast(pl.String), pl.col("_line").fill_null("")).rows()
-    ]
-    if categorize:
-        for entry, third in zip(entries, _thirds(frame), strict=True):
-            entry.append(third)
-    result = [{"stream": labels, "values": [entries[row] for row in rows]} for labels, rows in _grouped(frame, columns)]
-    flags = {"encodingFlags": ["categorize-labels"]} if categorize else {}
-    return {"resultType": "streams", **flags, "result": result}
+    line = json_text(pl.col("_line").fill_null(""))
+    third = [pl.lit(","), _third(frame)] if categorize else []
+    entry = pl.concat_str(pl.lit('["'), pl.col("_time_ns").cast(pl.String), pl.lit('",'), line, *third, pl.lit("]"))
+    found = _grouped(frame.with_columns(_entry=entry), columns)
+    return "[" + ",".join(f'{{"stream":{_json(labels)},"values":[{entries}]}}' for labels, entries in found) + "]"
 
 
-def _grouped(frame: pl.DataFrame, columns: Mapping[str, list[str]]) -> list[tuple[dict[str, str], list[int]]]:
-    """Return each distinct label set, sorted, with the numbers of its rows in their order."""
+def _grouped(frame: pl.DataFrame, columns: Mapping[str, list[str]]) -> list[tuple[dict[str, str], str]]:
+    """Return each distinct label set, sorted, with the text of its entries in their order."""
+    joined = pl.col("_entry").str.join(",")
     if not columns:
-        return [({}, frame["row"].to_list())] if frame.height else []
+        return [({}, str(frame.select(joined).item()))]
     names = sorted(columns)
     keys = [pl.coalesce(columns[name]).alias(f"label.{name}") for name in names]
     found = [
-        ({name: text for name, text in zip(names, key, strict=True) if text is not None}, rows)
-        for *key, rows in frame.group_by(keys, maintain_order=True).agg("row").iter_rows()
+        ({name: text for name, text in zip(names, key, strict=True) if text is not None}, entries)
+        for *key, entries in frame.group_by(keys, maintain_order=True).agg(joined).iter_rows()
     ]
     return sorted(found, key=lambda group: tuple(group[0].items()))
 
 
-def _thirds(frame: pl.DataFrame) -> list[dict[str, dict[str, str]]]:
-    """Return the third element of every entry: its labels that are not the stream's; costs their number."""
-    thirds: list[dict[str, dict[str, str]]] = [{} for _ in range(frame.height)]
+def _third(frame: pl.DataFrame) -> pl.Expr:
+    """Return the third element of every entry: its labels that are not the stream's; parts without any are left out."""
+    parts = []
     for prefix, part in _PARTS:
         columns = present(frame, prefix)
         if prefix == META and _LEVEL not in columns and "_level" in frame.columns:
             columns[_LEVEL] = "_level"
-        for name in sorted(columns):
-            held = frame.select("row", text=columns[name]).drop_nulls()
-            for row, text in held.iter_rows():
-                thirds[row].setdefault(part, {})[name] = text
-    return thirds
+        if columns:
+            text = json_object({name: pl.col(columns[name]) for name in sorted(columns)})
+            parts.append(pl.when(text != "{}").then(pl.lit(f'"{part}":') + text))
+    inside = pl.concat_str(parts, separator=",", ignore_nulls=True) if parts else pl.lit("")
+    return pl.concat_str(pl.lit("{"), inside, pl.lit("}"))
 
 
 # --- samples ----------------------------------------------------------------------------------------
 
 
-def _samples(series: Series) -> list[Any]:
+def _samples(series: Series) -> str:
     frame = series.frame
-    values = frame.select(value_text()).to_series().to_list()
-    points = list(map(list, zip(_axis(frame["_time_ns"]), values, strict=True)))
+    point = pl.concat_str(pl.lit("["), _axis(frame["_time_ns"]), pl.lit(',"'), value_text(), pl.lit('"]'))
+    points = frame.select("series", point=point)
     if series.kind == "scalar":
-        return points[0]
-    grouped: dict[int, list[list[Any]]] = {}
-    for index, point in zip(frame["series"].to_list(), points, strict=True):
-        grouped.setdefault(index, []).append(point)
-    found = [(dict(labels), grouped[index]) for index, labels in enumerate(series.labels) if index in grouped]
-    if series.kind == "vector":
-        return [{"metric": labels, "value": points[0]} for labels, points in found]
-    return [{"metric": labels, "values": points} for labels, points in found]
+        return str(points["point"][0])
+    name = "value" if series.kind == "vector" else "values"
+    text = pl.col("point").first() if series.kind == "vector" else pl.lit("[") + pl.col("point").str.join(",") + "]"
+    grouped = points.group_by("series", maintain_order=True).agg(text)
+    found = (f'{{"metric":{_json(dict(series.labels[index]))},"{name}":{one}}}' for index, one in grouped.iter_rows())
+    return "[" + ",".join(found) + "]"
 
 
-def _axis(times: pl.Series) -> list[Any]:
+def _axis(times: pl.Series) -> pl.Expr:
     """Return times in seconds; whole ones, which are the rule, without a call per point."""
     if (times % _NS_PER_S == 0).all():
-        return (times // _NS_PER_S).to_list()
-    return [_seconds(time_ns) for time_ns in times]
+        return pl.lit((times // _NS_PER_S).cast(pl.String))
+    distinct = times.unique()
+    texts = pl.Series([_json(_seconds(time_ns)) for time_ns in distinct], dtype=pl.String)
+    return pl.lit(times.replace_strict(distinct, texts, return_dtype=pl.String))
 
 
 def _seconds(time_ns: int) -> int | float:
@@ -152,3 +154,7 @@ def _stats(answer: Lines | Series, entries: int) -> dict[str, Any]:
             "segmentsSkipped": stats.segments_skipped,
         },
     }
+
+
+def _json(value: Any) -> str:  # Any: label sets, statistics, numbers
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
