@@ -1,7 +1,7 @@
 """Every case of `tests/cases/query/run`: rows go in, a query is asked, the answer was worked out by hand.
 
 A case runs on a table of one file, on one that is split at random, whose files lack columns, and on the real
-one: the answer must not depend on how the rows lie.
+one, as it was written and compacted: the answer must not depend on how the rows lie.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ import polars as pl
 import pytest
 
 from query.reference_table import ReferenceTable
+from tailrace import limits
 from tailrace.batch import Batch
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import QueryError
 from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request, run
+from tailrace.store.compact import compact
+from tailrace.store.delete import delete
 from tailrace.store.table import LogTable
 
 FOLDER = Path(__file__).parents[1] / "cases" / "query" / "run"
 S = 1_000_000_000
+DOOMED = '{doomed="yes"}'
 
 
 def _cases():
@@ -99,8 +103,13 @@ def reference(folder, rows, splits, seed):
 
 
 def stored(folder, rows, seed):
-    """The real table: each row in one of two commits, a second type of a field in a batch of its own."""
+    """The real table: each row in one of two commits, a second type of a field in a batch of its own.
+
+    In every other case (by the query's length) the segments are then joined, sorted and indexed in tiny blocks, and in
+    half of these rows of another stream were among them and are deleted, so that the segment is written once more.
+    """
     table = LogTable.open(folder, create=True)
+    joined, spoiled = seed % 2 == 1, seed % 4 == 1
     chance = random.Random(seed)
     groups: dict[tuple[int, bool], list] = {}
     for row in rows:
@@ -111,7 +120,13 @@ def stored(folder, rows, seed):
         records = records.rename(
             {name: name.rpartition("__")[0] for name in records.columns if name.endswith(("__string", "__int"))}
         )
+        if spoiled:
+            records = pl.concat([records, records.with_columns(_stream=pl.lit(DOOMED), _line=pl.lit("doomed"))])
         table.commit([Batch(records, "test", len(some), 0)])
+    if joined:
+        compact(table, everything=True)
+    if spoiled:
+        delete(table, streams=[DOOMED], start_ns=-(2**62), end_ns=2**62, dry_run=False)
     return table
 
 
@@ -120,6 +135,13 @@ TABLES = {
     "split": lambda folder, rows, seed: reference(folder, rows, 3, seed),
     "store": stored,
 }
+
+
+@pytest.fixture(autouse=True)
+def _tiny_blocks(monkeypatch):
+    monkeypatch.setattr(limits, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(limits, "SKIP_ROWS", 1)
+    monkeypatch.setattr(limits, "SKIP_SHARE", 100.0)
 
 
 @pytest.mark.parametrize("kind", TABLES)
