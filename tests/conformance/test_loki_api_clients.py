@@ -2,6 +2,10 @@
 
 import json
 import random
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
@@ -69,6 +73,55 @@ def test_follow_shows_history_then_what_comes(house: House, logcli: Logcli) -> N
     house.store((0, "new"), app="a", fields={"trace_id": "9f"})
     assert next(lines) == (NOW_NS, "new", {"app": "a", "service_name": "app"})
     lines.close()
+
+
+@contextmanager
+def breaking_link(port: int) -> Iterator[tuple[int, list[socket.socket]]]:
+    """Pass connections on to a server; yields a port, and the connections, to be cut."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    links: list[socket.socket] = []
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", port))
+                links.extend((near, far))
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=(one, other), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield listener.getsockname()[1], links
+    finally:
+        for link in links:
+            link.close()
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def test_follow_goes_on_after_a_broken_connection_and_misses_nothing(house: House) -> None:  # noqa: F811
+    port = house.client.base_url.port
+    assert port is not None
+    with breaking_link(port) as (near, links), httpx.Client(base_url=f"http://127.0.0.1:{near}") as http:
+        lines = Logcli(http).tail('{app="a"}', start_ns=NOW_NS - 60 * S)
+        house.store((-9 * S, "one"), app="a")
+        seen = [next(lines)[1]]
+        for link in list(links):
+            link.shutdown(socket.SHUT_RDWR)
+        house.store((-8 * S, "while it was down"), app="a")
+        while seen[-1] != "while it was down":
+            seen.append(next(lines)[1])
+        assert set(seen) == {"one", "while it was down"}  # a repeat at the seam is normal
+        lines.close()
 
 
 # --- Grafana --------------------------------------------------------------------------------------

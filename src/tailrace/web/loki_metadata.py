@@ -88,7 +88,7 @@ def _add_index(router: APIRouter, services: Services, work: Work) -> None:
     async def index_stats(request: HttpRequest) -> Response:
         """Count streams, segments, entries and bytes that a selector touches, by whole segments."""
         given = await parameters(request)
-        start_ns, end_ns = time_range(given, services.clock.now_ns(), LABELS_SINCE_NS)
+        start_ns, end_ns = time_range(given, services.clock.now_ns())
         chosen = selectors(given.getlist("query"))
         found = await work.run(request, lambda: _stats(services, start_ns, end_ns, chosen), quick=True)
         return loki_json(found)
