@@ -48,7 +48,7 @@ def _condensed(events: int, data: Path, scale: float) -> Row:
     for number, part in enumerate(numbers.to_frame("file").iter_slices(_PIECE)):
         files.append(_records(part.with_columns(host=pl.lit("web-1"), turn=pl.lit(0)), number * _PIECE), number)
     with Timer() as timer:
-        condense(files)
+        condense(files, rows=5 * _PIECE)
     held = verdict(timer.seconds <= CONDENSE_S * scale)
     what = f"condense {events:,} events in random order"
     return Row("twin", what, timer.seconds, events, cpu_s=timer.cpu_s, verdict=held)
@@ -84,8 +84,8 @@ def _fleet(hosts: int, data: Path) -> Row:
                 number += 1
                 files.append(_records(part.with_columns(turn=pl.lit(turn)), number * _PIECE), number)
                 if number % 5 == 0:
-                    condense(files)
-        condense(files)
+                    condense(files, rows=5 * _PIECE)
+        condense(files, rows=5 * _PIECE)
     found = (
         table.scan(files.snapshot().part("live")["path"].to_list()).group_by("host").agg(pl.len(), pl.col("size").sum())
     )

@@ -103,10 +103,12 @@ def history(
     while len(parts) < len(names) <= _RENAMES:
         about = _about(names[-1])
         found = events.between(snapshot, start_ns, end_ns, twin.engine, columns=_EVENT, hosts=hosts, condition=about)
-        parts.append(found)
-        former = _former(found, names[-1])
+        found = found.sort("_time_ns", "event_sequence", "order")
+        came, former = _arrival(found, names[-1])
+        parts.append(found.slice(came))
         if former is not None and former not in names:
             names.append(former)
+            end_ns = int(found["_time_ns"][came]) + 1
     found = pl.concat(parts).unique(["host", *_EVENT], maintain_order=True)
     found = found.sort("_time_ns", "event_sequence", "order", descending=True, nulls_last=True)
     return found.select(
@@ -124,13 +126,13 @@ def history(
     )
 
 
-def _former(found: pl.DataFrame, path: str) -> str | None:
-    """Return what a path was called before it, or what it stands in, was moved to where it is."""
-    moves = found.filter(pl.col("file_old_path").is_not_null()).select("file_path", "file_old_path").reverse()
-    for new, old in moves.iter_rows():
+def _arrival(found: pl.DataFrame, path: str) -> tuple[int, str | None]:
+    """Return the place of the event that brought a path to where it is, and what it was called before."""
+    moves = found.with_row_index("place").filter(pl.col("file_old_path").is_not_null()).reverse()
+    for place, new, old in moves.select("place", "file_path", "file_old_path").iter_rows():
         if path == new or path.startswith(new + "/"):
-            return str(old) + path[len(new) :]
-    return None
+            return place, str(old) + path[len(new) :]
+    return 0, None
 
 
 def _about(path: str) -> nw.Expr:

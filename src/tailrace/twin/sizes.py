@@ -30,6 +30,8 @@ AGES: Final = ((1, "< 1 day"), (7, "< 1 week"), (30, "< 1 month"), (90, "< 3 mon
 SUMS: Final = ("bytes", "allocated", "files", "dirs")
 _DAY_NS: Final = 86_400 * NS_PER_S
 _INODE: Final = ("host", "device", "inode")
+_SEVERAL: Final = ((pl.col("links") > 1) & (pl.col("type") != "dir")).fill_null(value=False)
+"""Names of inodes that may have others."""
 
 
 def du(view: View, top: str = "/", *, hosts: Sequence[str] | None = None, dirs: bool = True) -> dict[str, int]:
@@ -55,57 +57,55 @@ def split(
     if by == "dir":
         return _by_folder(view, top, hosts, depth=depth, dirs=dirs)
     key = pl.lit(top) if by is None else _key(by, view.as_of_ns)
-    once, linked = [], []
-    for frame in view.state.scan(hosts, top):
-        rows = frame if dirs else frame.filter((pl.col("type") != "dir").fill_null(value=True))
-        several = (pl.col("links") > 1) & (pl.col("type") != "dir")
-        once.append(rows.filter(~several.fill_null(value=False)).group_by(key.alias("key")).agg(*_sums()))
-        linked.append(rows.filter(several).select(key.alias("key"), *_INODE, "size", "allocated", "type"))
-    single, names = pl.collect_all([pl.concat(once), pl.concat(linked)], engine="streaming")
-    several_ = names.unique(["key", *_INODE]).group_by("key").agg(*_sums())
-    return _total(pl.concat([single, several_]))
+    sums = [
+        _wanted(frame, dirs=dirs).filter(~_SEVERAL).group_by(key.alias("key")).agg(*_sums(sign))
+        for sign, frame in view.state.terms(hosts, top)
+    ]
+    several = [
+        frame.filter(_SEVERAL).select(key.alias("key"), *_INODE, "size", "allocated", "type")
+        for frame in view.state.scan(hosts, top)
+    ]
+    single, names = pl.collect_all([pl.concat(sums), pl.concat(several)], engine="streaming")
+    return _total(pl.concat([single, names.unique(["key", *_INODE]).group_by("key").agg(*_sums())]))
+
+
+def _wanted(rows: pl.LazyFrame, *, dirs: bool) -> pl.LazyFrame:
+    return rows if dirs else rows.filter((pl.col("type") != "dir").fill_null(value=True))
 
 
 def _by_folder(view: View, top: str, hosts: Sequence[str] | None, *, depth: int, dirs: bool) -> pl.DataFrame:
     level = 0 if top == "/" else top.rstrip("/").count("/")
     path = pl.col("path")
     home = pl.when(pl.col("type") == "dir").then(tree.directory(path)).otherwise(tree.parent(path))
-    wanted = view.rows(hosts, top)
-    if not dirs:
-        wanted = wanted.filter((pl.col("type") != "dir").fill_null(value=True))
-    several = ((pl.col("links") > 1) & (pl.col("type") != "dir")).fill_null(value=False)
-    inode = pl.when(several).then(pl.concat_str(_INODE, separator="\0", ignore_nulls=True))
-    near = tree.ancestor(home, level + depth)
-    each = wanted.select(home=near, once=inode, size="size", allocated="allocated", type="type")
-    single, names = pl.collect_all(
-        [
-            each.filter(pl.col("once").is_null()).group_by("home").agg(*_sums()),
-            each.filter(pl.col("once").is_not_null()),
-        ],
-        engine="streaming",
-    )
+    near = tree.ancestor(home, level + depth).alias("home")
+    sums = [
+        _wanted(frame, dirs=dirs).filter(~_SEVERAL).group_by(near).agg(*_sums(sign))
+        for sign, frame in view.state.terms(hosts, top)
+    ]
+    several = [
+        frame.filter(_SEVERAL).select(near, *_INODE, "size", "allocated", "type")
+        for frame in view.state.scan(hosts, top)
+    ]
+    single, names = pl.collect_all([pl.concat(sums), pl.concat(several)], engine="streaming")
     rows: list[pl.DataFrame] = []
     for names_ in range(level, level + depth + 1):
         deep = pl.col("home").str.count_matches("/", literal=True) >= names_
         above = tree.ancestor(pl.col("home"), names_).alias("key")
         rows.append(single.filter(deep).select(above, *SUMS))
-        once = names.filter(deep).with_columns(above).unique(["key", "once"])
+        once = names.filter(deep).with_columns(above).unique(["key", *_INODE])
         rows.append(once.group_by("key").agg(*_sums()).select("key", *SUMS))
     return _total(pl.concat(rows).with_columns(key=pl.when(pl.col("key") == "").then(pl.lit("/")).otherwise("key")))
 
 
-def _sums() -> tuple[pl.Expr, ...]:
+def _sums(sign: int = 1) -> tuple[pl.Expr, ...]:
     folder = (pl.col("type") == "dir").fill_null(value=False)
-    return (
-        pl.col("size").sum().cast(pl.Int64).alias("bytes"),
-        pl.col("allocated").sum().cast(pl.Int64).alias("allocated"),
-        (~folder).sum().cast(pl.Int64).alias("files"),
-        folder.sum().cast(pl.Int64).alias("dirs"),
-    )
+    each = {"bytes": pl.col("size"), "allocated": pl.col("allocated"), "files": ~folder, "dirs": folder}
+    return tuple((value.sum().cast(pl.Int64) * sign).alias(name) for name, value in each.items())
 
 
 def _total(parts: pl.DataFrame) -> pl.DataFrame:
-    return parts.group_by("key").agg(pl.col(SUMS).sum()).sort(["bytes", "key"], descending=[True, False])
+    sums = parts.group_by("key").agg(pl.col(SUMS).sum()).filter(pl.any_horizontal(pl.col(SUMS) != 0))
+    return sums.sort(["bytes", "key"], descending=[True, False])
 
 
 def _key(by: By, now_ns: int) -> pl.Expr:

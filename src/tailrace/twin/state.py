@@ -19,7 +19,8 @@ from tailrace.twin.records import KEY, SCHEMA, empty
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_END: Final = "\U0010ffff"
+SUMMED: Final = (*KEY, "type", "size", "allocated", "links", "inode", "device", "owner", "group", "mtime_ns")
+"""Columns that sums are made of and split by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,7 @@ class State:
 
     files: tuple[str, ...]  # of the `live` part, in the order of their ranges
     overlay: pl.DataFrame = field(repr=False)  # records of living paths, in the place of what is masked
-    masked: Mapping[str, pl.DataFrame] = field(
-        repr=False
-    )  # file to the `host` and `path` of records that count no more
+    masked: Mapping[str, pl.DataFrame] = field(repr=False)  # file to those of its records that count no more
     acts: pl.DataFrame = field(repr=False)
 
     def scan(self, hosts: Sequence[str] | None = None, top: str = "/") -> list[pl.LazyFrame]:
@@ -38,6 +37,16 @@ class State:
         found = [self._file(path, hosts, top) for path in self.files if _holds(path, hosts, top)]
         here = self.overlay.lazy().filter(_wanted(hosts, top))
         return [*found, here]
+
+    def terms(self, hosts: Sequence[str] | None = None, top: str = "/") -> list[tuple[int, pl.LazyFrame]]:
+        """Return frames with a sign, for sums: what the files have, less what counts no more, and what is instead.
+
+        Files are read without the comparison of paths that `scan` needs, which takes ten times as long.
+        """
+        found = [path for path in self.files if _holds(path, hosts, top)]
+        masked = [self.masked[path].lazy().filter(_wanted(hosts, top)) for path in found if path in self.masked]
+        files = [(1, _of_file(path, hosts, top)) for path in found]
+        return [*files, *((-1, rows) for rows in masked), (1, self.overlay.lazy().filter(_wanted(hosts, top)))]
 
     def rows(self, hosts: Sequence[str] | None = None, top: str = "/") -> pl.LazyFrame:
         """Return the living paths at or below a path."""
@@ -55,9 +64,7 @@ class State:
         return sorted(found)
 
     def _file(self, path: str, hosts: Sequence[str] | None, top: str) -> pl.LazyFrame:
-        rows = table.scan([path])
-        if not _inside(path, hosts, top):
-            rows = rows.filter(_wanted(hosts, top))
+        rows = _of_file(path, hosts, top)
         masked = self.masked.get(path)
         return rows if masked is None else rows.join(masked.lazy(), on=list(KEY), how="anti")
 
@@ -73,7 +80,7 @@ def build(live: Sequence[str], later: pl.DataFrame, earlier_acts: pl.DataFrame |
     for path in ordered:
         rows = touch.rows_of(path)
         if rows is not None and rows.height:
-            masked[path] = rows.select(*KEY)
+            masked[path] = rows.select(SUMMED)
             touched.append(rows)
     earlier = empty() if earlier_acts is None else earlier_acts
     folded = fold(pl.concat([earlier, *touched, later]))
@@ -123,6 +130,11 @@ class Touch:
         before = (pl.col("host") > last_host) | ((pl.col("host") == last_host) & (pl.col("low") > last))
         after = (pl.col("host") < first_host) | ((pl.col("host") == first_host) & (pl.col("high") < first))
         return bool(self._spans.select((~before & ~after).any()).item())
+
+
+def _of_file(path: str, hosts: Sequence[str] | None, top: str) -> pl.LazyFrame:
+    rows = table.scan([path])
+    return rows if _inside(path, hosts, top) else rows.filter(_wanted(hosts, top))
 
 
 def _wanted(hosts: Sequence[str] | None, top: str) -> pl.Expr:
