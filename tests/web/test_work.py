@@ -59,10 +59,11 @@ class Waiting:
     """A request whose client waits until it goes."""
 
     def __init__(self) -> None:
-        self.gone = False
+        self.gone = asyncio.Event()
 
-    async def is_disconnected(self) -> bool:
-        return self.gone
+    async def receive(self) -> dict[str, str]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
 
 
 def test_a_full_house_is_429_and_quick_ones_have_a_lane_of_their_own() -> None:
@@ -101,7 +102,7 @@ def test_what_waits_is_not_started_for_a_client_that_has_gone() -> None:
         client = Waiting()
         second = asyncio.ensure_future(rooms.run(client, lambda: started.append("second")))
         await asyncio.sleep(0.01)
-        client.gone = True
+        client.gone.set()
         with pytest.raises(Refused) as refused:
             await second
         assert refused.value.status == 499

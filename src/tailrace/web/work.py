@@ -106,6 +106,6 @@ class Work:
 
 
 async def _gone(request: Request) -> None:
-    """Return when the client has gone."""
-    while not await request.is_disconnected():  # noqa: ASYNC110  there is no event for it
-        await asyncio.sleep(0.2)
+    """Return when the client has gone: after the body, that is the next that a request's channel says."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
