@@ -135,8 +135,9 @@ class FileEventsSource:
 
     def close(self) -> None:
         """Release every watch."""
-        if self._watching is not None:
-            self._watching.close()
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.close()
 
     def _begin(self) -> _Watching:
         # Numbers rise over restarts, also if the last ones were not stored: they begin at the clock's microseconds.
@@ -218,7 +219,7 @@ class _Watching:
             frames += self._let_go()
             frames += self._acts_over()
         if self._mounts.changed():
-            self._remount()
+            frames += self._remount()
         return [frame for frame in frames if frame.height]
 
     def _hashed(self) -> list[pl.DataFrame]:
@@ -392,8 +393,8 @@ class _Watching:
         self._chosen.why.update(dict(unwatched))
         self._adopt(self._chooser.poll([path for path, _ in unwatched]))
 
-    def _remount(self) -> None:
-        """Watch file systems that were mounted, and look again at the folders of those that are gone."""
+    def _remount(self) -> list[pl.DataFrame]:
+        """Watch file systems that were mounted, and tell anew what is in their folders, and in those of others gone."""
         now = [mount.point for mount in self._mounts.below(self._scope.roots) if self._scope.wants(mount.point)]
         wanted = [*self._scope.roots, *now]
         new = [point for point in wanted if point not in self._roots]
@@ -406,8 +407,7 @@ class _Watching:
             self._chosen.backends.remove(backend)
         if new:
             self._watch(new)
-        for point in (*new, *gone):
-            self._walk.add(point, "unwatched")
+        return [frame for point in (*new, *gone) for frame in self._anew(point)]
 
     # --- what is told about it ------------------------------------------------------------------
 
