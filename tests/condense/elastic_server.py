@@ -273,6 +273,12 @@ class Elastic:
                 "action_request_validation_exception",
                 "Validation Failed: 1: [indices] cannot be used with point in time. Do not specify any index with point in time.;",
             )
+        if pit is not None and {"ignore_unavailable", "expand_wildcards", "allow_no_indices"} & set(parameters):
+            why = "Validation Failed: 1: [indicesOptions] cannot be used with point in time;"
+            raise Failure(400, "action_request_validation_exception", why)
+        if pit is not None and "scroll" in parameters:
+            why = "Validation Failed: 1: using [point in time] is not allowed in a scroll context;"
+            raise Failure(400, "action_request_validation_exception", why)
         if pit is not None and not self._has_pit:
             raise Failure(400, "parsing_exception", "Unknown key for a START_OBJECT in [pit].")
         if pit is not None:
@@ -303,6 +309,12 @@ class Elastic:
                     "action_request_validation_exception",
                     "Validation Failed: 1: `search_after` cannot be used in a scroll context.;",
                 )
+            if body.get("track_total_hits") is False:
+                why = "Validation Failed: 1: disabling [track_total_hits] is not allowed in a scroll context;"
+                raise Failure(400, "action_request_validation_exception", why)
+            if body.get("from"):
+                why = "Validation Failed: 1: using [from] is not allowed in a scroll context;"
+                raise Failure(400, "action_request_validation_exception", why)
             if size == 0:
                 raise Failure(
                     400,

@@ -101,6 +101,9 @@ def test_a_composite_aggregation_in_pages(client) -> None:
             "Fielddata is disabled",
         ),
         ({"pit": {"id": "x"}, "index": INDEX}, "cannot be used with point in time"),
+        ({"pit": {"id": "x"}, "ignore_unavailable": True}, "indicesOptions"),
+        ({"scroll": "1m", "track_total_hits": False}, "not allowed in a scroll context"),
+        ({"scroll": "1m", "size": 0}, "cannot be \\[0\\] in a scroll context"),
     ],
 )
 def test_searches_that_the_real_one_refuses(client, arguments, says) -> None:

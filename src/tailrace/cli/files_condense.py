@@ -121,6 +121,8 @@ def files_condense(
     }
     file = {} if env_file is None and not Path(".env").is_file() else asked.read_env_file(env_file or Path(".env"))
     settings = asked.load(flags, os.environ, file)
+    if settings.url.startswith("http://") and (settings.user or settings.api_key) and not _is_here(settings.url):
+        output.note("warning: the password goes over the network in the clear (use https)")
     told = log_path is not None or "CONDENSE_LOG_PATH" in {**file, **os.environ}
     with _logging(settings, to_file=service or told, to_console=service):
         _run(settings, service=service, dry_run=dry_run, metrics_port=metrics_port, form=form)
@@ -146,6 +148,12 @@ def _run(settings: "Settings", *, service: bool, dry_run: bool, metrics_port: in
     output.line(json.dumps(asdict(report)) if form == "jsonl" else _told(report, dry_run=dry_run))
     if not report.well:
         raise typer.Exit(failures.FOUND)
+
+
+def _is_here(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    return (urlsplit(url).hostname or "") in ("127.0.0.1", "::1", "localhost")
 
 
 def _told(report: "Report", *, dry_run: bool) -> str:

@@ -172,7 +172,6 @@ class Cluster:
             "query": query,
             "_source": list(MEMBERS),
             "seq_no_primary_term": True,
-            "track_total_hits": False,
         }
         return self._by_pit(body) if self.product().has_pit else self._by_scroll(body)
 
@@ -183,6 +182,7 @@ class Cluster:
             after: list[object] | None = None
             while True:
                 page = {**body, "pit": {"id": pit, "keep_alive": KEEP_ALIVE}, "sort": ["_shard_doc"]}
+                page["track_total_hits"] = False  # which a scroll refuses
                 if after is not None:
                     page["search_after"] = after
                 answer = self._search("/_search?allow_partial_search_results=false", page)
