@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tailrace.ecs import COLUMNS
+from tailrace.twin import sizes
+from tailrace.twin.condense import condense
 from tailrace.twin.fold import fold
+from tailrace.twin.keeper import take
 from tailrace.twin.records import EVENT, of_events
+from twin.world import World
 
 NAMES = ("a", "b", "a b", "a*", "?", "a\nb", "a-", "a0", "\\xff")
 
@@ -175,3 +182,37 @@ def test_model_knows_a_move() -> None:
     ]
     assert expected(steps) == {"/b": ("dir", 1, "1"), "/b/x": ("file", 1, "1")}
     assert replace(File("dir", 1, "1", 1, 1), size=2).size == 2
+
+
+@settings(max_examples=25, deadline=None)
+@given(histories(), st.data())
+def test_tables_answer_as_the_model_whatever_was_taken_and_condensed(
+    events: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    events = silent_moves(events)
+    with TemporaryDirectory() as folder:
+        world = World(Path(folder) / "data")
+        for event in events:
+            row = {name: event[name] for name in EVENT if name in COLUMNS} | {"second": event["_time_ns"]}
+            world.happen(row, host="h")
+            step = data.draw(st.sampled_from(["nothing", "take", "condense"]))
+            if step != "nothing":
+                take(world.twin.files, world.logs, world.twin.engine)
+            if step == "condense":
+                condense(world.twin.files)
+        view = world.twin.now()
+        live = view.rows().filter(pl.col("type").is_not_null()).collect()
+        assert shown(live) == expected(events), [told_short(one) for one in events]
+        sums = sizes.du(view)
+        assert sums["bytes"] == by_hand(live)
+
+
+def by_hand(live: pl.DataFrame) -> int:
+    """Return the sum of sizes, an inode with several names once."""
+    total, seen = 0, set[str]()
+    for kind, size, links, inode in live.select("type", "size", "links", "inode").iter_rows():
+        if kind == "dir" or links == 1 or inode not in seen:
+            total += size
+        if kind != "dir" and links > 1:
+            seen.add(inode)
+    return total

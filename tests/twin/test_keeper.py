@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tailrace import limits
+from tailrace.errors import TableError
 from tailrace.files import Files
 from tailrace.store.compact import compact
 from tailrace.store.vacuum import vacuum
@@ -121,6 +123,18 @@ def test_a_long_stretch_without_events_is_written_down(world: World, monkeypatch
     world.others(2)
     taken(world)
     assert world.twin.files.snapshot().taken == world.logs.snapshot().version
+
+
+def test_another_log_is_refused(world: World) -> None:
+    world.happen(made("created", "/a"))
+    world.happen(made("created", "/b"))
+    taken(world)
+    shutil.rmtree(world.data / "logs")
+    other = World(world.data)
+    with pytest.raises(TableError, match="made from another `logs`, up to version"):
+        taken(other)
+    with pytest.raises(TableError, match="move it away"):
+        other.paths()
 
 
 def test_a_round_condenses_a_long_tail_and_measures(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import polars as pl
 from tailrace import limits
 from tailrace.batch import READ_ORDER, stream_labels
 from tailrace.ecs import STREAM_SOURCE
+from tailrace.errors import TableError
 from tailrace.store import log
 from tailrace.twin.records import EVENT
 
@@ -51,8 +52,13 @@ def pieces(logs: LogTable, snapshot: Snapshot, since: int) -> Iterator[Piece]:
     """Yield what came after a version, oldest first, in pieces of about `limits.TWIN_TAKE_ROWS`; -1 is all.
 
     Where the log or files of it are cleaned away already everything is read again: to take an event twice changes
-    nothing.
+    nothing. Refused if `logs` has not got so far: it is not the one that was read.
     """
+    if since > snapshot.version:
+        where = logs.root.parent / "files"
+        raise TableError(
+            f"{where}: it was made from another `logs`, up to version {since}; move it away to make it anew"
+        )
     steps = _steps(logs, since, snapshot.version)
     if steps is None:
         segments = everything(snapshot)

@@ -54,10 +54,10 @@ def take(files: FilesTable, logs: LogTable, engine: Engine, since: int = -1) -> 
     `since` is a version up to which `logs` is known to hold nothing new. A commit without events is not written down
     each time: to read it again costs a look at its streams.
     """
-    snapshot, known = logs.snapshot(), files.snapshot().taken
-    since = max(since, known)
+    known = files.snapshot().taken
+    since, snapshot = max(since, known), logs.snapshot()
     taken = 0
-    if snapshot.version <= since:
+    if snapshot.version == since:
         return 0, since
     for piece in events.pieces(logs, snapshot, since):
         records = of_events(events.of_piece(snapshot, piece, engine))
