@@ -166,6 +166,9 @@ PATTERNS: Final = 500
 MASKED_LINES: Final = 20_000
 """Distinct lines, after what varies in words was masked, that one search for patterns holds."""
 
+LINES_HELD_BYTES: Final = 1 * GIB
+"""Size of the lines that one answer without a limit may hold; more of them are read page by page."""
+
 NEWEST_LINES: Final = 1_000
 """Most lines of an answer whose parts are remembered per segment."""
 

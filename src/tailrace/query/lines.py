@@ -9,11 +9,14 @@ the limit is full and none of theirs can come before it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 import polars as pl
 
 from tailrace.batch import READ_ORDER
+from tailrace.errors import QueryError, QueryTimeoutError
+from tailrace.limits import LINES_HELD_BYTES
 from tailrace.query.needs import Needs
 from tailrace.query.plan import plan, rows_of
 from tailrace.query.reads import Span
@@ -36,6 +39,9 @@ KEPT: Final = (*READ_ORDER, "_level", "_line")
 FIRST_GUESS: Final = 4
 """Lines looked at per line asked for, in the first stretch, when stages are left that may drop some."""
 
+PATIENCE: Final = 0.9
+"""Share of a query's time after which lines that were found are answered, before who asked gives up waiting."""
+
 LARGEST_STRETCH: Final = 250_000
 """Lines of the longest stretch: what is read at once into memory."""
 
@@ -56,17 +62,52 @@ def lines(query: LogQuery, window: Window, snapshot: Snapshot, reading: Reading)
 
 
 def answer(found: Plan, window: Window, reading: Reading) -> Lines:
-    """Read the lines of a plan."""
+    """Read the lines of a plan.
+
+    When the time is over, those that were found by then are the answer, and it says that it is not complete: they are
+    the first ones, without a gap. All lines (no limit) are refused when memory would not hold them.
+    """
     reading.planned(found)
-    frames: list[pl.DataFrame] = []
     if not window.limit:
-        frames.extend(_all(found, Span(window.start_ns, window.end_ns), reading))
-    else:
+        return Lines(in_order(stacked(_held(found, window, reading)), window), reading.stats)
+    frames: list[pl.DataFrame] = []
+    try:
         for frame in walk(found, window, reading):
             frames.append(frame)
             if sum(one.height for one in frames) >= window.limit:
                 break
+            reading.check(PATIENCE)
+    except QueryTimeoutError:
+        if reading.cancelled() or not any(frame.height for frame in frames):
+            raise
+        return _cut(stacked(frames), window, reading)
     return Lines(in_order(stacked(frames), window), reading.stats)
+
+
+def _held(found: Plan, window: Window, reading: Reading) -> list[pl.DataFrame]:
+    """Return all lines, as long as memory may hold them."""
+    frames: list[pl.DataFrame] = []
+    size = 0
+    for frame in _all(found, Span(window.start_ns, window.end_ns), reading):
+        frames.append(frame)
+        size += int(frame.estimated_size())
+        if size > LINES_HELD_BYTES:
+            held, rows = sum(one.height for one in frames), sum(rows_of(branch.segments) for branch in found.branches)
+            raise QueryError(
+                f"the answer is larger than {LINES_HELD_BYTES >> 20} MiB: {held:,} lines by now, out of {rows:,} rows",
+                hint="ask for less time, with a limit, or page by page (output=jsonl)",
+            )
+    return frames
+
+
+def _cut(frame: pl.DataFrame, window: Window, reading: Reading) -> Lines:
+    backward = window.direction == "backward"
+    edge_ns = int(frame["_time_ns"].sort()[0 if backward else -1])
+    edge = datetime.fromtimestamp(edge_ns // 10**9, UTC).isoformat()
+    warning = (
+        f"the time was over before all was looked at: lines {'before' if backward else 'after'} {edge} are missing"
+    )
+    return Lines(in_order(frame, window), reading.stats, complete=False, warnings=(warning,))
 
 
 def stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

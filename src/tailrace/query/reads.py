@@ -52,6 +52,7 @@ class Reading:
         self._counted: set[str] = set()
         self._known: set[str] = set()
         self._pruned = 0
+        self._rows = 0
 
     def planned(self, found: Plan) -> None:
         """Take note of the segments that a plan knows of, so that those never read count as skipped."""
@@ -62,6 +63,7 @@ class Reading:
     def considered(self, segments: Segments) -> None:
         """Take note of segments that may hold an answer."""
         self._known.update(segments.frame["path"])
+        self._rows = max(self._rows, int(segments.frame["rows"].sum()))
         self._pruned = max(self._pruned, segments.skipped)
 
     def finish(self, seconds: float) -> None:
@@ -69,13 +71,19 @@ class Reading:
         self.stats.seconds = seconds
         self.stats.segments_skipped = self._pruned + len(self._known - self._counted)
 
-    def check(self) -> None:
-        """Give up when the time is over, or nobody waits any more."""
+    def cancelled(self) -> bool:
+        """Tell whether nobody waits any more."""
+        return self._cancelled()
+
+    def check(self, share: float = 1.0) -> None:
+        """Give up when the time, or a share of it, is over, or nobody waits any more."""
         if self._cancelled():
             raise QueryTimeoutError("the query was cancelled")
-        if time.monotonic() > self._until_s:
+        if time.monotonic() > self._until_s - (1 - share) * self._timeout_s:
             raise QueryTimeoutError(
-                f"the query took longer than {self._timeout_s:g} s", hint="ask for less time or streams"
+                f"the query took longer than {self._timeout_s:g} s; it had read {self.stats.rows:,} of "
+                f"{self._rows:,} rows that are in the range of time",
+                hint="ask for less time or streams",
             )
 
     def scans(
