@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from tailrace.cli import failures, options, output, probes, probes_ebpf
+from tailrace.cli import failures, options, output, probes, probes_ebpf, probes_files
 
 _SIGNS = {"ok": "[green]ok[/]  ", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 
@@ -42,6 +42,7 @@ def examine(data: Path, listen: str) -> Iterator[probes.Finding]:
     yield from probes.table(data)
     yield from probes.logs()
     yield from probes.inotify()
+    yield from probes_files.file_events()
     yield from probes_ebpf.ebpf()
     yield from probes.open_files()
     yield from probes.port(listen)
