@@ -129,7 +129,8 @@ def _house(data: Path, sink: FakeSink | None) -> Iterator[House]:
 @contextmanager
 def _served(app: FastAPI) -> Iterator[str]:
     """Serve the application on a free port of this machine, as `up` does."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # as the server does it
+    listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=3, ws_ping_interval=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
