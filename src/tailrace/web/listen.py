@@ -22,7 +22,7 @@ class Listener:
 
     def __init__(self, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # with the protocol named, asyncio switches Nagle's algorithm off: it would hold each answer's end back for 40 ms
+        # with the protocol named, asyncio switches Nagle's algorithm off: it would hold answers back for 40 ms
         self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
