@@ -7,22 +7,27 @@ tried and what to do.
 from __future__ import annotations
 
 import os
+import platform
+import shutil
+import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tailrace.ebpf.bpf import BpfError, unavailable
 from tailrace.ebpf.btf import MissingError
 from tailrace.ebpf.processes import open_processes
 from tailrace.errors import TailraceError
+from tailrace.sources.trace.bpftrace import PROGRAM, Bpftrace, BpftraceError
 from tailrace.sources.trace.reader import TraceReader
 from tailrace.sources.trace.request import parse
 from tailrace.sources.trace.tracing import REFUSED, Tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tailrace.clock import Clock
     from tailrace.sources.trace.reader import Trace
+    from tailrace.sources.trace.request import Wanted
     from tailrace.sources.trace.settings import TraceSettings
 
 
@@ -37,30 +42,57 @@ def open_reader(
 
     `texts` says what the first text of events must begin with; other events of the name are left out in the kernel.
     """
-    trace = _opened(settings, texts or {})
-    reader = TraceReader(trace, open_processes(clock), clock)
-    try:
-        reader.start()
-    except BpfError as error:
-        reader.close()
-        raise _refused(error) from error
-    return reader
+    wanted = [
+        replace(one, texts=(texts or {}).get(one.event, ())) for one in parse(settings.events, places=settings.paths)
+    ]
+    reasons: list[str] = []
+    for name, start in _WAYS.items():
+        if settings.backend in ("auto", name):
+            try:
+                return TraceReader(start(wanted, settings), open_processes(clock), clock)
+            except NoTraceError as error:
+                reasons.append(f"{name}: {error}" if settings.backend == "auto" else str(error))
+    raise NoTraceError(f"system calls cannot be traced: {'; '.join(reasons)}")
 
 
-def _opened(settings: TraceSettings, texts: Mapping[str, tuple[str, ...]]) -> Trace:
+def _by_programs(wanted: Sequence[Wanted], settings: TraceSettings) -> Trace:
+    """Start our own programs."""
     reason = unavailable()
     if reason:
-        raise NoTraceError(f"system calls cannot be traced here: {reason}")
-    wanted = [replace(one, texts=texts.get(one.event, ())) for one in parse(settings.events, places=settings.paths)]
+        raise NoTraceError(reason)
     try:
-        return Tracing(wanted, ring_bytes=settings.ring_bytes, buffers=settings.buffers)
+        trace = Tracing(wanted, ring_bytes=settings.ring_bytes, buffers=settings.buffers)
     except BpfError as error:
         raise _refused(error) from error
     except MissingError as error:
-        raise NoTraceError(f"system calls cannot be traced: {error}") from error
+        raise NoTraceError(str(error)) from error
+    try:
+        trace.start()
+    except BpfError as error:
+        trace.close()
+        raise _refused(error) from error
+    return trace
+
+
+def _by_bpftrace(wanted: Sequence[Wanted], _settings: TraceSettings) -> Trace:
+    """Start bpftrace."""
+    if sys.platform != "linux":
+        raise NoTraceError("it is a program for Linux")
+    if shutil.which(PROGRAM) is None:
+        raise NoTraceError("it is not installed")
+    trace = Bpftrace(wanted, platform.machine())
+    try:
+        trace.start()
+    except BpftraceError as error:
+        raise NoTraceError(str(error)) from error
+    return trace
 
 
 def _refused(error: BpfError) -> NoTraceError:
     what = REFUSED.get(error.errno, "the kernel refuses")
     user = f"; this is user {os.getuid()}" if os.getuid() else ""
-    return NoTraceError(f"system calls cannot be traced: {what}{user} ({error})")
+    return NoTraceError(f"{what}{user} ({error})")
+
+
+_WAYS: Final = {"bpf": _by_programs, "bpftrace": _by_bpftrace}
+"""Ways to trace, the best first."""

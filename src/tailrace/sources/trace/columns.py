@@ -102,8 +102,9 @@ def _rows(records: Sequence[bytes], host: Host) -> pl.DataFrame:
         index=_number(at.INDEX, pl.UInt32),
         handlers=_number(at.HANDLERS, pl.UInt64),
         comm=pl.col("r").bin.slice(at.COMM, 16),
-        in_container=_number(at.MOUNTS, pl.UInt32) != host.mounts,
+        in_container=~_number(at.MOUNTS, pl.UInt32).is_in([host.mounts, at.OWN_MOUNTS]),
         incomplete=flags % 2 == FAULT,
+        folders=flags // at.NO_FOLDERS % 2 == 0,
         detached=flags // DETACHED % 2 == 1,
         compat=flags // at.COMPAT_CALL % 2 == 1,
         ino=_number(at.INODE, pl.Int64),
@@ -185,13 +186,13 @@ def _with_paths(rows: pl.DataFrame, call: Call) -> pl.DataFrame:
     paths = [path for path in named if path is not None]
     opened = rows.select(_file("base1")).to_series()
     if call.opens:
-        done = rows["ret"] >= 0
+        done = (rows["ret"] >= 0) & rows["folders"]
         paths = [opened.zip_with(done, paths[0] if paths else nothing), *paths[1:]]
     elif call.files:
         paths = [opened, *(rows.select(_file("base2")).to_series() for _ in call.files[1:])]
     first, second, *_ = [*paths, nothing, nothing]
     cwd = pl.lit(None, pl.String)
-    if named and named[0] is not None:
+    if named and rows["folders"].all() and named[0] is not None:
         here = relative(1) & at_working_directory(1, call)
         if call.opens:
             here &= pl.col("ret") < 0  # else the kernel was asked for the file itself
@@ -204,7 +205,10 @@ def _named(rows: pl.DataFrame, number: int) -> pl.Series:
     base, text = rows[f"base{number}"], rows[f"text{number}"]
     path = joined(base, text)
     alone = text.fill_null("") == ""
-    given = base.zip_with(base != "", pl.Series([None], dtype=pl.String).new_from_index(0, len(rows)))
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
+    given = base.zip_with(base != "", nothing)
+    if not rows["folders"].all():
+        path = path.zip_with(rows["folders"] | text.str.starts_with("/").fill_null(value=False), nothing)
     return given.zip_with(alone & ~rows["incomplete"], path)
 
 

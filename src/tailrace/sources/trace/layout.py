@@ -40,6 +40,12 @@ KEY_BYTES: Final = 256
 COMPAT_CALL: Final = 8
 """Flag: a 32-bit program made the call."""
 
+NO_FOLDERS: Final = 16
+"""Flag: it is not known which folders names are relative to."""
+
+OWN_MOUNTS: Final = 0
+"""Instead of a number of mounts: those of the host, as far as is known."""
+
 SEEN, FILTERED, SUBMITTED, RING_FULL, START_FULL, NO_START, TEXT_FAULT, PATH_CUT = range(8)
 COUNTERS: Final = (
     "seen",

@@ -36,10 +36,6 @@ class Trace(Protocol):
 
     tables: Tables
 
-    def start(self) -> None:
-        """Begin."""
-        ...
-
     def read(self, timeout_s: float, most: int) -> list[bytes]:
         """Return the next records."""
         ...
@@ -68,7 +64,7 @@ class Trace(Protocol):
 
 
 class TraceReader:
-    """Reads one trace; one thread uses it."""
+    """Reads one trace that runs; one thread uses it."""
 
     def __init__(self, trace: Trace, processes: Processes, clock: Clock) -> None:
         self._trace = trace
@@ -79,11 +75,6 @@ class TraceReader:
         self._decode_errors = 0
         self._stored = 0
         self._looked_ns = clock.now_ns()
-
-    def start(self) -> None:
-        """Begin to trace."""
-        self._trace.start()
-        self._looked_ns = self._clock.now_ns()
 
     def read(self, timeout_s: float, most: int) -> list[pl.DataFrame]:
         """Return the next events, at most about so many, and gaps; waits for the first up to `timeout_s`."""
