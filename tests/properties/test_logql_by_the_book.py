@@ -22,6 +22,7 @@ from query.reference_table import ReferenceTable
 from tailrace.batch import stream_text
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import QueryError
+from tailrace.query import parsed
 from tailrace.query.parser import parse
 from tailrace.query.result import Lines
 from tailrace.query.run import Request, run
@@ -135,7 +136,8 @@ templates = st.sampled_from(
 )
 sets = st.sampled_from(["x", "lvl", "app", "n", "y"])
 settings_of = st.lists(
-    st.tuples(sets, st.one_of(tested, templates.map(lambda text: f"`{text}`"))),
+    # The details of an error are anybody's words.
+    st.tuples(sets, tested.filter(lambda name: name != book.DETAILS) | templates.map(lambda text: f"`{text}`")),
     min_size=1,
     max_size=2,
     unique_by=lambda one: one[0],
@@ -273,6 +275,14 @@ def compound(inner):
     )
 
 
+grouped_counts = st.builds(
+    "sum {} (count_over_time({} {} {} {} [60s]))".format,
+    groupings,
+    selectors,
+    st.sampled_from(["| json", "| logfmt", "| json | logfmt", "|= `a` | json", ""]),
+    st.just("") | conditions.map("| {}".format) | settings_of.filter(bool).map("| label_format {}".format),
+    clean,
+)
 metrics = st.recursive(leaves, compound, max_leaves=3)
 
 # --- the two answers ------------------------------------------------------------------------------------
@@ -379,3 +389,13 @@ def test_lines(text, found, splits):
 @given(metrics, rows, st.sampled_from([None, 10 * S, 7 * S, 500_000_000]), st.sampled_from([1, 3]))
 def test_numbers(text, found, step, splits):
     agree(text, found, step, splits)
+
+
+@relaxed
+@given(grouped_counts, rows, st.sampled_from([None, 10 * S]), st.booleans())
+def test_groups(text, found, step, quick):
+    """Also with the expressions that read many lines at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        if quick:
+            patch.setattr(parsed, "QUICK_LINES", 1)
+        agree(text, found, step, 1)
