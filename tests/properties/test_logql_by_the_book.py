@@ -88,6 +88,7 @@ rows = st.lists(
         }
     ),
     max_size=8,
+    unique_by=lambda row: (row["t"], row["line"], str(row["stream"])),  # a push leaves no twins
 )
 
 # --- queries --------------------------------------------------------------------------------------------
