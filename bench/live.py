@@ -29,13 +29,14 @@ START_S: Final = 60
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[str, int]]:
-    """Run `up` over a folder; give its URL and process id once it is ready."""
+def running(folder: Path, kept: Path | None = None) -> Iterator[tuple[str, int]]:
+    """Run `up` over a folder, with a new data folder or one to keep; give its URL and process id once it is ready."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    data = folder.with_name(folder.name + "-data")
-    shutil.rmtree(data, ignore_errors=True)
+    data = kept or folder.with_name(folder.name + "-data")
+    if not kept:
+        shutil.rmtree(data, ignore_errors=True)
     words = [sys.executable, "-m", "tailrace", "up", "--data", str(data), "--listen", address, str(folder)]
     log = folder.with_name(folder.name + ".txt")
     with log.open("wb") as output, subprocess.Popen(words, stdout=output, stderr=output, env=environment()) as process:
@@ -44,12 +45,13 @@ def running(folder: Path) -> Iterator[tuple[str, int]]:
             while not _is_ready(f"http://{address}"):
                 if process.poll() is not None or time.monotonic() > deadline:
                     sys.exit(f"{' '.join(words)} did not get ready:\n{log.read_text()[-4000:]}")
-                time.sleep(0.1)
+                time.sleep(0.05)
             yield f"http://{address}", process.pid
         finally:
             process.terminate()
             process.wait(30)
-    shutil.rmtree(data)
+    if not kept:
+        shutil.rmtree(data)
     log.unlink()
 
 
