@@ -282,7 +282,7 @@ PANES: Final = 120
 
 # --- twin -------------------------------------------------------------------------------------
 
-TWIN_SEGMENT_ROWS: Final = 65_536
+TWIN_SEGMENT_ROWS: Final = 32_768
 """Living paths of one file of the table `files`: few enough that a change rewrites little."""
 
 TWIN_TAKE_ROWS: Final = 50_000

@@ -12,7 +12,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from tailrace import limits
+from tailrace import limits, memory
 from tailrace.errors import TailraceError
 from tailrace.twin import events, past, usage
 from tailrace.twin.condense import condense
@@ -105,6 +105,7 @@ class Keeper:
     def _run(self) -> None:
         while True:
             self.round()
+            memory.give_back()
             if self._clock.wait(self._stopping, INTERVAL_S):
                 return
 
