@@ -57,7 +57,12 @@ def health(twin: Twin) -> Health:
 def uncondensed(view: View, tail: pl.DataFrame) -> int:
     """Return how many paths have more than one record in the table."""
     keys = tail.group_by(KEY).len()
-    held = pl.concat([pl.DataFrame(schema={"host": pl.String(), "path": pl.String()}), *view.state.masked.values()])
+    held = pl.concat(
+        [
+            pl.DataFrame(schema={"host": pl.String(), "path": pl.String()}),
+            *(rows.select(KEY) for rows in view.state.masked.values()),
+        ]
+    )
     return keys.filter(pl.col("len") > 1).height + keys.filter(pl.col("len") == 1).join(held, on=KEY, how="semi").height
 
 
