@@ -225,6 +225,12 @@ QUERIES_AT_ONCE: Final = 4
 QUERIES_WAITING: Final = 512
 """Queries that may wait for their turn, each holding no more than its text; the next one is answered 429."""
 
+LATEST: Final = 32
+"""Answers of log queries that are kept to be given again while nothing new comes."""
+
+LATEST_BYTES: Final = 1 * MIB
+"""Largest answer that is kept."""
+
 PUSHES_AT_ONCE: Final = 2
 """Push requests that are decoded at the same time: decoding is what takes memory, and it keeps a core busy."""
 

@@ -215,22 +215,22 @@ def test_a_log_query_is_no_instant_query(house: House) -> None:  # noqa: F811
 
 def test_a_query_that_takes_too_long_is_504(filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
     from tailrace.errors import QueryTimeoutError
-    from tailrace.web import work
+    from tailrace.web import loki_api
 
     def slow(*_: object) -> None:
         raise QueryTimeoutError("the query took longer than 60 s")
 
-    monkeypatch.setattr(work, "run", slow)
+    monkeypatch.setattr(loki_api, "run", slow)
     assert get(filled, "query_range", query='{a="b"}').status_code == 504
 
 
 def test_a_bug_is_500_without_its_insides(filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tailrace.web import work
+    from tailrace.web import loki_api
 
     def broken(*_: object) -> None:
         raise KeyError("secret")
 
-    monkeypatch.setattr(work, "run", broken)
+    monkeypatch.setattr(loki_api, "run", broken)
     answer = get(filled, "query_range", query='{a="b"}')
     assert answer.status_code == 500
     assert "secret" not in answer.text

@@ -41,7 +41,7 @@ def answer(result: Lines | Series, headers: Headers | None = None, *, stats: boo
     Costs its size: call it in the thread that made the result.
     """
     body = loki_response(result, categorize=headers is not None and categorized(headers), stats=stats)
-    return _json(body, {COMPLETE: str(result.complete).lower()})
+    return written(body, complete=result.complete)
 
 
 def success(data: Any, warnings: Sequence[str] = ()) -> Response:  # JSON of several shapes
@@ -55,8 +55,12 @@ def loki_json(  # Any: JSON of several shapes
 ) -> Response:
     """Return a JSON answer with the content type that Loki sends."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return _json(text, {COMPLETE: str(complete).lower(), **(headers or {})}, status)
+    return written(text, headers, status, complete=complete)
 
 
-def _json(text: str, headers: Mapping[str, str], status: int = 200) -> Response:
-    return Response(text, status, {**headers, "Content-Type": "application/json; charset=UTF-8"})
+def written(
+    text: str, headers: Mapping[str, str] | None = None, status: int = 200, *, complete: bool = True
+) -> Response:
+    """Return JSON that is text already."""
+    kept = {COMPLETE: str(complete).lower(), **(headers or {}), "Content-Type": "application/json; charset=UTF-8"}
+    return Response(text, status, kept)

@@ -8,24 +8,28 @@ not, `warnings` says why.
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from fastapi import APIRouter
-from starlette.datastructures import QueryParams
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from tailrace import limits
 from tailrace.errors import QueryError
 from tailrace.query import parser
-from tailrace.query.run import Request
+from tailrace.query.render import loki_response
+from tailrace.query.result import Lines
+from tailrace.query.run import Request, run
 from tailrace.query.syntax import LogQuery
 from tailrace.query.thin import thinned
 from tailrace.web import loki_detected, loki_metadata
-from tailrace.web.answers import answer, from_drilldown, loki_json, success
+from tailrace.web.answers import answer, categorized, from_drilldown, loki_json, success, written
+from tailrace.web.latest import Latest
 from tailrace.web.loki_detected import LOKI_VERSION
 from tailrace.web.parameters import direction, get_or_post, integer, parameters, query_text
 from tailrace.web.ranges import step_ns, time_range
@@ -47,6 +51,8 @@ def routes(services: Services, work: Work) -> APIRouter:
 
 
 def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
+    latest = Latest(services.table)
+
     @get_or_post(router, "/query", "query", "time", "limit", "direction", required=["query"])
     async def query(request: HttpRequest) -> Response:
         """Evaluate a metric query at one time."""
@@ -68,6 +74,9 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         given = await parameters(request)
         asked = replace(range_request(given, services.clock.now_ns()), cut=from_drilldown(request.headers))
         interval, shape = interval_ns(given), partial(answer, headers=request.headers)
+        if asked.step_ns is None and not interval and asked.direction == "backward":
+            ask = partial(_newest, services, latest, asked, request.headers, time.perf_counter())
+            return await work.watched(request, ask, quick=True)
         if asked.step_ns is not None or not interval:
             return await work.query(request, asked, services, shape)
 
@@ -75,6 +84,28 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
             return shape(thinned(replace(asked, cancelled=unwanted), interval, services.table, services.engine))
 
         return await work.watched(request, thin)
+
+
+def _newest(
+    services: Services,
+    latest: Latest,
+    asked: Request,
+    headers: Headers,
+    asked_s: float,
+    unwanted: Callable[[], bool],
+) -> Response:
+    """Answer a log query that runs backward; runs in a thread."""
+    complete, waited_s = True, time.perf_counter() - asked_s
+
+    def make() -> tuple[Lines, str]:
+        nonlocal complete
+        lines = run(replace(asked, cancelled=unwanted), services.table, services.engine)
+        assert isinstance(lines, Lines)
+        complete, lines.stats.queue_seconds = lines.complete, waited_s
+        return lines, loki_response(lines, categorize=categorize)
+
+    categorize = categorized(headers)
+    return written(latest.body(asked, categorize=categorize, make=make), complete=complete)
 
 
 def _add_status(router: APIRouter) -> None:
