@@ -41,7 +41,7 @@ def _of(view: View, top: str, hosts: Sequence[str] | None, *, recursive: bool) -
     if recursive:
         return rows
     name = top.rstrip("/")
-    in_it = (tree.parent(pl.col("path")) == name) & (pl.col("path") != "/")
+    in_it = (tree.depth(pl.col("path")) == name.count("/") + 1) & (pl.col("path") != name)
     itself = (pl.col("path") == (name or "/")) & (pl.col("type") != "dir").fill_null(value=True)
     return rows.filter(in_it | itself)
 

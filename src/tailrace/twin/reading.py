@@ -72,14 +72,13 @@ class Twin:
 
     def now(self) -> View:
         """Return the present state; made anew only when one of the tables changed."""
-        snapshot, logs = self.files.snapshot(), self.logs.snapshot()
         with self._lock:
+            snapshot, logs = self.files.snapshot(), self.logs.snapshot()  # in this order: events are in one or both
             if self._view is None or self._made[0] != snapshot.version:
                 fresh = of_events(events.newest(self.logs, logs, snapshot.taken, self.engine))
                 self._view = self._of(snapshot, fresh, self.clock.now_ns())
             elif self._made[1] < logs.version:
-                fresh = of_events(events.newest(self.logs, logs, self._made[1], self.engine))
-                if fresh.height:
+                if events.newest(self.logs, logs, self._made[1], self.engine).height:
                     every = of_events(events.newest(self.logs, logs, snapshot.taken, self.engine))
                     self._view = self._of(snapshot, every, self.clock.now_ns())
             self._made = (snapshot.version, logs.version)
