@@ -29,6 +29,7 @@ STAGES: Final = {
     "latency": "bench.live:latency",
     "idle": "bench.live:idle",
     "memory": "bench.memory:measure",
+    "file_events": "bench.file_events:measure",
     "twin": "bench.twin:measure",
 }
 """Name of each stage, and the function that returns its rows."""
