@@ -62,3 +62,22 @@ def test_a_vanished_segment_is_a_missing_file(engine, segments, tmp_path):
         engine.collect(scan)
     with pytest.raises(FileNotFoundError):
         list(engine.batches(scan))
+
+
+def test_parts_leave_out_other_rows_at_most(engine, tmp_path):
+    table = ReferenceTable(tmp_path)
+    table.add(frame([{"t": t, "status": t} for t in range(10)]))
+    table.add(frame([{"t": 20, "status": 20}]))
+    whole = table.snapshot().segments(0, 2**62)
+    path = whole.frame.filter(pl.col("rows") == 10)["path"].item()
+    parted = Parted(whole, {path: [(2, 3), (8, 5)]})
+    found = engine.collect(engine.scan(parted, {"status": pl.Int64()}).filter(nw.col("status") > 2))
+    assert set(found["status"]) >= {3, 4, 8, 9, 20}
+    assert set(found["status"]) <= set(range(3, 10)) | {20}
+
+
+class Parted:
+    """Segments of which only places are wanted."""
+
+    def __init__(self, whole, parts):
+        self.frame, self.parts = whole.frame, parts

@@ -158,6 +158,12 @@ def test_statistics_and_warnings():
             "queueTime": 0.0,
             "totalEntriesReturned": 3,
         },
-        "tailrace": {"complete": False, "segmentsRead": 2, "segmentsSkipped": 3},
+        "tailrace": {
+            "complete": False,
+            "segmentsRead": 2,
+            "segmentsSkipped": 3,
+            "segmentsSkippedByIndex": 0,
+            "linesSkippedByIndex": 0,
+        },
     }
     assert "warnings" not in loki_response(Lines(FRAME, STATS))

@@ -152,6 +152,8 @@ def _stats(answer: Lines | Series, entries: int) -> dict[str, Any]:
             "complete": answer.complete,
             "segmentsRead": stats.segments_read,
             "segmentsSkipped": stats.segments_skipped,
+            "segmentsSkippedByIndex": stats.segments_skipped_by_index,
+            "linesSkippedByIndex": stats.rows_skipped_by_index,
         },
     }
 
