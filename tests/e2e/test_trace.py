@@ -103,6 +103,17 @@ def test_a_spec_tells_an_alert_per_second_with_the_true_count(tmp_path):
     assert shown == ""
 
 
+def test_calls_are_counted(tmp_path):
+    actor = Actor("for n in range(1234): os.write(1, b'abc')")
+    with traced(f"{actor.pid}:write", "--count", "-o", "jsonl") as program:
+        actor.act()
+        shown, _ = ended(program)
+    rows = [json.loads(line) for line in shown.splitlines()]
+    assert sum(row["count"] for row in rows) == 1234
+    assert sum(row["bytes"] for row in rows) == 3702
+    assert {(row["call"], row["pid"]) for row in rows} == {("write", actor.pid)}
+
+
 def test_events_of_a_spec_alone_are_traced(tmp_path):
     said = tailrace("trace", "--spec", EXAMPLE, "--collector-insecure", "--for", "0.2")
     assert said.returncode == 0
@@ -161,6 +172,7 @@ def test_a_source_of_up_traces_too(tmp_path):
         (["opne"], 2, "did you mean 'open'"),
         ([], 2, "there is no event to trace"),
         (["x:open"], 2, "is no number"),
+        (["open", "--count", "--path", "/etc"], 2, "leave out --data, --spec and --path"),
         (["sys_open", "--backend", "nothing"], 2, "nothing"),
     ],
 )

@@ -19,7 +19,7 @@ from tailrace.clock import SystemClock
 from tailrace.reduce.spec import Spec
 from tailrace.reduce.traceleft.bounds import beginnings
 from tailrace.sources.trace.battery import first_text
-from tailrace.sources.trace.choose import open_reader
+from tailrace.sources.trace.choose import open_counting, open_reader
 from tailrace.sources.trace.columns import ORDER
 from tailrace.sources.trace.documents import message
 from tailrace.sources.trace.source import EVENTS
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tailrace.sources.trace.settings import TraceSettings
 
 _WAIT_S: Final = 0.2
+_COUNT_S: Final = 1.0
 
 
 def show(
@@ -76,6 +77,25 @@ def show(
         if reduced is not None and (last := reduced.end()):
             shown(last)
         return dict(reader.counters)
+
+
+def count(
+    settings: TraceSettings,
+    shown: Callable[[pl.DataFrame], None],
+    started: Callable[[Callable[[], None]], None],
+) -> int:
+    """Count in the kernel until told to stop; `shown` gets the numbers of each second. Returns what was not counted."""
+    clock, stopping = SystemClock(), threading.Event()
+    counting = open_counting(settings, clock)
+    try:
+        with stop_on_signals(stopping.set):
+            started(stopping.set)
+            while not clock.wait(stopping, _COUNT_S):
+                shown(counting.read())
+        shown(counting.read())
+        return counting.refused
+    finally:
+        counting.close()
 
 
 def _texts(spec: Spec) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 Form = Literal["text", "jsonl"]
 BackendName = Literal["auto", "bpf", "bpftrace"]
+
+_NUMBERS = (0, 1, 2, 4)  # columns that stand to the right
 
 
 def trace(
@@ -59,6 +62,9 @@ def trace(
     seconds: Annotated[
         float | None, typer.Option("--for", metavar="SECONDS", min=0.0, help="End after this time. (default: Ctrl-C)")
     ] = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Only count calls, in the kernel, and show the numbers of each second.")
+    ] = False,
     list_events: Annotated[
         bool, typer.Option("--list", help="Name the events, with their arguments, and end.")
     ] = False,
@@ -87,6 +93,8 @@ def trace(
 
         tailrace trace open --spec aggregator-spec.json
 
+        tailrace trace read write --count
+
         tailrace trace open rename unlink --path /etc --data ./data
     """
     if list_events:
@@ -114,17 +122,25 @@ def trace(
     for warning in settings.spec.warnings:
         output.note(f"warning: {warning}")
 
+    if count and (data is not None or spec is not None or paths):
+        what = "calls are counted without a look at their arguments, and nothing is stored"
+        raise ConfigError([Problem("--count", what, "leave out --data, --spec and --path")])
     if data is not None:
         _store(settings, wanted, seconds)
         return
-    from tailrace.agent.trace import show
+    from tailrace.agent import trace as run
 
     def started(stop: Callable[[], None]) -> None:
         output.note(f"tracing {' '.join(wanted.events)}")
         _end_after(seconds, stop)
 
+    if count:
+        refused = run.count(wanted, _counts_as_text if form == "text" else _counts_as_documents, started)
+        if refused:
+            output.note(f"{refused:,} calls were not counted: too many processes and calls at once")
+        return
     shown = _as_text if form == "text" else _as_documents
-    _account(show(wanted, settings.spec, settings.host, shown, _lost, started))
+    _account(run.show(wanted, settings.spec, settings.host, shown, _lost, started))
 
 
 def _store(settings: "Config", wanted: "TraceSettings", seconds: float | None) -> None:
@@ -206,6 +222,32 @@ def _as_documents(frames: Sequence["pl.DataFrame"]) -> None:
     from tailrace.sources.trace.documents import lines
 
     output.write_bytes(lines(frames))
+
+
+def _counts_as_text(counts: "pl.DataFrame") -> None:
+    """Print the numbers of a second in columns, with an empty line behind them."""
+    rows = [("count", "errors", "bytes", "call", "pid", "program")]
+    for row in counts.iter_rows(named=True):
+        moved = "" if row["bytes"] is None else f"{row['bytes']:,}"
+        who = row["exe"] or row["comm"] or ""
+        rows.append((f"{row['count']:,}", f"{row['errors']:,}", moved, row["call"], str(row["pid"]), who))
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    text = "".join(
+        "  ".join(
+            cell.rjust(width) if place in _NUMBERS else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        + "\n"
+        for row in rows
+    )
+    output.write(text + "\n")
+
+
+def _counts_as_documents(counts: "pl.DataFrame") -> None:
+    import polars as pl
+
+    now = pl.lit(datetime.now(UTC)).dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").alias("time")
+    output.write_bytes(counts.select(now, pl.all()).write_ndjson().encode())
 
 
 def _lost(count: int) -> None:

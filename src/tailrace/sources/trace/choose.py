@@ -18,6 +18,7 @@ from tailrace.ebpf.btf import MissingError
 from tailrace.ebpf.processes import open_processes
 from tailrace.errors import TailraceError
 from tailrace.sources.trace.bpftrace import PROGRAM, Bpftrace, BpftraceError
+from tailrace.sources.trace.counting import Counting
 from tailrace.sources.trace.reader import TraceReader
 from tailrace.sources.trace.request import parse
 from tailrace.sources.trace.tracing import REFUSED, Tracing
@@ -53,6 +54,21 @@ def open_reader(
             except NoTraceError as error:
                 reasons.append(f"{name}: {error}" if settings.backend == "auto" else str(error))
     raise NoTraceError(f"system calls cannot be traced: {'; '.join(reasons)}")
+
+
+def open_counting(settings: TraceSettings, clock: Clock) -> Counting:
+    """Return what settings want, counted in the kernel from now on; that our own programs do alone."""
+    reason = unavailable()
+    if reason:
+        raise NoTraceError(f"system calls cannot be counted: {reason}")
+    try:
+        counting = Counting(parse(settings.events), open_processes(clock))
+    except BpfError as error:
+        raise _refused(error) from error
+    except MissingError as error:
+        raise NoTraceError(f"system calls cannot be counted: {error}") from error
+    counting.start()
+    return counting
 
 
 def _by_programs(wanted: Sequence[Wanted], settings: TraceSettings) -> Trace:
