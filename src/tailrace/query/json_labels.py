@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
@@ -72,10 +73,8 @@ _NO_TEXT: Final = re.compile("[\ud800-\udfff\ufffd]")
 def _before_damage(line: str) -> Pairs:
     """Return the labels that can be read before the first damage, those of a broken object within included."""
     found: Pairs = []
-    try:
+    with suppress(ValueError, RecursionError, IndexError):  # there it is
         _walk(line, _skip(line, 0), "", found)
-    except (ValueError, RecursionError, IndexError):
-        pass  # there it is
     return found
 
 

@@ -21,6 +21,7 @@ from tailrace.query.needs import Needs
 from tailrace.query.plan import plan, rows_of
 from tailrace.query.reads import Span
 from tailrace.query.result import LINES_SCHEMA, META, PARSED, STREAM, Lines
+from tailrace.query.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ Direction = Literal["backward", "forward"]
 EVERYTHING: Final = Needs(every=True, line=True)
 """What an answer of lines shows: the line and every label."""
 
+_SAME: Final = "_same"
 KEPT: Final = (*READ_ORDER, "_level", "_line")
 FIRST_GUESS: Final = 4
 """Lines looked at per line asked for, in the first stretch, when stages are left that may drop some."""
@@ -121,9 +123,9 @@ def distinct(frame: pl.DataFrame) -> pl.DataFrame:
 
     A sender that saw no answer pushes again; lines of files are told apart by their offset, however alike they are.
     """
-    if not frame["_offset"].null_count():
+    if _SAME not in frame.columns:
         return frame
-    return frame.unique(["_stream", "_time_ns", "_line", "_offset"], keep="first", maintain_order=True)
+    return frame.filter(pl.col(_SAME).is_null() | pl.col(_SAME).is_first_distinct())
 
 
 def in_order(frame: pl.DataFrame, window: Window) -> pl.DataFrame:
@@ -151,9 +153,17 @@ def read(branch: Branch, segments: Segments, span: Span, reading: Reading) -> It
     for scan in reading.scans(branch, segments, span, loader.columns()):
         for batch in reading.engine.batches(scan):
             reading.check()
-            rows = branch.run(loader.rows(batch))
+            rows = branch.run(_known_again(loader.rows(batch)))
             if rows.frame.height:
                 yield rows.frame
+
+
+def _known_again(rows: Rows) -> Rows:
+    """Note what a line that came from no file is known by, before stages make others look like it."""
+    if not rows.frame["_offset"].null_count():
+        return rows
+    same = pl.struct("_stream", "_time_ns", "_line").hash()
+    return Rows(rows.frame.with_columns(pl.when(pl.col("_offset").is_null()).then(same).alias(_SAME)))
 
 
 def walk(found: Plan, window: Window, reading: Reading) -> Iterator[pl.DataFrame]:

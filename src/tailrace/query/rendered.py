@@ -42,9 +42,9 @@ def render_lines(rows: Rows, template: Template) -> Rows:
 def render(rows: Rows, template: Template) -> Rendered:
     """Return what a template makes of each row."""
     names = rows.names() if template.every else sorted(template.labels)
-    labels = {f"label.{name}": rows.label(name) for name in names}
-    reads = rows.frame.with_columns(**labels).select(
-        *labels,
+    values = {f"label.{name}": rows.label(name) for name in names}
+    reads = rows.frame.with_columns(**values).select(
+        *values,
         *(["_line"] if template.reads_line else []),
         *(["_time_ns"] if template.reads_time else []),
     )

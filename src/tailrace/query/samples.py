@@ -52,7 +52,7 @@ class Samples:
         return Samples(self.frame.sort("step", *last, *self._label_set(), maintain_order=True), ordered=True)
 
     def _label_set(self) -> list[pl.Expr]:
-        """Return what orders series by their label sets, as an answer has them: name after name, each with its value."""
+        """Return what orders series by their label sets as an answer has them: name after name, with its value."""
         parts = [
             pl.when(pl.col(column).is_not_null()).then(pl.format("{}\0{}\0", pl.lit(column), pl.col(column)))
             for column in self.labels

@@ -67,7 +67,7 @@ def mod(a: Value, b: Value) -> int:
 
 
 def rounded(value: Value, places: int, *half: Value) -> float:
-    """Round to some places, up from `half` (0.5) on; below zero the fraction is negative, so always down, as upstream."""
+    """Round to some places, up from `half` (0.5) on; a fraction below zero is always less, so down, as upstream."""
     number, on, scale = to_float(value), to_float(half[0]) if half else 0.5, 10.0**places
     scaled = number * scale
     if not math.isfinite(scaled):

@@ -50,7 +50,9 @@ def number(column: pl.Expr) -> pl.Expr:
     """Read text as a Go float; null where it is none. What Polars may read otherwise is read by Python."""
     value = column.cast(pl.Float64, strict=False)
     odd = ~value.is_finite() | (value.is_null() & column.str.contains("[xX]"))
-    return pl.when(odd).then(per_distinct(pl.when(odd).then(column), literals.float_value, pl.Float64())).otherwise(value)
+    return (
+        pl.when(odd).then(per_distinct(pl.when(odd).then(column), literals.float_value, pl.Float64())).otherwise(value)
+    )
 
 
 def seconds(column: pl.Expr) -> pl.Expr:
