@@ -66,6 +66,7 @@ EVALUATIONS: Final = Table(
     Column("took_ns", BigInteger, nullable=False),
     Column("error", String, nullable=False),
     Column("missing", String, nullable=False),  # sources that were late, JSON
+    Column("alerts", String, nullable=False),  # as it left them, JSON; empty when there are none
     UniqueConstraint("rule", "version", "at_ns", "correction"),  # nothing is evaluated twice
     Index("alert_evaluations_time", "rule", "at_ns"),
 )
@@ -91,6 +92,14 @@ OUTBOX: Final = Table(
     Index("alert_outbox_waiting", "taken", "id"),
 )
 """What is to be told, once each; how it is delivered is `notify`'s business."""
+
+LOOKED: Final = Table(
+    "alert_looked",
+    METADATA,
+    Column("id", Integer, primary_key=True),  # 1
+    Column("version", BigInteger, nullable=False),  # of `logs`
+)
+"""Up to which version of `logs` late lines were looked for."""
 
 LEASES: Final = Table(
     "leases",
