@@ -133,6 +133,17 @@ def test_what_is_too_much_is_dropped_and_named(house: House, monkeypatch: pytest
         assert message["dropped_entries"] == [{"timestamp": str(NOW_NS + at), "labels": STREAM} for at in range(15)]
 
 
+def test_history_does_not_count_as_too_much(house: House, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr(limits, "LIVE_ROWS", 2)
+    house.store(*[(-at * S, f"{at}") for at in range(9, 0, -1)], app="a")
+    with tail(house) as socket:
+        assert len(frame(socket)["streams"][0]["values"]) == 9
+        house.store((0, "new"), app="a")
+        message = frame(socket)
+        assert message["streams"][0]["values"] == [[str(NOW_NS), "new"]]
+        assert "dropped_entries" not in message
+
+
 def test_a_slow_reader_holds_nothing_up(house: House) -> None:  # noqa: F811
     with tail(house, limit=0) as socket:
         done = threading.Event()

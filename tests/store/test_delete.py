@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from store.rows import DAY_NS, START_NS, batch, lines, stored
@@ -60,3 +61,19 @@ def test_what_goes_and_what_stays(table: LogTable, streams, start_ns, end_ns, re
 def test_the_rows_that_stay_keep_their_fields(table: LogTable) -> None:
     delete(table, streams=[A], start_ns=START_NS + STEP, end_ns=START_NS + 2 * STEP, dry_run=False)
     assert stored(table, "_line", "f").filter(stored(table)["f"].is_not_null()).rows() == [("a1", 1), ("a3", 3)]
+
+
+@pytest.mark.parametrize(
+    ("also", "report", "left"),
+    [
+        (pl.col("_line").is_in(["a2", "b1"]), (1, 0, 1), "a1 a3 a4 a5 b1 b2 b3"),
+        (pl.col("_line") == "a4", (1, 1, 0), "a1 a2 a3 a5 b1 b2 b3"),
+        (pl.col("_level") == "none has one", (0, 0, 0), "a1 a2 a3 a4 a5 b1 b2 b3"),
+    ],
+)
+def test_a_condition_narrows_what_goes_and_null_is_no(table: LogTable, also: pl.Expr, report, left: str) -> None:
+    where = {"streams": [A], "start_ns": EVER[0], "end_ns": EVER[1], "also": also}
+    assert delete(table, **where) == DeleteReport(*report, dry_run=True)
+    assert delete(table, **where, dry_run=False) == DeleteReport(*report, dry_run=False)
+    assert sorted(lines(table)) == left.split()
+    assert verify(table).faults == ()

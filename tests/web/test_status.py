@@ -42,3 +42,29 @@ def test_the_interface_describes_itself(house: House) -> None:
     paths = house.client.get("/openapi.json").json()["paths"]
     assert "/loki/api/v1/query_range" in paths
     assert "/explore" not in paths
+
+
+def test_the_configuration_is_shown_without_secrets(house: House) -> None:
+    from dataclasses import replace
+
+    import httpx
+    import yaml
+
+    from tailrace.web.app import create_app
+    from web.conftest import _served
+
+    config = {"data": "/srv", "channels": [{"url": "http://ann:pw@host:4318/v1", "token": "t0ken", "name": "out"}]}
+    services = replace(house.services, config=lambda: config)
+    with _served(create_app(services)) as address, httpx.Client(base_url=address, trust_env=False) as client:
+        answer = client.get("/config")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert yaml.safe_load(answer.text) == {
+        "data": "/srv",
+        "channels": [{"url": "http://<secret>@host:4318/v1", "token": "<secret>", "name": "out"}],
+    }
+
+
+def test_services_name_what_runs(house: House) -> None:
+    assert house.client.get("/services").text.splitlines()[0] == "server => Running"
+    house.is_ready[0] = False
+    assert house.client.get("/services").text.splitlines()[0] == "server => Starting"

@@ -109,13 +109,13 @@ class Tails:
 
     async def _send(self, socket: WebSocket, asked: Asked) -> None:
         """Send frame after frame; a slow reader holds this up, and nothing else."""
-        loop, room, live = asyncio.get_running_loop(), float(limits.LIVE_ROWS), False
+        loop, room, live = asyncio.get_running_loop(), float(limits.LIVE_ROWS), not asked.history
         follower = await loop.run_in_executor(self._pool, self._follower, asked)
         while self._services.ready():
             lines = await loop.run_in_executor(self._pool, follower.poll)
             texts, sent = await loop.run_in_executor(self._pool, _frames, lines, int(room), asked.categorize, live)
             pause_s = max(POLL_S, asked.delay_s)
-            room = min(room - sent + limits.LIVE_ROWS * pause_s, limits.LIVE_ROWS * max(1.0, pause_s))
+            room = min(room - (sent if live else 0) + limits.LIVE_ROWS * pause_s, limits.LIVE_ROWS * max(1.0, pause_s))
             live = True
             for text in texts:
                 await socket.send_text(text)
