@@ -93,6 +93,8 @@ class Elastic:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet, or the client waits 40 ms for the second
+            disable_nagle_algorithm = True
 
             def log_message(self, *_: object) -> None:
                 pass

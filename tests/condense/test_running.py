@@ -255,6 +255,7 @@ def test_killed_in_the_middle_the_next_run_comes_to_the_same_end(elastic: Elasti
     condenser._cluster.bulk = bulk
     with pytest.raises(Killed):
         condenser.one_pass()
+    condenser.close()
     report = condense(elastic)
     assert report.well
     assert left(elastic) == sorted(
