@@ -47,7 +47,7 @@ def delete(
 ) -> DeleteReport:
     """Delete the rows of some streams (their canonical texts) with `start_ns <= _time_ns < end_ns`.
 
-    `also` is a further condition on columns of the envelope, row by row; null is no.
+    `also` is a further condition, row by row, on columns that every segment has, such as `_line`; null is no.
     """
     doomed = pl.col("_stream").is_in(list(streams)) & pl.col("_time_ns").is_between(start_ns, end_ns, closed="left")
     if also is not None:
