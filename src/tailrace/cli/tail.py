@@ -3,7 +3,9 @@
 import json
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +16,7 @@ from tailrace.cli.folder import TailOutput
 from tailrace.errors import TransientError
 
 if TYPE_CHECKING:
+    from tailrace.cli.question import Question
     from tailrace.query.result import Lines
 
 POLL_S = 0.25
@@ -24,33 +27,63 @@ def tail(
     form: Annotated[
         TailOutput, typer.Option("--output", "-o", metavar="text|jsonl|raw", help="Format of the lines.")
     ] = "text",
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="5m", help="Begin with the lines of this long ago. (default: none)")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="With --since: the newest so many lines at most.")
+    ] = 100,
     data: options.Data = None,
     url: options.Url = None,
 ) -> None:
     """Show new lines of a log query as they are stored, until Ctrl-C.
+
+    Lines that are stored while --since looks back may be shown twice.
 
     For example:
 
         tailrace tail '{service_name="nginx"} | status >= 500'
 
         tailrace tail '{host=~".+"}' --url http://127.0.0.1:9080 -o jsonl
+
+        tailrace tail '{host=~".+"} |= "error"' --since 10m
     """
     from tailrace.cli import folder
 
     options.exclusive(data, url)
-    for lines in _of_folder(logql, data) if url is None else _of_server(logql, url):
+    past = None if since is None else _past(logql, since, limit)
+    for lines in _of_folder(logql, data, past) if url is None else _of_server(logql, url, past):
         for piece in folder.rendered(lines, form, colour=output.coloured()):
             output.write_bytes(piece)
 
 
-def _of_folder(logql: str, data: Path | None) -> Iterator["Lines"]:
+def _past(logql: str, since: str, limit: int) -> "Question | None":
+    """Return the question about what was before; that a metric query has no lines is the tail's to tell."""
+    from tailrace.cli.question import question
+    from tailrace.query.parser import parse
+    from tailrace.query.syntax import LogQuery
+
+    asked = question(logql, time.time_ns(), since=since, limit=limit)
+    return asked if isinstance(parse(logql), LogQuery) else None
+
+
+def _oldest_first(lines: "Lines") -> "Lines":
+    return replace(lines, frame=lines.frame.reverse())
+
+
+def _of_folder(logql: str, data: Path | None, past: "Question | None") -> Iterator["Lines"]:
     from tailrace.cli import folder
     from tailrace.engines.polars import PolarsEngine
     from tailrace.query.follow import Follower
     from tailrace.query.parser import parse
+    from tailrace.query.result import Lines
+    from tailrace.query.run import run
 
     parse(logql)  # a mistake in the query is told before one in the folder
-    follower = Follower(logql, folder.open_table(data), PolarsEngine())
+    table = folder.open_table(data)
+    follower = Follower(logql, table, PolarsEngine())
+    if past is not None and isinstance(found := run(past.request(), table, PolarsEngine()), Lines):
+        yield _oldest_first(found)
     pause = threading.Event()
     while True:
         lines = follower.poll()
@@ -61,12 +94,15 @@ def _of_folder(logql: str, data: Path | None) -> Iterator["Lines"]:
         pause.wait(POLL_S)
 
 
-def _of_server(logql: str, url: str) -> Iterator["Lines"]:
+def _of_server(logql: str, url: str, past: "Question | None") -> Iterator["Lines"]:
     import polars as pl  # noqa: F401 - it sets up signals when it is first imported, so before the next line
 
     from tailrace.cli import remote
 
     signal.siginterrupt(signal.SIGINT, True)  # a read that waits for news ends at Ctrl-C, not at the next news
+    if past is not None:
+        with remote.answer(url, remote.QUERY, {**past.parameters(), "output": "jsonl"}) as response:
+            yield _oldest_first(lines_of(response.read().decode()))
     with remote.answer(url, remote.TAIL, {"query": logql}) as response:
         for name, data in remote.events(response.iter_lines()):
             if name == "lines":
