@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tailrace.query import json_shapes, logfmt_shapes, parsed
 from tailrace.query.json_labels import read_object
 from tailrace.query.logfmt_labels import read_pairs
+from tailrace.query.needs import Needs
 
 KEYS = ["a", "b", "a_b", "c", 'q"', "é", "x.y", ""]
 numbers = st.sampled_from(["0", "-0", "1e3", "1.50", "12345678901234567890", "01", "1.", "-", "NaN", "2.5"])
@@ -93,3 +94,24 @@ def test_common_lines_are_read_by_expressions():
     found, fits = logfmt_shapes.read(pl.Series(['level=info msg="x \\" y" n=1', "n=2"]), ["n", "msg"])
     assert fits.all()
     assert found.to_dicts() == [{"n": "1", "msg": 'x " y'}, {"n": "2", "msg": None}]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(pairs, max_size=4).map(" ".join), min_size=1, max_size=8))
+def test_every_pair_of_logfmt(lines):
+    series = pl.Series(lines, dtype=pl.String)
+    found, fits = logfmt_shapes.read_every(series, lambda _: True)
+    exact, whys = parsed.pairs_of(series, read_pairs, Needs(every=True))
+    assert whys.null_count() == len(lines)
+    for name in {*found.columns, *exact.columns}:
+        mine = found[name] if name in found.columns else pl.Series([None] * len(lines), dtype=pl.String)
+        theirs = exact[name] if name in exact.columns else pl.Series([None] * len(lines), dtype=pl.String)
+        assert mine.filter(fits).to_list() == theirs.filter(fits).to_list()
+
+
+def test_every_pair_of_like_lines_is_read_at_once():
+    lines = pl.Series(["level=info n=1", 'level=warn msg="a b" n=2', "n=3 level=x"] * 100)
+    found, fits = logfmt_shapes.read_every(lines, lambda name: name != "n")
+    assert fits.all()
+    assert found.select("level", "msg").head(3).rows() == [("info", None), ("warn", "a b"), ("x", None)]
+    assert "n" not in found.columns

@@ -15,15 +15,34 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tailrace.batch import sanitize_name
 from tailrace.query.json_shapes import STRING, each, extracted
+from tailrace.query.logfmt_labels import read_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _END: Final = r"(?:[\x00-\x20]|$)"
 _BARE: Final = r'[^\x00-\x20="]'
-_GOOD: Final = rf"^[\x00-\x20]*(?:[!#-<>-~]+(?:=(?:{STRING}|{_BARE}*))?(?:[\x00-\x20]+|$))*$"
+_ANY_KEY: Final = "[!#-<>-~]+"
+_GOOD: Final = rf"^[\x00-\x20]*(?:{_ANY_KEY}(?:=(?:{STRING}|{_BARE}*))?(?:[\x00-\x20]+|$))*$"
+_SAMPLE: Final = 256  # lines that teach the keys
+_KEYS: Final = 64  # more cost more than they save
 _TEXT: Final = STRING.removesuffix('*"') + '+"'  # not the empty one: that is as good as no value
+
+
+def read_every(lines: pl.Series, wanted: Callable[[str], bool]) -> tuple[pl.DataFrame, pl.Series]:
+    """Return a column per wanted label of the keys that some lines have, and which lines have no others."""
+    sample = lines.drop_nulls().gather_every(max(1, len(lines) // _SAMPLE))
+    keys = {key for line in sample for key, _ in read_pairs(line, keep_empty=True)[0]}
+    if not 0 < len(keys) <= _KEYS:
+        return pl.DataFrame(height=len(lines)), lines.is_null() & lines.is_not_null()
+    known = "|".join(sorted(map(re.escape, keys), key=len, reverse=True))
+    line = pl.col("line").str.contains(_GOOD.replace(_ANY_KEY, f"(?:{known})"))
+    fits = each(lines, [line.fill_null(value=False)]).to_series()
+    names = {sanitize_name(key) for key in keys}
+    found, read_well = read(lines.zip_with(fits, lines.clear(1)), [name for name in names if name and wanted(name)])
+    return found, read_well & fits
 
 
 def read(lines: pl.Series, wanted: Iterable[str]) -> tuple[pl.DataFrame, pl.Series]:

@@ -15,7 +15,6 @@ import polars as pl
 from tailrace.batch import sanitize_name
 from tailrace.query import values
 from tailrace.query.result import META, PARSED
-from tailrace.query.rows import ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
 Pairs: TypeAlias = "list[tuple[str, str]]"
 Reader: TypeAlias = "Callable[[str], tuple[Pairs, str | None]]"
 """Line to pairs in order (names not yet sanitised) and why the rest could not be read, or None."""
-Quick: TypeAlias = "Callable[[pl.Series, frozenset[str]], tuple[pl.DataFrame, pl.Series]]"
-"""Lines and labels to a column per label, and which lines were read."""
+Quick: TypeAlias = "Callable[[pl.Series, Needs], tuple[pl.DataFrame, pl.Series]]"
+"""Lines, and what is needed of them, to a column per label, and which lines were read."""
 
 QUICK_LINES: Final = 2_000
-QUICK_LABELS: Final = 4
+QUICK_LABELS: Final = 32
 """At least so many lines, and at most so many labels, are worth an expression per label."""
 
 
@@ -66,9 +65,8 @@ def read_lines(
     skipped = stored_as(rows, stage.skips)
     if skipped.any():
         lines = lines.zip_with(~skipped, lines.clear(1))
-    wanted = frozenset(name for full in after.names for name in (full, full.removesuffix("_extracted")))
-    if quick and not after.every and len(lines) >= QUICK_LINES and len(wanted - ERRORS) <= QUICK_LABELS:
-        found, whys = _quickly(lines, quick, wanted - ERRORS, read, after)
+    if quick and len(lines) >= QUICK_LINES and len(after.names) <= QUICK_LABELS:
+        found, whys = _quickly(lines, quick, read, after)
     else:
         found, whys = pairs_of(lines, read, after)
     for name, known in (fields or {}).items():
@@ -77,11 +75,10 @@ def read_lines(
     return with_failures(rows.with_parsed(found), whys, error)
 
 
-def _quickly(
-    lines: pl.Series, quick: Quick, wanted: frozenset[str], read: Reader, after: Needs
-) -> tuple[pl.DataFrame, pl.Series]:
+def _quickly(lines: pl.Series, quick: Quick, read: Reader, after: Needs) -> tuple[pl.DataFrame, pl.Series]:
     """Read lines by expressions, and by the reader those that do not fit."""
-    found, fits = quick(lines, wanted)
+    found, fits = quick(lines, after)
+    found = found.select(column for column in found if column.null_count() < len(column))
     rest, whys = pairs_of(lines.zip_with(~fits, lines.clear(1)), read, after)
     both = set(found.columns) & set(rest.columns)
     merged = [pl.coalesce(pl.lit(found[name]), pl.lit(rest[name])).alias(name) for name in both]

@@ -10,6 +10,7 @@ import polars as pl
 from tailrace.batch import sanitize_name
 from tailrace.query import json_paths, json_shapes, parsed
 from tailrace.query.json_labels import read_object
+from tailrace.query.rows import ERRORS
 from tailrace.query.stages.extracts import Extract, parse_extracts
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class Json:
         return " ".join(["| json", ", ".join(map(str, self.extracts))]).rstrip()
 
 
-def _quick(lines: pl.Series, wanted: frozenset[str]) -> tuple[pl.DataFrame, pl.Series]:
-    return json_shapes.read(lines, wanted.__contains__)
+def _quick(lines: pl.Series, after: Needs) -> tuple[pl.DataFrame, pl.Series]:
+    return json_shapes.read(lines, lambda name: name not in ERRORS and after.wants(name))
 
 
 def _path(extract: Extract) -> json_paths.Path:

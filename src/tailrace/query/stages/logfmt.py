@@ -12,6 +12,7 @@ from tailrace.batch import sanitize_name
 from tailrace.query import logfmt_shapes, parsed
 from tailrace.query.logfmt_labels import read_pairs
 from tailrace.query.result import META
+from tailrace.query.rows import ERRORS
 from tailrace.query.stages.extracts import Extract, parse_extracts
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Logfmt:
         """Add the labels of each line; one that the store took apart keeps those that it has."""
         read = partial(read_pairs, strict=self.strict, keep_empty=self.keep_empty or bool(self.extracts))
         if not self.extracts:
-            plain = None if self.strict or self.keep_empty else logfmt_shapes.read
+            plain = None if self.strict or self.keep_empty else _quick
             return parsed.read_lines(rows, self, read, ERROR, after, self._fields(rows), plain)
         lines = rows.frame["_line"]
         keys = {extract.label: sanitize_name(_key(extract)) for extract in self.extracts}
@@ -95,6 +96,13 @@ class Logfmt:
     def __str__(self) -> str:
         flags = [flag for flag, given in zip(_FLAGS, (self.strict, self.keep_empty), strict=True) if given]
         return " ".join(["| logfmt", *flags, ", ".join(map(str, self.extracts))]).rstrip()
+
+
+def _quick(lines: pl.Series, after: Needs) -> tuple[pl.DataFrame, pl.Series]:
+    if after.every:
+        return logfmt_shapes.read_every(lines, after.wants)
+    names = {name for full in after.names for name in (full, full.removesuffix("_extracted"))}
+    return logfmt_shapes.read(lines, names - ERRORS)
 
 
 def _key(extract: Extract) -> str:
