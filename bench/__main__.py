@@ -31,6 +31,7 @@ STAGES: Final = {
     "memory": "bench.memory:measure",
     "file_events": "bench.file_events:measure",
     "twin": "bench.twin:measure",
+    "trace": "bench.trace:measure",
 }
 """Name of each stage, and the function that returns its rows."""
 

@@ -74,6 +74,16 @@ def trace(
     collector_insecure: Annotated[
         bool, typer.Option("--collector-insecure", help="Send to the spec's gRPC receivers without TLS.")
     ] = False,
+    handler_cache_size: Annotated[
+        int | None,
+        typer.Option("--handler-cache-size", metavar="N", help="Taken for compatibility: there is no such cache."),
+    ] = None,
+    pprof_listen_addr: Annotated[
+        str | None,
+        typer.Option(
+            "--pprof-listen-addr", metavar="ADDR", help="Taken for compatibility: no debugging port is opened."
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="DIR", readable=False, help="Store the events in the table of this folder."),
@@ -83,7 +93,7 @@ def trace(
     """Tell every call on files and connections, by whom, with its arguments and its result, until Ctrl-C.
 
     Needs Linux, and root or CAP_BPF with CAP_PERFMON; `tailrace doctor` says what works here. While it runs each system
-    call of the machine takes some 20 ns longer.
+    call of the machine takes some 30 ns longer.
 
     For example:
 
@@ -103,6 +113,8 @@ def trace(
     from tailrace.cli.paths import absolute
     from tailrace.config.load import load
 
+    _meaningless(("--handler-cache-size", handler_cache_size), ("--pprof-listen-addr", pprof_listen_addr))
+    _refuse_with_count(count, data, spec, paths)
     read = _spec(spec, insecure=collector_insecure)
     source: dict[str, Any] = {  # as in a configuration file
         "type": "trace",
@@ -122,9 +134,6 @@ def trace(
     for warning in settings.spec.warnings:
         output.note(f"warning: {warning}")
 
-    if count and (data is not None or spec is not None or paths):
-        what = "calls are counted without a look at their arguments, and nothing is stored"
-        raise ConfigError([Problem("--count", what, "leave out --data, --spec and --path")])
     if data is not None:
         _store(settings, wanted, seconds)
         return
@@ -141,6 +150,18 @@ def trace(
         return
     shown = _as_text if form == "text" else _as_documents
     _account(run.show(wanted, settings.spec, settings.host, shown, _lost, started))
+
+
+def _meaningless(*given: tuple[str, object]) -> None:
+    for flag, value in given:
+        if value is not None:
+            output.note(f"warning: {flag} means nothing here")
+
+
+def _refuse_with_count(count: bool, *others: object) -> None:
+    if count and any(others):
+        what = "calls are counted without a look at their arguments, and nothing is stored"
+        raise ConfigError([Problem("--count", what, "leave out --data, --spec and --path")])
 
 
 def _store(settings: "Config", wanted: "TraceSettings", seconds: float | None) -> None:

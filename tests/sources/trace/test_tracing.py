@@ -225,3 +225,20 @@ def test_the_tracer_does_not_trace_itself():
             os.close(os.open("/etc/hosts", os.O_RDONLY))
         trace.stop()
         assert os.getpid() not in {row["pid"] for row in rows_of(trace)}
+
+
+def test_a_process_that_ends_within_a_call_leaves_nothing():
+    script = "import threading; r, w = os.pipe(); threading.Thread(target=os.read, args=(r, 1), daemon=True).start()"
+    actor = Actor(script + "\nimport time\nprint(flush=True); time.sleep(60)")
+    with tracing([Wanted("read", pids=(actor.pid,))]) as trace:
+        actor.process.stdin.write(b"\n")
+        actor.process.stdin.flush()
+        actor.process.stdout.readline()
+        waited = 0
+        while not trace.under_way and waited < 100:
+            trace.read(0.05, 100)
+            waited += 1
+        assert trace.under_way == 1
+        actor.process.kill()
+        actor.process.communicate()
+        assert trace.under_way == 0

@@ -1,4 +1,4 @@
-"""The two programs that trace: one at the beginning of every system call, one at its end.
+"""The programs that trace: one at the beginning of every system call, one at its end, one that tidies up.
 
 Comes in: where members of the kernel's structures are, the maps, and which filters there are at all. Goes out:
 instructions. The first keeps the arguments of a wanted call, and looks at a descriptor that the call will close; the
@@ -76,7 +76,7 @@ class Filters:
 
 
 class Tracer:
-    """Makes both programs."""
+    """Makes the programs."""
 
     def __init__(self, kernel: Offsets, maps: Maps, filters: Filters, machine: Machine) -> None:
         self._kernel = kernel
@@ -147,6 +147,13 @@ class Tracer:
         _text(p)
         emit_walk(p, self._kernel, RECORD, self._match if self._filters.by_place else None)
         return p.build()
+
+    def on_thread_end(self) -> bytes:
+        """Return the program for `sched_process_exit`: a thread that ends within a call leaves what was kept of it."""
+        p = Program().call(Helper.PID_TGID).store(8, FRAME, -8, 0)
+        for kept in (self._maps.start, self._maps.held):
+            p.map(1, kept).frame(2, -8).call(Helper.MAP_DELETE)
+        return p.mov(0, 0).exit().build()
 
     # --- the beginning --------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ class Tracing:
         kernel, handles, known = of_this_kernel(), self._handles, self.tables
         quick = handles.map("array", 4, 8, at.NUMBERS)
         want = handles.map("array", 4, 16, 2 * at.NUMBERS)
-        start = handles.map("hash", 8, START_BYTES, STARTS)
+        self._begun = start = handles.map("hash", 8, START_BYTES, STARTS)
         held = handles.map("hash", 8, at.HELD, _HELD)
         record = handles.map("percpu_array", 4, at.RECORD.size, 1)
         self._counters = handles.map("percpu_array", 4, 8 * len(at.COUNTERS), 1)
@@ -98,6 +98,7 @@ class Tracing:
         tracer = Tracer(kernel, maps, filters, MACHINES[platform.machine()])
         self._programs = [
             (handles.load(tracer.on_exit(), "sys_exit"), "sys_exit"),  # first, so that no begun call goes unseen
+            (handles.load(tracer.on_thread_end(), "thread_end"), "sched_process_exit"),
             (handles.load(tracer.on_enter(), "sys_enter"), "sys_enter"),
         ]
         self._ring = Ring(ring, ring_bytes)
@@ -142,6 +143,11 @@ class Tracing:
             for place in range(len(at.COUNTERS))
         ]
         return {**dict(zip(at.COUNTERS, sums, strict=True)), "read": self._read}
+
+    @property
+    def under_way(self) -> int:
+        """How many traced calls have begun and not ended, at most one for each thread."""
+        return sum(1 for _ in self._begun.items())
 
     @property
     def waiting_bytes(self) -> int:
