@@ -118,7 +118,7 @@ class Hasher:
                 self._close()
                 continue
             left -= max(1, read)
-            if not read:
+            if not read or self._reading.read == self._reading.look.st_size:
                 hashes = self._finish(self._reading)
                 if hashes is not None:
                     done.append((self._reading, hashes))
@@ -174,8 +174,8 @@ class Hasher:
         return None
 
     def _read(self, reading: _Reading) -> int:
-        """Read on; of a file that grows no more than one byte too much, which shows that it grew."""
-        data = os.read(reading.handle, min(_CHUNK_BYTES, max(0, reading.look.st_size + 1 - reading.read)))
+        """Read on, up to the size that it had."""
+        data = os.read(reading.handle, min(_CHUNK_BYTES, reading.look.st_size - reading.read))
         reading.read += len(data)
         for digest in reading.digests:
             digest.update(data)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,6 +45,13 @@ class _Folder:
     inode: int | None = None
 
 
+class _Entries(Protocol):
+    """What `os.scandir` returns."""
+
+    def __iter__(self) -> Iterator[os.DirEntry[str]]: ...
+    def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class _Listing:
     """A directory that is being listed."""
@@ -52,7 +59,7 @@ class _Listing:
     folder: str
     prefix: str
     handle: int
-    entries: Iterator[os.DirEntry[str]]
+    entries: _Entries
 
 
 class Walker:
@@ -107,6 +114,7 @@ class Walker:
     def close(self) -> None:
         """Release what is open."""
         if self._listing is not None:
+            self._listing.entries.close()
             os.close(self._listing.handle)
             self._listing = None
 
@@ -148,7 +156,7 @@ class Walker:
                     self.refuse(folder.path, error)
                 else:
                     prefix = folder.path if folder.path.endswith("/") else folder.path + "/"
-                    self._listing = _Listing(folder.path, prefix, handle, iter(listing))
+                    self._listing = _Listing(folder.path, prefix, handle, listing)
                     found.begun.append(folder.path)
                     return True
             os.close(handle)
@@ -185,8 +193,7 @@ class Walker:
             found.listed.append(listing.folder)
         except OSError as error:  # of the listing, or of all its entries: nothing says what is not there
             self.refuse(listing.folder, error)
-        os.close(handle)
-        self._listing = None
+        self.close()
 
     def _leaves_out(self, path: str) -> bool:
         return self._scope is not None and self._scope.leaves_out(os.fsencode(path), self._scope_root)
