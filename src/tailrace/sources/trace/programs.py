@@ -11,19 +11,29 @@ A handler is one event that somebody asked for; 64 at most, so that sets of them
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tailrace.ebpf.assembler import FRAME, Helper, Program
-from tailrace.ebpf.walk import CUT, FAULT, FLAGS, FREE, USED, emit_text, emit_walk
+from tailrace.ebpf.walk import CUT, FAULT, FLAGS, USED, emit_walk
 from tailrace.sources.trace import layout as at
 from tailrace.sources.trace.layout import RECORD
+from tailrace.sources.trace.lookups import (
+    INET,
+    INET6,
+    clear,
+    emit_base,
+    emit_describe,
+    emit_file,
+    emit_text_function,
+    match,
+    pick_argument,
+    pick_number,
+)
 
 if TYPE_CHECKING:
     from tailrace.ebpf.btf import Offsets
 
-AT_FDCWD: Final = -100
-_SOCKET, _TYPE_BITS = 0xC000, 0xF000
-_INET, _INET6 = 2, 10
 _REGISTERS: Final = -248  # 128 bytes of pt_regs in the frame
 _START: Final = -96  # what is kept of the beginning: index, spec, handlers, arguments
 START_BYTES: Final = 72
@@ -110,9 +120,9 @@ class Tracer:
         p.jump("out").label("full")
         self._count(p, at.START_FULL)
         p.label("out").mov(0, 0).exit()
-        self._file(p)
-        self._describe(p)
-        emit_walk(p, self._kernel, RECORD, self._match if self._filters.by_place else None)
+        emit_file(p, self._kernel)
+        emit_describe(p, self._kernel)
+        self._walk(p)
         return p.build()
 
     def on_exit(self) -> bytes:
@@ -141,11 +151,11 @@ class Tracer:
             p.load(8, 1, 0, 8).when(1, "eq", 0, "out")
             self._count(p, at.NO_START)
         p.label("out").mov(0, 0).exit()
-        self._file(p)
-        self._describe(p)
-        self._base(p)
-        _text(p)
-        emit_walk(p, self._kernel, RECORD, self._match if self._filters.by_place else None)
+        emit_file(p, self._kernel)
+        emit_describe(p, self._kernel)
+        emit_base(p, self._kernel)
+        emit_text_function(p)
+        self._walk(p)
         return p.build()
 
     def on_thread_end(self) -> bytes:
@@ -187,7 +197,7 @@ class Tracer:
     def _hold(self, p: Program) -> None:
         """Look at the descriptor that is the first argument, and keep the record until the end of the call."""
         p.put(4, FRAME, _SMALL_KEY, 0).lookup(self._maps.record, _SMALL_KEY).when(0, "eq", 0, "out").copy(6, 0)
-        _clear(p)
+        clear(p)
         p.load(8, 1, FRAME, _START + 24).function("file").when(0, "eq", 0, "out")
         p.copy(1, 6).copy(2, 0).function("describe")
         p.map(1, self._maps.held).frame(2, _THREAD_KEY).copy(3, 6).mov(4, 0).call(Helper.MAP_UPDATE)
@@ -205,7 +215,7 @@ class Tracer:
         p.load(4, 1, 6, USED).when(1, "le", at.HELD - RECORD.head, "begun")
         p.put(4, 6, USED, at.HELD - RECORD.head).load(4, 1, 6, FLAGS).alu("or", 1, CUT).store(4, 6, FLAGS, 1)
         p.jump("begun").label("nothing held")
-        _clear(p)
+        clear(p)
         p.label("begun").store(8, 6, at.RESULT, 8)
         p.load(8, 8, 9, 8)  # from here on the spec
         p.load(8, 1, 9, 0).store(4, 6, at.INDEX, 1).when(1, "lt", at.COMPAT, "is native")
@@ -231,7 +241,7 @@ class Tracer:
         """Append texts, names and the buffer; the spec is in register 8, the record in 6."""
         p.copy(1, 8).alu("and", 1, 1 << at.EARLY).when(1, "ne", 0, "first done")  # its file is there, and all it has
         for part, text in enumerate((at.TEXT1, at.TEXT2)):
-            _number(p, text)
+            pick_number(p, text)
             p.when(2, "eq", 0, f"no text {part}").copy(1, 6).function("text").label(f"no text {part}")
             _end_part(p, part)
         self._first_file(p)
@@ -246,37 +256,37 @@ class Tracer:
         p.copy(1, 8).alu("and", 1, 1 << at.OPENS).when(1, "eq", 0, "opens none")
         p.load(8, 1, 6, at.RESULT).when(1, "sge", 0, "has file")
         p.label("opens none")
-        _number(p, at.FILE1)
+        pick_number(p, at.FILE1)
         p.when(2, "eq", 0, "first base")
-        _argument(p, 2)
+        pick_argument(p, 2)
         p.label("has file").function("file").when(0, "eq", 0, "first done")
         p.copy(1, 6).copy(2, 0).function("describe").jump("first done")
         p.label("first base").copy(1, 8).alu("and", 1, 1 << at.BASE1).when(1, "eq", 0, "first done")
-        _number(p, at.FOLDER1)
+        pick_number(p, at.FOLDER1)
         p.copy(1, 6).load(1, 3, 6, RECORD.head).function("base")
 
     def _second_file(self, p: Program) -> None:
-        _number(p, at.FILE2)
+        pick_number(p, at.FILE2)
         p.when(2, "eq", 0, "second base")
-        _argument(p, 2)
+        pick_argument(p, 2)
         p.function("file").when(0, "eq", 0, "second done")
         p.read_kernel(8, -8, 0, self._kernel.of("file", "f_path:path", "mnt"))
-        _number(p, at.FILE2)
-        _argument(p, 2)
+        pick_number(p, at.FILE2)
+        pick_argument(p, 2)
         p.function("file").copy(7, 0)
         p.read_kernel(8, -16, 7, self._kernel.of("file", "f_path:path", "dentry"))
         p.copy(1, 6).load(8, 2, FRAME, -16).load(8, 3, FRAME, -8).function("walk").jump("second done")
         p.label("second base").copy(1, 8).alu("and", 1, 1 << at.BASE2).when(1, "eq", 0, "second done")
         p.load(4, 1, 6, at.ENDS).when(1, "gt", RECORD.room - 1, "second done")
         p.copy(2, 6).alu_of("add", 2, 1).load(1, 7, 2, RECORD.head)  # the first letter of the second text
-        _number(p, at.FOLDER2)
+        pick_number(p, at.FOLDER2)
         p.copy(1, 6).copy(3, 7).function("base").label("second done")
 
     def _buffer(self, p: Program) -> None:
         """Append the first bytes that a call read or wrote, or the structure that it was told how to open by."""
-        _number(p, at.BUFFER)
+        pick_number(p, at.BUFFER)
         p.when(2, "eq", 0, "no buffer")
-        _argument(p, 2)
+        pick_argument(p, 2)
         p.copy(9, 1).load(8, 2, 6, at.RESULT)
         p.copy(1, 8).alu("and", 1, 1 << at.HOW).when(1, "eq", 0, "no how").mov(2, at.HOW_BYTES).label("no how")
         p.when(2, "sle", 0, "no buffer").when(2, "lt", at.BUFFER_BYTES, "all of it").mov(2, at.BUFFER_BYTES)
@@ -306,8 +316,8 @@ class Tracer:
             p.label("no file")
         if filters.v4 | filters.v6:
             p.load(2, 1, 6, at.FAMILY).mov(2, 0)
-            p.when(1, "ne", _INET, "no v4").wide(2, filters.v4)
-            p.label("no v4").when(1, "ne", _INET6, "no v6").wide(2, filters.v6).label("no v6")
+            p.when(1, "ne", INET, "no v4").wide(2, filters.v4)
+            p.label("no v4").when(1, "ne", INET6, "no v6").wide(2, filters.v6).label("no v6")
             self._intersect(p, filters.v4 | filters.v6)
         p.when(8, "eq", 0, "filtered").store(8, 6, at.HANDLERS, 8)
 
@@ -325,6 +335,10 @@ class Tracer:
 
     # --- shared ---------------------------------------------------------------------------------
 
+    def _walk(self, p: Program) -> None:
+        visit = partial(match, kernel=self._kernel, watched=self._maps.watched) if self._filters.by_place else None
+        emit_walk(p, self._kernel, RECORD, visit)
+
     def _intersect(self, p: Program, restricted: int) -> None:
         """Keep in register 8 what is not restricted, or let pass by register 2."""
         p.wide(1, ~restricted).alu_of("or", 2, 1).alu_of("and", 8, 2)
@@ -334,120 +348,6 @@ class Tracer:
         p.put(4, FRAME, _SMALL_KEY, 0).lookup(self._maps.counters, _SMALL_KEY).when(0, "eq", 0, name)
         p.load(8, 1, 0, 8 * counter).alu("add", 1, 1).store(8, 0, 8 * counter, 1).label(name)
 
-    def _file(self, p: Program) -> None:
-        """Append the function `file`: 1 = descriptor; returns its file, 0 if there is none."""
-        kernel = self._kernel
-        p.label("file").low_half(6, 1).when(6, "gt", 0x7FFF_FFFF, "file none")
-        p.call(Helper.TASK).copy(7, 0)
-        p.read_kernel(8, -8, 7, kernel.of("task_struct", "files")).load(8, 7, FRAME, -8).when(7, "eq", 0, "file none")
-        p.read_kernel(8, -8, 7, kernel.of("files_struct", "fdt")).load(8, 7, FRAME, -8)
-        p.read_kernel(4, -8, 7, kernel.of("fdtable", "max_fds")).load(4, 1, FRAME, -8).when_of(6, "ge", 1, "file none")
-        p.read_kernel(8, -8, 7, kernel.of("fdtable", "fd")).load(8, 7, FRAME, -8)
-        p.alu("lsh", 6, 3).alu_of("add", 7, 6).read_kernel(8, -8, 7, 0).load(8, 0, FRAME, -8).exit()
-        p.label("file none").mov(0, 0).exit()
-
-    def _describe(self, p: Program) -> None:
-        """Append the function `describe`: 1 = record, 2 = file; writes what it is, and its names."""
-        kernel = self._kernel
-        p.label("describe").copy(6, 1).copy(7, 2)
-        p.read_kernel(8, -8, 7, kernel.of("file", "f_inode")).load(8, 8, FRAME, -8)
-        p.read_kernel(8, -8, 8, kernel.of("inode", "i_ino")).load(8, 1, FRAME, -8).store(8, 6, at.INODE, 1)
-        p.read_kernel(8, -8, 8, kernel.of("inode", "i_size")).load(8, 1, FRAME, -8).store(8, 6, at.SIZE, 1)
-        p.read_kernel(2, -8, 8, kernel.of("inode", "i_mode")).load(2, 9, FRAME, -8).store(4, 6, at.MODE, 9)
-        p.read_kernel(8, -8, 8, kernel.of("inode", "i_sb")).load(8, 8, FRAME, -8)
-        p.read_kernel(4, -8, 8, kernel.of("super_block", "s_dev")).load(4, 1, FRAME, -8).store(4, 6, at.DEVICE, 1)
-        p.alu("and", 9, _TYPE_BITS).when(9, "eq", _SOCKET, "describe socket")
-        p.read_kernel(8, -8, 7, kernel.of("file", "f_path:path", "mnt"))
-        p.read_kernel(8, -16, 7, kernel.of("file", "f_path:path", "dentry"))
-        p.copy(1, 6).load(8, 2, FRAME, -16).load(8, 3, FRAME, -8).function("walk").exit()
-        p.label("describe socket")
-        self._connection(p)
-        p.mov(0, 0).exit()
-
-    def _connection(self, p: Program) -> None:
-        """Write both ends of the socket whose file is in register 7."""
-        kernel = self._kernel
-        p.read_kernel(8, -8, 7, kernel.of("file", "private_data")).load(8, 7, FRAME, -8)
-        p.read_kernel(8, -8, 7, kernel.of("socket", "sk")).load(8, 7, FRAME, -8)
-        shared = kernel.of("sock", "__sk_common")
-        for width, member, place in (
-            (2, "skc_family", at.FAMILY),
-            (2, "skc_num", at.SOURCE_PORT),
-            (2, "skc_dport", at.TARGET_PORT),
-        ):
-            p.read_kernel(width, -8, 7, shared + kernel.of("sock_common", member))
-            p.load(2, 1, FRAME, -8).store(2, 6, place, 1)
-        p.read_kernel(8, -8, 7, shared + kernel.of("sock_common", "skc_net")).load(8, 1, FRAME, -8)
-        p.read_kernel(4, -8, 1, kernel.of("net", "ns:ns_common", "inum"))
-        p.load(4, 1, FRAME, -8).store(4, 6, at.NETWORK, 1)
-        p.load(2, 1, 6, at.FAMILY).when(1, "eq", _INET6, "describe v6").when(1, "ne", _INET, "describe done")
-        for member, place in (("skc_rcv_saddr", at.SOURCE), ("skc_daddr", at.TARGET)):
-            p.read_kernel(4, -8, 7, shared + kernel.of("sock_common", member))
-            p.load(4, 1, FRAME, -8).store(4, 6, place, 1)
-        p.jump("describe done").label("describe v6")
-        for member, place in (("skc_v6_rcv_saddr", at.SOURCE), ("skc_v6_daddr", at.TARGET)):
-            p.copy(1, 6).alu("add", 1, place).mov(2, 16).copy(3, 7)
-            p.alu("add", 3, shared + kernel.of("sock_common", member)).call(Helper.READ_KERNEL)
-        p.label("describe done")
-
-    def _match(self, p: Program) -> None:
-        """Note who wants the file or folder whose dentry is in register 8; the record is in 6."""
-        kernel, value, key = self._kernel, FREE - 8, FREE - 24
-        p.read_kernel(8, value, 8, kernel.of("dentry", "d_inode")).load(8, 7, FRAME, value)
-        p.read_kernel(8, key + 8, 7, kernel.of("inode", "i_ino"))
-        p.read_kernel(8, value, 7, kernel.of("inode", "i_sb")).load(8, 7, FRAME, value)
-        p.put(8, FRAME, key, 0).read_kernel(4, key, 7, kernel.of("super_block", "s_dev"))
-        p.lookup(self._maps.watched, key).when(0, "eq", 0, "no match")
-        p.load(8, 1, 0, 0).load(8, 2, 6, at.MATCHED).alu_of("or", 2, 1).store(8, 6, at.MATCHED, 2)
-        p.label("no match")
-
-    def _base(self, p: Program) -> None:
-        """Append the function `base`: 1 = record, 2 = number of the folder's argument or 0, 3 = first letter of a text.
-
-        Writes the names of the folder that the text is relative to.
-        """
-        kernel = self._kernel
-        p.label("base").copy(6, 1).copy(7, 2).copy(8, 3)
-        p.call(Helper.TASK).copy(9, 0)
-        p.read_kernel(8, -8, 9, kernel.of("task_struct", "fs")).load(8, 9, FRAME, -8)
-        p.when(8, "eq", ord("/"), "base root").when(7, "eq", 0, "base here")
-        p.copy(2, 7)
-        _argument(p, 2)
-        p.low_half(2, 1).alu("lsh", 2, 32).alu("arsh", 2, 32).when(2, "eq", AT_FDCWD, "base here").function("file")
-        p.when(0, "eq", 0, "base done").copy(9, 0)
-        p.read_kernel(8, -8, 9, kernel.of("file", "f_path:path", "mnt"))
-        p.read_kernel(8, -16, 9, kernel.of("file", "f_path:path", "dentry")).jump("base walk")
-        for label, member in (("base root", "root:path"), ("base here", "pwd:path")):
-            p.label(label).read_kernel(8, -8, 9, kernel.of("fs_struct", member, "mnt"))
-            p.read_kernel(8, -16, 9, kernel.of("fs_struct", member, "dentry")).jump("base walk")
-        p.label("base walk").copy(1, 6).load(8, 2, FRAME, -16).load(8, 3, FRAME, -8).function("walk")
-        p.label("base done").mov(0, 0).exit()
-
-
-def _clear(p: Program) -> None:
-    for place in range(0, RECORD.head + 8, 8):  # and the first letter of its first text
-        p.put(8, 6, place, 0)
-
-
-def _number(p: Program, bits: int) -> None:
-    """Set register 2 to the number of an argument, as the spec in register 8 has it."""
-    p.copy(2, 8).alu("rsh", 2, bits).alu("and", 2, 7)
-
-
-def _argument(p: Program, number: int) -> None:
-    """Set register 1 to the argument whose number, from 1 to 7, is in a register; the record is in 6."""
-    p.copy(1, number).alu("and", 1, 7).alu("lsh", 1, 3).alu_of("add", 1, 6).load(8, 1, 1, at.ARGUMENTS - 8)
-
 
 def _end_part(p: Program, part: int) -> None:
     p.load(4, 1, 6, USED).store(4, 6, at.ENDS + 4 * part, 1)
-
-
-def _text(p: Program) -> None:
-    """Append the function `text`: 1 = record, 2 = number of the argument; appends the text it points to."""
-    p.label("text").copy(6, 1)
-    _argument(p, 2)
-    p.store(8, FRAME, -8, 1).when(1, "eq", 0, "text none")
-    emit_text(p, RECORD, (FRAME, -8), at.TEXT_BYTES, Helper.READ_USER_TEXT, "text read", failed="text fault")
-    p.label("text none").mov(0, 0).exit()
-    p.label("text fault").load(4, 1, 6, FLAGS).alu("or", 1, FAULT).store(4, 6, FLAGS, 1).mov(0, 0).exit()
