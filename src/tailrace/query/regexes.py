@@ -47,8 +47,12 @@ def problem(pattern: str) -> tuple[int, str] | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def _refusal(pattern: str) -> str:
-    """Return what the engine says against a pattern, empty when it runs."""
+    """Return what the engine says against a pattern, empty when it runs.
+
+    Remembered: requests are parsed on the server's event loop, and the engine makes it wait while its threads are busy.
+    """
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.ComputeError as error:
