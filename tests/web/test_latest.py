@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tailrace import limits
+from tailrace.errors import QueryTimeoutError
 from tailrace.query.result import Lines
 from tailrace.query.run import Request, run
 from tailrace.web.latest import Latest
@@ -95,6 +96,28 @@ def test_many_at_once_make_one(ask: Asking) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(one, range(8))) == {"1 2 3"}
     assert ask.made == 1
+
+
+def test_who_waits_for_another_can_be_cancelled(ask: Asking) -> None:
+    asked = Request(QUERY, 0, NOW_NS, None, 3, cancelled=lambda: True)
+    making, done = threading.Event(), threading.Event()
+
+    def make() -> tuple[Lines, str]:
+        making.set()
+        assert done.wait(20)
+        raise OSError("gone")
+
+    def first() -> None:
+        with pytest.raises(OSError, match="gone"):
+            ask.latest.body(asked, categorize=False, make=make)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert making.wait(10)
+    with pytest.raises(QueryTimeoutError):
+        ask.latest.body(asked, categorize=False, make=make)
+    done.set()
+    thread.join()
 
 
 def test_a_failure_is_not_kept(house: House) -> None:

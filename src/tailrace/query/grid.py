@@ -76,7 +76,7 @@ def _few(points: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """How the lines of one range aggregation fall on a grid; what lies outside of `first_ns` and `until_ns` does not."""
+    """How the lines of one range aggregation fall on a grid; outside of `first_ns` to `until_ns` they do not."""
 
     grid: Grid
     range_ns: int

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
+from tailrace.errors import QueryTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tailrace.query.run import Request
 
 EVER_NS: Final = 2**62
+_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,15 @@ class Latest:
         self._places: OrderedDict[tuple[str, int, bool], _Place] = OrderedDict()
 
     def body(self, asked: Request, *, categorize: bool, make: Callable[[], tuple[Lines, str]]) -> str:
-        """Return the text of an answer: a kept one, or what `make` returns beside the lines."""
+        """Return the text of an answer: a kept one, or what `make` returns beside the lines.
+
+        Who asks while another makes it waits for that one, as long as anybody waits for them.
+        """
         place = self._place((asked.query, asked.limit, categorize))
-        with place.lock:
+        while not place.lock.acquire(timeout=_LOOK_S):
+            if asked.cancelled():
+                raise QueryTimeoutError("the query was cancelled")
+        try:
             snapshot = self._table.snapshot()
             if place.kept is not None and place.kept.answers(asked, snapshot.version):
                 return place.kept.body
@@ -90,6 +98,8 @@ class Latest:
                 else None
             )
             return body
+        finally:
+            place.lock.release()
 
     def _place(self, key: tuple[str, int, bool]) -> _Place:
         with self._lock:

@@ -76,7 +76,7 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         interval, shape = interval_ns(given), partial(answer, headers=request.headers)
         if asked.step_ns is None and not interval and asked.direction == "backward":
             ask = partial(_newest, services, latest, asked, request.headers, time.perf_counter())
-            return await work.watched(request, ask, quick=True)
+            return await work.watched(request, ask, quick=_unfiltered(asked.query))
         if asked.step_ns is not None or not interval:
             return await work.query(request, asked, services, shape)
 
@@ -84,6 +84,12 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
             return shape(thinned(replace(asked, cancelled=unwanted), interval, services.table, services.engine))
 
         return await work.watched(request, thin)
+
+
+def _unfiltered(text: str) -> bool:
+    """Tell whether the first lines of streams are wanted as they are: what is found without a search."""
+    query = parser.parse(text)
+    return isinstance(query, LogQuery) and not query.stages
 
 
 def _newest(
@@ -96,10 +102,11 @@ def _newest(
 ) -> Response:
     """Answer a log query that runs backward; runs in a thread."""
     complete, waited_s = True, time.perf_counter() - asked_s
+    asked = replace(asked, cancelled=unwanted)
 
     def make() -> tuple[Lines, str]:
         nonlocal complete
-        lines = run(replace(asked, cancelled=unwanted), services.table, services.engine)
+        lines = run(asked, services.table, services.engine)
         assert isinstance(lines, Lines)
         complete, lines.stats.queue_seconds = lines.complete, waited_s
         return lines, loki_response(lines, categorize=categorize)

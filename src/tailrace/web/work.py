@@ -1,9 +1,9 @@
 """Queries run in threads of their own: bounded in number, bounded in time, ended when nobody waits any more.
 
 The event loop never runs a query. At most `limits.QUERIES_AT_ONCE` run, `limits.QUERIES_WAITING` wait, and
-the next is refused with 429. Lists and the newest few lines, which people wait for, have a lane of their own, half as
-wide, so that they never stand behind sums over days. A query whose client has gone, or whose time is over, is not
-started; one that already runs is told, and ends when it next looks (`query.reads.Reading.check`: between scans and
+the next is refused with 429. Lists and the newest lines of streams, which people wait for, have a lane of their own,
+half as wide, so that they never stand behind sums over days. A query whose client has gone, or whose time is over, is
+not started; one that already runs is told, and ends when it next looks (`query.reads.Reading.check`: between scans and
 between pieces).
 """
 
@@ -97,7 +97,7 @@ class Work:
             result.stats.queue_seconds = waited_s
             return shape(result)
 
-        return await self.watched(request, answer, asked.timeout_s, quick=asked.limit > 0 and asked.step_ns is None)
+        return await self.watched(request, answer, asked.timeout_s)
 
     def close(self) -> None:
         """Start no further query; those that run end by themselves."""
