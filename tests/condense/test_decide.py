@@ -88,6 +88,30 @@ def test_verdicts(rows, verdicts):
     assert judged(*rows) == verdicts
 
 
+def test_a_directory_that_was_carried_moves_on_with_what_it_has():
+    inner = {"type": "dir", "inode": "6"}
+    rows = [
+        ("/a", "created", 1, FOLDER),
+        ("/a/b", "created", 2, inner),
+        ("/a/b/f", "created", 3, SIZE),
+        ("/a", "moved", 4),
+        ("/c", "created", 4, FOLDER),
+        ("/c/b", "moved", 5),
+        ("/d", "created", 5, inner),
+    ]
+    assert judged(*rows) == ["delete", "delete", "/d/f", "delete", "keep", "delete", "keep"]
+
+
+def test_a_directory_that_never_comes_back_takes_its_own_along():
+    rows = [
+        ("/a", "created", 1, FOLDER),
+        ("/a/f", "created", 2, SIZE),
+        ("/a", "moved", 3),
+        ("/b", "created", 4, {"type": "dir", "inode": "9"}),
+    ]
+    assert judged(*rows) == ["delete", "delete", "delete", "keep"]
+
+
 def test_our_own_sequence_goes_before_the_time():
     hits = [
         {"_index": "i", "_id": str(n), "_seq_no": n, "_primary_term": 1, "_source": {

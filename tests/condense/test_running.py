@@ -403,3 +403,72 @@ def test_nobody_there() -> None:
     elastic.close()
     with pytest.raises(TransientError, match="does not answer"):
         condense(elastic)
+
+
+class Tree:
+    """A file system as a dict, and the events that an agent of Elastic writes of it."""
+
+    def __init__(self, elastic: Elastic) -> None:
+        self.elastic, self.now, self.inode = elastic, 0, 100
+        self.nodes: dict[str, tuple[str, str, int | None]] = {}  # path: type, inode, size
+
+    def tell(self, path: str, action: str) -> None:
+        kind, inode, size = self.nodes.get(path, (None, None, None))
+        more = {"type": kind, "inode": inode, "size": size} if action not in ("deleted", "moved") else {}
+        known = {name: value for name, value in more.items() if value is not None}
+        self.elastic.add(INDEX, event(path, action, at=self.now // 2, **known), refresh=False)
+        self.now += 1
+
+    def write(self, path: str) -> None:
+        action = "updated" if path in self.nodes else "created"
+        if action == "created":
+            self.inode += 1
+        inode = self.nodes[path][1] if action == "updated" else str(self.inode)
+        self.nodes[path] = ("file", inode, self.now)
+        self.tell(path, action)
+
+    def mkdir(self, path: str) -> None:
+        self.inode += 1
+        self.nodes[path] = ("dir", str(self.inode), None)
+        self.tell(path, "created")
+
+    def below(self, path: str) -> list[str]:
+        return [one for one in self.nodes if one == path or one.startswith(path + "/")]
+
+    def remove(self, path: str) -> None:
+        for one in self.below(path):
+            del self.nodes[one]
+        self.tell(path, "deleted")
+
+    def move(self, old: str, new: str) -> None:
+        for one in self.below(old):
+            self.nodes[new + one[len(old) :]] = self.nodes.pop(one)
+        self.tell(old, "moved")
+        self.tell(new, "created")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_storm_with_moves_comes_to_what_the_file_system_is(elastic: Elastic, seed: int) -> None:
+    chance, tree = random.Random(seed), Tree(elastic)
+    for step in range(120):
+        folders = ["", *(path for path, node in tree.nodes.items() if node[0] == "dir")]
+        path = chance.choice(folders) + "/" + chance.choice("abc*?")
+        kind = tree.nodes.get(path, (None,))[0]
+        act = chance.random()
+        if kind is None:
+            source = chance.choice(folders)
+            if act < 0.35 and source and not (path + "/").startswith(source + "/"):
+                tree.move(source, path)
+            elif act < 0.65 and path.count("/") < 4:
+                tree.mkdir(path)
+            else:
+                tree.write(path)
+        elif act < 0.25:
+            tree.remove(path)
+        elif kind == "file":
+            tree.write(path)
+        if step % 40 == 39:
+            report = condense(elastic, page_size=50)
+            assert report.uncondensed == 0
+            found = {path: size for _, path, size in left(elastic)}
+            assert found == {path: size for path, (_, _, size) in tree.nodes.items()}, step

@@ -19,6 +19,7 @@ from typing import Final
 import polars as pl
 
 from tailrace.condense.documents import events
+from tailrace.condense.moves import destinations
 from tailrace.twin.fold import fold
 from tailrace.twin.records import of_events
 
@@ -77,6 +78,10 @@ def _records(rows: pl.DataFrame) -> pl.DataFrame:
         pl.lit(None, pl.Int64).alias("event_sequence"),
     )
     records = of_events(events(plain))
+    went = destinations(plain)
+    if went.height:
+        records = records.join(went.rename({"moved_to": "went"}), on="order", how="left", maintain_order="left")
+        records = records.with_columns(moved_to=pl.coalesce("moved_to", "went")).drop("went")
     placed = rows.filter(pl.col("placed").is_not_null()).select("order", was="placed")
     if not placed.height:
         return records
