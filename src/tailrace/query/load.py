@@ -78,7 +78,7 @@ class Loader:
         """Work out once which fields are read."""
         if self.needs.every:
             unread = {name for name in self.needs.but if STREAM + name not in self.streams.columns}  # a clash names it
-            unread = set() if self.needs.line else unread  # so does one with a label that is parsed from the line
+            unread = set() if self.needs.parses else unread  # so does one with a label that is parsed
             self._names.extend(name for name in self.fields.columns if name not in unread)
         for name in sorted(self.needs.names):
             base = name.removesuffix(_EXTRACTED)

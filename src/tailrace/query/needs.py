@@ -6,21 +6,22 @@ and a parser whose labels nobody reads does not run (so bad lines count, as LogQ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
     """Labels and the line. `every` asks for all labels except `but`; `names` are asked for by name in any case.
 
-    `owners` asks which labels the streams have, though their values are not read: a parser that follows calls a label
-    of such a name `<name>_extracted`.
+    `parses` tells that a parser follows: what it finds is called `<name>_extracted` where the line has a label of the
+    name already, shown or not. `owners` asks which labels the streams have, though their values are not read.
     """
 
     every: bool = False
     names: frozenset[str] = frozenset()
     line: bool = False
     but: frozenset[str] = frozenset()
+    parses: bool = False
     owners: bool = False
 
     @property
@@ -36,7 +37,16 @@ class Needs:
         """Tell whether a label is part of the answer."""
         return name in self.names or (self.every and name not in self.but)
 
-    def plus(self, names: frozenset[str] = frozenset(), *, line: bool = False, every: bool = False) -> Needs:
+    def plus(
+        self, names: frozenset[str] = frozenset(), *, line: bool = False, every: bool = False, parses: bool = False
+    ) -> Needs:
         """Return what is needed if these are read too."""
         but = frozenset[str]() if every else self.but
-        return Needs(self.every or every, self.names | names, self.line or line, but, self.owners)
+        return replace(
+            self,
+            every=self.every or every,
+            names=self.names | names,
+            line=self.line or line,
+            but=but,
+            parses=self.parses or parses,
+        )

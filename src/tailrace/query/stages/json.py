@@ -55,7 +55,7 @@ class Json:
     def needs(self, after: Needs) -> Needs:
         """Read the line, unless no label is wanted: then nothing is parsed and bad lines count."""
         fields = frozenset(_field(_path(extract))[0] for extract in self.extracts)
-        return after.plus(fields, line=True) if after.labels else after
+        return after.plus(fields, line=True, parses=True) if after.labels else after
 
     def push(self, scan: Scan, after: Needs) -> bool:
         """Do nothing for lines that were taken apart when they were stored, or when no label is wanted."""
@@ -99,7 +99,14 @@ def _field(path: json_paths.Path) -> tuple[str, json_paths.Path]:
 
 def _found(rows: Rows, lines: pl.Series, by_field: pl.Series, path: json_paths.Path) -> pl.Series:
     """Return the value at a path in each line, or in the field that was made of it; null where there is none."""
-    found = parsed.per_line(lines, lambda line: json_paths.find(line, path))
+    found = lines.clear(1).new_from_index(0, len(lines))
+    rest = lines
+    if len(lines) >= parsed.QUICK_LINES:
+        found, fits = json_shapes.read_value(lines, path)
+        found, rest = found.zip_with(fits, lines.clear(1)), lines.zip_with(~fits, lines.clear(1))
+    if rest.null_count() < len(rest):
+        exact = parsed.per_line(rest, lambda line: json_paths.find(line, path))
+        found = exact.zip_with(rest.is_not_null(), found)
     if not by_field.any():
         return found
     name, inner = _field(path)

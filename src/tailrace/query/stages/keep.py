@@ -46,7 +46,8 @@ class Keep:
         return Needs(
             names=tested | (kept if after.every else kept & after.names) | (ERRORS if after.labels else frozenset()),
             line=after.line,
-            owners=after.labels and after.line,  # a parser may follow
+            parses=after.parses,
+            owners=after.parses,
         )
 
     def push(self, scan: Scan, after: Needs) -> bool:

@@ -63,7 +63,7 @@ class Logfmt:
 
     def needs(self, after: Needs) -> Needs:
         """Read the line, unless no label is wanted: then nothing is parsed and bad lines count."""
-        return after.plus(line=True) if after.labels else after
+        return after.plus(line=True, parses=True) if after.labels else after
 
     def push(self, scan: Scan, after: Needs) -> bool:
         """Do nothing for lines that were taken apart when they were stored, or when no label is wanted."""

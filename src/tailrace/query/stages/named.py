@@ -28,7 +28,7 @@ class Named(ABC):
 
     def needs(self, after: Needs) -> Needs:
         """Read the line if a label of it is read afterwards."""
-        return after.plus(line=True) if self.wanted(after) else after
+        return after.plus(line=True, parses=True) if self.wanted(after) else after
 
     def push(self, scan: Scan, after: Needs) -> bool:
         """Leave it to the rows, unless none of its labels is read."""

@@ -38,7 +38,7 @@ class Unpack:
 
     def needs(self, after: Needs) -> Needs:
         """Read the line, if it or any label is read afterwards."""
-        return after.plus(line=True) if after.labels or after.line else after
+        return after.plus(line=True, parses=True) if after.labels or after.line else after
 
     def push(self, scan: Scan, after: Needs) -> bool:
         """Leave it to the rows, unless neither the line nor a label is read."""
