@@ -34,7 +34,7 @@ def show(
     settings: FileEventsSettings,
     host: str,
     heard: Callable[[Sequence[Block]], None],
-    started: Callable[[Sequence[Followed]], None],
+    started: Callable[[Sequence[Followed], Sequence[str]], None],
 ) -> None:
     """Hand out events as they happen until told to stop; nothing is stored."""
     stopping = threading.Event()
@@ -53,7 +53,7 @@ def store(
     config: Config,
     settings: FileEventsSettings,
     heard: Callable[[Sequence[Block]], None] | None,
-    started: Callable[[Sequence[Followed]], None],
+    started: Callable[[Sequence[Followed], Sequence[str]], None],
 ) -> int:
     """Store events until told to stop, and return how many became durable."""
     clock, accounts = SystemClock(), Accounts()

@@ -94,15 +94,17 @@ def watch(
     output.note(f"stored {stored:,} event{'s' * (stored != 1)}")
 
 
-def _started(found: Sequence["Followed"]) -> None:
+def _started(found: Sequence["Followed"], notes: Sequence[str]) -> None:
     """Say what is watched, and what is not; with nothing to watch this ends."""
-    watched = [item for item in found if item.state == "following"]
+    for note in notes:
+        output.note(f"note: {note}")
     for item in found:
         if item.why:
-            output.note(f"{'note' if item in watched else 'not watched'}: {item.path}: {item.why}")
+            output.note(f"not watched: {item.path}: {item.why}")
+    watched = [item.path for item in found if not item.why]
     if not watched:
         raise typer.Exit(failures.FOUND)
-    output.note(f"watching {', '.join(item.path for item in watched)}")
+    output.note(f"watching {', '.join(watched)}")
 
 
 def _shown(form: Form) -> Callable[[Sequence["Block"]], None]:
@@ -114,6 +116,11 @@ def _shown(form: Form) -> Callable[[Sequence["Block"]], None]:
         from tailrace.parse.chain import Chain
 
         rows = Chain().parse(blocks).frame
+        if {"event_confidence", "file_type"} <= set(rows.columns):  # folders whose size changed with their names
+            own = (pl.col("event_action") != "attributes_modified") | (pl.col("event_provider") != "fanotify")
+            rows = rows.filter(own | (pl.col("event_confidence") != "synthetic") | (pl.col("file_type") != "dir"))
+        if not rows.height:
+            return
         time = pl.from_epoch("_time_ns", "ns").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         lines = rows.select(time + " " + pl.col("_line").str.replace_all(r"[\x00-\x1f\x7f]", "?")).to_series()
         output.write_bytes(("\n".join(lines) + "\n").encode())

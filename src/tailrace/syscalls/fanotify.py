@@ -23,7 +23,6 @@ CLOSE_WRITE: Final = 0x8
 CREATE: Final = 0x100
 DELETE: Final = 0x200
 OVERFLOW: Final = 0x4000
-ON_CHILD: Final = 0x0800_0000
 RENAME: Final = 0x1000_0000
 ON_FOLDER: Final = 0x4000_0000
 
@@ -37,7 +36,6 @@ to close, and the table of processes tells more."""
 _EVENT_FILES: Final = os.O_RDONLY | getattr(os, "O_LARGEFILE", 0)
 _ADD: Final = 0x1
 _FILE_SYSTEM: Final = 0x100
-_IGNORE: Final = 0x440  # IGNORE, SURV_MODIFY
 _AT_FDCWD: Final = -100
 _HANDLE_BYTES: Final = 128
 _FIONREAD: Final = 0x541B
@@ -57,12 +55,6 @@ class Group:
         """Ask for every change of the file system that is mounted at, or holds, a path."""
         if _libc().fanotify_mark(self.handle, _ADD | _FILE_SYSTEM, CHANGES, _AT_FDCWD, mount) < 0:
             raise failure(os.fsdecode(mount))
-
-    def ignore(self, folder: bytes) -> None:
-        """Ask for no news of what lies directly in a folder; renames are told nevertheless."""
-        mask = (CHANGES & ~RENAME) | ON_CHILD
-        if _libc().fanotify_mark(self.handle, _ADD | _IGNORE, mask, _AT_FDCWD, folder) < 0:
-            raise failure(os.fsdecode(folder))
 
     def read(self, most_bytes: int) -> bytes:
         """Return raw events, nothing if none waits."""

@@ -74,9 +74,9 @@ class Chooser:
 
     def _try(self, mount: Mount | None, roots: list[bytes], chosen: Chosen) -> None:
         names = _ORDER if self._wanted == "auto" else (self._wanted,)
-        if self._wanted == "auto" and mount is not None and mount.remote:
+        if self._wanted == "auto" and mount is not None and (mount.remote or mount.pseudo):
             names = ("poll",)
-            chosen.why.update(dict.fromkeys(roots, f"{mount.kind}: others may change it, so it is polled"))
+            chosen.why.update(dict.fromkeys(roots, f"not every change of {mount.kind} is an event here"))
         reasons = []
         for name in names:
             try:

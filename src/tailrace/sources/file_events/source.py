@@ -63,7 +63,7 @@ class FileEventsSource:
         self._own: tuple[bytes, ...] = ()
         self._known: Known | None = None
         self._heard: Callable[[Sequence[Block]], None] | None = None
-        self._started: Callable[[Sequence[Followed]], None] | None = None
+        self._started: Callable[[Sequence[Followed], Sequence[str]], None] | None = None
         self._next = self._marked = 0
         self._since_ns = 0  # the last event before this start; 0 = there was none
         self._last_ns = 0
@@ -76,7 +76,9 @@ class FileEventsSource:
         self._known = known
 
     def listen(
-        self, heard: Callable[[Sequence[Block]], None] | None, started: Callable[[Sequence[Followed]], None]
+        self,
+        heard: Callable[[Sequence[Block]], None] | None,
+        started: Callable[[Sequence[Followed], Sequence[str]], None],
     ) -> None:
         """Have blocks shown as they are read, and be told the status once everything is watched."""
         self._heard, self._started = heard, started
@@ -93,7 +95,7 @@ class FileEventsSource:
         if self._watching is None:
             self._watching = self._begin()
             if self._started is not None:
-                self._started(self.status())
+                self._started(self.status(), self.notes())
         frames = self._watching.turn(timeout_s)
         if not frames:
             return []
@@ -127,6 +129,10 @@ class FileEventsSource:
     def status(self) -> Sequence[Followed]:
         """Return what is watched, and what is not and why."""
         return [] if self._watching is None else self._watching.status(self._offset)
+
+    def notes(self) -> Sequence[str]:
+        """Return where another back end than the best one watches, and why."""
+        return [] if self._watching is None else self._watching.notes()
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -413,10 +419,22 @@ class _Watching:
 
     def status(self, offset: int) -> list[Followed]:
         """Return a line per root."""
-        roots = [root for backend in self._chosen.backends for root in backend.roots]
-        found = [Followed(os.fsdecode(root), offset, offset, "following") for root in roots]
+        found = [
+            Followed(os.fsdecode(root), offset, offset, f"following by {backend.provider}")
+            for backend in self._chosen.backends
+            for root in backend.roots
+        ]
         refused = [*self._chosen.refused.items(), *self._walk.refused]
         return found + [Followed(os.fsdecode(path), 0, 0, "unreadable", why) for path, why in refused]
+
+    def notes(self) -> list[str]:
+        """Return a line per root that got less than the best."""
+        by = {root: backend.provider for backend in self._chosen.backends for root in backend.roots}
+        return [
+            f"{os.fsdecode(path)} is watched by {by[path]}: {why}"
+            for path, why in self._chosen.why.items()
+            if path in by
+        ]
 
     def counters(self) -> dict[str, int]:
         """Return what is counted."""
