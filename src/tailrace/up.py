@@ -114,6 +114,7 @@ _COUNTED: Final = {
     "events_inotify": "File events learned by inotify.",
     "events_poll": "File events learned by polling.",
     "events_scan": "Differences found by walking: baselines, gaps, what was moved in.",
+    "lost_events": "Traced system calls that found no room on their way out of the kernel.",
     "pods": "Pods of which labels and annotations are known.",
     "pod_failures": "Failed attempts to learn about pods from the API server or the file of pods.",
 }

@@ -2,9 +2,11 @@
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tailrace.syscalls.hashing import event_hash
-from tailrace.syscalls.text import event_text, quoted
+from tailrace.syscalls.hashing import event_hash, event_hashes, fnv1a
+from tailrace.syscalls.text import event_text, line_texts, quoted
 
 HEAD = "{Timestamp:5 ProgramID:1 Pid:7 Ret:3 Name:%s Hash:9 Flags:0} "
 COMMON = {"timestamp": 5, "program_id": 1, "pid": 7, "ret": 3, "hash": 9, "flags": 0}
@@ -80,3 +82,34 @@ def test_the_working_directory_is_the_path_of_its_descriptor():
 def test_numbers_are_whole_whatever_their_column_became():
     row = pl.DataFrame([{**COMMON, "name": "mkdir", "pathname": "/n", "args_mode": 420.0}])
     assert event_text(row).endswith('Pathname "/n" Mode 420 ')
+
+
+def test_lines_of_a_terminal_have_their_tags():
+    rows = pl.DataFrame(
+        {
+            "name": ["unlink"] * 3,
+            "pid": [1, 2, 3],
+            "ret": [0, -2, 0],
+            "hash": [9, 9, 9],
+            "args_pathname": ["/a", 'b"', None],
+            "in_container": [False, True, True],
+            "incomplete": [False, False, True],
+        }
+    )
+    assert line_texts(rows, "unlink").to_list() == [
+        'name unlink pid 1 program id 0 return value 0 hash 9 Pathname "/a"',
+        'name unlink pid 2 program id 0 return value -2 hash 9 Pathname "b\\"" [container]',
+        'name unlink pid 3 program id 0 return value 0 hash 9 Pathname "" [container][incomplete]',
+    ]
+
+
+@given(st.lists(st.tuples(st.text(max_size=12), st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**32)), min_size=1))
+def test_hashes_of_many_rows_are_those_of_each(values):
+    rows = pl.DataFrame(values, schema={"filename": pl.String, "ret": pl.Int64, "args_mode": pl.Int64}, orient="row")
+    rows = rows.with_columns(name=pl.lit("chmod"), pid=pl.lit(7))
+    data = [
+        b"".join([bytes(8), (7).to_bytes(8, "little"), (ret % 2**64).to_bytes(8, "little"), b"chmod".ljust(64, b"\0")])
+        + path.encode().split(b"\0")[0] + b"\0" + mode.to_bytes(8, "little")
+        for path, ret, mode in values
+    ]  # fmt: skip
+    assert event_hashes(rows, "chmod").to_list() == [fnv1a(each) for each in data]

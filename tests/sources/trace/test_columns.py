@@ -80,6 +80,13 @@ def test_a_buffer_is_text_as_far_as_it_is():
     assert (found["args_buf"], found["args_count"]) == ("a\\xffb", 100)
 
 
+def test_a_path_with_too_many_names_says_so():
+    made = record(OPENAT, ret=3, arguments=(CWD,), texts=(b"x\0",), names=(b"x\0y\0",), mode=FILE, flags=2)
+    found = row("open", made)
+    assert (found["path"], found["incomplete"]) == ("…/y/x", True)
+    assert rows("open", made, places=("/srv",))  # the kernel has compared it
+
+
 def test_both_ends_of_a_rename():
     found = row(
         "rename", record(RENAMEAT2, arguments=(CWD, 0, 5, 0, 1), texts=(b"a\0", b"b/\0"), names=(b"x\0", b"y\0"))

@@ -242,3 +242,21 @@ def test_a_process_that_ends_within_a_call_leaves_nothing():
         actor.process.kill()
         actor.process.communicate()
         assert trace.under_way == 0
+
+
+def test_deep_folders_are_walked_as_far_as_it_goes(tmp_path):
+    script = """
+    os.chdir(sys.argv[1])
+    for n in range(80): os.mkdir(f"d{n}"); os.chdir(f"d{n}"); os.close(os.open("f", os.O_CREAT))
+    """
+    rows = traced("open", textwrap.dedent(script), tmp_path)
+    path = str(tmp_path)
+    for number, row in enumerate(rows):
+        path += f"/d{number}"
+        if row["incomplete"]:
+            assert number > 40
+            assert f"{path}/f".endswith(row["path"].removeprefix("…"))
+            assert row["path"].startswith("…/")
+        else:
+            assert row["path"] == f"{path}/f"
+    assert (rows[0]["incomplete"], rows[-1]["incomplete"]) == (False, True)

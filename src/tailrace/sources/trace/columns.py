@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.ebpf.proc_files import boot_ns
-from tailrace.ebpf.walk import DETACHED, FAULT
+from tailrace.ebpf.walk import CUT, DETACHED
 from tailrace.sources.trace import layout as at
 from tailrace.sources.trace.arguments import argument, at_working_directory, handle_path, relative
 from tailrace.sources.trace.layout import RECORD
@@ -39,6 +39,9 @@ COMMON: Final = (
 
 ORDER: Final = "_order"
 """Where a row stood among all rows of its reading."""
+
+CUT_OFF: Final = "…"
+"""In front of a path whose first names are not known."""
 
 _ENDIAN: Final = "little" if sys.byteorder == "little" else "big"
 _UNSET: Final = 0xFFFF_FFFF
@@ -103,7 +106,8 @@ def _rows(records: Sequence[bytes], host: Host) -> pl.DataFrame:
         handlers=_number(at.HANDLERS, pl.UInt64),
         comm=pl.col("r").bin.slice(at.COMM, 16),
         in_container=~_number(at.MOUNTS, pl.UInt32).is_in([host.mounts, at.OWN_MOUNTS]),
-        incomplete=flags % 2 == FAULT,
+        incomplete=flags % (2 * CUT) > 0,  # FAULT or CUT
+        cut=flags // CUT % 2 == 1,
         folders=flags // at.NO_FOLDERS % 2 == 0,
         detached=flags // DETACHED % 2 == 1,
         compat=flags // at.COMPAT_CALL % 2 == 1,
@@ -123,15 +127,21 @@ def _rows(records: Sequence[bytes], host: Host) -> pl.DataFrame:
             for name, start, end in zip(_PARTS, [pl.lit(0, pl.Int64), *ends[:-1]], ends, strict=True)
         },
     )
+    cut = rows["cut"]
     is_v6, linked = rows["family"] == _INET6, (rows["family"] != 0).any()
     none = pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
     return rows.with_columns(
         *(as_text(rows[name]) for name in ("comm", "text1", "text2")),
-        *(walked(rows[name]) for name in ("base1", "base2")),
+        *(_shortened(walked(rows[name]), cut) for name in ("base1", "base2")),
         *(addresses(rows[name], is_v6) if linked else none.alias(name) for name in ("saddr", "daddr")),
         pl.col("buffer").alias("how"),
         as_text(rows["buffer"]),
     )
+
+
+def _shortened(paths: pl.Series, cut: pl.Series) -> pl.Series:
+    """Mark paths whose beginning is not known: they had more names than fit."""
+    return (CUT_OFF + paths).zip_with(cut & (paths != ""), paths).alias(paths.name) if cut.any() else paths
 
 
 def _number(place: int, dtype: type[pl.DataType]) -> pl.Expr:
@@ -209,7 +219,7 @@ def _named(rows: pl.DataFrame, number: int) -> pl.Series:
     given = base.zip_with(base != "", nothing)
     if not rows["folders"].all():
         path = path.zip_with(rows["folders"] | text.str.starts_with("/").fill_null(value=False), nothing)
-    return given.zip_with(alone & ~rows["incomplete"], path)
+    return given.zip_with(alone & ~(rows["incomplete"] & ~rows["cut"]), path)
 
 
 def _file(base: str) -> pl.Expr:
@@ -239,4 +249,5 @@ def _inside(frame: pl.DataFrame, places: Sequence[str]) -> pl.DataFrame:
         for place in places
         for path in ("path", "path2")
     ]
+    hits += [pl.col(path).str.starts_with(CUT_OFF) for path in ("path", "path2")]  # the kernel says that it is inside
     return frame.filter(pl.any_horizontal(hit.fill_null(value=False) for hit in hits))
