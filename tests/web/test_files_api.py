@@ -116,3 +116,40 @@ def test_an_event_while_nobody_keeps_is_seen(client: Client, world: World) -> No
     assert {row["host"] for row in rows(client.get("/api/v1/files/ls?path=/d&recursive=1"))} == {"other", "web-1"} - {
         "web-1"
     }
+
+
+ODD = [
+    "",
+    "-1",
+    "1e999",
+    "999999999999999999",
+    "\x00",
+    "é",
+    "now",
+    "9223372036854775807",
+    "292y",
+    "/../..",
+    "//",
+    "1677-09-22T00:00:00Z",
+]
+NAMES = {
+    "ls": ("path", "host", "as_of", "version", "recursive", "limit"),
+    "du": ("path", "as_of", "by", "depth", "top", "dirs"),
+    "diff": ("path", "from", "to", "depth"),
+    "history": ("path", "from", "to", "limit"),
+    "usage": ("path", "from", "to", "depth"),
+}
+
+
+@pytest.mark.parametrize("kind", list(NAMES))
+def test_no_value_is_a_failure_of_ours(client: Client, world: World, kind: str) -> None:
+    world.clock.advance(60)
+    for name in NAMES[kind]:
+        for value in ODD:
+            answer = client.get(f"/api/v1/files/{kind}", params={"path": "/d", "by": "dir", name: value})
+            assert answer.status_code in (200, 400), (name, value, answer.text)
+
+
+def test_depths_beyond_every_path_are_all_of_it(client: Client) -> None:
+    found = rows(client.get("/api/v1/files/du?path=/d&depth=999999999999"))
+    assert [row["path"] for row in found] == ["/d", "/d/e"]

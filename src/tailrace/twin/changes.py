@@ -78,13 +78,19 @@ def _writers(found: pl.DataFrame, top: str, depth: int) -> pl.DataFrame:
             pl.coalesce("process_name", "process_executable"), "user_name", separator=" ", ignore_nulls=True
         ),
     ).filter(pl.col("who") != "")
+    deepest = tree.deepest(who["home"])
     parts = [
         who.filter(pl.col("home").str.count_matches("/", literal=True) >= names).with_columns(
             path=tree.ancestor(pl.col("home"), names)
         )
-        for names in range(level, level + depth + 1)
+        for names in range(level, min(level + depth, deepest) + 1)
     ]
-    counts = pl.concat(parts).group_by("path", "who").len().sort(["len", "who"], descending=[True, False])
+    counts = (
+        pl.concat([who.clear().with_columns(path=pl.lit("")), *parts])
+        .group_by("path", "who")
+        .len()
+        .sort(["len", "who"], descending=[True, False])
+    )
     named = counts.group_by("path", maintain_order=True).agg(pl.col("who").head(_WRITERS))
     return named.with_columns(pl.when(pl.col("path") == "").then(pl.lit("/")).otherwise("path").alias("path"))
 

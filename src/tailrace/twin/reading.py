@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tailrace.clock import Clock
-    from tailrace.contracts import Engine
+    from tailrace.contracts import Engine, Snapshot
     from tailrace.store.table import LogTable
     from tailrace.twin.state import State
     from tailrace.twin.table import FilesSnapshot
@@ -74,14 +74,11 @@ class Twin:
         """Return the present state; made anew only when one of the tables changed."""
         with self._lock:
             snapshot, logs = self.files.snapshot(), self.logs.snapshot()  # in this order: events are in one or both
-            if self._view is None or self._made[0] != snapshot.version:
-                fresh = of_events(events.newest(self.logs, logs, snapshot.taken, self.engine))
-                self._view = self._of(snapshot, fresh, self.clock.now_ns())
-            elif self._made[1] < logs.version:
-                if events.newest(self.logs, logs, self._made[1], self.engine).height:
-                    every = of_events(events.newest(self.logs, logs, snapshot.taken, self.engine))
-                    self._view = self._of(snapshot, every, self.clock.now_ns())
+            stale = self._view is None or self._made[0] != snapshot.version
+            if stale or (self._made[1] < logs.version and self._newer(logs, self._made[1]).height):
+                self._view = self._of(snapshot, self._newer(logs, snapshot.taken), self.clock.now_ns())
             self._made = (snapshot.version, logs.version)
+            assert self._view is not None
             return replace(self._view, as_of_ns=self.clock.now_ns())
 
     def at(self, time_ns: int) -> View:
@@ -123,6 +120,9 @@ class Twin:
         rows = rows.with_columns(rfc3339(pl.col(f"{name}_ns")).alias(name) for name in ("mtime", "ctime"))
         names = {"path": "file_path", **{name.removesuffix("_ns"): f"file_{name.removesuffix('_ns')}" for name in FILE}}
         return rows.select(pl.col(name).alias(column) for name, column in names.items())
+
+    def _newer(self, logs: Snapshot, version: int) -> pl.DataFrame:
+        return of_events(events.newest(self.logs, logs, version, self.engine))
 
     def _of(self, snapshot: FilesSnapshot, fresh: pl.DataFrame, as_of_ns: int) -> View:
         tail = table.scan(snapshot.part("tail")["path"].to_list()).collect()

@@ -87,8 +87,9 @@ def _by_folder(view: View, top: str, hosts: Sequence[str] | None, *, depth: int,
         for frame in view.state.scan(hosts, top)
     ]
     single, names = pl.collect_all([pl.concat(sums), pl.concat(several)], engine="streaming")
-    rows: list[pl.DataFrame] = []
-    for names_ in range(level, level + depth + 1):
+    rows = [single.clear().select(pl.col("home").alias("key"), *SUMS)]
+    deepest = tree.deepest(single["home"], names["home"])
+    for names_ in range(level, min(level + depth, deepest) + 1):
         deep = pl.col("home").str.count_matches("/", literal=True) >= names_
         above = tree.ancestor(pl.col("home"), names_).alias("key")
         rows.append(single.filter(deep).select(above, *SUMS))

@@ -32,6 +32,12 @@ def depth(path: pl.Expr) -> pl.Expr:
     return pl.when(path == "/").then(0).otherwise(path.str.count_matches("/", literal=True))
 
 
+def deepest(*dirs: pl.Series) -> int:
+    """Return the most names that one of some directories has."""
+    names = pl.concat(dirs).str.count_matches("/", literal=True)
+    return next(iter(names.drop_nulls().top_k(1)), 0)
+
+
 def ancestor(path: pl.Expr, names: int) -> pl.Expr:
     """Return the first names of a path as a directory; the path itself if it has no more."""
     return path.str.split("/").list.head(names + 1).list.join("/")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tailrace import limits
+from tailrace.twin.sizes import BY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +59,17 @@ PARAMETERS: Final[Mapping[str, tuple[Schema, str]]] = {
     "rule_group": (_list("availability"), "groups of rules"),
     "rule_name": (_list("TooManyErrors"), "names of rules"),
     "timeout": (_DURATION, "time after which the query is given up; 60 s at most"),
+    "path": (_text("/srv/data"), "an absolute path; the root"),
+    "host": (_list("web-1"), "names of hosts; none stands for all"),
+    "as_of": (_TIME, "time of the state, or a duration before now; now"),
+    "version": (_number(0, 2**53, 0), "version of the table of files that has the state; the newest"),
+    "recursive": ({"type": "string", "enum": ["true", "false"]}, "all below the path"),
+    "by": ({"type": "string", "enum": list(BY)}, "what sizes are split by"),
+    "depth": (_number(0, 1_000, 1), "levels of directories"),
+    "top": (_number(0, 2**31, 0), "rows at most; 0 for all"),
+    "dirs": ({"type": "string", "enum": ["true", "false"]}, "count the sizes of directories themselves"),
+    "from": (_TIME, "first time, or a duration before now"),
+    "to": (_TIME, "last time; now"),
 }
 """Schema and meaning of every parameter."""
 

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from tailrace.twin.reading import Twin
+from tailrace.web.described import answers
 from tailrace.web.files_questions import Answer, Given, ask, condensed
 from tailrace.web.parameters import get_or_post, parameters
 from tailrace.web.work import Work
@@ -36,37 +37,37 @@ def routes(twin: Twin, work: Work) -> APIRouter:
         found, first, rest = await work.run(request, lambda: _begun(ask(kind, given, twin)))
         return _sent(found, first, rest)
 
-    @get_or_post(router, "/ls")
+    @get_or_post(router, "/ls", "path", "host", "as_of", "version", "recursive", "limit", kinds=[_KIND])
     async def ls(request: Request) -> Response:
         """List the living paths in a folder, or all below it."""
         return await answer(request, "ls")
 
-    @get_or_post(router, "/du")
+    @get_or_post(router, "/du", "path", "host", "as_of", "version", "by", "depth", "top", "dirs", kinds=[_KIND])
     async def du(request: Request) -> Response:
         """Add up sizes: of a folder, and split by directory, owner, group, extension, age, host, type or device."""
         return await answer(request, "du")
 
-    @get_or_post(router, "/diff")
+    @get_or_post(router, "/diff", "path", "host", "from", "to", "depth", "top", kinds=[_KIND])
     async def diff(request: Request) -> Response:
         """Tell which directories grew between two times, and who wrote there."""
         return await answer(request, "diff")
 
-    @get_or_post(router, "/history")
+    @get_or_post(router, "/history", "path", "host", "from", "to", "limit", kinds=[_KIND])
     async def history(request: Request) -> Response:
         """Tell the events of a path, newest first, with who."""
         return await answer(request, "history")
 
-    @get_or_post(router, "/usage")
+    @get_or_post(router, "/usage", "path", "host", "from", "to", "depth", kinds=[_KIND])
     async def usage(request: Request) -> Response:
         """Return the sizes of directories by day."""
         return await answer(request, "usage")
 
-    @get_or_post(router, "/health")
+    @get_or_post(router, "/health", kinds=[_KIND])
     async def health(request: Request) -> Response:
         """Return the numbers that should be 0, and how far the twin is behind."""
         return await answer(request, "health")
 
-    @router.post("/condense")
+    @router.post("/condense", responses=answers(_KIND), response_class=Response)
     async def condense(request: Request) -> Response:
         """Fold the records of every path into one."""
         found, first, rest = await work.run(request, lambda: _begun(condensed(twin)), _CONDENSE_TIMEOUT_S)

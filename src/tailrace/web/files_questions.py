@@ -7,6 +7,7 @@ unknown words, times and numbers with a `QueryError` that lists what is known.
 from __future__ import annotations
 
 import datetime as dt
+import posixpath
 import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,8 @@ _TRUE: Final = ("1", "true", "yes", "on")
 _FALSE: Final = ("", "0", "false", "no", "off")
 _EVER_NS: Final = 2**62
 _USAGE_DAYS: Final = 30
+_MOST: Final = 2**31 - 1
+_DEPTH: Final = 4_096  # names that a path can have: more than that is all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,11 @@ class Given:
 
     @property
     def path(self) -> str:
-        """The path asked about, without a slash at its end."""
+        """The path asked about, as paths are written: no slash at the end, none twice, no `..`."""
         path = self.words.get("path") or "/"
         if not path.startswith("/"):
             raise QueryError(f"path={path[:80]!r} is not absolute", hint="write path=/srv/data, for one")
-        return path.rstrip("/") or "/"
+        return "/" + posixpath.normpath(path).strip("/")
 
     @property
     def only(self) -> tuple[str, ...] | None:
@@ -77,7 +80,11 @@ class Given:
         text = self.words.get(name) or str(default)
         if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004  digits of 64 bits
             raise QueryError(f"{name}={text[:40]!r} is no whole number from 0 on")
-        return int(text)
+        return min(int(text), _MOST)
+
+    def depth(self, default: int) -> int:
+        """Return how many levels of directories are asked for."""
+        return min(self.number("depth", default), _DEPTH)
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Return yes or no."""
@@ -109,7 +116,7 @@ def _ls(given: Given, twin: Twin) -> Answer:
 def _du(given: Given, twin: Twin) -> Answer:
     view, dirs = given.view(twin), given.flag("dirs", default=True)
     by, top = _by(given.words.get("by", "")), given.number("top", 0)
-    depth = given.number("depth", 1 if by == "dir" else 0)
+    depth = given.depth(1 if by == "dir" else 0)
     if by is None and not depth:
         sums = sizes.du(view, given.path, hosts=given.only, dirs=dirs)
         return Answer([pl.DataFrame([{"path": given.path, **sums}])], _made_of(view, twin))
@@ -134,7 +141,7 @@ def _diff(given: Given, twin: Twin) -> Answer:
     end_ns = given.moment("to", given.now_ns)
     if start_ns >= end_ns:
         raise QueryError(f"from={iso(start_ns)} is not before to={iso(end_ns)}")
-    found = changes.diff(twin, start_ns, end_ns, given.path, hosts=given.only, depth=given.number("depth", 1))
+    found = changes.diff(twin, start_ns, end_ns, given.path, hosts=given.only, depth=given.depth(1))
     top = given.number("top", 0)
     return Answer([found.head(top) if top else found], {"as_of": iso(end_ns)})
 
@@ -149,7 +156,7 @@ def _usage(given: Given, twin: Twin) -> Answer:
     day_ns = 86_400 * NS_PER_S
     start = _day(given.moment("from", given.now_ns - _USAGE_DAYS * day_ns))
     end = _day(given.moment("to", given.now_ns)) + dt.timedelta(days=1)
-    found = usage(twin.usage, start, end, given.path, hosts=given.only, depth=given.number("depth", 0))
+    found = usage(twin.usage, start, end, given.path, hosts=given.only, depth=given.depth(0))
     shown = found.with_columns(
         pl.col("day").cast(pl.String),
         newest=listing.rfc3339(pl.col("newest_ns")),
