@@ -39,6 +39,8 @@ class Fold:
         for line in lines.splitlines():
             document = json.loads(line)
             self.documents += 1
+            if document["event"].get("reason") == "delete_tree":  # sums up rows that were told
+                continue
             assert document["event"]["sequence"] > self.sequence
             self.sequence = document["event"]["sequence"]
             self._take(document["event"]["action"], document.get("file", {}))

@@ -178,9 +178,9 @@ class _Tree:
         """Return rows for what is not there any more; keep what the listing that goes on may still find."""
         open_folder = self.walker.open_folder
         self._open = missing.filter(
-            pl.col("parent").is_in(diff.folder_keys(texts([open_folder] if open_folder else [])))
+            pl.col("parent").is_in(diff.folder_keys(texts([open_folder] if open_folder else [])).implode())
         )
-        listed = pl.col("parent").is_in(diff.folder_keys(texts(seen.listed)))
+        listed = pl.col("parent").is_in(diff.folder_keys(texts(seen.listed)).implode())
         paths = missing.filter(listed | (pl.col("file_path") == _text(self.walker.root)))["file_path"]
         gone = [path for path in paths if not _there(path, self._scope)]
         return pl.DataFrame({"file_path": gone}, schema={"file_path": pl.String}).with_columns(
