@@ -11,8 +11,10 @@ import polars as pl
 from tailrace.errors import QueryError
 from tailrace.limits import SERIES_LIMIT
 from tailrace.query.evaluate import Evaluation
+from tailrace.query.functions.approx_topk import ApproxTopk
 from tailrace.query.result import SERIES_SCHEMA, Series
 from tailrace.query.samples import LABEL, Samples
+from tailrace.query.syntax import Binary, LabelReplace, VectorAggregation
 
 _TWIN: Final = "_twin"
 
@@ -29,6 +31,8 @@ def series(
     query: Metric, grid: Grid, snapshot: Callable[[], Snapshot], reading: Reading, *, ranged: bool, cut: bool = False
 ) -> Series:
     """Answer a metric query at the points of a grid; `cut` has the largest series where there are too many."""
+    if ranged and _has(query, ApproxTopk.name):
+        raise QueryError(f"`{ApproxTopk.name}` is for instant queries, not for ranges", hint="topk takes its place")
     value = Evaluation(grid, cache(snapshot), reading).value(query)
     kind: Literal["vector", "matrix", "scalar"] = "vector"
     if isinstance(value, float):
@@ -58,6 +62,15 @@ def _largest(samples: Samples) -> tuple[Samples, tuple[str, ...]]:
     frame = samples.frame.join(kept.select(keys), on=keys, how="semi", nulls_equal=True)
     warning = f"too many series: of {totals.height} the {SERIES_LIMIT} largest are shown"
     return replace(samples, frame=frame), (warning,)
+
+
+def _has(query: Metric, function: str) -> bool:
+    """Tell whether a vector aggregation of that name stands anywhere in a query."""
+    if isinstance(query, VectorAggregation):
+        return query.function == function or _has(query.operand, function)
+    if isinstance(query, Binary):
+        return _has(query.left, function) or _has(query.right, function)
+    return isinstance(query, LabelReplace) and _has(query.operand, function)
 
 
 def _told_apart(samples: Samples) -> Samples:
