@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailrace.query import json_shapes, logfmt_shapes, parsed
+from tailrace.query import json_paths, json_shapes, logfmt_shapes, parsed
 from tailrace.query.json_labels import read_object
 from tailrace.query.logfmt_labels import read_pairs
 from tailrace.query.needs import Needs
@@ -115,3 +116,37 @@ def test_every_pair_of_like_lines_is_read_at_once():
     assert fits.all()
     assert found.select("level", "msg").head(3).rows() == [("info", None), ("warn", "a b"), ("x", None)]
     assert "n" not in found.columns
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(objects(), min_size=1, max_size=6),
+    st.sampled_from([("a",), ("b",), ("a", "b"), ("c", "a"), ("x.y",), ("none",), ("a", 0)]),
+)
+def test_value_at_a_path(lines, path):
+    series = pl.Series(lines, dtype=pl.String)
+    found, fits = json_shapes.read_value(series, path)
+    exact = pl.Series([json_paths.find(line, path) for line in lines], dtype=pl.String)
+    assert found.filter(fits).to_list() == exact.filter(fits).to_list()
+
+
+def test_values_of_like_lines_are_read_at_once():
+    lines = pl.Series(
+        ['{"t": 1, "a": {"b": "x y"}, "n": 1.50}', '{"t": 2, "a": {"b": "\\u00e9"}}', '{"t": 3, "n": 2}'] * 100
+    )
+    found, fits = json_shapes.read_value(lines, ("a", "b"))
+    assert fits.all()
+    assert found.head(3).to_list() == ["x y", "é", None]
+    assert json_shapes.read_value(lines, ("n",))[0].head(3).to_list() == ["1.50", None, "2"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(pairs, max_size=5).map(" ".join), min_size=1, max_size=6))
+def test_pairs_of_which_the_last_counts(lines):
+    series = pl.Series(lines, dtype=pl.String)
+    names = {"a", "b", "x_y", "_2xx", "flag"}
+    found, fits = logfmt_shapes.read_only(series, names)
+    exact, _ = parsed.pairs_of(series, partial(read_pairs, keep_empty=True), names, last=True)
+    for name in names:
+        theirs = exact[name] if name in exact.columns else pl.Series([None] * len(lines), dtype=pl.String)
+        assert found[name].filter(fits).fill_null("").to_list() == theirs.filter(fits).fill_null("").to_list()

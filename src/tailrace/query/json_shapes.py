@@ -63,6 +63,17 @@ class Shape:
         first = next(iter(self.members), None)
         return first not in self.optional and all(child.anchored for child in self.members.values() if child)
 
+    def holds(self, path: Sequence[str | int]) -> bool | None:
+        """Tell whether members of these keys hold a plain value in some lines; None if it may be an object."""
+        inner: Shape | None = self
+        for place, key in enumerate(path):
+            if inner is None or key not in inner.members:
+                return False
+            inner = inner.members[str(key)]
+            if place == len(path) - 1:
+                return None if inner else True
+        return None
+
     def leaves(self, prefix: str = "") -> Iterator[tuple[str, str]]:
         """Yield the label and the key of each member."""
         for key, child in self.members.items():
@@ -160,6 +171,27 @@ def read(lines: pl.Series, wanted: Callable[[str], bool]) -> tuple[pl.DataFrame,
     return rows.join(done, on="\0row", how="left", maintain_order="left").drop("\0row"), fits
 
 
+def read_value(lines: pl.Series, path: Sequence[str | int]) -> tuple[pl.Series, pl.Series]:
+    """Return the value at a path of keys, as `json_paths.find` does, and which lines were read; null lines are not."""
+    unread = lines.is_null() & lines.is_not_null()
+    nothing = lines.clear(1).new_from_index(0, len(lines))
+    shape = learn(lines.drop_nulls().gather_every(max(1, len(lines) // _SAMPLE)).to_list())
+    key = path[-1] if path else None
+    if shape is None or not isinstance(key, str) or sum(key == other for _, other in shape.leaves()) > 1:
+        return nothing, unread
+    fits = pl.col("line").str.contains(f"^{_SPACE}{shape.pattern()}{_SPACE}$").fill_null(value=False)
+    there = shape.holds(path)
+    if there is None:
+        return nothing, unread
+    if not there:
+        return nothing, each(lines, [fits]).to_series()
+    pattern = rf'"{re.escape(key)}"{_SPACE}:{_SPACE}({_VALUE}|null|\[)'
+    found = extracted(lines, {"value": pattern}, [fits.alias("fits")])
+    plain = (found["value"] != "[").fill_null(value=True)  # an array, or a text that is just that: the exact reader's
+    # `null` as a value is empty; as a text it cannot be told from that here
+    return found["value"], found["fits"] & plain & (found["value"] != "null").fill_null(value=True)
+
+
 def _columns(lines: pl.Series, shape: Shape, wanted: Callable[[str], bool]) -> pl.DataFrame | None:
     """Return the wanted labels of lines of a shape; None if a label or key stands for several members."""
     leaves = [(name, key) for name, key in shape.leaves() if name]
@@ -172,19 +204,22 @@ def _columns(lines: pl.Series, shape: Shape, wanted: Callable[[str], bool]) -> p
     return extracted(lines, {name: rf'"{re.escape(key)}"{_SPACE}:{_SPACE}({_VALUE})' for name, key in chosen.items()})
 
 
-def extracted(lines: pl.Series, patterns: Mapping[str, str]) -> pl.DataFrame:
-    """Return what the first group of each pattern holds, texts without their quotes and with their escapes read."""
+def extracted(lines: pl.Series, patterns: Mapping[str, str], others: Sequence[pl.Expr] = ()) -> pl.DataFrame:
+    """Return what the first group of each pattern holds, texts without their quotes and with their escapes read.
+
+    `others` are further expressions on the column `line`, to be run together with these.
+    """
     values_of = {name: pl.col("line").str.extract(pattern) for name, pattern in patterns.items()}
     plain = [value.str.strip_prefix('"').str.strip_suffix('"').alias(name) for name, value in values_of.items()]
     odd = [value.str.contains("\\", literal=True).alias(f"\0odd {name}") for name, value in values_of.items()]
-    found = each(lines, [*plain, *odd])
+    found = each(lines, [*plain, *odd, *others])
     for name, pattern in patterns.items():
         escaped = found[f"\0odd {name}"]
         if escaped.any():
             values_here = lines.filter(escaped).str.extract(pattern).to_frame("odd")
             exact = values_here.select(values.per_distinct(pl.col("odd"), _text, pl.String()))["odd"]
             found = found.with_columns(found[name].scatter(escaped.arg_true(), exact).alias(name))
-    return found.select(*patterns)
+    return found.drop(f"\0odd {name}" for name in patterns)
 
 
 def each(lines: pl.Series, expressions: Sequence[pl.Expr]) -> pl.DataFrame:

@@ -57,6 +57,17 @@ def read(lines: pl.Series, wanted: Iterable[str]) -> tuple[pl.DataFrame, pl.Seri
     return extracted(good, value), fits.to_series()
 
 
+def read_only(lines: pl.Series, wanted: Iterable[str]) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the same for lines in which no key stands twice, so that it is all one which of equal ones counts."""
+    names = sorted(wanted)
+    ends = r"(?:=|[\x00-\x20]|$)"
+    keys = [f"{_key(name)}{ends}" for name in names]
+    twice = [pl.col("line").str.contains(rf"(?s)(?:^|[\x00-\x20]){key}.*[\x00-\x20]{key}") for key in keys]
+    once = each(lines, [(~pl.any_horizontal(*twice, False)).fill_null(value=False)]).to_series()
+    found, fits = read(lines.zip_with(once, lines.clear(1)), names)
+    return found, fits & once
+
+
 def _key(label: str) -> str:
     """Return the expression of the keys that a label may have been written as."""
     key = "".join(re.escape(char) if char != "_" else r"[!#-/:-<>-@\[-`{-~]" for char in label)

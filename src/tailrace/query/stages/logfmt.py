@@ -77,13 +77,25 @@ class Logfmt:
             return parsed.read_lines(rows, self, read, ERROR, after, self._fields(rows), plain)
         lines = rows.frame["_line"]
         keys = {extract.label: sanitize_name(_key(extract)) for extract in self.extracts}
-        found, whys = parsed.pairs_of(lines, read, set(keys.values()), last=True)
+        found, whys = self._picked(lines, read, set(keys.values()))
         absent = lines.clear(1).new_from_index(0, len(lines))
         values = {label: found[key] if key in found.columns else absent for label, key in keys.items()}
         stored = parsed.stored_as(rows, self._stored)
         every = pl.Series([True]).new_from_index(0, len(lines))
         rows = parsed.with_extracts(rows, values, every, stored, clears=True)
         return parsed.with_failures(rows, whys, ERROR)
+
+    def _picked(self, lines: pl.Series, read: parsed.Reader, keys: set[str]) -> tuple[pl.DataFrame, pl.Series]:
+        """Return the values of some keys, of equal ones the last, and why a line was not read to its end."""
+        if self.strict or len(lines) < parsed.QUICK_LINES:
+            return parsed.pairs_of(lines, read, keys, last=True)
+        found, fits = logfmt_shapes.read_only(lines, keys)
+        rest, whys = parsed.pairs_of(lines.zip_with(~fits, lines.clear(1)), read, keys, last=True)
+        merged = [
+            pl.coalesce(pl.lit(found[name]), pl.lit(rest[name])).alias(name) if name in rest.columns else found[name]
+            for name in found.columns
+        ]
+        return found.select(merged), whys
 
     def _fields(self, rows: Rows) -> dict[str, pl.Series]:
         """Return, per field, in which rows the store made it of a pair: it is not parsed a second time."""
