@@ -13,13 +13,13 @@ walked where it is then.
 from __future__ import annotations
 
 import os
-import stat as modes
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tailrace.sources.file_events import backend as bits
 from tailrace.sources.file_events.backend import Gap, News
 from tailrace.sources.file_events.handles import HandleTable
-from tailrace.sources.file_events.looks import Looks, inode_of, is_link, place_of
+from tailrace.sources.file_events.looks import inode_of
+from tailrace.sources.file_events.settle import TOUCHES, Batch, Name, Settler
 from tailrace.syscalls import fanotify as kernel
 from tailrace.syscalls.fanotify_records import SELF, parse
 
@@ -28,26 +28,16 @@ if TYPE_CHECKING:
 
     from tailrace.clock import Clock
     from tailrace.ecs import Provider
-    from tailrace.sources.file_events.backend import Changes, Reason
+    from tailrace.sources.file_events.backend import Reason
     from tailrace.sources.file_events.scope import Scope
 
 _READ_BYTES: Final = 256 * 1024
 _EVENT_BYTES: Final = 96
 _LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK
-_NAMES: Final = bits.CREATED | bits.DELETED | bits.MOVED
-_LINKS: Final = 16
-"""Names of one file that are told of when it changes, the newest."""
-_ACTIONS: Final = bits.ACTIONS
-
-_SYMLINK: Final = 0o120000
-"""Modes from here on are symlinks and sockets, which a plain look does not settle."""
-_TOUCHES: Final = bits.UPDATED | bits.ATTRIBUTES
-_Name = tuple[bytes, bytes]  # folder and name there
 _QUEUE: Final = 4_000_000
 """Events that may wait in the kernel, 135 bytes each. More are thrown away and made good by a walk."""
 _OUTSIDE: Final = 100_000
 _NAMELESS: Final = 10_000
-_SIZES: Final = 200_000
 _RECENT: Final = 64
 """Renames among which the first half of an exchange is looked for; the halves come one right after the other."""
 
@@ -60,38 +50,10 @@ def _bits(mask: int) -> int:
     return found | (bits.FOLDER if mask & kernel.ON_FOLDER else 0)
 
 
-class _Batch:
-    """The events of one read between the two passes: columns, with the keys to look by."""
-
-    __slots__ = ("bits", "folders", "linked", "names", "objects", "old_paths", "paths", "pids", "told")
-
-    def __init__(self) -> None:
-        self.bits: list[int] = []
-        self.paths: list[bytes] = []
-        self.old_paths: list[bytes | None] = []
-        self.objects: list[bytes] = []
-        self.folders: list[bytes] = []
-        self.names: list[bytes] = []
-        self.pids: list[int] = []
-        self.linked: dict[int, tuple[int, int]] = {}  # bits and process by inodes that have, or may have, other names
-        self.told: set[_Name] = set()  # names of such files that the batch tells of anyway
-
-    def add(
-        self, what: int, path: bytes, thing: bytes, folder: bytes, name: bytes, pid: int, old: bytes | None = None
-    ) -> None:
-        self.bits.append(what)
-        self.paths.append(path)
-        self.objects.append(thing)
-        self.folders.append(folder)
-        self.names.append(name)
-        self.pids.append(pid)
-        self.old_paths.append(old)
-
-
 class _Renamed(NamedTuple):
     """A rename that may be half of an exchange."""
 
-    old: _Name
+    old: Name
     thing: bytes
     kind: int
     pid: int
@@ -110,13 +72,8 @@ class Fanotify:
         self._outside: set[bytes] = set()  # folders that are not in scope, as far as asked
         self._nameless: dict[bytes, tuple[bytes, bytes] | None] = {}  # files made without a name, to where they are now
         self._masks: dict[int, int] = {}
-        self._touched: set[bytes] = set()  # folders in which names changed since the queue was empty
-        self._doubtful: set[_Name] = set()  # names that an event may not have told of
-        self._sizes: dict[bytes, tuple[int, int]] = {}  # of folders, as told last
-        self._links: dict[int, dict[_Name, None]] = {}  # names in scope of files that have several, by inode
-        self._last_moved: dict[_Name, _Renamed] = {}  # by new name
-        self._counts = {"overflows": 0, "unresolved": 0, "vanished": 0, "looked_again": 0}
-        self._inodes = True
+        self._last_moved: dict[Name, _Renamed] = {}  # by new name
+        self._counts = {"overflows": 0, "unresolved": 0}
         self._seen = 0  # events that were read, and passed
         self._ahead = 0  # what will have been seen after this batch
         self._closed: dict[bytes, tuple[int, Reason]] = {}  # folders to open when so many events were seen
@@ -131,7 +88,7 @@ class Fanotify:
         try:
             self._group.mark(_standing(roots[0]))
             self._mount = kernel.handle_of(_standing(roots[0]))[1]
-            self._kind = kernel.handle_of(_standing(roots[0]))[0][:8]  # length and type of the handles there
+            self._settler = Settler(self._table, scope, self._place, kernel.handle_of(_standing(roots[0]))[0][:8])
             self._id = kernel.file_system_id(_standing(roots[0]))
             self._enter_roots()
             self._pass_over()
@@ -155,7 +112,7 @@ class Fanotify:
     @property
     def counters(self) -> Mapping[str, int]:
         """Return what waits, and what happened besides events."""
-        return {"queue": self._group.waiting(), "watches": len(self._table), **self._counts}
+        return {"queue": self._group.waiting(), "watches": len(self._table), **self._counts, **self._settler.counts}
 
     def close(self) -> None:
         """Give the queue back."""
@@ -179,15 +136,14 @@ class Fanotify:
             self._last_ns = self._clock.now_ns()
         self._open_again(news)
         if not news.more:
-            self._look_at_folders(news)
-            self._look_at_doubtful(news)
+            self._settler.quiet(news.changes)
         return news
 
     # --- first pass: folders, and paths of their time -------------------------------------------
 
     def _take(self, data: bytes, news: News) -> None:
         records = parse(data)
-        batch = _Batch()
+        batch = Batch()
         self._moved = False
         slow = kernel.RENAME | kernel.ON_FOLDER | kernel.OVERFLOW
         prefix_of, patterns, masks = self._table.prefix, self._scope.patterns, self._masks
@@ -205,7 +161,7 @@ class Fanotify:
         for mask, pid, thing, folder, name, old_folder, old_name in rows:
             if mask & slow:
                 if mask & kernel.OVERFLOW:  # what comes after it is about folders that nobody knows
-                    self._look(batch, news)
+                    self._settler.settle(batch, news.changes, moved=self._moved)
                     self._begin_anew(news)
                     return
                 if mask & kernel.RENAME:
@@ -214,12 +170,12 @@ class Fanotify:
                     self._folder(batch, mask, pid, thing, folder, name)
                 continue
             if not folder:  # about an inode under no name: its links changed, and a named event says how
-                batch.linked[inode_of(thing)] = (_bits(mask) & _TOUCHES, pid)
+                batch.linked[inode_of(thing)] = (_bits(mask) & TOUCHES, pid)
                 continue
             prefix = prefix_of(folder)
             path = prefix + name if prefix is not None else self._path(folder, name)
             if path is None or (patterns and self._left_out(path)):
-                batch.linked[inode_of(thing)] = (_bits(mask) & _TOUCHES, pid)
+                batch.linked[inode_of(thing)] = (_bits(mask) & TOUCHES, pid)
                 continue
             if name[:1] == b"#" or self._nameless:
                 path, folder, name = self._named(mask, path, thing, folder, name)  # noqa: PLW2901
@@ -228,9 +184,9 @@ class Fanotify:
                 what = masks[mask] = _bits(mask)
             batch.add(what, path, thing, folder, name, pid)
         self._seen = self._ahead
-        self._look(batch, news)
+        self._settler.settle(batch, news.changes, moved=self._moved)
 
-    def _folder(self, batch: _Batch, mask: int, pid: int, thing: bytes, folder: bytes, name: bytes) -> None:
+    def _folder(self, batch: Batch, mask: int, pid: int, thing: bytes, folder: bytes, name: bytes) -> None:
         """Take an event of a folder that is no rename."""
         if name == SELF:  # about itself
             prefix = self._table.prefix(folder)
@@ -266,7 +222,7 @@ class Fanotify:
 
     def _renamed(
         self,
-        batch: _Batch,
+        batch: Batch,
         mask: int,
         pid: int,
         thing: bytes,
@@ -276,7 +232,7 @@ class Fanotify:
         """Take a rename: within the scope, out of it, or into it."""
         kind = _bits(mask) & ~(bits.CREATED | bits.DELETED)
         old_path = self._wanted(*old)
-        self._touched.add(old[0])
+        self._settler.touched.add(old[0])
         known = thing in self._table
         if kind & bits.FOLDER:
             self._moved = True
@@ -293,8 +249,8 @@ class Fanotify:
             return
         if len(self._last_moved) >= _RECENT:
             self._last_moved.clear()
-        if inode_of(thing) in self._links:
-            self._doubtful.add(old)
+        if inode_of(thing) in self._settler.links:
+            self._settler.doubtful.add(old)
         self._last_moved[new] = _Renamed(old, thing, kind, pid)
         if new_path is None:
             if old_path is not None:
@@ -307,13 +263,13 @@ class Fanotify:
         if kind & bits.FOLDER and (old_path is None or not known):
             self._come_in(thing, "moved_in")
 
-    def _is_exchange(self, before: _Renamed, thing: bytes, new: _Name, old: _Name, pid: int) -> bool:
+    def _is_exchange(self, before: _Renamed, thing: bytes, new: Name, old: Name, pid: int) -> bool:
         """Tell whether a rename is the other half of one before it: another object goes where that one came from."""
         if before.old != new or before.thing == thing or before.pid != pid:
             return False
         return not before.kind & bits.FOLDER or (before.thing in self._table and self._table.entry(before.thing) == old)
 
-    def _exchanged(self, batch: _Batch, pid: int, *both: tuple[bytes, int, _Name, bytes | None]) -> None:
+    def _exchanged(self, batch: Batch, pid: int, *both: tuple[bytes, int, Name, bytes | None]) -> None:
         """Take the second half of an exchange: each is told anew where it is now, a folder with what is below it."""
         inside = [(thing, kind, place, path) for thing, kind, place, path in both if path is not None]
         folders = any(kind & bits.FOLDER for _, kind, _, _ in both)
@@ -359,7 +315,7 @@ class Fanotify:
         self._table.clear()
         self._closed.clear()
         self._outside.clear()
-        self._links.clear()
+        self._settler.links.clear()
         while self._group.read(_READ_BYTES):
             pass
         self._enter_roots()
@@ -395,149 +351,6 @@ class Fanotify:
             if path is not None:
                 news.silent.append(path[:-1])
 
-    # --- second pass: the objects where they are now --------------------------------------------
-
-    def _look(self, batch: _Batch, news: News) -> None:
-        """Look at every object that may still be there: plainly first, and closely where that does not settle it."""
-        looks, changes = Looks(self._place, inodes=self._inodes), news.changes
-        moved, path_now, lstat, number = self._moved, self._table.path, os.lstat, int.from_bytes
-        kind, place = self._kind, place_of(self._kind) if self._inodes else None
-        seen: dict[bytes, os.stat_result] = {}  # the whole batch was read before the first look
-        add_bits, add_path, add_stat = changes.bits.append, changes.paths.append, changes.stats.append
-        add_old, add_inode, add_pid = changes.old_paths.append, changes.inodes.append, changes.pids.append
-        rows = zip(
-            batch.bits, batch.paths, batch.old_paths, batch.objects, batch.folders, batch.names, batch.pids, strict=True
-        )
-        try:
-            for what, path, old_path, thing, folder, name, pid in rows:
-                inode = number(thing[place], "little") if place is not None and thing[8:16] == kind else 0
-                found = None
-                if what & _ACTIONS != bits.DELETED:
-                    where = path if not moved else path_now(folder, name)
-                    if where is not None:
-                        found = seen.get(where)
-                        if found is None:
-                            try:
-                                found = seen[where] = lstat(where)
-                            except OSError:
-                                found = None
-                    if (
-                        found is None
-                        or found.st_ino != inode
-                        or (what & bits.FOLDER == 0 and (found.st_nlink > 1 or found.st_mode >= _SYMLINK))
-                    ):
-                        what, found = self._look_closely(looks, batch, changes, what, where, thing, folder, name, pid)  # noqa: PLW2901
-                        if not what:
-                            self._counts["vanished"] += 1
-                            continue
-                        inode = found.st_ino if found is not None else inode
-                add_bits(what)
-                add_path(path)
-                add_old(old_path)
-                add_stat(found)
-                add_inode(inode)
-                add_pid(pid)
-            if self._links:
-                self._look_at_links(batch, looks, news)
-            self._touched.update(key for key, what in zip(batch.folders, batch.bits, strict=True) if what & _NAMES)
-            self._counts["looked_again"] += looks.again
-        finally:
-            looks.close()
-
-    def _look_closely(
-        self,
-        looks: Looks,
-        batch: _Batch,
-        changes: Changes,
-        what: int,
-        where: bytes | None,
-        thing: bytes,
-        folder: bytes,
-        name: bytes,
-        pid: int,
-    ) -> tuple[int, os.stat_result | None]:
-        """Look at an object by all means; return no bits for an event that says nothing: its object is elsewhere."""
-        found = looks.at(where, thing, folder, name)
-        if found is None:
-            if not what & _NAMES:  # where it is, or that it is gone, an event of its own says
-                return 0, None
-            if what & bits.EXCHANGED:
-                return bits.DELETED | (what & bits.FOLDER), None
-            if not what & bits.DELETED:  # it went on
-                self._doubtful.add((folder, name))
-                found = looks.of(thing)
-        if found is None or what & bits.FOLDER:
-            return what, found
-        if is_link(found):
-            target = looks.target(where, folder, name)
-            if target is not None:
-                changes.targets[len(changes.bits)] = target
-        if found.st_nlink > 1:
-            self._links.setdefault(found.st_ino, {})[folder, name] = None
-            batch.linked.setdefault(found.st_ino, (what & _TOUCHES, pid))
-            batch.told.add((folder, name))
-        return what, found
-
-    def _look_at_folders(self, news: News) -> None:
-        """Tell of folders whose size changed with their names: no event says so, and sizes of trees count them."""
-        touched, self._touched = self._touched, set()
-        if len(self._sizes) > _SIZES:
-            self._sizes.clear()
-        for key in touched:
-            prefix = self._table.prefix(key)
-            if prefix is None:
-                continue
-            path = prefix[:-1] or b"/"
-            try:
-                found = os.lstat(path)
-            except OSError:
-                continue
-            size = (found.st_size, found.st_blocks)
-            if self._sizes.get(key) != size:
-                self._sizes[key] = size
-                what = bits.ATTRIBUTES | bits.FOLDER | bits.SYNTHETIC
-                news.changes.add(what, path, found, inode=found.st_ino)
-
-    def _look_at_doubtful(self, news: News) -> None:
-        """Tell what is at names that an object may have got and lost again without an event of its own.
-
-        The kernel adds an event to one about the same object and name that waits, even before a rename between them:
-        of `ln a b; mv b c; ln c b` the second `b` is told with the first.
-        """
-        doubtful, self._doubtful = self._doubtful, set()
-        for folder, name in doubtful:
-            path = self._table.path(folder, name)
-            if path is None or self._left_out(path):
-                continue
-            try:
-                found = os.lstat(path)
-            except FileNotFoundError:
-                news.changes.add(bits.DELETED | bits.SYNTHETIC, path)
-                continue
-            except OSError:
-                continue
-            if not modes.S_ISDIR(found.st_mode):
-                if is_link(found):
-                    news.changes.targets[len(news.changes)] = os.readlink(path)
-                news.changes.add(bits.CREATED | bits.SYNTHETIC, path, found, inode=found.st_ino)
-
-    def _look_at_links(self, batch: _Batch, looks: Looks, news: News) -> None:
-        """Tell of files with several names under each of them: one may leave the scope with what was told of it."""
-        for inode in batch.linked.keys() & self._links.keys():
-            what, pid = batch.linked[inode]
-            names = self._links[inode]
-            for folder, name in list(names)[-_LINKS:]:
-                if (folder, name) in batch.told:
-                    continue
-                path = self._table.path(folder, name)
-                found = None if path is None else looks.at(path, b"", folder, name)
-                if path is None or found is None or found.st_ino != inode:
-                    del names[folder, name]
-                else:
-                    news.changes.add(what or bits.ATTRIBUTES, path, found, inode=inode, pid=pid)
-            if not names:
-                del self._links[inode]
-
     def know_links(self, paths: Sequence[bytes]) -> None:
         """Remember files with several names, as a walk found them."""
         for path in paths:
@@ -548,7 +361,7 @@ class Fanotify:
             except OSError:
                 continue
             if mount == self._mount and self._id + handle in self._table:
-                self._links.setdefault(inode, {})[self._id + handle, name] = None
+                self._settler.links.setdefault(inode, {})[self._id + handle, name] = None
 
     # --- the table of folders -------------------------------------------------------------------
 
@@ -602,7 +415,7 @@ class Fanotify:
                 if mount != self._mount:
                     continue
                 key = self._id + handle
-                self._inodes = self._inodes and inode_of(key) in (entry.inode(), 0)
+                self._settler.inodes = self._settler.inodes and inode_of(key) in (entry.inode(), 0)
                 self._table.put(key, upper, name)
                 found.append(key)
         return found
