@@ -1,4 +1,4 @@
-"""Random pipelines and metrics over random lines: columns give what the plain evaluator of `reference_logql` gives.
+"""Random pipelines and metrics over random lines: columns give what the plain evaluator in `book/` gives.
 
 Rows lie in one file, or split at random over several that lack columns. Set `TAILRACE_EXAMPLES` for a longer run.
 """
@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from properties import reference_logql as book
+from properties.book import line
+from properties.book.metrics import answer as answer_by_the_book
 from query.reference_table import ReferenceTable
 from tailrace.batch import stream_text
 from tailrace.engines.polars import PolarsEngine
@@ -138,7 +139,7 @@ templates = st.sampled_from(
 sets = st.sampled_from(["x", "lvl", "app", "n", "y"])
 settings_of = st.lists(
     # The details of an error are anybody's words.
-    st.tuples(sets, tested.filter(lambda name: name != book.DETAILS) | templates.map(lambda text: f"`{text}`")),
+    st.tuples(sets, tested.filter(lambda name: name != line.DETAILS) | templates.map(lambda text: f"`{text}`")),
     min_size=1,
     max_size=2,
     unique_by=lambda one: one[0],
@@ -308,8 +309,8 @@ def table_of(folder, found, splits):
 
 def expected(text, found, step):
     try:
-        return book.answer(parse(text), found, 0, END * S, step)
-    except book.RefusedError:
+        return answer_by_the_book(parse(text), found, 0, END * S, step)
+    except line.RefusedError:
         return "refused"
 
 
@@ -343,13 +344,13 @@ def plain(answer):
     if isinstance(answer, list):
         hidden = [
             (t, text, sorted({**labels, "__error_details__": "?"}.items()))
-            if book.DETAILS in labels
+            if line.DETAILS in labels
             else (t, text, sorted(labels.items()))
             for t, text, labels in answer
         ]
         return sorted(hidden)
     if isinstance(answer, dict):
-        return {tuple((n, "?" if n == book.DETAILS else v) for n, v in key): points for key, points in answer.items()}
+        return {tuple((n, "?" if n == line.DETAILS else v) for n, v in key): points for key, points in answer.items()}
     return answer
 
 
@@ -371,7 +372,7 @@ def same(one, two):
 def agree(text, found, step, splits):
     try:
         by_the_book = plain(expected(text, found, step))
-    except book.AmbiguousError:
+    except line.AmbiguousError:
         return
     by_columns = plain(given_by_columns(text, found, step, splits))
     assert same(by_the_book, by_columns), f"{text}\nbook:    {by_the_book}\ncolumns: {by_columns}"
