@@ -29,7 +29,10 @@ def test_an_unknown_name_says_which_is_meant() -> None:
 def test_a_name_close_to_none_lists_the_known() -> None:
     with pytest.raises(ConfigError) as caught:
         registry.find("source", "kafka")
-    assert str(caught.value) == "source 'kafka': there is no such source (known: files, journald, stdin, fifo, file_events)"
+    assert (
+        str(caught.value)
+        == "source 'kafka': there is no such source (known: files, journald, stdin, fifo, file_events, trace)"
+    )
 
 
 @pytest.fixture
