@@ -30,7 +30,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "sleep_s": ("CONDENSE_AGGREGATION_SLEEP",),
     "log_path": ("CONDENSE_LOG_PATH",),
     "log_to_console": ("CONDENSE_LOG_TO_CONSOLE", "CONDENSE_LOG_CONSOLE"),
-    "log_level": ("RUST_LOG", "CONDENSE_LOG_LEVEL"),
+    "log_level": ("RUST_LOG",),
     "ca_file": ("CERT_PATH",),
     "user": ("ES_USER",),
     "password": ("ES_PASSWORD",),
@@ -114,10 +114,10 @@ def _found(
 ) -> tuple[str, str] | None:
     for origin in (environment, file):
         given = [(name, origin[name]) for name in spellings if origin.get(name, "") != ""]
-        if len({value for _, value in given}) > 1 and spellings[0] != "RUST_LOG":
+        if len({value for _, value in given}) > 1:
             problems.append(Problem(given[1][0], f"differs from {given[0][0]}, and both mean the same", "set one"))
         if given:
-            return given[-1] if spellings[0] == "RUST_LOG" else given[0]
+            return given[0]
     return None
 
 
@@ -146,16 +146,14 @@ def _truth(text: str) -> bool:
 
 def _secret(
     kind: str,
-    values: Mapping[str, object],
+    values: dict[str, object],
     environment: Mapping[str, str],
     file: Mapping[str, str],
     problems: list[Problem],
 ) -> str | None:
     """Return what stands in the file that `ES_PASSWORD_FILE` or `ES_API_KEY_FILE` names, or a flag."""
     name = f"ES_{kind.upper()}_FILE"
-    given = values.get(f"{kind}_file") or environment.get(name) or file.get(name)
-    if isinstance(values, dict):
-        values.pop(f"{kind}_file", None)
+    given = values.pop(f"{kind}_file", None) or environment.get(name) or file.get(name)
     if not given:
         return None
     try:
