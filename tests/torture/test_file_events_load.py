@@ -32,7 +32,7 @@ def test_files_of_a_size_in_folders_and_a_line_for_each(tmp_path: Path) -> None:
         "folder1/file3",
     ]
     assert {path.stat().st_size for path in root.rglob("file*")} == {10}
-    rows = list(csv.reader(out.open()))
+    rows = list(csv.reader(out.read_text().splitlines()))
     assert [(act, size) for _, act, _, size in rows] == [("mkdir", "0")] * 2 + [("create", "10")] * 5
     assert told.startswith("7 acts in ")
 
