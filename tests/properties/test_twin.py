@@ -151,7 +151,7 @@ def silent_moves(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [e for e in events if not (e["event_action"] == "moved" and e["file_old_path"] is None)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(histories())
 def test_as_the_model(events: list[dict[str, Any]]) -> None:
     events = silent_moves(events)
@@ -159,7 +159,7 @@ def test_as_the_model(events: list[dict[str, Any]]) -> None:
     assert shown(live) == expected(events), [told_short(one) for one in events]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(histories(), st.data())
 def test_any_pieces_in_any_order_give_the_same(events: list[dict[str, Any]], data: st.DataObject) -> None:
     events = silent_moves(events)
@@ -184,7 +184,7 @@ def test_model_knows_a_move() -> None:
     assert replace(File("dir", 1, "1", 1, 1), size=2).size == 2
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(histories(), st.data())
 def test_tables_answer_as_the_model_whatever_was_taken_and_condensed(
     events: list[dict[str, Any]], data: st.DataObject

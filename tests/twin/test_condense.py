@@ -111,6 +111,17 @@ def test_passes_are_bounded_and_late_records_fit_in(world: World) -> None:
     assert world.paths() == ["/b", "/b/late", "/b/later", "/b/x"]
 
 
+def test_a_late_record_carried_to_a_path_that_lives_replaces_nothing_newer(world: World) -> None:
+    world.happen(folder("created", "/a", event_sequence=1), folder("moved", "/b", old_path="/a", event_sequence=10))
+    world.happen(made("created", "/b/x", size=20, event_sequence=20), made("created", "/b/y", event_sequence=21))
+    condense(kept(world).twin.files)
+    world.happen(made("created", "/a/x", size=6, event_sequence=6), made("created", "/a/z", event_sequence=7))
+    expected = [("/b", 4096), ("/b/x", 20), ("/b/y", 10), ("/b/z", 10)]
+    assert world.twin.now().rows().sort("path").select("path", "size").collect().rows() == expected
+    condense(kept(world).twin.files)
+    assert world.twin.now().rows().sort("path").select("path", "size").collect().rows() == expected
+
+
 def test_acts_are_forgotten_after_an_hour(world: World) -> None:
     world.happen(made("created", "/a"), event("deleted", "/a", 1))
     condense(kept(world).twin.files)

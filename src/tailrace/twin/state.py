@@ -2,7 +2,8 @@
 
 The table's `live` part is large and its records change little, so it is never held: a question scans it, without
 the few paths that later records touch (`masked`), and takes these from memory (`overlay`). Later records touch
-what has their path, what is below a directory that they removed or moved, and the other names of their inodes.
+what has their path, what is below a directory that they removed or moved, the other names of their inodes, and what
+lives where a move carries them to.
 """
 
 from __future__ import annotations
@@ -74,40 +75,63 @@ def build(live: Sequence[str], later: pl.DataFrame, earlier_acts: pl.DataFrame |
     ordered = sorted(live, key=lambda path: table.bounds(path)[0])
     if not later.height:
         return State(tuple(ordered), empty(), {}, empty() if earlier_acts is None else earlier_acts)
-    masked: dict[str, pl.DataFrame] = {}
-    touched: list[pl.DataFrame] = []
-    touch = Touch(later)
-    for path in ordered:
-        rows = touch.rows_of(path)
-        if rows is not None and rows.height:
-            masked[path] = rows.select(SUMMED)
-            touched.append(rows)
     earlier = empty() if earlier_acts is None else earlier_acts
-    folded = fold(pl.concat([earlier, *touched, later]))
+    touched = _touched(ordered, Touch.of(later))
+    folded = fold(pl.concat([earlier, *touched.values(), later]))
+    met = _touched(ordered, Touch(keys=_carried(folded.live, [later, *touched.values()])))
+    if met:  # newer records live where moves carried others to
+        for path, rows in met.items():
+            touched[path] = pl.concat([touched[path], rows]) if path in touched else rows
+        folded = fold(pl.concat([earlier, *touched.values(), later]))
+    masked = {path: rows.select(SUMMED) for path, rows in touched.items()}
     return State(tuple(ordered), folded.live, masked, folded.acts)
 
 
-class Touch:
-    """What later records touch of files."""
+def _touched(files: Sequence[str], touch: Touch) -> dict[str, pl.DataFrame]:
+    """Return the touched records by file."""
+    if not touch.keys.height:
+        return {}
+    found = ((path, touch.rows_of(path)) for path in files)
+    return {path: rows for path, rows in found if rows is not None and rows.height}
 
-    def __init__(self, later: pl.DataFrame) -> None:
-        self._keys = later.select(KEY).unique().sort(KEY)
-        acts = later.filter("cut")
-        self._acts = acts.select("host", tree.directory(pl.col("path")).alias("dir"), by=pl.lit(1)).unique()
-        linked = later.filter((pl.col("type") != "dir") & (pl.col("links") > 1) & pl.col("inode").is_not_null())
-        self._inodes = linked.select("host", "device", "inode").unique()
+
+def _carried(live: pl.DataFrame, known: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the paths that moves carried records to, of which none was known."""
+    keys = live.filter(pl.col("placed_at").is_not_null()).select(KEY)
+    for rows in known:
+        keys = keys.join(rows, on=KEY, how="anti")
+    return keys
+
+
+class Touch:
+    """Which records of files are touched: by their path, from above, or by their inode."""
+
+    def __init__(
+        self, keys: pl.DataFrame, acts: pl.DataFrame | None = None, inodes: pl.DataFrame | None = None
+    ) -> None:
+        self.keys = keys.select(KEY).unique().sort(KEY)
+        none = keys.select("host", dir="path").clear()
+        self._acts = none if acts is None else acts
+        self._inodes = none if inodes is None else inodes
         spans = [
-            self._keys.select("host", low="path", high="path"),
+            self.keys.select("host", low="path", high="path"),
             self._acts.select("host", low=pl.col("dir") + "/", high=pl.col("dir") + "0"),
         ]
         self._spans = pl.concat(spans)
+
+    @classmethod
+    def of(cls, later: pl.DataFrame) -> Touch:
+        """Return what later records touch."""
+        acts = later.filter("cut").select("host", tree.directory(pl.col("path")).alias("dir"), by=pl.lit(1)).unique()
+        linked = later.filter((pl.col("type") != "dir") & (pl.col("links") > 1) & pl.col("inode").is_not_null())
+        return cls(later, acts, linked.select("host", "device", "inode").unique())
 
     def rows_of(self, path: str) -> pl.DataFrame | None:
         """Return the records of a file that are touched, None if none can be."""
         if not self._inodes.height and not self._overlaps(path):
             return None
         names = table.scan([path]).select("host", "path", "device", "inode").with_row_index("row").collect()
-        hit = [names.join(self._keys, on=list(KEY), how="semi")["row"]]
+        hit = [names.join(self.keys, on=list(KEY), how="semi")["row"]]
         if self._acts.height:
             dirs = names.select("row", "host", dir=tree.parent(pl.col("path")))
             reached = tree.reach(dirs, self._acts, ["by"])
