@@ -36,6 +36,7 @@ def test_every_command_of_the_design_is_here() -> None:
             "version",
             "export",
             "receive",
+            "trace",
             "files follow",
             "files ls",
             "files du",

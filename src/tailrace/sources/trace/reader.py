@@ -135,6 +135,7 @@ class TraceReader:
             return []
         before_ns, self._looked_ns = self._looked_ns or now_ns - _LOOK_NS, now_ns
         self._trace.look_at_places()
+        self._processes.drain()  # also while nothing is traced: its ring is small
         self._wrong = self._unbalanced()
         total = self.lost
         if total == self._lost:
