@@ -398,7 +398,7 @@ class Fanotify:
 
     def _folders_in(self, opened: int, upper: bytes) -> list[bytes]:
         found: list[bytes] = []
-        prefix = self._table.prefix(upper)
+        prefix = self._table.anywhere(upper, b"")
         if prefix is None:
             return found
         with os.scandir(opened) as entries:
