@@ -20,6 +20,7 @@ from tailrace import memory
 
 EVENTS = 1_000_000
 CONDENSE_S = 20.0
+WAITING_S = 5.0  # for the disk, however few events there are
 DU_MS = 50.0
 ANSWERING_MIB = 300.0
 HOSTS, FILES, EACH = 50, 20_000, 10
@@ -49,7 +50,7 @@ def _condensed(events: int, data: Path, scale: float) -> Row:
         files.append(_records(part.with_columns(host=pl.lit("web-1"), turn=pl.lit(0)), number * _PIECE), number)
     with Timer() as timer:
         condense(files, rows=5 * _PIECE)
-    held = verdict(timer.seconds <= CONDENSE_S * scale)
+    held = verdict(timer.seconds <= max(CONDENSE_S * scale, WAITING_S))
     what = f"condense {events:,} events in random order"
     return Row("twin", what, timer.seconds, events, cpu_s=timer.cpu_s, verdict=held)
 
