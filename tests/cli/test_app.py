@@ -37,6 +37,7 @@ def test_every_command_of_the_design_is_here() -> None:
             "export",
             "receive",
             "trace",
+            "watch",
             "files follow",
             "files ls",
             "files du",

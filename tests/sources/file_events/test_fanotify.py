@@ -150,3 +150,22 @@ def test_a_removed_tree_is_told_once_more_as_one(tree, monkeypatch):
     rows = watched.read().filter(pl.col("event_reason") == "delete_tree")
     assert rows.select("file_path", "event_count", "event_bytes").rows() == [(f"{top}/d", 3, 5)]
     assert differences(watched.live(), found(top)) == []
+
+
+def test_a_queue_that_is_too_long_is_given_up_and_made_good(tree, monkeypatch):
+    top, watched = tree
+    monkeypatch.setattr("tailrace.sources.file_events.fanotify._QUEUE", 10)
+    for number in range(40):
+        (top / f"d/e/{number}").mkdir()
+    (top / "d").rename(top / "z")
+    rows = watched.read()
+    gap = rows.filter(pl.col("event_action") == "gap")
+    assert gap["event_reason"].to_list() == ["overflow", "overflow"]
+    assert gap["event_end"].null_count() == 1
+    assert watched.source.counters["overflows"] == 1
+    assert watched.source.counters["open_gaps"] == 0
+    there = found(top)
+    assert not [path for path in there if path not in watched.live()]
+    (top / "z/e/7/after").write_text("x")
+    watched.read()
+    assert f"{top}/z/e/7/after" in watched.live()

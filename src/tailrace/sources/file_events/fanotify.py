@@ -13,6 +13,7 @@ walked where it is then.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tailrace.sources.file_events import backend as bits
@@ -318,7 +319,8 @@ class Fanotify:
         self._settler.links.clear()
         while self._group.read(_READ_BYTES):
             pass
-        self._enter_roots()
+        with suppress(OSError):  # a root's own folder is gone: there is nothing to enter
+            self._enter_roots()
         self._pass_over()
         news.gaps.append(Gap(tuple(self.roots), self._last_ns, self._clock.now_ns(), "overflow"))
 
