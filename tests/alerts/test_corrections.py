@@ -26,20 +26,22 @@ CASES = [
     ("of two the second was missed", "A+1 A-3", "A+1 A-3 A+6 A-8", "A+6 A-8"),
     ("of two the first never was", "A+1 A-3 A+6", "A+6", "A!1"),
     ("two are one", "A+1 A-3 A+6 A-8", "A+1 A-8", ""),
+    ("one is two, and fires", "A+1", "A+1 A-3 A+6", ""),
+    ("one is two, and is over", "A+1", "A+1 A-3 A+6 A-8", "A-8"),
     ("alerts of others do not matter", "A+1 B+2", "A+1", "B!2"),
 ]
 
 
 @pytest.mark.parametrize(("name", "before", "now", "tell"), CASES, ids=[case[0] for case in CASES])
 def test_corrections(name, before, now, tell):
-    assert correct(incidents(told(before), [], 0), incidents(told(now), [], 0)) == told(tell)
+    assert correct(incidents(told(before), {}), incidents(told(now), {})) == told(tell)
 
 
 def test_what_fired_before_the_span_fires_in_it():
-    was = incidents(told(""), ["A"], 10)
-    assert correct(was, incidents(told("A-14"), ["A"], 10)) == told("A-14")
-    assert correct(incidents(told("A-14"), ["A"], 10), was) == told("A+14")
+    was = incidents(told(""), {"A": 8})
+    assert correct(was, incidents(told("A-14"), {"A": 8})) == told("A-14")
+    assert correct(incidents(told("A-14"), {"A": 8}), was) == told("A+14")
 
 
 def test_what_was_taken_back_was_not_told():
-    assert correct(incidents(told("A+3 A!3"), [], 0), incidents(told("A+3"), [], 0)) == told("A+3")
+    assert correct(incidents(told("A+3 A!3"), {}), incidents(told("A+3"), {})) == told("A+3")

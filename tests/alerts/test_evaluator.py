@@ -111,10 +111,23 @@ def test_a_failing_query_resolves_nothing(world):
     world.failing = True
     run(world, server, 2)
     assert server.evaluator.standing("A").progress.failures == 2
+    assert told(server) == ["1 firing"]
     world.failing = False
     run(world, server, 1)
-    assert log(server) == ["1 value", "2 error", "3 error", "4 zero"]
+    assert log(server) == ["1 value", "2 error", "3 error", "4 zero", "2 zeroc", "3 zeroc", "4 zeroc"]
     assert told(server) == ["1 firing", "4 resolved"]
+
+
+def test_an_alert_of_windows_that_failed_is_not_missed(world):
+    server = world.server()
+    world.lines += burst(2)
+    run(world, server, 1)
+    world.failing = True
+    run(world, server, 2)
+    world.failing = False
+    run(world, world.server(), 1)
+    assert told(server) == ["2 firing", "3 resolved"]
+    assert server.store.progress()["A"].unsure_ns == 0
 
 
 def test_a_source_that_is_behind_is_waited_for_and_then_missing(world):

@@ -8,11 +8,11 @@ be over and is not fires again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +41,38 @@ class Incident:
         )
 
 
-def incidents(events: Iterable[Told], firing: Iterable[str], since_ns: int) -> list[Incident]:
-    """Return the incidents that events tell of, when some alerts fired already before `since_ns`."""
-    began = dict.fromkeys(firing, since_ns)
-    found: list[Incident] = []
-    for event in sorted(events, key=lambda event: event.at_ns):
+def incidents(told: Iterable[Told], firing: Mapping[str, int]) -> list[Incident]:
+    """Return the incidents that were told, in this order, when some alerts fired already, each since a time."""
+    found = {key: [Incident(key, from_ns)] for key, from_ns in firing.items()}
+    for event in told:
+        mine = found.setdefault(event.key, [])
         if event.kind == "firing":
-            began.setdefault(event.key, event.at_ns)
-        elif event.key in began:
-            from_ns = began.pop(event.key)
-            if event.kind == "resolved":
-                found.append(Incident(event.key, from_ns, event.at_ns))
-    return found + [Incident(key, from_ns) for key, from_ns in began.items()]
+            mine.append(Incident(event.key, event.at_ns))
+        elif event.kind == "correction":
+            mine[:] = [one for one in mine if one.from_ns != event.at_ns]
+        else:
+            began = [one for one in mine if one.to_ns is None and one.from_ns <= event.at_ns]
+            for one in began[-1:]:
+                mine[mine.index(one)] = replace(one, to_ns=event.at_ns)
+    return sorted((one for mine in found.values() for one in mine), key=lambda one: one.from_ns)
 
 
 def correct(told: Sequence[Incident], known: Sequence[Incident]) -> list[Told]:
     """Return what to tell of incidents as they are known, after others were told; in order of time."""
     tell: list[Told] = []
-    for incident in known:
-        same = [one for one in told if one.meets(incident)]
-        if not same:
-            tell.append(Told(incident.key, "firing", incident.from_ns))
-        last = max((one.to_ns for one in same if one.to_ns is not None), default=None)
-        open_still = any(one.to_ns is None for one in same)
-        if incident.to_ns is not None and (not same or open_still):
-            tell.append(Told(incident.key, "resolved", incident.to_ns))
-        elif incident.to_ns is None and last is not None and not open_still:
-            tell.append(Told(incident.key, "firing", last))  # it was told to be over, and is not
-    false = [one for one in told if not any(one.meets(incident) for incident in known)]
-    tell += [Told(one.key, "correction", one.from_ns) for one in false]
+    for one in known:
+        ends = [other.to_ns for other in told if other.meets(one)]
+        over = [to_ns for to_ns in ends if to_ns is not None]
+        if not ends:
+            tell.append(Told(one.key, "firing", one.from_ns))
+            tell += [] if one.to_ns is None else [Told(one.key, "resolved", one.to_ns)]
+        elif one.to_ns is None and len(over) == len(ends):
+            tell.append(Told(one.key, "firing", max(over)))  # it was told to be over, and is not
+    for one in told:
+        ends = [other.to_ns for other in known if other.meets(one)]
+        over = [to_ns for to_ns in ends if to_ns is not None]
+        if not ends:
+            tell.append(Told(one.key, "correction", one.from_ns))
+        elif one.to_ns is None and len(over) == len(ends):
+            tell.append(Told(one.key, "resolved", max(over)))
     return sorted(tell, key=lambda each: each.at_ns)

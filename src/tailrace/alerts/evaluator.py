@@ -18,7 +18,7 @@ from tailrace.alerts import corrections, states
 from tailrace.alerts.corrections import Told
 from tailrace.alerts.expressions import expression
 from tailrace.alerts.store import Progress, Round, Step
-from tailrace.alerts.verdict import KNOWN_NS, Answer, judge
+from tailrace.alerts.verdict import KNOWN_NS, Answer, Seen, judge
 from tailrace.alerts.windows import due, untrue
 from tailrace.clock import NS_PER_S
 from tailrace.query.streams import select
@@ -26,6 +26,7 @@ from tailrace.query.streams import select
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tailrace.alerts.corrections import Incident
     from tailrace.alerts.expressions import Expression
     from tailrace.alerts.model import Alert, Evaluation, Group, Rule
     from tailrace.alerts.store import AlertStore
@@ -42,6 +43,9 @@ MAX_WAIT_NS: Final = 5 * 60 * NS_PER_S
 
 WINDOWS: Final = 1000
 """Windows of one group in one round."""
+
+_UNSURE: Final = {"error", "late"}
+"""Outcomes of windows that are evaluated again as soon as a later one is sure."""
 
 _SEEN_NS: Final = 3600 * NS_PER_S  # how stale the time may be at which a series was seen: less to write
 
@@ -95,7 +99,7 @@ class Standing:
 
     progress: Progress
     alerts: Mapping[str, Alert] = field(default_factory=dict)
-    known: dict[str, int] = field(default_factory=dict)
+    known: Mapping[str, Seen] = field(default_factory=dict)
 
 
 class Evaluator:
@@ -140,13 +144,21 @@ class Evaluator:
         for group in groups:
             for rule in group.rules:
                 self._due(_Task(rule, group), work)
-        return self._write(work)
+        return self._write(work) + self._retry(work.sure_again, now_ns)
 
     def _write(self, work: _Work) -> int:
         if work.made.steps or work.made.skipped or work.made.progress:
             self._store.write(work.made, work.now_ns)
         self._standings.update(work.after)  # only what is durable counts
         return len(work.made.steps)
+
+    def _retry(self, tasks: Sequence[_Task], now_ns: int) -> int:
+        """Evaluate windows again that failed or lacked a source, of rules whose last window is sure."""
+        work = _Work(now_ns)
+        for task in tasks:
+            standing = self._standings[task.rule.id]
+            self._again(task, standing, standing.progress.unsure_ns, work)
+        return self._write(work)
 
     def _due(self, task: _Task, work: _Work) -> None:
         rule, interval_ns = task.rule, task.group.interval_ns
@@ -166,6 +178,8 @@ class Evaluator:
             steps, after = self._steps(task, standing, found.times, missing, work)
             work.made.steps += steps
             work.keep(rule, after)
+            if after.progress.unsure_ns and steps[-1].evaluation.outcome not in _UNSURE:
+                work.sure_again.append(task)
         elif found.skipped is not None or standing.progress.version != task.version:
             last_ns = found.skipped[1] if found.skipped else standing.progress.evaluated_ns
             progress = replace(standing.progress, version=task.version, evaluated_ns=last_ns)
@@ -177,15 +191,17 @@ class Evaluator:
         """Evaluate windows of a rule one after the other; return them, and how it stands after the last one."""
         rule = task.rule
         answers, took_ns = work.answers(self._ask, task, times)
-        alerts, known, failures = standing.alerts, dict(standing.known), standing.progress.failures
-        steps: list[Step] = []
+        alerts, known, steps = standing.alerts, dict(standing.known), list[Step]()
+        failures, unsure_ns = standing.progress.failures, standing.progress.unsure_ns
+        unsure_ns = 0 if unsure_ns >= times[0] else unsure_ns
         for at_ns in times:
             answer = answers.at[at_ns]
             evaluation = self._judge(task, answer, known, missing.of(at_ns))
             alerts, tell = self._carry(rule, alerts, evaluation)
             failures = failures + 1 if evaluation.outcome == "error" else 0
+            unsure_ns = unsure_ns or (at_ns if evaluation.outcome in _UNSURE else 0)
             work.saw(rule, known, answer)
-            known.update(dict.fromkeys(answer.values, at_ns))
+            known.update((key, known.get(key, Seen(at_ns, at_ns)).also(at_ns)) for key in answer.values)
             if rule.record and evaluation.outcome in {"value", "late"}:
                 self._recorded(rule, evaluation)
             late_ns = max(0, work.now_ns - at_ns)
@@ -202,11 +218,11 @@ class Evaluator:
                     took_ns=took_ns,
                 )
             )
-        progress = Progress(task.version, times[-1], failures)
-        fresh = {series: seen_ns for series, seen_ns in known.items() if seen_ns > times[-1] - KNOWN_NS}
+        progress = Progress(task.version, times[-1], failures, unsure_ns)
+        fresh = {key: seen for key, seen in known.items() if seen.last_ns > times[-1] - KNOWN_NS}
         return steps, Standing(progress, alerts, fresh)
 
-    def _judge(self, task: _Task, answer: Answer, known: Mapping[str, int], late: tuple[str, ...]) -> Evaluation:
+    def _judge(self, task: _Task, answer: Answer, known: Mapping[str, Seen], late: tuple[str, ...]) -> Evaluation:
         rule = task.rule
 
         def labelled(labels: Mapping[str, str], value: float) -> dict[str, str]:
@@ -241,20 +257,36 @@ class Evaluator:
 
     def _again(self, task: _Task, standing: Standing, first_ns: int, work: _Work) -> None:
         """Evaluate the windows of a rule from one on up to the last again, and tell what that changes."""
-        rule = task.rule
-        times = range(first_ns, standing.progress.evaluated_ns + 1, task.group.interval_ns)
-        start = replace(standing, alerts=self._store.alerts_before(rule.id, first_ns))
+        rule, interval_ns, last_ns = task.rule, task.group.interval_ns, standing.progress.evaluated_ns
+        oldest_ns = -(-(last_ns - CORRECTED_NS) // interval_ns) * interval_ns
+        unsure_ns = standing.progress.unsure_ns or first_ns  # what failed before is part of what is to be done again
+        times = range(max(min(first_ns, unsure_ns), oldest_ns), last_ns + 1, interval_ns)
+        first_ns = times[0]
+        progress = replace(standing.progress, unsure_ns=0)
+        start = replace(standing, progress=progress, alerts=self._store.alerts_before(rule.id, first_ns))
         steps, after = self._steps(task, start, times, _Missing(work.now_ns, ()), work)
-        firing = [key for key, alert in start.alerts.items() if alert.state == "firing"]
-        told, known = self._store.told(rule.id, first_ns), [one for step in steps for one in step.tell]
+        if any(step.evaluation.outcome in _UNSURE for step in steps):  # not better than what is known
+            work.keep(rule, replace(standing, progress=replace(standing.progress, unsure_ns=first_ns)))
+            return
+        known = [one for step in steps for one in step.tell]
         tell = corrections.correct(
-            corrections.incidents(told, firing, first_ns), corrections.incidents(known, firing, first_ns)
+            self._told(rule, standing, first_ns), corrections.incidents(known, _firing(start.alerts))
         )
         number = self._store.corrections(rule.id, first_ns) + 1
-        by_time = {step.evaluation.at_ns: [one for one in tell if one.at_ns == step.evaluation.at_ns] for step in steps}
+        by_time: dict[int, list[Told]] = {at_ns: [] for at_ns in times}
+        for one in tell:
+            by_time[max(one.at_ns, first_ns)].append(one)  # a mistake may have begun before
         work.made.before[rule.id] = standing.alerts
         work.made.steps += [replace(step, tell=by_time[step.evaluation.at_ns], correction=number) for step in steps]
         work.keep(rule, after)
+
+    def _told(self, rule: Rule, standing: Standing, since_ns: int) -> list[Incident]:
+        """Return the incidents that were told, as far as they reach behind a time."""
+        told = self._store.told(rule.id, since_ns - CORRECTED_NS)
+        began = {one.key for one in told if one.kind == "firing"}
+        firing = {key: at_ns for key, at_ns in _firing(standing.alerts).items() if key not in began}  # for long
+        found = corrections.incidents(told, firing)
+        return [one for one in found if one.to_ns is None or one.to_ns >= since_ns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +312,7 @@ class _Work:
     now_ns: int
     made: Round = field(default_factory=Round)
     after: dict[str, Standing] = field(default_factory=dict)
+    sure_again: list[_Task] = field(default_factory=list)
     _answers: dict[tuple[str, range], tuple[Answers, int]] = field(default_factory=dict)
 
     def answers(self, ask: Ask, task: _Task, times: range) -> tuple[Answers, int]:
@@ -296,10 +329,14 @@ class _Work:
         at = {at_ns + offset_ns: replace(answer, at_ns=at_ns + offset_ns) for at_ns, answer in found.at.items()}
         return Answers(at, found.rows), took_ns
 
-    def saw(self, rule: Rule, known: Mapping[str, int], answer: Answer) -> None:
-        """Note the series of an answer, if what is known of them is stale."""
-        stale_ns = 1 if rule.absent_for_ns else _SEEN_NS
-        seen = {key: answer.at_ns for key in answer.values if answer.at_ns - known.get(key, 0) >= stale_ns}
+    def saw(self, rule: Rule, known: Mapping[str, Seen], answer: Answer) -> None:
+        """Note the series of an answer, if what is durable of them is stale."""
+        at_ns, stale_ns = answer.at_ns, 1 if rule.absent_for_ns else _SEEN_NS
+        seen = {
+            key: was.also(at_ns)
+            for key in answer.values
+            if (was := known.get(key, Seen(at_ns, 0))).last_ns + stale_ns <= at_ns or at_ns < was.first_ns
+        }
         if seen:
             self.made.seen.setdefault(rule.id, {}).update(seen)
 
@@ -335,6 +372,10 @@ def version_of(rule: Rule, group: Group) -> str:
         rule.absent_for_ns,
     )
     return blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+def _firing(alerts: Mapping[str, Alert]) -> dict[str, int]:
+    return {key: alert.fired_ns for key, alert in alerts.items() if alert.state == "firing"}
 
 
 def _first_untrue(task: _Task, standing: Standing, late: Sequence[Late]) -> int | None:

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.sqlite import insert
 from tailrace.alerts.corrections import Told
 from tailrace.alerts.model import Alert
 from tailrace.alerts.tables import EVALUATIONS, KNOWN, LOOKED, OUTBOX, SCHEDULE, STATES
+from tailrace.alerts.verdict import Seen
 from tailrace.batch import stream_labels
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Progress:
 
     version: str
     evaluated_ns: int
-    failures: int = 0
+    failures: int = 0  # in a row
+    unsure_ns: int = 0  # the first window that failed and was not evaluated since; 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Round:
     steps: list[Step] = field(default_factory=list)
     skipped: list[tuple[str, str, int, int]] = field(default_factory=list)  # rule, version, first and last window
     progress: dict[str, Progress] = field(default_factory=dict)
-    seen: dict[str, dict[str, int]] = field(default_factory=dict)  # rule to series to the window when it was there
+    seen: dict[str, dict[str, Seen]] = field(default_factory=dict)  # of each rule: series to the windows that had it
     before: dict[str, Alerts] = field(default_factory=dict)  # rule to its alerts before the first step
     looked: int | None = None  # the version of `logs` up to which late lines are dealt with
 
@@ -83,7 +85,7 @@ class AlertStore:
         """Return how far every rule is."""
         with self._control.transaction() as connection:
             rows = connection.execute(select(SCHEDULE)).all()
-        return {row.rule: Progress(row.version, row.evaluated_ns, row.failures) for row in rows}
+        return {row.rule: Progress(row.version, row.evaluated_ns, row.failures, row.unsure_ns) for row in rows}
 
     def alerts(self) -> dict[str, dict[str, Alert]]:
         """Return the alerts of every rule."""
@@ -103,12 +105,12 @@ class AlertStore:
                 )
         return dict(found)
 
-    def known(self) -> dict[str, dict[str, int]]:
-        """Return the series that every rule has seen, and when each was there last."""
-        found: dict[str, dict[str, int]] = defaultdict(dict)
+    def known(self) -> dict[str, dict[str, Seen]]:
+        """Return the series that every rule has seen."""
+        found: dict[str, dict[str, Seen]] = defaultdict(dict)
         with self._control.transaction() as connection:
             for row in connection.execute(select(KNOWN)).all():
-                found[row.rule][row.key] = row.seen_ns
+                found[row.rule][row.key] = Seen(row.first_ns, row.last_ns)
         return dict(found)
 
     def alerts_before(self, rule: str, at_ns: int) -> dict[str, Alert]:
@@ -201,9 +203,9 @@ class AlertStore:
             [{"rule": rule, **asdict(progress)} for rule, progress in made.progress.items()],
         )
         seen = [
-            {"rule": rule, "key": key, "seen_ns": seen_ns}
+            {"rule": rule, "key": key, **asdict(windows)}
             for rule, series in made.seen.items()
-            for key, seen_ns in series.items()
+            for key, windows in series.items()
         ]
         _upsert(connection, KNOWN, seen)
         if made.looked is not None:

@@ -37,6 +37,9 @@ SCHEDULE: Final = Table(
     Column("version", String, nullable=False),  # of the rule: a hash of what it asks for
     Column("evaluated_ns", BigInteger, nullable=False),  # every window up to this one is evaluated or skipped
     Column("failures", Integer, nullable=False),  # in a row
+    Column(
+        "unsure_ns", BigInteger, nullable=False
+    ),  # the first window that failed and was not evaluated since; 0: none
 )
 """How far each rule is."""
 
@@ -45,7 +48,8 @@ KNOWN: Final = Table(
     METADATA,
     Column("rule", String, primary_key=True),
     Column("key", String, primary_key=True),  # labels of the result, without the rule's own
-    Column("seen_ns", BigInteger, nullable=False),
+    Column("first_ns", BigInteger, nullable=False),  # the first and the last window that had it
+    Column("last_ns", BigInteger, nullable=False),
 )
 """The series that a rule has seen: they are zero, not nothing, when they are silent."""
 

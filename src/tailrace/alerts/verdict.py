@@ -26,6 +26,18 @@ KNOWN_NS: Final = 7 * 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """The first and the last window that had a series."""
+
+    first_ns: int
+    last_ns: int
+
+    def also(self, at_ns: int) -> Seen:
+        """Return it with one window more."""
+        return Seen(min(self.first_ns, at_ns), max(self.last_ns, at_ns))
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a query gave at one time: values by the canonical text of their labels; or why it gave nothing."""
 
@@ -44,19 +56,23 @@ def judge(
     group: Group,
     asked: Expression,
     answer: Answer,
-    known: Mapping[str, int],
+    known: Mapping[str, Seen],
     missing: Iterable[str],
     labelled: Labelled,
 ) -> Evaluation:
     """Return what a rule gives at the time of an answer.
 
-    `known` has the series that were seen before, with the time when they were last; `missing` names the sources that
-    are late; `labelled` fills in the templates of the rule's labels.
+    `known` has the series that were seen, in windows before and, when it is done again, behind; `missing` names the
+    sources that are late; `labelled` fills in the templates of the rule's labels.
     """
     at_ns, gone = answer.at_ns, tuple(missing)
     if answer.error:
         return Evaluation(at_ns, "error", error=answer.error, missing=gone)
-    silent = [key for key, seen_ns in known.items() if key not in answer.values and seen_ns > at_ns - KNOWN_NS]
+    silent = {
+        key: seen
+        for key, seen in known.items()
+        if key not in answer.values and seen.first_ns < at_ns < seen.last_ns + KNOWN_NS
+    }
     values = dict(answer.values)
     what = policy(rule, asked)
     if what == "zero" and asked.op:
@@ -66,7 +82,7 @@ def judge(
         error = f"the rule gives {len(held)} series, and its group allows {group.limit}"
         return Evaluation(at_ns, "error", error=error, missing=gone)
     found: dict[str, float] = {}
-    absent = [key for key in silent if rule.absent_for_ns and at_ns - known[key] >= rule.absent_for_ns]
+    absent = [key for key, seen in silent.items() if 0 < rule.absent_for_ns <= at_ns - seen.last_ns]
     extra = [(key, 0.0, {"absent": "true"}) for key in absent if key not in held]
     if not values and what == "alert":
         extra.append(("{}", 0.0, {"no_data": "true"}))
