@@ -75,7 +75,7 @@ class Bpftrace:
         said = self._until_attached()
         if said:
             self.close()
-            raise BpftraceError(f"{self._program}: {said}")
+            raise BpftraceError(said)
 
     def read(self, timeout_s: float, most: int) -> list[bytes]:
         """Return the next records; waits for the first up to `timeout_s`."""
