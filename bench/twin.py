@@ -47,7 +47,7 @@ def _condensed(events: int, data: Path, scale: float) -> Row:
     files = FilesTable(data)
     numbers = pl.int_range(0, events, eager=True).shuffle(1)
     for number, part in enumerate(numbers.to_frame("file").iter_slices(_PIECE)):
-        files.append(_records(part.with_columns(host=pl.lit("web-1"), turn=pl.lit(0)), number * _PIECE), number)
+        files.append(_records(part.with_columns(host=pl.lit("web-1"), turn=pl.lit(0)), number * _PIECE), None)
     with Timer() as timer:
         condense(files, rows=5 * _PIECE)
     held = verdict(timer.seconds <= max(CONDENSE_S * scale, WAITING_S))
@@ -83,7 +83,7 @@ def _fleet(hosts: int, data: Path) -> Row:
         for turn in range(EACH):
             for part in names.sample(fraction=1, shuffle=True, seed=turn).iter_slices(_PIECE):
                 number += 1
-                files.append(_records(part.with_columns(turn=pl.lit(turn)), number * _PIECE), number)
+                files.append(_records(part.with_columns(turn=pl.lit(turn)), number * _PIECE), None)
                 if number % 5 == 0:
                     condense(files, rows=5 * _PIECE)
         condense(files, rows=5 * _PIECE)
