@@ -12,6 +12,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from polars.exceptions import PolarsError
+
 from tailrace import limits, memory
 from tailrace.errors import TailraceError
 from tailrace.twin import events, past, usage
@@ -98,7 +100,7 @@ class Keeper:
                 return
             try:
                 step()
-            except (TailraceError, FileNotFoundError) as error:
+            except (TailraceError, OSError, PolarsError) as error:
                 _LOGGER.warning("twin: %s", error)
                 self._accounts.count("tailrace_twin_failures_total", "Steps of the twin's upkeep that failed.")
 
