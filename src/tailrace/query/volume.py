@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import polars as pl
 
+from tailrace.batch import stream_labels
 from tailrace.errors import TransientError
 from tailrace.limits import QUERY_TIMEOUT_S
 from tailrace.query import leaf
@@ -101,8 +102,6 @@ def _sums(asked: Volume, cells: Cells, snapshot: Snapshot, reading: Reading) -> 
 
 def _all_labels(asked: Volume, snapshot: Snapshot) -> frozenset[str]:
     """Return the names of all labels of the streams in the range."""
-    from tailrace.batch import stream_labels
-
     texts = snapshot.segments(asked.start_ns, asked.end_ns).streams()["_stream"].unique()
     return frozenset(name for text in texts for name in stream_labels(text))
 

@@ -132,14 +132,14 @@ def _volume(given: QueryParams, now_ns: int) -> Volume:
         raise QueryError(f"limit={limit} must lie between 0 and {limits.ENTRIES_LIMIT}")
     text = _selector(given)
     targets = tuple(name for part in given.getlist("targetLabels") for name in part.replace(" ", "").split(",") if name)
+    asked = Volume(parse_selector(text) if text else None, start_ns, end_ns, None, limit, targets)
     match given.get("aggregateBy") or "series":
         case "series":
-            asked = Volume(parse_selector(text) if text else None, start_ns, end_ns, None, limit, targets)
+            return asked
         case "labels":
-            asked = Volume(parse_selector(text) if text else None, start_ns, end_ns, None, limit, targets, "labels")
+            return replace(asked, by="labels")
         case other:
             raise QueryError(f"aggregateBy={other[:40]!r} is not known", hint="series or labels")
-    return asked
 
 
 def _stats(services: Services, start_ns: int, end_ns: int, chosen: list[str]) -> dict[str, int]:
