@@ -107,3 +107,10 @@ def test_other_systems_are_refused_in_words(monkeypatch):
 
 def test_processors_are_counted(tmp_path):
     assert module.possible_processors() >= len(os.sched_getaffinity(0)) or not Path("/sys/devices").exists()
+
+
+def test_ids_of_another_namespace_are_refused(tmp_path):
+    own = tmp_path / "pid"
+    own.touch()
+    assert "run it in the machine's PID namespace" in module.other_ids(own)
+    assert module.other_ids(tmp_path / "nothing") == ""

@@ -13,6 +13,7 @@ import platform
 import struct
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from tailrace.errors import TailraceError
@@ -28,6 +29,7 @@ ProgramKind = Literal["kprobe", "tracepoint", "raw_tracepoint", "tracing", "lsm"
 
 _MAPS: Final = {"hash": 1, "array": 2, "percpu_hash": 5, "percpu_array": 6, "lpm_trie": 11, "ringbuf": 27}
 _PROGRAMS: Final = {"kprobe": 2, "tracepoint": 5, "raw_tracepoint": 17, "tracing": 26, "lsm": 29}
+_FIRST_NAMESPACE: Final = 0xEFFF_FFFC  # number of the PID namespace that every other one is in
 _MAP_CREATE, _LOOKUP, _UPDATE, _DELETE, _NEXT_KEY, _LOAD = 0, 1, 2, 3, 4, 5
 _RAW_OPEN, _LOOKUP_BATCH = 17, 24
 _ATTR_BYTES: Final = 128
@@ -54,6 +56,15 @@ def unavailable() -> str:
     if platform.machine() not in SYSCALLS:
         return f"no program is written for the processor {platform.machine()} yet"
     return ""
+
+
+def other_ids(namespace: Path = Path("/proc/self/ns/pid")) -> str:
+    """Return why process ids here are not those that the kernel tells programs; empty if they are."""
+    try:
+        first = namespace.stat().st_ino == _FIRST_NAMESPACE
+    except OSError:
+        first = True  # a kernel without namespaces
+    return "" if first else "process ids here are not those of the machine: run it in the machine's PID namespace"
 
 
 def call(command: int, attributes: bytes, what: str) -> int:

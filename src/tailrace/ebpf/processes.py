@@ -92,12 +92,13 @@ def open_processes(clock: Clock, *, ebpf: bool = True) -> Processes:
     Fed by the kernel it costs about 50 µs for each process of the machine, most of it in `drain`, which should be
     called at least every few seconds: its ring holds about 9,000 short processes.
     """
-    from tailrace.ebpf.bpf import BpfError
+    from tailrace.ebpf.bpf import BpfError, other_ids
     from tailrace.ebpf.btf import MissingError
     from tailrace.ebpf.proc_files import ProcProcesses
 
-    if not ebpf:
-        return ProcProcesses(clock, why="not wanted")
+    why = other_ids() if ebpf else "not wanted"
+    if why:
+        return ProcProcesses(clock, why=why)
     from tailrace.ebpf.watched import WatchedProcesses
 
     try:

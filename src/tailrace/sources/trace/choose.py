@@ -13,7 +13,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tailrace.ebpf.bpf import BpfError, unavailable
+from tailrace.ebpf.bpf import BpfError, other_ids, unavailable
 from tailrace.ebpf.btf import MissingError
 from tailrace.ebpf.processes import open_processes
 from tailrace.errors import TailraceError
@@ -58,7 +58,7 @@ def open_reader(
 
 def open_counting(settings: TraceSettings, clock: Clock) -> Counting:
     """Return what settings want, counted in the kernel from now on; that our own programs do alone."""
-    reason = unavailable()
+    reason = unavailable() or other_ids()
     if reason:
         raise NoTraceError(f"system calls cannot be counted: {reason}")
     try:
@@ -73,7 +73,7 @@ def open_counting(settings: TraceSettings, clock: Clock) -> Counting:
 
 def _by_programs(wanted: Sequence[Wanted], settings: TraceSettings) -> Trace:
     """Start our own programs."""
-    reason = unavailable()
+    reason = unavailable() or other_ids()
     if reason:
         raise NoTraceError(reason)
     try:
