@@ -248,6 +248,18 @@ def test_without_watches_left_the_rest_is_polled(watch: Watch, monkeypatch: pyte
     assert "fs.inotify.max_user_watches" in why
 
 
+def test_a_root_that_cannot_be_watched_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object, folder: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", folder)
+
+    really = kernel.Queue.add
+    monkeypatch.setattr(
+        kernel.Queue, "add", lambda queue, folder: (full if b"/fd/" in folder else really)(queue, folder)
+    )
+    with pytest.raises(OSError, match="no watches left"):
+        Watch(tmp_path)
+
+
 def test_lost_events_are_a_gap_and_every_watch_is_set_anew(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     (watch.root / "a").mkdir()
     watch.told()

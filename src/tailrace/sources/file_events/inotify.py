@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Final
 
 from tailrace.sources.file_events import backend as bits
 from tailrace.sources.file_events.backend import Gap, News
-from tailrace.sources.file_events.inotify_folders import Folders
-from tailrace.sources.file_events.inotify_looks import Batch, Looks
+from tailrace.sources.file_events.inotify_looks import Batch
+from tailrace.sources.file_events.inotify_watches import Watches
 from tailrace.sources.tail.filestat import tells_events
 from tailrace.syscalls import inotify as kernel
 
@@ -36,13 +36,10 @@ if TYPE_CHECKING:
 HALF_S: Final = 0.5
 """How long the first half of a rename waits for the second."""
 
-_TOLD: Final = 5_000  # entries of one folder that came, with all below, which are told at once; a walk tells the rest
-_TOLD_ALL: Final = 100_000  # the same, of all folders of one read
 _AGAIN: Final = 3  # times that a place is looked for when nothing is waiting any more
 _AGAIN_S: Final = 0.05
 _HOMELESS_S: Final = 1.0  # between two looks for the folder above a root that is not there
 _TOUCHED_S: Final = 1.0  # after which folders whose names change are looked at though more is waiting
-_NO_ROOM: Final = (errno.ENOSPC, errno.ENOMEM)
 _BITS: Final = (
     (kernel.CREATE, bits.CREATED),
     (kernel.DELETE, bits.DELETED),
@@ -78,24 +75,19 @@ class Inotify:
         self.roots: Sequence[bytes] = tuple(roots)
         self._scope = scope
         self._clock = clock
-        self._folders = Folders()
-        self._unwatched: dict[bytes, str] = {}
-        self._homeless: set[bytes] = set()  # roots whose folder is not there
         self._halves: dict[int, _Half] = {}  # by cookie
         self._half_at: dict[_Place, int] = {}
         self._last_pair: tuple[_Place, _Place] | None = None
         self._displaced: dict[_Place, int] = {}  # watches of folders whose name another one took
-        self._unsure: dict[_Place, int] = {}  # places that could not be looked at, and how often
         self._touched: dict[int, None] = {}  # watches of folders whose names changed
         self._touched_s = 0.0
-        self._counts = {"overflows": 0, "vanished": 0, "refused": 0, "lost_track": 0}
+        self._counts = {"overflows": 0, "vanished": 0, "lost_track": 0}
         self._last_ns = clock.now_ns()
         self._looked_s = clock.monotonic_s()
-        self._queue = kernel.Queue()
-        self._looks = Looks(self._folders)
+        self._watches = Watches(scope, roots)
+        self._queue, self._folders, self._looks = self._watches.queue, self._watches.folders, self._watches.looks
         try:
-            for root in self.roots:
-                self._enter_root(root)
+            self._watches.begin()
         except OSError:
             self.close()
             raise
@@ -108,24 +100,23 @@ class Inotify:
     def due_s(self, now_s: float) -> float | None:
         """Return when a half of a rename has waited long enough, or a root is looked for again."""
         due = [half.until_s for half in self._halves.values()]
-        due += [self._looked_s + _HOMELESS_S] if self._homeless else []
-        due += [now_s + _AGAIN_S] if self._unsure else []
+        due += [self._looked_s + _HOMELESS_S] if self._watches.homeless else []
+        due += [now_s + _AGAIN_S] if self._watches.unsure else []
         return max(0.0, min(due) - now_s) if due else None
 
     def unwatched(self) -> Sequence[tuple[bytes, str]]:
         """Return folders for which there was no watch."""
-        return list(self._unwatched.items())
+        return list(self._watches.unwatched.items())
 
     @property
     def counters(self) -> Mapping[str, int]:
         """Return what waits, and what happened besides events."""
         waiting = self._queue.waiting() // kernel.EVENT_BYTES
-        return {"queue": waiting, "watches": len(self._folders), **self._counts}
+        return {"queue": waiting, "watches": len(self._folders), "refused": self._watches.refused, **self._counts}
 
     def close(self) -> None:
         """Give all watches back."""
-        self._looks.close()
-        self._queue.close()
+        self._watches.close()
 
     def read(self, events: int) -> News:
         """Return at most about so many events."""
@@ -142,8 +133,10 @@ class Inotify:
             taken += len(data) // kernel.EVENT_BYTES
         now_s = self._clock.monotonic_s()
         self._expire(batch, now_s)
-        self._find_homes(news, now_s)
-        self._looks.look(batch, news.changes, self._unsure)
+        if self._watches.homeless and now_s - self._looked_s >= _HOMELESS_S:
+            self._looked_s = now_s
+            self._watches.find_homes(news)
+        self._looks.look(batch, news.changes, self._watches.unsure)
         self._looks.close()
         news.more = self._queue.waiting() > 0
         if not news.more:
@@ -167,7 +160,7 @@ class Inotify:
         if path is None:
             self._take_in_limbo(place, mask, cookie, folder=folder)
             return
-        if (folder or self._scope.patterns) and self._leaves_out(path):
+        if (folder or self._scope.patterns) and self._watches.leaves_out(path):
             return
         if mask & _NAMES:
             self._touched[place[0]] = None
@@ -197,7 +190,7 @@ class Inotify:
             half.until_s = 0.0
         if folder and mask & kernel.DELETE:
             self._folders.forget(self._folders.watch(*place))
-        self._unsure.setdefault(place, 0)
+        self._watches.unsure.setdefault(place, 0)
 
     def _take_folder(self, batch: Batch, news: News, place: _Place, path: bytes, *, created: bool) -> None:
         """Take the making or the removal of a folder."""
@@ -205,33 +198,29 @@ class Inotify:
         if not created:
             batch.add(bits.DELETED | bits.FOLDER, path, place)
             self._folders.forget(self._folders.watch(*place))
-            self._unwatched.pop(path, None)
+            self._watches.unwatched.pop(path, None)
             return
         watch, look = self._folders.watch(*place), self._looks.at(place)
         if watch and look is not None and look.st_ino == self._folders.inode(watch):
             return  # it was found, and told, before this event was read
         batch.add(bits.CREATED | bits.FOLDER, path, place)
-        self._arrive(place, batch, news)
+        self._watches.arrive(place, batch, news)
 
     def _take_own(self, batch: Batch, watch: int, mask: int) -> None:
         """Take an event of a watched folder about itself; the one above tells most of it."""
         if watch not in self._folders:
             if watch in self._folders.gates and mask & kernel.IGNORED:
-                self._homeless.update(self._folders.gates.pop(watch).values())
+                self._watches.homeless.update(self._folders.gates.pop(watch).values())
         elif mask & kernel.IGNORED:
             self._folders.forget(watch)
         elif mask & (kernel.DELETE_SELF | kernel.MOVE_SELF):
             above, path = self._folders.place(watch)
             if not above and not self._folders.gated(path):
                 batch.add(bits.DELETED | bits.FOLDER, path, (0, path))  # a root whose folder cannot be watched
-                self._drop(watch)
-                self._homeless.add(path)
+                self._watches.drop(watch)
+                self._watches.homeless.add(path)
         else:
             self._touched[watch] = None
-
-    def _leaves_out(self, path: bytes) -> bool:
-        root = self._scope.root_of(path)
-        return root is None or self._scope.leaves_out(path, root)
 
     # --- renames --------------------------------------------------------------------------------
 
@@ -254,7 +243,7 @@ class Inotify:
         if half is None:
             batch.add(bits.CREATED | bits.MOVED_IN | kind, path, new)
             if folder:
-                self._arrive(new, batch, news, bits.MOVED_IN)
+                self._watches.arrive(new, batch, news, bits.MOVED_IN)
             return
         old = half.place
         del self._half_at[old]
@@ -279,12 +268,12 @@ class Inotify:
         kind = bits.FOLDER if half.folder else 0
         for watch in half.watches:
             if self._folders.path(watch) is None:
-                self._drop(watch)
+                self._watches.drop(watch)
         if half.path is not None:
             batch.add(bits.DELETED | kind, half.path, half.place)
         batch.add(bits.CREATED | bits.MOVED_IN | kind, path, new)
         if half.folder:
-            self._arrive(new, batch, news, bits.MOVED_IN)
+            self._watches.arrive(new, batch, news, bits.MOVED_IN)
 
     def _moving(self, watches: Sequence[int], path: bytes) -> int:
         """Return the watch of the folder that came to a path, of those that it may have; 0 if it is none of them."""
@@ -325,141 +314,26 @@ class Inotify:
         look = self._looks.at(place)
         for watch in half.watches[-1:]:
             if self._folders.path(watch) is None:  # else it came to light elsewhere
-                self._drop(watch)
+                self._watches.drop(watch)
         if look is not None:  # something else has the name by now
-            self._unsure[place] = 0
-
-    def _drop(self, watch: int) -> None:
-        for gone in self._folders.drop(watch):
-            self._queue.remove(gone)
-
-    # --- folders that come ----------------------------------------------------------------------
-
-    def _arrive(self, place: _Place, batch: Batch | None, news: News | None, why: int = 0) -> None:
-        """Watch a folder with all below; tell what is in it already, or have it walked if that is much."""
-        waiting = [(place, batch is not None)]
-        most = 0 if batch is None else min(batch.found + _TOLD, _TOLD_ALL)
-        while waiting:
-            (above, name), told = waiting.pop()
-            opened = self._looks.open_folder((above, name), self._unsure if batch is not None else None)
-            if opened is None:
-                continue
-            try:
-                watch = self._watch((above, name), opened, news if told else None)
-                if watch:
-                    waiting += self._list(watch, opened, batch if told else None, news, why, most)
-            except OSError as error:
-                self._refuse(error)
-            finally:
-                os.close(opened)
-
-    def _watch(self, place: _Place, opened: int, news: News | None) -> int:
-        """Watch an open folder; return 0 if there is no watch for it, or it is on another file system."""
-        look = os.fstat(opened)
-        path = self._folders.path(*place)
-        if path is None or (place[0] in self._folders and self._looks.device(place[0]) != look.st_dev):
-            return 0
-        try:
-            watch = self._queue.add(b"/proc/self/fd/%d" % opened)
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            if path in self.roots:
-                raise
-            self._unwatched[path] = f"no watches left ({error.strerror}); see fs.inotify.max_user_watches"
-            if news is not None:
-                news.walk.append((path, "unwatched"))
-            return 0
-        before = self._folders.watch(*place)
-        if before not in (0, watch):
-            self._drop(before)
-        self._folders.put(watch, *place, look.st_ino)
-        return watch
-
-    def _list(
-        self, watch: int, opened: int, batch: Batch | None, news: News | None, why: int, most: int
-    ) -> list[tuple[_Place, bool]]:
-        """Return the folders in a folder, and tell all its entries; they are to be told below as well, or not."""
-        found: list[bytes] = []
-        here = self._folders.path(watch)
-        with os.scandir(opened) as entries:
-            for entry in entries:
-                name = os.fsencode(entry.name)
-                folder = entry.is_dir(follow_symlinks=False)
-                path = (here or b"").rstrip(b"/") + b"/" + name
-                if (folder or self._scope.patterns) and self._leaves_out(path):
-                    continue
-                if folder:
-                    found.append(name)
-                if batch is None or news is None:
-                    continue
-                if batch.found >= most:
-                    news.walk.append((here or b"", "unwatched"))
-                    batch = None
-                    continue
-                self._tell(batch, (watch, name), path, entry, why)
-        for name in self._folders.names(watch) - set(found):
-            self._drop(self._folders.watch(watch, name))  # it went on: an event says where to, and it arrives there
-        return [((watch, name), batch is not None) for name in found]
-
-    def _tell(self, batch: Batch, place: _Place, path: bytes, entry: os.DirEntry[str], why: int) -> None:
-        try:
-            look = entry.stat(follow_symlinks=False)
-        except OSError:
-            return
-        folder = bits.FOLDER if modes.S_ISDIR(look.st_mode) else 0
-        batch.add_found(bits.CREATED | bits.SYNTHETIC | why | folder, path, place, look)
-        self._looks.remember(place, look)
-
-    def _refuse(self, error: OSError) -> None:
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-            self._counts["refused"] += 1
-
-    # --- roots ----------------------------------------------------------------------------------
-
-    def _enter_root(self, root: bytes) -> None:
-        """Watch a root and the folder above, in which it may come and go."""
-        above, name = os.path.split(root)
-        self._homeless.discard(root)
-        gate = -1 - self.roots.index(root)
-        if name:
-            try:
-                gate = self._queue.add(above)
-            except PermissionError:  # it is watched as long as it is there
-                pass
-            except (FileNotFoundError, NotADirectoryError):
-                self._homeless.add(root)
-                return
-        self._folders.gates.setdefault(gate, {})[name] = root
-        self._looks.gate_paths[gate] = above
-        self._arrive((gate, name), None, None)
-
-    def _find_homes(self, news: News, now_s: float) -> None:
-        """Look for the folders above of roots that are not there."""
-        if not self._homeless or now_s - self._looked_s < _HOMELESS_S:
-            return
-        self._looked_s = now_s
-        for root in list(self._homeless):
-            self._enter_root(root)
-            if root not in self._homeless and os.path.lexists(root):
-                news.walk.append((root, "moved_in"))
+            self._watches.unsure[place] = 0
 
     # --- what was not told ----------------------------------------------------------------------
 
     def _settle(self, news: News) -> None:
         """Look again at what could not be looked at, now that every rename is known."""
         batch = Batch()
-        unsure, self._unsure = self._unsure, {}
+        unsure, self._watches.unsure = self._watches.unsure, {}
         for place, tries in unsure.items():
             path = self._folders.path(*place)
             if path is None:
                 if place[0] in self._folders:
-                    self._unsure[place] = tries
+                    self._watches.unsure[place] = tries
                 continue
             look = self._looks.at(place)
             if look is None and not self._looks.is_open(place[0]):
                 if tries < _AGAIN:
-                    self._unsure[place] = tries + 1
+                    self._watches.unsure[place] = tries + 1
                 else:
                     self._heal(place[0], batch)
             elif look is None:
@@ -468,12 +342,12 @@ class Inotify:
                 folder = bits.FOLDER if modes.S_ISDIR(look.st_mode) else 0
                 batch.add_found(bits.UPDATED | bits.SYNTHETIC | folder, path, place, look)
                 if folder and not self._folders.watch(*place):
-                    self._arrive(place, batch, news)
-        self._looks.look(batch, news.changes, self._unsure)
+                    self._watches.arrive(place, batch, news)
+        self._looks.look(batch, news.changes, self._watches.unsure)
         self._looks.forget()
         for watch in self._displaced.values():
             if watch in self._folders and self._folders.path(watch) is None:
-                self._drop(watch)
+                self._watches.drop(watch)
         self._displaced.clear()
         self._last_pair = None
 
@@ -483,10 +357,10 @@ class Inotify:
         if watch not in self._folders:
             return
         place, path = self._folders.place(watch), self._folders.path(watch)
-        self._drop(watch)
+        self._watches.drop(watch)
         if path is not None:
             batch.add(bits.DELETED | bits.FOLDER | bits.SYNTHETIC, path, place)
-            self._unsure[place] = 0
+            self._watches.unsure[place] = 0
 
     def _tell_touched(self, news: News) -> None:
         """Tell the size and the times of folders whose names changed."""
@@ -502,15 +376,7 @@ class Inotify:
         self._counts["overflows"] += 1
         while self._queue.take():
             pass
-        for known in (self._halves, self._half_at, self._displaced, self._unsure, self._touched, self._unwatched):
+        for known in (self._halves, self._half_at, self._displaced, self._touched):
             known.clear()
-        self._homeless.clear()
-        before = self._folders.all()
-        self._folders.clear()
-        self._looks.forget()
-        self._looks.close()
-        for root in self.roots:
-            self._enter_root(root)
-        for watch in before - self._folders.all():
-            self._queue.remove(watch)
+        self._watches.begin_anew()
         news.gaps.append(Gap(tuple(self.roots), self._last_ns, self._clock.now_ns(), "overflow"))

@@ -58,6 +58,10 @@ class Folders:
         self._enter(watch, above, name, inode)
         self._folders[above].below[name] = watch
 
+    def has_root(self, path: bytes) -> bool:
+        """Tell whether a root is entered."""
+        return path in self._roots
+
     def watch(self, above: int, name: bytes) -> int:
         """Return the watch of a folder by its place, 0 if none is watched there."""
         folder = self._folders.get(above)
