@@ -16,7 +16,7 @@ from tailrace.query.needs import Needs
 
 KEYS = ["a", "b", "a_b", "c", 'q"', "é", "x.y", ""]
 numbers = st.sampled_from(["0", "-0", "1e3", "1.50", "12345678901234567890", "01", "1.", "-", "NaN", "2.5"])
-texts = st.sampled_from(["", "x", 'say "a": 1', "a=1", "\\", "\n", "é\x1f", '{"a": 1}', "null", '","a":"'])
+texts = st.sampled_from(["", "x", 'say "a": 1', "a=1", "\\", "\n", "é\x1f", "\ufffd", '{"a": 1}', "null", '","a":"'])
 scalars = st.one_of(
     numbers,
     st.sampled_from(["true", "false", "null", "oops", '"\\q"', '"\\ud800"', '"\\u00e9"']),
@@ -65,7 +65,7 @@ pairs = st.one_of(
     st.builds(
         "{}={}".format,
         st.sampled_from(["a", "b", "x.y", "2xx", "é"]),
-        st.sampled_from(["", "1", '""', '"a=1"', '"x y"', '"\\""', '"\\q"', "x=y", '"open', 'q"', '" a=2 "']),
+        st.sampled_from(["", "1", '""', '"a=1"', '"x y"', '"\\""', '"\\q"', "x=y", "C:\\q", "\ufffd", '"open', 'q"', '" a=2 "']),
     ),
     st.sampled_from(["flag", "=x", '"', "a", 'a"b=1']),
 )

@@ -211,7 +211,7 @@ def extracted(lines: pl.Series, patterns: Mapping[str, str], others: Sequence[pl
     """
     values_of = {name: pl.col("line").str.extract(pattern) for name, pattern in patterns.items()}
     plain = [value.str.strip_prefix('"').str.strip_suffix('"').alias(name) for name, value in values_of.items()]
-    odd = [value.str.contains("\\", literal=True).alias(f"\0odd {name}") for name, value in values_of.items()]
+    odd = [value.str.contains("[\\\\\ufffd]").alias(f"\0odd {name}") for name, value in values_of.items()]
     found = each(lines, [*plain, *odd, *others])
     for name, pattern in patterns.items():
         escaped = found[f"\0odd {name}"]
@@ -227,5 +227,5 @@ def each(lines: pl.Series, expressions: Sequence[pl.Expr]) -> pl.DataFrame:
     return lines.to_frame("line").lazy().select(expressions).collect(engine="streaming")
 
 
-def _text(quoted: str) -> str:
-    return clean(str(json.loads(quoted, strict=False)))
+def _text(value: str) -> str:
+    return clean(str(json.loads(value, strict=False)) if value.startswith('"') else value)  # a bare one has no escapes
