@@ -6,7 +6,7 @@ rules that are reloaded. When all of it is over and everything is known, the ale
 were told, with what was taken back, says the same; and nothing was told twice. Where sources say truly how far
 behind they are, nothing false was told at any time.
 
-TAILRACE_SCHEDULES says how many are played (150 of them in the ordinary run; a minute for 3,000).
+TAILRACE_SCHEDULES says how many are played; 60 in the ordinary run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tailrace.alerts.corrections import Incident
     from tailrace.alerts.model import Alert, Group
 
-SCHEDULES = int(os.environ.get("TAILRACE_SCHEDULES", "150"))
+SCHEDULES = int(os.environ.get("TAILRACE_SCHEDULES", "60"))
 PARTS = 10
 START = 1000 * MINUTE
 HOSTS = ("a", "b", "c")

@@ -259,34 +259,32 @@ class Evaluator:
         """Evaluate the windows of a rule from one on up to the last again, and tell what that changes."""
         rule, interval_ns, last_ns = task.rule, task.group.interval_ns, standing.progress.evaluated_ns
         oldest_ns = -(-(last_ns - CORRECTED_NS) // interval_ns) * interval_ns
+        told = self._told(rule, standing, oldest_ns)
         unsure_ns = standing.progress.unsure_ns or first_ns  # what failed before is part of what is to be done again
-        times = range(max(min(first_ns, unsure_ns), oldest_ns), last_ns + 1, interval_ns)
-        first_ns = times[0]
+        first_ns = max(_from_the_start_of(told, min(first_ns, unsure_ns)), oldest_ns)
+        times = range(first_ns, last_ns + 1, interval_ns)
         progress = replace(standing.progress, unsure_ns=0)
         start = replace(standing, progress=progress, alerts=self._store.alerts_before(rule.id, first_ns))
         steps, after = self._steps(task, start, times, _Missing(work.now_ns, ()), work)
         if any(step.evaluation.outcome in _UNSURE for step in steps):  # not better than what is known
             work.keep(rule, replace(standing, progress=replace(standing.progress, unsure_ns=first_ns)))
             return
-        known = [one for step in steps for one in step.tell]
-        tell = corrections.correct(
-            self._told(rule, standing, first_ns), corrections.incidents(known, _firing(start.alerts))
-        )
-        number = self._store.corrections(rule.id, first_ns) + 1
+        known = corrections.incidents([one for step in steps for one in step.tell], _firing(start.alerts))
+        same = [one for one in told if one.from_ns >= first_ns or any(one.meets(other) for other in known)]
         by_time: dict[int, list[Told]] = {at_ns: [] for at_ns in times}
-        for one in tell:
-            by_time[max(one.at_ns, first_ns)].append(one)  # a mistake may have begun before
+        for tell in corrections.correct(same, known):
+            by_time[max(tell.at_ns, first_ns)].append(tell)  # it may have begun before
+        number = self._store.corrections(rule.id, first_ns) + 1
         work.made.before[rule.id] = standing.alerts
         work.made.steps += [replace(step, tell=by_time[step.evaluation.at_ns], correction=number) for step in steps]
         work.keep(rule, after)
 
     def _told(self, rule: Rule, standing: Standing, since_ns: int) -> list[Incident]:
-        """Return the incidents that were told, as far as they reach behind a time."""
-        told = self._store.told(rule.id, since_ns - CORRECTED_NS)
+        """Return the incidents that were told of windows since a time, and those that go on since before."""
+        told = self._store.told(rule.id, since_ns)
         began = {one.key for one in told if one.kind == "firing"}
-        firing = {key: at_ns for key, at_ns in _firing(standing.alerts).items() if key not in began}  # for long
-        found = corrections.incidents(told, firing)
-        return [one for one in found if one.to_ns is None or one.to_ns >= since_ns]
+        before = {key: at_ns for key, at_ns in _firing(standing.alerts).items() if key not in began}
+        return corrections.incidents(told, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +370,17 @@ def version_of(rule: Rule, group: Group) -> str:
         rule.absent_for_ns,
     )
     return blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+def _from_the_start_of(told: Sequence[Incident], first_ns: int) -> int:
+    """Return the window from which incidents that reach behind `first_ns` are evaluated as a whole."""
+    while True:
+        earlier = [
+            one.from_ns for one in told if one.from_ns < first_ns and (one.to_ns is None or one.to_ns >= first_ns)
+        ]
+        if not earlier:
+            return first_ns
+        first_ns = min(earlier)
 
 
 def _firing(alerts: Mapping[str, Alert]) -> dict[str, int]:
