@@ -65,7 +65,9 @@ pairs = st.one_of(
     st.builds(
         "{}={}".format,
         st.sampled_from(["a", "b", "x.y", "2xx", "é"]),
-        st.sampled_from(["", "1", '""', '"a=1"', '"x y"', '"\\""', '"\\q"', "x=y", "C:\\q", "\ufffd", '"open', 'q"', '" a=2 "']),
+        st.sampled_from(
+            ["", "1", '""', '"a=1"', '"x y"', '"\\""', '"\\q"', "x=y", "C:\\q", "\ufffd", '"open', 'q"', '" a=2 "']
+        ),
     ),
     st.sampled_from(["flag", "=x", '"', "a", 'a"b=1']),
 )
