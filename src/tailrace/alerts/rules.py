@@ -1,0 +1,158 @@
+"""The rules of a server: those of files, read again when they change, and those that people save here.
+
+Comes in: patterns of rule files, and groups from the API. Goes out: `current`, the groups that count now. A file that
+cannot be read, or is wrong, leaves its last good groups in force and is named in `problems`; one that is gone takes
+its groups along. What is saved here is durable in the control database and never mixes with what files say: a
+namespace belongs to one of the two.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+from sqlalchemy import BigInteger, Column, String, Table, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from tailrace.alerts.rule_files import RuleFile, groups_of, load_rules
+from tailrace.config.document import Document
+from tailrace.config.problems import explain
+from tailrace.control import METADATA
+from tailrace.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tailrace.alerts.model import Group
+    from tailrace.clock import Clock
+    from tailrace.control import Control
+
+    Json = Mapping[str, Any]  # a group as it was saved: JSON of several kinds
+
+LOOK_S: Final = 5.0
+"""Seconds between two looks at the files."""
+
+_SAVED: Final = Table(
+    "alert_groups",
+    METADATA,
+    Column("namespace", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("definition", String, nullable=False),  # JSON, as it was saved
+    Column("saved_ns", BigInteger, nullable=False),
+)
+
+_Mark = tuple[int, int, int]  # of a file: inode, size, time of change
+
+
+class RuleBook:
+    """All rules of a server. Any thread may call."""
+
+    def __init__(self, control: Control, files: Sequence[str], clock: Clock) -> None:
+        self._control, self._patterns, self._clock = control, tuple(files), clock
+        self._lock = threading.Lock()
+        self._look_s = float("-inf")
+        self._marks: dict[Path, _Mark] = {}
+        self._filed: dict[Path, tuple[Group, ...]] = {}
+        self._saved: dict[str, dict[str, Json]] | None = None
+        self._current: tuple[Group, ...] | None = None
+        self.problems: dict[str, str] = {}
+
+    def current(self) -> tuple[Group, ...]:
+        """Return all groups; the same object while nothing changed."""
+        with self._lock:
+            if self._clock.monotonic_s() - self._look_s >= LOOK_S:
+                self._look_s = self._clock.monotonic_s()
+                self._look()
+            if self._current is None:
+                filed = [group for path in sorted(self._filed) for group in self._filed[path]]
+                self._current = (*filed, *self._kept())
+            return self._current
+
+    # --- files ----------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        there = {Path(path) for pattern in self._patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207  a pattern may be absolute
+        for path in self._filed.keys() - there:
+            del self._filed[path]
+            self._marks.pop(path, None)
+            self._current = None
+        self.problems = {path: why for path, why in self.problems.items() if Path(path) in there}
+        for path in there:
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
+        try:
+            found = path.stat()
+        except OSError:  # gone since it was listed
+            return
+        mark = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if self._marks.get(path) == mark:
+            return
+        self._marks[path] = mark
+        try:
+            self._filed[path] = load_rules(path, str(path))
+        except ConfigError as error:
+            self.problems[str(path)] = str(error)
+            return
+        self.problems.pop(str(path), None)
+        self._current = None
+
+    # --- what people save -----------------------------------------------------------------------
+
+    def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return namespace to name to definition, as it was saved."""
+        with self._lock:
+            return {namespace: dict(groups) for namespace, groups in self._read_saved().items()}
+
+    def save(self, namespace: str, group: Json) -> None:
+        """Keep a group durably, in place of one of the same name; all that is wrong with it is a `DataError`."""
+        parsed(namespace, group)
+        row = {"namespace": namespace, "name": group["name"], "definition": json.dumps(group)}
+        with self._lock:
+            if any(str(path) == namespace for path in self._filed):
+                raise DataError(f"the rules of {namespace} come from that file; change them there")
+            row = {**row, "saved_ns": self._clock.now_ns()}
+            statement = insert(_SAVED).values(**row)
+            changes = {name: statement.excluded[name] for name in ("definition", "saved_ns")}
+            with self._control.transaction() as connection:
+                connection.execute(statement.on_conflict_do_update(index_elements=["namespace", "name"], set_=changes))
+            self._saved = self._current = None
+
+    def delete(self, namespace: str, group: str | None) -> bool:
+        """Remove a group, or all of a namespace; false if there is none."""
+        chosen = _SAVED.c.namespace == namespace
+        if group is not None:
+            chosen &= _SAVED.c.name == group
+        with self._lock:
+            with self._control.transaction() as connection:
+                gone = connection.execute(delete(_SAVED).where(chosen)).rowcount
+            self._saved = self._current = None
+        return bool(gone)
+
+    def _kept(self) -> list[Group]:
+        saved = self._read_saved()
+        return [each for name in saved for group in saved[name].values() for each in parsed(name, group)]
+
+    def _read_saved(self) -> dict[str, dict[str, Json]]:
+        if self._saved is None:
+            self._saved = {}
+            wanted = select(_SAVED).order_by(_SAVED.c.namespace, _SAVED.c.name)
+            with self._control.transaction() as connection:
+                for row in connection.execute(wanted).all():
+                    self._saved.setdefault(row.namespace, {})[row.name] = json.loads(row.definition)
+        return self._saved
+
+
+def parsed(namespace: str, group: Json) -> tuple[Group, ...]:
+    """Return the group of a definition; all that is wrong with it is one `DataError`."""
+    value = {"groups": [group]}
+    try:
+        return groups_of(RuleFile.model_validate(value), namespace, editable=True)
+    except ValidationError as error:
+        found = [problem for _, problem in explain(error.errors(), value, Document(), RuleFile)]
+        said = "; ".join(str(problem).replace("$.groups[0]", "$") for problem in found)
+        raise DataError(said) from None
