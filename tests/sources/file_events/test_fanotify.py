@@ -110,6 +110,15 @@ def test_the_root_itself_goes_and_comes_back(tree):
     assert differences(watched.live(), found(top)) == []
 
 
+def test_what_happens_to_the_root_itself_while_a_folder_is_renamed(tree):
+    top, watched = tree
+    (top / "d").rename(top / "z")
+    top.chmod(0o711)
+    rows = watched.read().filter(pl.col("file_path") == str(top), pl.col("event_confidence") != "synthetic")
+    assert rows.select("event_action", "file_mode").rows() == [("attributes_modified", "0711")]
+    assert differences(watched.live(), found(top)) == []
+
+
 def test_what_is_left_out_is_not_told(mounted, watch):
     top = mounted / "in"
     (top / "data").mkdir(parents=True)

@@ -107,7 +107,8 @@ class Settler:
                 inode = number(thing[place], "little") if place is not None and thing[8:16] == kind else 0
                 found = None
                 if what & _ACTIONS != bits.DELETED:
-                    where = path if not moved else path_now(folder, name)
+                    # a root has no folder above it, and its name is its whole path
+                    where = path if not moved else path_now(folder, name) if folder else name or None
                     if where is not None:
                         found = seen.get(where)
                         if found is None:
