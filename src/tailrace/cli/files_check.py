@@ -107,7 +107,7 @@ def baseline_check(
 
         tailrace files baseline check -b host.baseline -k /media/key/baseline.key
 
-        tailrace files baseline check /etc -b host.baseline -k baseline.key -o aide
+        tailrace files check /etc -b host.baseline -k baseline.key -o aide
     """
     with _exit_codes():
         old = _load(baseline, _key(key_file))
