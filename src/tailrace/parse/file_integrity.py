@@ -23,8 +23,8 @@ import polars as pl
 
 from tailrace.batch import stack, stream_labels, stream_text
 from tailrace.ecs import COLUMNS, STREAM_SOURCE, member
-from tailrace.parse import timestamp
-from tailrace.parse.json_decode import Decoder
+from tailrace.parse import alike, timestamp
+from tailrace.parse.json_decode import Decoded, Decoder
 from tailrace.parse.json_tree import Tree
 
 if TYPE_CHECKING:
@@ -34,8 +34,14 @@ if TYPE_CHECKING:
 
 ERROR: Final = "FileIntegrityParserErr"
 
-LOOKS: Final = r'"(?:module|type)":\s*"file_integrity"'
-"""What a document of file events has somewhere."""
+_FIM: Final = "initial_scan|created|updated|attributes_modified|moved|deleted|config_change"
+
+LOOKS: Final = (
+    r'"(?:event\.)?(?:module|type)":\s*"file_integrity"',
+    rf'"(?:event\.)?action":\s*\[\s*"(?:{_FIM})"',
+    r'"(?:file\.)?path":',
+)
+"""What a document of file events has: it says so, or has an action that is a list and a path."""
 
 HOSTS: Final = ("host_name", "host_hostname", "beat_hostname", "beat_name", "agent_hostname", "agent_name")
 """Fields that may name the host of an event, best first."""
@@ -57,6 +63,11 @@ ALIASES: Final[Mapping[str, str]] = {
 """Fields of older agents, and the columns that have their values here."""
 
 _TIME: Final = "__timestamp"  # the column of `@timestamp`
+_TYPES: Final[Mapping[str, pl.DataType]] = {
+    "@timestamp": pl.String(),
+    **{member(column): dtype for column, dtype in COLUMNS.items()},
+}
+_COLUMN: Final = {"@timestamp": _TIME, **{member(column): column for column in COLUMNS}}
 _EXACT: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$"
 _DOTTED: Final = '"event.action":'  # what a document with dotted names has somewhere
 _ACTION: Final = "event_action"
@@ -90,7 +101,7 @@ class FileIntegrity:
         )
 
     def _parsed(self, lines: pl.DataFrame, reading: Reading, data: bytes | None, decoder: Decoder) -> pl.DataFrame:
-        decoded = decoder.decode(lines["_line"], data)
+        decoded = self._decoded(lines["_line"], data, decoder)
         fields = {name: decoded.fields[name] for name in decoded.fields.columns if _known(decoded.fields[name])}
         fits = _fits(fields, len(lines), decoded.failed)
         if not fits.any():
@@ -112,6 +123,13 @@ class FileIntegrity:
         if reading.raw == "auto":
             frame = frame.with_columns(_sentence(fields).alias("_line"))
         return _with_more(frame, decoded.more, odd)
+
+    def _decoded(self, text: pl.Series, data: bytes | None, decoder: Decoder) -> Decoded:
+        if decoder is self._dotted:  # most likely our own, of one shape
+            alike_ones = alike.decode(text, data, _TYPES)
+            if alike_ones is not None:
+                return Decoded(alike_ones.rename(_COLUMN, strict=False), None, None)
+        return decoder.decode(text, data)
 
 
 def _together(*parts: tuple[pl.Series, pl.DataFrame]) -> pl.DataFrame:

@@ -102,7 +102,7 @@ class FileEventsSource:
         self._last_ns = self._clock.now_ns()
         blocks = []
         for frame in frames:
-            data = ndjson(frame)
+            data = ndjson(frame, nested=self._heard is not None)  # people see them
             blocks.append(Block(self._origin, self._offset, data, self._last_ns))
             self._offset += len(data)
         if self._heard is not None:
