@@ -49,14 +49,12 @@ def _asked(device: int, path: bytes) -> str | None:
         if os.fstat(handle).st_dev != device:  # a file from elsewhere: mounted here by itself, or of a lower layer
             return None
         name = _uuid(handle)
-        if os.major(device) or name is None:
-            return name
-        tree = os.statvfs(handle).f_fsid
-        return f"{name}:{tree:016x}" if tree else name
+        tree = 0 if os.major(device) else os.statvfs(handle).f_fsid
     except OSError:
         return None
     finally:
         os.close(handle)
+    return f"{name}:{tree:016x}" if name is not None and tree else name
 
 
 def _uuid(handle: int) -> str | None:
