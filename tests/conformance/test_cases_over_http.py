@@ -12,6 +12,7 @@ import math
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def _cases() -> Iterator[object]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Callable[[str], httpx.Client]]:
     """Return what gives a client of a server that holds some rows; cases with the same rows share it."""
+    made: list[Iterator[House]] = []
     with ExitStack() as stack:
 
         @functools.cache
@@ -57,7 +59,7 @@ def server() -> Iterator[Callable[[str], httpx.Client]]:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             houses = _house(folder, None)
             house: House = next(houses)
-            stack.callback(next, houses, None)
+            made.append(houses)
             streams = [
                 {"stream": stream_labels(row.get("stream", '{app="a"}')) | SERVICE, "values": [entry(row)]}
                 for row in json.loads(rows)
@@ -68,6 +70,8 @@ def server() -> Iterator[Callable[[str], httpx.Client]]:
             return house.client
 
         yield holding
+        with ThreadPoolExecutor(16) as pool:  # a server takes a moment to end: all at once
+            list(pool.map(lambda houses: next(houses, None), made))
 
 
 def entry(row) -> list[object]:
