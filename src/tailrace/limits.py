@@ -175,6 +175,12 @@ NEWEST_LINES: Final = 1_000
 NEWEST_ROWS_CACHED: Final = 50_000
 """Lines of such parts that are remembered over all queries: about 30 MB."""
 
+TOTALS_ROWS: Final = 250_000
+"""Lines of the largest segment whose totals are remembered per question."""
+
+TOTALS_HELD: Final = 200_000
+"""Rows of such totals that are remembered over all questions: about 20 MB."""
+
 POINTS_LIMIT: Final = 11_000
 """Points per series of a range query."""
 
@@ -183,6 +189,9 @@ SERIES_LIMIT: Final = 500
 
 LABEL_SETS: Final = 100_000
 """Label sets that a metric query may hold before they are aggregated: bounds its memory."""
+
+RANKED_SETS: Final = 1_000_000
+"""Label sets that a metric query may hold of which only the largest are wanted: their totals, not their windows."""
 
 VALUES_HELD: Final = 20_000_000
 """Unwrapped values that a metric query may hold at once, where totals are not enough: about 1 GiB."""

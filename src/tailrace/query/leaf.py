@@ -17,24 +17,25 @@ import narwhals as nw
 import polars as pl
 
 from tailrace.errors import QueryError
-from tailrace.limits import LABEL_SETS
+from tailrace.limits import LABEL_SETS, RANKED_SETS
 from tailrace.query import functions
 from tailrace.query.plan import plan
 from tailrace.query.reads import Span
+from tailrace.query.remembered import remembered
 from tailrace.query.rows import DETAILS, ERROR
 from tailrace.query.samples import EMPTY, LABEL, Samples
-from tailrace.query.windows import spread
+from tailrace.query.windows import largest, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from tailrace.contracts import Segments, Snapshot
+    from tailrace.contracts import Frame, Segments, Snapshot
     from tailrace.query.grid import Cells
     from tailrace.query.needs import Needs
     from tailrace.query.plan import Branch
     from tailrace.query.reads import Reading
     from tailrace.query.rows import Rows
-    from tailrace.query.syntax import RangeAggregation
+    from tailrace.query.syntax import LogQuery, RangeAggregation
 
 CELL: Final = ("lo", "hi")
 TOTALS: Final = ("lines", "bytes")
@@ -49,31 +50,37 @@ def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot:
     log = aggregation.range.log
     found = plan(log, needs.plus(line=sized), (cells.start_ns, cells.end_ns), snapshot, reading.engine)
     reading.planned(found)
+    most, room = RANKED_SETS if needs.largest else LABEL_SETS, MERGE_ROWS
     gathered: list[pl.DataFrame] = []
     for branch in found.branches:
-        for piece in _branch(branch, needs, cells, reading, sized=sized):
+        for piece in _branch(branch, needs, cells, reading, log, sized=sized):
             gathered.append(piece)
-            if sum(one.height for one in gathered) > MERGE_ROWS:
+            if sum(one.height for one in gathered) > room:
                 gathered = [_merged(gathered)]
-                bounded(gathered[0], LABEL_SETS)
+                bounded(gathered[0], most)
+                room = max(MERGE_ROWS, 2 * gathered[0].height)  # else many sets would be summed again with each piece
     if not gathered:
         return Samples(EMPTY)
-    totals = _merged(gathered)
-    bounded(totals, LABEL_SETS)
+    totals, among = _merged(gathered), 0
+    bounded(totals, most)
+    if needs.largest:
+        totals, among = largest(totals, cells, function.measure, needs.largest)
     windows = spread(totals, cells)
     value = function.value(pl.col(function.measure), aggregation.range.range_ns / 1e9)
     labels = [column for column in windows.columns if column.startswith(LABEL)]
-    return Samples(windows.select(*labels, "step", value=value.cast(pl.Float64)))
+    return Samples(windows.select(*labels, "step", value=value.cast(pl.Float64)), among=among)
 
 
-def _branch(branch: Branch, needs: Needs, cells: Cells, reading: Reading, *, sized: bool) -> Iterator[pl.DataFrame]:
+def _branch(
+    branch: Branch, needs: Needs, cells: Cells, reading: Reading, log: LogQuery, *, sized: bool
+) -> Iterator[pl.DataFrame]:
     """Return the totals of a branch, in pieces."""
     known, segments, branch = from_statistics(branch, cells, sized=sized)
     if known.height:
         yield _labelled(branch, needs, known)
     span = Span(cells.start_ns, cells.end_ns)
     if in_scan(branch, needs, sized=sized):
-        yield from _by_scan(branch, segments, span, needs, cells, reading)
+        yield from _by_scan(branch, segments, span, needs, cells, reading, log)
     else:
         yield from _by_rows(branch, segments, span, needs, cells, reading, sized=sized)
 
@@ -101,20 +108,31 @@ def from_statistics(branch: Branch, cells: Cells, *, sized: bool) -> tuple[pl.Da
 
 
 def _by_scan(
-    branch: Branch, segments: Segments, span: Span, needs: Needs, cells: Cells, reading: Reading
+    branch: Branch, segments: Segments, span: Span, needs: Needs, cells: Cells, reading: Reading, log: LogQuery
 ) -> Iterator[pl.DataFrame]:
     """Group in the scan, by columns of the table."""
     columns = branch.loader().columns()
+
+    def read(some: Segments) -> pl.DataFrame:
+        return pl.concat([_counted(scan, columns, (), reading) for scan in reading.scans(branch, some, span, columns)])
+
+    question = ("lines", str(log), branch.scan.formats, tuple(columns))
+    known, segments = remembered(question, branch, segments, span, cells, reading, read)
+    if known is not None:
+        yield _labelled(branch, needs, known)
     timed = {} if cells.whole else {"_time_ns": pl.Int64()}
-    time = nw.col("_time_ns")
     for scan in reading.scans(branch, segments, span, columns | timed):
-        if cells.whole and not columns:
-            totals = reading.engine.collect(scan.select(lines=nw.len()))
-        else:
-            keyed = scan.select(*columns, *cells.keys(time))
-            totals = reading.engine.collect(keyed.group_by(keyed.collect_schema().names()).agg(lines=nw.len()))
-        counts = totals.with_columns(pl.col("lines").cast(pl.Int64), bytes=pl.lit(0, pl.Int64))
-        yield _labelled(branch, needs, counts)
+        yield _labelled(branch, needs, _counted(scan, columns, cells.keys(nw.col("_time_ns")), reading))
+
+
+def _counted(scan: Frame, columns: Iterable[str], keys: Sequence[nw.Expr], reading: Reading) -> pl.DataFrame:
+    """Count the lines of a scan by columns and keys."""
+    if not keys and not columns:
+        totals = reading.engine.collect(scan.select(lines=nw.len()))
+    else:
+        keyed = scan.select(*columns, *keys)
+        totals = reading.engine.collect(keyed.group_by(keyed.collect_schema().names()).agg(lines=nw.len()))
+    return totals.with_columns(pl.col("lines").cast(pl.Int64), bytes=pl.lit(0, pl.Int64))
 
 
 def _by_rows(
