@@ -37,6 +37,7 @@ def test_every_path_of_lokis_reference_is_described_for_both_methods(house: Hous
         assert {"400", "429", "504"} <= set(found["get"]["responses"])
     assert {"get", "post", "put", "delete"} <= set(paths["/loki/api/v1/delete"])
     assert "requestBody" in paths["/loki/api/v1/push"]["post"]
+    assert {"200", "204", "400", "413", "503"} <= set(paths["/ingest/jsonline"]["post"]["responses"])
 
 
 def test_parameters_that_must_be_there_are_marked(house: House) -> None:

@@ -47,13 +47,19 @@ def test_the_query_counts_lines_that_a_stage_stumbles_over() -> None:
 
 
 def test_points_become_bars_by_level() -> None:
-    points = [(0, T + 60 * S, 2.0), (0, T + 180 * S, 1.0), (1, T + 60 * S, 3.0), (0, T + 240 * S, 9.0)]
+    points = [
+        (0, T + 60 * S, 2.0),
+        (0, T + 180 * S, 1.0),
+        (1, T + 60 * S, 3.0),
+        (2, T + 60 * S, 4.0),
+        (0, T + 240 * S, 9.0),
+    ]
     frame = pl.DataFrame(points, schema={"series": pl.UInt32, "_time_ns": pl.Int64, "value": pl.Float64}, orient="row")
-    answer = Series("matrix", ({"detected_level": "error"}, {}), frame, Stats())
+    answer = Series("matrix", ({"detected_level": "error"}, {}, {"detected_level": "critical"}), frame, Stats())
     found = bars(answer, Grid(T, T + 180 * S, 60 * S))
     assert [bar.start_ns for bar in found] == [T, T + 60 * S, T + 120 * S]
-    assert [bar.counts for bar in found] == [{"error": 2, "none": 3}, {}, {"error": 1}]
-    assert totals(found) == {"error": 3, "none": 3}
+    assert [bar.counts for bar in found] == [{"critical": 4, "error": 2, "none": 3}, {}, {"error": 1}]
+    assert list(totals(found).items()) == [("critical", 4), ("error", 3), ("none", 3)]
 
 
 def test_the_worst_stands_on_the_ground_and_one_line_is_visible() -> None:

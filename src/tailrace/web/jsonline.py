@@ -25,6 +25,7 @@ from tailrace import limits, registry
 from tailrace.contracts import Block, Origin, Reading
 from tailrace.errors import DataError, did_you_mean
 from tailrace.parse.chain import Chain
+from tailrace.web.described import FAILURES
 from tailrace.web.intake import Intake, unpacked
 from tailrace.web.services import Services
 
@@ -42,8 +43,11 @@ _DAY_NS: Final = 86_400_000_000_000
 def routes(services: Services, intake: Intake) -> APIRouter:
     """Return the endpoint."""
     router = APIRouter()
+    body = {kind: {"schema": {"type": "string"}} for kind in ("application/x-ndjson", "application/json")}
+    described = {"requestBody": {"required": True, "content": body}}
+    responses = FAILURES | {200: {"description": "all lines are stored; the answer names those that did not fit"}}
 
-    @router.post("/ingest/jsonline", status_code=204)
+    @router.post("/ingest/jsonline", status_code=204, openapi_extra=described, responses=responses)
     async def push(request: Request) -> Response:
         """Store lines of JSON; the answer comes when they are durable."""
         origin = _origin(request.query_params)

@@ -33,8 +33,8 @@ _STEPS_NS: Final = (
     *(number * 3_600 * NS_PER_S for number in (1, 2, 3, 6, 12)),
     *(number * 86_400 * NS_PER_S for number in (1, 2, 7, 14, 28, 91, 182, 364, 728, 3_640)),
 )
-_STACK: Final = (*reversed(LEVELS), NO_LEVEL)
-"""From the bottom up: what is worst stands on the ground line, where heights compare."""
+_STACK: Final = ("fatal", "critical", *reversed(LEVELS[:-1]), NO_LEVEL)
+"""From the bottom up: what is worst stands on the ground line, where heights compare. Pushed lines may be critical."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def bars(answer: Series, grid: Grid) -> list[Bar]:
     """Return a bar for each bucket; points stand at the end of their bucket."""
     step = grid.step_ns
     found = [Bar(at, at + step) for at in range(grid.start_ns, grid.end_ns, step)]
-    levels = [level if (level := labels.get("detected_level")) in LEVELS else NO_LEVEL for labels in answer.labels]
+    levels = [level if (level := labels.get("detected_level")) in _STACK else NO_LEVEL for labels in answer.labels]
     for series, time_ns, value in answer.frame.select("series", "_time_ns", "value").iter_rows():
         at = (time_ns - grid.start_ns) // step - 1
         if 0 <= at < len(found):
