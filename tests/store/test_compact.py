@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from store.rows import DAY_NS, START_NS, batch, lines, stored, unnamed
 from tailrace import limits
+from tailrace.errors import TransientError
 from tailrace.store import pieces, segment
 from tailrace.store.compact import QUIET_S, compact, plan
 from tailrace.store.delete import delete
 from tailrace.store.table import LogTable
 from tailrace.store.vacuum import vacuum
 from tailrace.store.verify import verify
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW_NS = START_NS + DAY_NS
 SEGMENT = 128 * limits.MIB
@@ -180,3 +178,54 @@ def test_pieces_of_any_size_give_the_same_order(rows: int, tmp_path: Path) -> No
     got, streams = pieces.sorted_rows(paths, found, rows=rows)
     assert got.collect()["_line"].to_list() == ["4", "2", "5", "8", "6", "3", "1", "7"]
     assert streams.select("_stream", "rows").rows() == [(None, 1), ("a", 5), ("b", 1), ("c", 1)]
+
+
+def _eight(table: LogTable) -> None:
+    for number in range(8):
+        at_ns = START_NS + (7 - number)
+        table.commit(
+            [batch([f"line {number}", "same"], stream=f'{{app="{number % 3}"}}', start_ns=at_ns, f=[number, 0])]
+        )
+
+
+def test_a_process_of_its_own_joins_as_this_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.store.compact.APART_ROWS", 16)
+    here, there = (LogTable.open(tmp_path / name, create=True) for name in ("here", "there"))
+    for table in (here, there):
+        _eight(table)
+    reports = [compact(here, now_ns=NOW_NS), compact(there, now_ns=NOW_NS, beside=True)]
+    assert [(one.merges, one.files_before, one.rows, one.bytes_after) for one in reports] == [
+        (1, 8, 16, reports[0].bytes_after)
+    ] * 2
+    rows = [pl.read_parquet(table.snapshot().files["path"].item(), hive_partitioning=False) for table in (here, there)]
+    assert rows[0].equals(rows[1])
+    statistics = pl.all().exclude("path", "modified_ns")
+    assert there.snapshot().files.select(statistics).equals(here.snapshot().files.select(statistics))
+    assert verify(there).faults == ()
+
+
+def test_a_process_that_fails_changes_nothing(table: LogTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.store.compact.APART_ROWS", 16)
+    _eight(table)
+    before = table.snapshot().version
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(TransientError, match="ended with 1"):
+        compact(table, now_ns=NOW_NS, beside=True)
+    assert table.snapshot().version == before
+
+
+def test_a_file_that_is_gone_is_told_by_the_process(table: LogTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.store.compact.APART_ROWS", 16)
+    _eight(table)
+    Path(table.snapshot().files["path"][3]).unlink()
+    with pytest.raises(TransientError, match="joining segments failed"):
+        compact(table, now_ns=NOW_NS, beside=True)
+
+
+def test_who_stops_does_not_wait_for_the_process(table: LogTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.store.compact.APART_ROWS", 16)
+    monkeypatch.setattr("tailrace.store.joiner._LOOK_S", 0.0)
+    _eight(table)
+    asked = iter([False])  # before the merge; then, while the process works, it is to stop
+    assert compact(table, now_ns=NOW_NS, beside=True, stopping=lambda: next(asked, True)).merges == 0
+    assert table.snapshot().files.height == 8

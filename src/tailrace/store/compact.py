@@ -19,7 +19,7 @@ import polars as pl
 from tailrace import limits
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TableError
-from tailrace.store import pieces, segment, skip
+from tailrace.store import joiner, pieces, segment, skip
 from tailrace.store.failures import translated
 from tailrace.store.replace import replace
 
@@ -35,6 +35,9 @@ TIER_FILES: Final = 8
 
 TIER_BYTES: Final = 16 * limits.KIB
 """Size below which a segment is of the lowest tier."""
+
+APART_ROWS: Final = 200_000
+"""Rows that are joined in a process of its own: the start of one takes half a second."""
 
 QUIET_S: Final = 900.0
 """Time without a new segment after which a date's segments are joined whatever their size."""
@@ -59,10 +62,11 @@ def compact(
     now_ns: int | None = None,
     everything: bool = False,
     stopping: Callable[[], bool] = bool,
+    beside: bool = False,
 ) -> CompactReport:
     """Join the segments that are due; with `everything`, all small ones of every date.
 
-    It stops between two merges when `stopping` says so.
+    It stops between two merges when `stopping` says so. With `beside`, what takes long is done in a process of its own.
     A merge whose inputs somebody else changed meanwhile is given up without a trace: the next call sees it anew.
     """
     now_ns = time.time_ns() if now_ns is None else now_ns
@@ -71,7 +75,8 @@ def compact(
     for group in plan(files, now_ns, table.settings.segment_bytes, everything=everything):
         if stopping():
             break
-        done = _merge(table, group)
+        apart = beside and int(group["rows"].sum()) >= APART_ROWS
+        done = _merge_beside(table, group, stopping) if apart else _merge(table, group)
         if done is not None:
             merged.append((group, done))
     indexed = sum(skip.index_file(done.file).exists() for _, done in merged)
@@ -124,18 +129,37 @@ def _filled(files: pl.DataFrame, segment_bytes: int) -> list[pl.DataFrame]:
 
 
 def _merge(table: LogTable, group: pl.DataFrame) -> Segment | None:
-    paths = group["path"].to_list()
     with translated(table.root, "joining segments"):
-        merged = write_sorted(table, paths, group["date"][0])
-    if merged.rows != group["rows"].sum():
-        segment.discard(merged.file, table.files)
-        raise TableError(
-            f"{table.root}: joining {paths} gave {merged.rows} rows of {group['rows'].sum()}; nothing changed"
-        )
-    if not replace(table, group, [merged]):
+        merged = write_sorted(table, group["path"].to_list(), group["date"][0])
+    if not _replaced(table, group, merged):
         return None
     skip.add(merged.file, merged.rows, table.files)
     return merged
+
+
+def _merge_beside(table: LogTable, group: pl.DataFrame, stopping: Callable[[], bool]) -> Segment | None:
+    task = joiner.Task(
+        str(table.root),
+        group["date"][0].isoformat(),
+        group["path"].to_list(),
+        table.settings.compacted_zstd_level,
+        list(table.snapshot().columns),
+    )
+    with joiner.joined(task, stopping) as merged:
+        if merged is None or not _replaced(table, group, merged.segment):
+            return None
+        merged.index()
+        return merged.segment
+
+
+def _replaced(table: LogTable, group: pl.DataFrame, merged: Segment) -> bool:
+    if merged.rows != group["rows"].sum():
+        segment.discard(merged.file, table.files)
+        paths = group["path"].to_list()
+        raise TableError(
+            f"{table.root}: joining {paths} gave {merged.rows} rows of {group['rows'].sum()}; nothing changed"
+        )
+    return replace(table, group, [merged])
 
 
 def write_sorted(table: LogTable, paths: Sequence[str], date: dt.date, keep: pl.Expr | None = None) -> Segment:

@@ -86,7 +86,7 @@ class Maintenance:
     def _compact(self) -> None:
         if not self._settings.compaction:
             return
-        done = compact(self._table, now_ns=self._clock.now_ns(), stopping=self._stopping.is_set)
+        done = compact(self._table, now_ns=self._clock.now_ns(), stopping=self._stopping.is_set, beside=True)
         self._count("compacted_files", "Small segments joined into larger ones.", done.files_before)
         self._count("compacted_bytes", "Bytes of the segments that were joined.", done.bytes_before)
 
