@@ -249,6 +249,9 @@ PUSHES_WAITING: Final = 64
 PUSH_REPEATS: Final = 200_000
 """Pushed entries that are remembered to recognise a repeat, about 80 bytes each."""
 
+PUSH_RECALL_S: Final = 3_600.0
+"""Time before a start whose pushed entries are read back: senders that repeat a push give up long before."""
+
 PUSH_KEYS: Final = 10_000
 """Idempotency keys of pushes that are remembered."""
 

@@ -259,6 +259,34 @@ def test_too_many_series_are_cut_to_the_largest_for_drilldown_and_refused_for_ot
     assert body["data"]["stats"]["tailrace"]["complete"] is False
 
 
+def test_a_field_of_more_values_than_may_be_held_still_has_its_largest(
+    house: House,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from tailrace.query import leaf, series
+
+    monkeypatch.setattr(series, "SERIES_LIMIT", 2)
+    monkeypatch.setattr(leaf, "LABEL_SETS", 3)
+    monkeypatch.setattr(leaf, "MERGE_ROWS", 3)
+    monkeypatch.setattr(leaf, "RANKED_SETS", 6)
+    for user in range(6):  # u5 has all its lines at one time; u0 has as many as u1
+        house.store(
+            *[(-(at + 1 if user < 5 else 3) * 60 * S, f"{at}") for at in range(user or 1)], app="a", user=f"u{user}"
+        )
+    query = 'sum by (user) (count_over_time({app="a"}[2m]))'
+    asked = {"query": query, "start": NOW_NS - 600 * S, "end": NOW_NS, "step": "60s"}
+    refused = house.client.get(f"{P}/query_range", params=asked, headers=GRAFANA)
+    assert (refused.status_code, "more than 3 series" in refused.text) == (400, True)
+    body = house.client.get(f"{P}/query_range", params=asked, headers=DRILLDOWN).json()
+    assert body["warnings"] == ["too many series: of 6 the 2 largest are shown"]
+    assert [(one["metric"]["user"], [value for _, value in one["values"]]) for one in body["data"]["result"]] == [
+        ("u4", ["1", "2", "2", "2", "1"]),
+        ("u5", ["5", "5"]),
+    ]
+    house.store((-60 * S, "x"), app="a", user="one too many")
+    assert house.client.get(f"{P}/query_range", params=asked, headers=DRILLDOWN).status_code == 400
+
+
 # --- nothing is ever an empty success that is none --------------------------------------------------
 
 

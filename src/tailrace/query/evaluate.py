@@ -58,8 +58,16 @@ class Evaluation:
     snapshot: Callable[[], Snapshot]  # asked for by range aggregations only: literals touch no storage
     reading: Reading
 
-    def value(self, metric: Metric) -> Value:
-        """Return the number, or the samples, of an expression."""
+    def value(self, metric: Metric, largest: int = 0) -> Value:
+        """Return the number, or the samples, of an expression.
+
+        With `largest`, a sum of totals of lines has so many series only, those with the largest totals, and says among
+        how many: the others are left out before windows are made of them. What else there is comes whole.
+        """
+        if largest and isinstance(metric, VectorAggregation) and _sums_lines(metric):
+            operand = self._value(metric.operand, replace(grouped(metric.grouping), largest=largest))
+            assert isinstance(operand, Samples)
+            return replace(functions.VECTOR[metric.function].apply(operand, metric.grouping, None), among=operand.among)
         return self._value(metric, Needs(every=True))
 
     def _value(self, metric: Metric, needs: Needs) -> Value:
@@ -114,6 +122,14 @@ def _adds_up(metric: Metric) -> bool:
     if not isinstance(metric, RangeAggregation) or metric.function == functions.ABSENT:
         return False
     return metric.range.unwrap is None or (metric.grouping is None and functions.VALUES[metric.function].additive)
+
+
+def _sums_lines(metric: VectorAggregation) -> bool:
+    """Tell whether the series of a sum rank as the totals of their lines do."""
+    operand = metric.operand
+    if metric.function != "sum" or not isinstance(operand, RangeAggregation):
+        return False
+    return operand.range.unwrap is None and operand.function in functions.LINES
 
 
 def grouped(grouping: Grouping | None) -> Needs:

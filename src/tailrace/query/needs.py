@@ -15,6 +15,7 @@ class Needs:
 
     `parses` tells that a parser follows: what it finds is called `<name>_extracted` where the line has a label of the
     name already, shown or not. `owners` asks which labels the streams have, though their values are not read.
+    `largest` asks for no more than so many series, those with the largest totals; 0 for all.
     """
 
     every: bool = False
@@ -23,6 +24,7 @@ class Needs:
     but: frozenset[str] = frozenset()
     parses: bool = False
     owners: bool = False
+    largest: int = 0
 
     @property
     def labels(self) -> bool:

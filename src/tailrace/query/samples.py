@@ -20,10 +20,14 @@ EMPTY: Final = pl.DataFrame(schema={"step": pl.Int64, "value": pl.Float64})
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The samples of some series; `ordered` if the order of the rows is part of the answer."""
+    """The samples of some series; `ordered` if the order of the rows is part of the answer.
+
+    `among` is set if only the largest series are left: how many there were.
+    """
 
     frame: pl.DataFrame
     ordered: bool = False
+    among: int = 0
 
     @property
     def labels(self) -> list[str]:

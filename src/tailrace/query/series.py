@@ -33,7 +33,7 @@ def series(
     """Answer a metric query at the points of a grid; `cut` has the largest series where there are too many."""
     if ranged and _has(query, ApproxTopk.name):
         raise QueryError(f"`{ApproxTopk.name}` is for instant queries, not for ranges", hint="topk takes its place")
-    value = Evaluation(grid, cache(snapshot), reading).value(query)
+    value = Evaluation(grid, cache(snapshot), reading).value(query, SERIES_LIMIT if cut else 0)
     kind: Literal["vector", "matrix", "scalar"] = "vector"
     if isinstance(value, float):
         steps = pl.int_range(grid.points, dtype=pl.Int64, eager=True)
@@ -52,6 +52,8 @@ def series(
 
 def _largest(samples: Samples) -> tuple[Samples, tuple[str, ...]]:
     """Keep the series with the largest totals, as many as may be answered, with all their points; say so."""
+    if samples.among > SERIES_LIMIT:
+        return samples, (_fewer(samples.among),)
     keys = [*samples.labels, *([_TWIN] if _TWIN in samples.frame.columns else [])]
     if not keys:
         return samples, ()
@@ -60,8 +62,11 @@ def _largest(samples: Samples) -> tuple[Samples, tuple[str, ...]]:
         return samples, ()
     kept = totals.sort("_total", *keys, descending=[True, *[False] * len(keys)], nulls_last=True).head(SERIES_LIMIT)
     frame = samples.frame.join(kept.select(keys), on=keys, how="semi", nulls_equal=True)
-    warning = f"too many series: of {totals.height} the {SERIES_LIMIT} largest are shown"
-    return replace(samples, frame=frame), (warning,)
+    return replace(samples, frame=frame), (_fewer(totals.height),)
+
+
+def _fewer(among: int) -> str:
+    return f"too many series: of {among} the {SERIES_LIMIT} largest are shown"
 
 
 def _has(query: Metric, function: str) -> bool:

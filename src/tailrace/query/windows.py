@@ -20,11 +20,7 @@ def spread(totals: pl.DataFrame, cells: Cells) -> pl.DataFrame:
     """Return label columns, `step`, `lines` and `bytes`, one row per series and point with a line in its window."""
     if cells.whole:
         return totals.with_columns(step=pl.lit(0, pl.Int64))
-    last = cells.grid.points - 1
-    if cells.even:
-        totals = totals.with_columns(hi=pl.col("lo") + (cells.range_ns // cells.grid.step_ns - 1))
-    inside = totals.with_columns(pl.col("lo").clip(lower_bound=0), pl.col("hi").clip(upper_bound=last))
-    inside = inside.filter(pl.col("lo") <= pl.col("hi"))
+    inside = _inside(totals, cells)
     labels = [column for column in totals.columns if column.startswith(LABEL)]
     if inside.select((pl.col("lo") == pl.col("hi")).all()).item():
         once = inside.rename({"lo": "step"}).drop("hi")
@@ -45,3 +41,28 @@ def spread(totals: pl.DataFrame, cells: Cells) -> pl.DataFrame:
     held = running.filter(pl.col("lines") > 0)  # the last change of a series takes away all, so `_next` exists
     points = held.with_columns(step=pl.int_ranges("step", "_next")).explode("step")
     return points.select(*labels, "step", "lines", "bytes")
+
+
+def largest(totals: pl.DataFrame, cells: Cells, measure: str, count: int) -> tuple[pl.DataFrame, int]:
+    """Return the totals of the series that are largest over all points, and how many series there are.
+
+    A cell counts as often as there are points that it counts for, so no window is made of series that are left out.
+    """
+    labels = sorted(column for column in totals.columns if column.startswith(LABEL))
+    if not cells.whole:
+        totals = _inside(totals, cells)
+    points = pl.lit(1) if cells.whole else pl.col("hi") - pl.col("lo") + 1
+    sums = totals.group_by(labels).agg((pl.col(measure) * points).sum().alias("_total")) if labels else totals
+    if sums.height <= count or not labels:
+        return totals, sums.height
+    order = sums.sort("_total", *labels, descending=[True, *[False] * len(labels)])
+    return totals.join(order.head(count).select(labels), on=labels, how="semi", nulls_equal=True), sums.height
+
+
+def _inside(totals: pl.DataFrame, cells: Cells) -> pl.DataFrame:
+    """Return the cells that count for a point of the grid, from `lo` to `hi`."""
+    if cells.even:
+        totals = totals.with_columns(hi=pl.col("lo") + (cells.range_ns // cells.grid.step_ns - 1))
+    last = cells.grid.points - 1
+    inside = totals.with_columns(pl.col("lo").clip(lower_bound=0), pl.col("hi").clip(upper_bound=last))
+    return inside.filter(pl.col("lo") <= pl.col("hi"))
