@@ -9,6 +9,8 @@ nothing was kept. Limits hold for the body as sent and as expanded. What was pus
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
+from functools import partial
+
 import cramjam
 import polars as pl
 from fastapi import APIRouter
@@ -20,6 +22,7 @@ from tailrace.errors import DataError
 from tailrace.web.described import FAILURES, PUSH_SCHEMA
 from tailrace.web.intake import Intake, too_large, unpacked
 from tailrace.web.push_entries import from_json, from_protobuf
+from tailrace.web.push_recall import recalled
 from tailrace.web.push_repeats import HEADER, Repeats
 from tailrace.web.push_rows import rows
 from tailrace.web.refusals import Refused
@@ -31,7 +34,7 @@ SOURCE = "loki_push"
 
 def routes(services: Services, intake: Intake) -> APIRouter:
     """Return the push endpoint."""
-    router, repeats = APIRouter(), Repeats()
+    router, repeats = APIRouter(), Repeats(partial(recalled, services))
     body = {"application/json": {"schema": PUSH_SCHEMA}, "application/x-protobuf": {"schema": {"type": "string"}}}
     described = {"requestBody": {"required": True, "content": body}}
 

@@ -1,9 +1,10 @@
 """Pushes that come twice: a sender that saw no answer sends again, and nothing is stored a second time.
 
 Two ways to know it. By content: an entry with the stream, time, line and metadata of one of the newest
-`limits.PUSH_REPEATS` that are durable is left out, and counted. By key: a request whose `Idempotency-Key` is one of the
-newest `limits.PUSH_KEYS` that ended well is a no-op. Both are remembered by this process only; what is forgotten is
-stored twice, never dropped, and log queries show equal entries once in any case.
+`limits.PUSH_REPEATS` that are durable is left out, and counted; those from before this process began are read from the
+table at the first push (`push_recall`). By key: a request whose `Idempotency-Key` is one of the newest
+`limits.PUSH_KEYS` that ended well is a no-op; keys are remembered by this process only. What is forgotten is stored
+twice, never dropped, and log queries show equal entries once in any case.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tailrace.errors import DataError
 from tailrace.web.refusals import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HEADER: Final = "idempotency-key"
 _KEY_CHARS: Final = 255
@@ -34,9 +35,11 @@ _SEEDS: Final = (1, 2)
 
 
 class Repeats:
-    """What was pushed of late; any thread may ask."""
+    """What was pushed of late; any thread may ask. `recall` returns what was pushed before this process began."""
 
-    def __init__(self) -> None:
+    def __init__(self, recall: Callable[[], pl.DataFrame] | None = None) -> None:
+        self._recall = recall
+        self._recalling = threading.Lock()
         self._lock = threading.Lock()
         self._new: set[int] = set()
         self._old: set[int] = set()  # half of the memory is forgotten at a time
@@ -45,6 +48,10 @@ class Repeats:
 
     def fresh(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the rows that are not known, each once."""
+        with self._recalling:
+            if self._recall is not None:
+                self.remember(self._recall())
+                self._recall = None
         hashes = _hashes(frame)
         with self._lock:
             known = [one in self._new or one in self._old for one in hashes]
