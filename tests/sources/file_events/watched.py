@@ -71,10 +71,8 @@ def differences(told, there):
     wrong = [f"not told: {path}" for path in there if path not in told]
     wrong += [f"not there: {path} ({told[path]['action']})" for path in told if path not in there]
     for path in there.keys() & told.keys():
-        is_folder = os.path.isdir(path) and not os.path.islink(path)
         look, row = there[path], told[path]
         expected = {"size": look.st_size, "inode": str(look.st_ino), "mode": f"{look.st_mode & 0o7777:04o}"}
-        if not is_folder:
-            expected["mtime_ns"] = look.st_mtime_ns
+        expected |= {"mtime_ns": look.st_mtime_ns, "links": look.st_nlink}
         wrong += [f"{path}: {key} is {row[key]}, not {value}" for key, value in expected.items() if row[key] != value]
     return sorted(wrong)

@@ -13,6 +13,7 @@ walked where it is then.
 from __future__ import annotations
 
 import os
+import stat as modes
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -74,7 +75,8 @@ class Fanotify:
         self._nameless: dict[bytes, tuple[bytes, bytes] | None] = {}  # files made without a name, to where they are now
         self._masks: dict[int, int] = {}
         self._last_moved: dict[Name, _Renamed] = {}  # by new name
-        self._counts = {"overflows": 0, "unresolved": 0}
+        self._astray: set[bytes] = set()  # folders that were renamed since the queue was empty
+        self._counts = {"overflows": 0, "unresolved": 0, "told_anew": 0}
         self._seen = 0  # events that were read, and passed
         self._ahead = 0  # what will have been seen after this batch
         self._closed: dict[bytes, tuple[int, Reason]] = {}  # folders to open when so many events were seen
@@ -137,6 +139,7 @@ class Fanotify:
             self._last_ns = self._clock.now_ns()
         self._open_again(news)
         if not news.more:
+            self._look_for_folders(news)
             self._settler.quiet(news.changes)
         return news
 
@@ -237,6 +240,7 @@ class Fanotify:
         known = thing in self._table
         if kind & bits.FOLDER:
             self._moved = True
+            self._astray.add(thing)
             where = self._table.path(*new) or self._table.anywhere(*new)
             if where is None or self._left_out(where):
                 self._table.drop(thing)
@@ -253,8 +257,10 @@ class Fanotify:
         if inode_of(thing) in self._settler.links:
             self._settler.doubtful.add(old)
         self._last_moved[new] = _Renamed(old, thing, kind, pid)
+        self._settler.came.setdefault(new, set()).add(old)
         if new_path is None:
             if old_path is not None:
+                self._settler.left.add(old)
                 batch.add(kind | bits.DELETED | bits.MOVED_OUT, old_path, thing, b"", b"", pid)
             return
         if old_path is None:
@@ -317,6 +323,7 @@ class Fanotify:
         self._closed.clear()
         self._outside.clear()
         self._settler.links.clear()
+        self._astray.clear()
         while self._group.read(_READ_BYTES):
             pass
         with suppress(OSError):  # a root's own folder is gone: there is nothing to enter
@@ -352,6 +359,57 @@ class Fanotify:
             path = self._table.anywhere(key, b"")
             if path is not None:
                 news.silent.append(path[:-1])
+
+    def _look_for_folders(self, news: News) -> None:
+        """Make good renames of folders that were not told, nothing waiting any more.
+
+        The kernel adds a rename to one of the same folder between the same names that waits: of `mv a b; mv b a;
+        mv a b` the last one is not told, and events of things below name paths that are not theirs. So each folder is
+        looked for where it should be, and both that place and the one where it is are told and walked anew.
+        """
+        astray, self._astray = self._astray, set()
+        places: dict[bytes, None] = {}
+        for key in astray:
+            prefix = self._table.prefix(key)
+            told = None if prefix is None else prefix[:-1] or b"/"
+            if told is None and self._table.anywhere(key, b"") is not None:
+                self._astray.add(key)  # closed: when it is open again
+                continue
+            if told is not None and self._is_at(key, told):
+                continue
+            where = self._where(key)
+            if where != told:
+                self._table.drop(key)
+                places.update(dict.fromkeys(path for path in (told, where) if path is not None))
+        for path in sorted(places):
+            if not self._left_out(path):
+                self._tell_anew(path, news)
+
+    def _is_at(self, key: bytes, path: bytes) -> bool:
+        try:
+            return self._id + kernel.handle_of(path)[0] == key
+        except OSError:
+            return False
+
+    def _tell_anew(self, path: bytes, news: News) -> None:
+        """Tell what is at a path, and that nothing counts any more that was told of it; a folder is walked."""
+        self._counts["told_anew"] += 1
+        above, name = os.path.split(path)
+        try:
+            found = os.lstat(path)
+            upper = self._id + kernel.handle_of(above)[0]
+            if not modes.S_ISDIR(found.st_mode):
+                self._settler.doubtful.add((upper, name))
+                news.changes.add(bits.DELETED | bits.FOLDER | bits.SYNTHETIC, path)
+                return
+            key = self._id + kernel.handle_of(path)[0]
+        except OSError:
+            news.changes.add(bits.DELETED | bits.FOLDER | bits.SYNTHETIC, path)
+            return
+        what = bits.DELETED | bits.CREATED | bits.FOLDER | bits.SYNTHETIC
+        news.changes.add(what, path, found, inode=found.st_ino)
+        self._table.put(key, upper, name)
+        self._come_in(key, "moved_in")
 
     def know_links(self, paths: Sequence[bytes]) -> None:
         """Remember files with several names, as a walk found them."""

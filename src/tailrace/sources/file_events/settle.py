@@ -3,7 +3,7 @@
 Comes in: a batch of events with the paths of their time, and the keys to find their objects by. Goes out: `Changes`,
 with a stat for each object that still lives. Three things are told beside the events:
 
-- folders whose size changed with the names in them, when nothing waits any more;
+- folders that changed with the names in them (size, links, time), when nothing waits any more;
 - the other names of a file that has several;
 - names that an object may have got and lost again without an event of its own.
 """
@@ -35,6 +35,8 @@ _LINKS: Final = 16
 """Names of one file that are told of when it changes, the newest."""
 _SIZES: Final = 200_000
 """Folders of which it is remembered what size was told last."""
+_RENAMES: Final = 100_000
+"""Renames that are remembered; after more, doubtful names are looked at though something waits."""
 _SYMLINK: Final = 0o120000
 """Modes from here on are symlinks and sockets, which a plain look does not settle."""
 
@@ -79,9 +81,11 @@ class Settler:
         self.inodes = True  # whether handles tell inodes; found out while folders are entered
         self.touched: set[bytes] = set()  # folders in which names changed since the queue was empty
         self.doubtful: set[Name] = set()  # names that an event may not have told of
+        self.left: set[Name] = set()  # names that went out of the scope, and may have come back without an event
+        self.came: dict[Name, set[Name]] = {}  # names that something was renamed to, and from where
         self.links: dict[int, dict[Name, None]] = {}  # names in scope of files that have several, by inode
         self.counts = {"vanished": 0, "looked_again": 0}
-        self._sizes: dict[bytes, tuple[int, int]] = {}  # of folders, as told last
+        self._sizes: dict[bytes, tuple[int, int, int, int]] = {}  # of folders, as told last
 
     def quiet(self, changes: Changes) -> None:
         """Tell what is told when nothing waits any more."""
@@ -136,6 +140,8 @@ class Settler:
                 self._look_at_links(batch, looks, changes)
             self.touched.update(key for key, what in zip(batch.folders, batch.bits, strict=True) if what & _NAMES)
             self.counts["looked_again"] += looks.again
+            if len(self.came) > _RENAMES:
+                self._look_at_doubtful(changes)
         finally:
             looks.close()
 
@@ -174,7 +180,7 @@ class Settler:
         return what, found
 
     def _look_at_folders(self, changes: Changes) -> None:
-        """Tell of folders whose size changed with their names: no event says so, and sizes of trees count them."""
+        """Tell of folders that changed with their names: no event says so, and sizes of trees count them."""
         touched, self.touched = self.touched, set()
         if len(self._sizes) > _SIZES:
             self._sizes.clear()
@@ -187,7 +193,7 @@ class Settler:
                 found = os.lstat(path)
             except OSError:
                 continue
-            size = (found.st_size, found.st_blocks)
+            size = (found.st_size, found.st_blocks, found.st_nlink, found.st_mtime_ns)
             if self._sizes.get(key) != size:
                 self._sizes[key] = size
                 what = bits.ATTRIBUTES | bits.FOLDER | bits.SYNTHETIC
@@ -197,17 +203,25 @@ class Settler:
         """Tell what is at names that an object may have got and lost again without an event of its own.
 
         The kernel adds an event to one about the same object and name that waits, even before a rename between them:
-        of `ln a b; mv b c; ln c b` the second `b` is told with the first.
+        of `ln a b; mv b c; ln c b` the second `b` is told with the first, of `mv a b; mv b a; mv a b` the last move.
         """
         doubtful, self.doubtful = self.doubtful, set()
-        for folder, name in doubtful:
+        came, self.came = self.came, {}
+        left, self.left = self.left, set()
+        waiting = list(doubtful)
+        while waiting:
+            more = came.get(waiting.pop(), set()) - doubtful
+            doubtful |= more
+            waiting += more
+        for folder, name in doubtful | left:
             path = self._table.path(folder, name)
             if path is None or not self._scope.wants(path):
                 continue
             try:
                 found = os.lstat(path)
             except FileNotFoundError:
-                changes.add(bits.DELETED | bits.SYNTHETIC, path)
+                if (folder, name) in doubtful:
+                    changes.add(bits.DELETED | bits.SYNTHETIC, path)
                 continue
             except OSError:
                 continue
