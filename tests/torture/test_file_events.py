@@ -1,6 +1,6 @@
 """Storms over file events: after any of them what is known equals what `find` and `du` say, 0 differences.
 
-Small here; `TAILRACE_STORMS=20` makes twenty times as much of everything. The first tests fold the events of a source
+Small here; `TAILRACE_TORTURE=20` makes twenty times as much of everything. The first tests fold the events of a source
 in a dictionary, the last one runs the program with its table, kills it in the middle, and asks `tailrace files`.
 """
 
@@ -19,7 +19,7 @@ import pytest
 
 from torture.file_fold import Watching, differences, really
 
-FACTOR = int(os.environ.get("TAILRACE_STORMS") or 1)
+FACTOR = int(os.environ.get("TAILRACE_TORTURE") or 1)
 PROJECT = Path(__file__).parents[2]
 ROOT = os.getuid() == 0
 
