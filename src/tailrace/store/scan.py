@@ -41,30 +41,30 @@ class StreamCache:
         self._most = rows
 
     def get(self, path: str) -> pl.DataFrame:
-        """Return the streams of a file, from the cache, its footer or, failing both, its rows."""
+        """Return the streams of a file with its `path`, from the cache, its footer or, failing both, its rows."""
         with self._lock:
             frame = self._frames.get(path)
             if frame is not None:
                 self._frames.move_to_end(path)
                 return frame
-        frame = read_streams(path)
-        self.put(path, frame)
-        return frame
+        return self.put(path, read_streams(path))
 
     def of(self, paths: Sequence[str]) -> pl.DataFrame:
         """Return the streams of some files, with the `path` of each."""
-        parts = [self.get(path).select(pl.lit(path).alias("path"), *segment.STREAMS_SCHEMA) for path in paths]
+        parts = [self.get(path) for path in paths]
         return pl.concat(parts) if parts else pl.DataFrame(schema={"path": pl.String(), **segment.STREAMS_SCHEMA})
 
-    def put(self, path: str, frame: pl.DataFrame) -> None:
-        """Remember the streams of a file."""
+    def put(self, path: str, streams: pl.DataFrame) -> pl.DataFrame:
+        """Remember the streams of a file; return them with its `path`."""
+        frame = streams.select(pl.lit(path).alias("path"), *segment.STREAMS_SCHEMA)
         with self._lock:
             if path in self._frames:
-                return
+                return frame
             self._frames[path] = frame
             self._rows += frame.height
             while self._rows > self._most and len(self._frames) > 1:
                 self._rows -= self._frames.popitem(last=False)[1].height
+        return frame
 
 
 def read_streams(path: str) -> pl.DataFrame:
