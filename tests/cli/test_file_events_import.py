@@ -35,3 +35,24 @@ def test_an_import_makes_rows_and_a_twin(run, tmp_path):
     assert [json.loads(line)["path"] for line in listed.out.splitlines() if '"file"' in line] == ["/srv/a"]
     used = run("files", "du", "/srv", "-o", "jsonl", *data)
     assert json.loads(used.out.splitlines()[-1])["files"] == 1
+
+
+def test_documents_of_windows_are_detected_and_make_a_twin(run, tmp_path):
+    """Before Elastic's pipeline documents do not say their module; their actions are a list."""
+    documents = [
+        document("C:\\Temp\\old", "created", 1, type="dir", inode="1"),
+        document("C:\\Temp\\old\\x", "created", 2, type="file", inode="2", size=10),
+        document("C:\\Temp\\a", "created", 3, type="file", inode="3", size=30),
+        document("C:\\Temp\\old", "deleted", 4),
+    ]
+    for one in documents:
+        del one["event"]["module"]
+    log = tmp_path / "fim.ndjson"
+    log.write_text("".join(json.dumps(one) + "\n" for one in documents))
+    data = ("--data", tmp_path / "data")
+    assert run("collect", log, *data).code == 0
+    listed = run("files", "ls", "C:\\Temp", "--host", "db-3", "-o", "jsonl", *data)
+    assert [json.loads(line)["path"] for line in listed.out.splitlines()] == ["C:\\Temp\\a"]
+    used = run("files", "du", "C:\\", "-o", "jsonl", *data)
+    assert [json.loads(line)["path"] for line in used.out.splitlines()] == ["C:"]
+    assert run("files", "ls", "Temp", *data).code == 0

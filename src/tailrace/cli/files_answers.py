@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 Form = Literal["text", "jsonl"]
 Row = dict[str, Any]  # of JSON: texts, numbers, lists of texts
+
+_WINDOWS: Final = re.compile(r"[A-Za-z]:(?:[\\/]|$)|\\\\")
+"""How paths of other machines begin, which mean nothing here but to the twin."""
 
 _DU: Final = ("bytes", "allocated", "files", "dirs")
 
@@ -39,7 +43,8 @@ def _told(value: object) -> str:
 
 def absolute(path: str) -> str:
     r"""Return a path as tables have it: absolute, without `..`, bytes that are no UTF-8 as `\xff`."""
-    whole = os.path.abspath(path)  # noqa: PTH100  no link is followed
+    windows = _WINDOWS.match(path)
+    whole = path if windows else os.path.abspath(path)  # noqa: PTH100  no link is followed
     return whole.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

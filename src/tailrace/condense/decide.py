@@ -9,7 +9,7 @@ path by time, then sequence number, wins; one action `deleted` or `moved` means 
 directory that went takes with it what is below it by true prefix and came before.
 
 A document that says nothing of a path's life (action `none`, no metadata) goes if others do say that it lives; a gap of
-our own stays. A path of Windows is folded with `/` in place of its backslashes.
+our own stays. A path of Windows has slashes while it is folded (`twin.tree`).
 """
 
 from __future__ import annotations
@@ -20,18 +20,16 @@ import polars as pl
 
 from tailrace.condense.documents import events
 from tailrace.condense.moves import destinations
+from tailrace.twin import tree
 from tailrace.twin.fold import fold
 from tailrace.twin.records import of_events
 
 _LAST: Final = (1 << 62) - 1  # behind all documents of one time: where a move put a document in an earlier pass
-_WINDOWS: Final = r"^[A-Za-z]:\\|^\\\\"
 
 
 def decide(documents: pl.DataFrame) -> pl.DataFrame:
     """Return the documents with `verdict`, `act` and, for those to move, `to` and `placed_now`, the move's number."""
-    rows = documents.with_row_index("row").with_columns(
-        windows=pl.col("file_path").str.contains(_WINDOWS), at=pl.coalesce("event_sequence", "_time_ns")
-    )
+    rows = documents.with_row_index("row").with_columns(at=pl.coalesce("event_sequence", "_time_ns"))
     order = rows.select("row", "at", "index", "seq").sort("at", "index", "seq", "row").with_row_index("order")
     rows = rows.join(order.select("row", pl.col("order").cast(pl.Int64)), on="row", how="left", maintain_order="left")
     records = _records(rows)
@@ -44,7 +42,7 @@ def decide(documents: pl.DataFrame) -> pl.DataFrame:
         judged = judged.join(found, on="order", how="left", maintain_order="left")
     lives = judged.filter(pl.col("now").is_not_null()).select("host", "file_path", lives=pl.lit(value=True)).unique()
     judged = judged.join(lives, on=["host", "file_path"], how="left", maintain_order="left")
-    path = _plain(pl.col("file_path"))
+    path = tree.slashed(pl.col("file_path"))
     here = (pl.col("now") == path) | ((path.str.len_bytes() > 1) & (pl.col("now") == path.str.strip_chars_end("/")))
     silent = pl.col("said").is_null() & (
         (pl.col("event_kind") == "state").fill_null(value=False) | pl.col("lives").is_null()
@@ -56,9 +54,8 @@ def decide(documents: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("delete"))
         .otherwise(pl.lit("move"))
     )
-    to = pl.when(pl.col("windows")).then(pl.col("now").str.replace_all("/", "\\", literal=True)).otherwise("now")
     judged = judged.with_columns(verdict=verdict, act=pl.col("act").fill_null(value=False))
-    return judged.with_columns(to=pl.when(pl.col("verdict") == "move").then(to)).select(
+    return judged.with_columns(to=pl.when(pl.col("verdict") == "move").then(tree.native(pl.col("now")))).select(
         *documents.columns, "order", "verdict", "act", "to", "placed_now"
     )
 
@@ -72,8 +69,7 @@ def uncondensed(documents: pl.DataFrame) -> int:
 def _records(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the records of documents; `order` names the document."""
     plain = rows.with_columns(
-        _plain(pl.col("file_path")).alias("file_path"),
-        _plain(pl.col("file_old_path")).alias("file_old_path"),
+        tree.slashed(pl.col("file_path", "file_old_path")),
         pl.col("at").alias("_time_ns"),
         pl.lit(None, pl.Int64).alias("event_sequence"),
     )
@@ -90,7 +86,3 @@ def _records(rows: pl.DataFrame) -> pl.DataFrame:
         placed_at=pl.coalesce("was", "placed_at"),
         placed_order=pl.when(pl.col("was").is_not_null()).then(pl.lit(_LAST)).otherwise("placed_order"),
     ).drop("was")
-
-
-def _plain(path: pl.Expr) -> pl.Expr:
-    return pl.when(pl.col("windows")).then(path.str.replace_all("\\", "/", literal=True)).otherwise(path)

@@ -39,6 +39,8 @@ STANZA_SHARE: Final = 0.3
 
 _LINE: Final = pl.col("_line")
 _JSON: Final = _LINE.str.contains(r"(?s)^\s*\{.*\}\s*$")
+_SAYS, _ACTION, _PATH = (_LINE.str.contains(looks) for looks in FILE_INTEGRITY)
+_FILE_INTEGRITY: Final = (_SAYS & _LINE.str.contains(r'"(?:event\.)?action":')) | (_ACTION & _PATH)
 _DOCKER: Final = _JSON & _LINE.str.contains(r'"log":\s*"') & _LINE.str.contains(r'"stream":\s*"std(?:out|err)"')
 
 
@@ -51,7 +53,7 @@ def _even(sign: str) -> pl.Expr:
 TESTS: Final[Mapping[str, pl.Expr]] = {
     "docker": _DOCKER & _LINE.str.contains(r'"time":\s*"\d{4}-'),
     "cri": _LINE.str.contains(CRI),
-    "file_integrity": _JSON & _LINE.str.contains(FILE_INTEGRITY) & _LINE.str.contains(r'"action":'),
+    "file_integrity": _JSON & _FILE_INTEGRITY,
     "json": _JSON,
     "access": _LINE.str.contains(ACCESS),
     "cef": _LINE.str.contains(CEF),

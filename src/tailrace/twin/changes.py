@@ -65,13 +65,14 @@ def diff(
     found = events.between(twin.logs.snapshot(), start_ns, end_ns, twin.engine, columns=_EVENT, hosts=hosts)
     writers = _writers(found, top, depth)
     order = ["bytes", "path"]
-    return changed.join(writers, on="path", how="left").sort(order, descending=[True, False])
+    named = changed.join(writers, on="path", how="left").sort(order, descending=[True, False])
+    return named.with_columns(tree.native(pl.col("path")))
 
 
 def _writers(found: pl.DataFrame, top: str, depth: int) -> pl.DataFrame:
     """Return who wrote below each directory: names of programs and users, those with the most events first."""
     level = 0 if top == "/" else top.rstrip("/").count("/")
-    rows = found.filter(tree.below(pl.col("file_path"), top))
+    rows = found.with_columns(tree.slashed(pl.col("file_path"))).filter(tree.below(pl.col("file_path"), top))
     who = rows.select(
         home=tree.parent(pl.col("file_path")),
         who=pl.concat_str(
@@ -109,6 +110,7 @@ def history(
     while len(parts) < len(names) <= _RENAMES:
         about = _about(names[-1])
         found = events.between(snapshot, start_ns, end_ns, twin.engine, columns=_EVENT, hosts=hosts, condition=about)
+        found = found.with_columns(tree.slashed(pl.col("file_path", "file_old_path")))
         found = found.sort("_time_ns", "event_sequence", "order")
         came, former = _arrival(found, names[-1])
         parts.append(found.slice(came))
@@ -121,8 +123,8 @@ def history(
         rfc3339(pl.col("_time_ns")).alias("time"),
         "host",
         pl.col("event_action").alias("action"),
-        pl.col("file_path").alias("path"),
-        pl.col("file_old_path").alias("old_path"),
+        tree.native(pl.col("file_path")).alias("path"),
+        tree.native(pl.col("file_old_path")).alias("old_path"),
         pl.col("file_type").alias("type"),
         pl.col("file_size").alias("size"),
         *WHO,
@@ -144,7 +146,8 @@ def _arrival(found: pl.DataFrame, path: str) -> tuple[int, str | None]:
 def _about(path: str) -> nw.Expr:
     """Tell which events are about a path: its own, moves from it, and removals and moves of what it stands in."""
     names = path.rstrip("/").split("/")
-    above = ["/".join(names[:count]) for count in range(2, len(names))]
+    above = [tree.native_text("/".join(names[:count])) for count in range(2, len(names))]
+    path = tree.native_text(path)
     own = (nw.col("file_path") == path) | (nw.col("file_old_path") == path)
     gone = nw.col("event_action").str.contains("deleted|moved")
     return own | (gone & (nw.col("file_path").is_in(above) | nw.col("file_old_path").is_in(above)))

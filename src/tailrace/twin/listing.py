@@ -49,7 +49,7 @@ def _of(view: View, top: str, hosts: Sequence[str] | None, *, recursive: bool) -
 def _shown(rows: pl.LazyFrame) -> pl.LazyFrame:
     moments = (rfc3339(pl.col(f"{name}_ns")).alias(name) for name in ("mtime", "ctime"))
     rest = [name for name in FILE if name not in SHOWN and not name.endswith("_ns")]
-    return rows.with_columns(moments).select(*SHOWN, "ctime", *rest)
+    return rows.with_columns(tree.native(pl.col("path")), *moments).select(*SHOWN, "ctime", *rest)
 
 
 def rfc3339(time_ns: pl.Expr) -> pl.Expr:

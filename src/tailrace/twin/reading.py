@@ -16,7 +16,7 @@ import polars as pl
 
 from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError
-from tailrace.twin import events, table
+from tailrace.twin import events, table, tree
 from tailrace.twin.gaps import open_gaps
 from tailrace.twin.listing import rfc3339
 from tailrace.twin.records import EVENT, FILE, of_events
@@ -114,12 +114,14 @@ class Twin:
     def known(self, host: str, roots: Sequence[str]) -> pl.DataFrame:
         """Return one row per living path of a host at or below the roots, with the `file_*` columns of `ecs`."""
         view = self.now()
-        parts = [view.rows([host], root).collect(engine="streaming") for root in roots]
+        parts = [view.rows([host], tree.slashed_text(root)).collect(engine="streaming") for root in roots]
         rows = pl.concat(parts) if parts else pl.DataFrame(schema={"path": pl.String(), **FILE})
         rows = rows.unique("path")
         rows = rows.with_columns(rfc3339(pl.col(f"{name}_ns")).alias(name) for name in ("mtime", "ctime"))
         names = {"path": "file_path", **{name.removesuffix("_ns"): f"file_{name.removesuffix('_ns')}" for name in FILE}}
-        return rows.select(pl.col(name).alias(column) for name, column in names.items())
+        return rows.with_columns(tree.native(pl.col("path"))).select(
+            pl.col(name).alias(column) for name, column in names.items()
+        )
 
     def _newer(self, logs: Snapshot, version: int) -> pl.DataFrame:
         return of_events(events.newest(self.logs, logs, version, self.engine))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.ecs import GONE
+from tailrace.twin import tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,14 +98,14 @@ def of_events(events: pl.DataFrame) -> pl.DataFrame:
     rows = events.filter(named & (pl.col("event_kind") != "state").fill_null(value=True))
     renamed = rows.select(
         pl.col("host").fill_null(""),
-        _clean(pl.col("file_path")).alias("path"),
+        _clean("file_path").alias("path"),
         pl.coalesce("event_sequence", "_time_ns").alias("at"),
         pl.when(pl.col("event_sequence").is_null()).then("order").otherwise(0).alias("order"),
         pl.lit(None, pl.Int64).alias("placed_at"),
         pl.lit(None, pl.Int64).alias("placed_order"),
         pl.col("_time_ns").alias("time_ns"),
         pl.col("event_action").fill_null("").alias("action"),
-        _clean(pl.col("file_old_path")).alias("old"),
+        _clean("file_old_path").alias("old"),
         *(_file(name) for name in FILE),
     )
     return _judged(renamed)
@@ -118,12 +119,11 @@ def _file(name: str) -> pl.Expr:
     return moment.dt.epoch("ns").alias(name)
 
 
-def _clean(path: pl.Expr) -> pl.Expr:
-    return (
-        pl.when(path.str.ends_with("/") & (path.str.len_bytes() > 1))
-        .then(path.str.strip_chars_end("/"))
-        .otherwise(path)
-    )
+def _clean(name: str) -> pl.Expr:
+    """Return a path without a slash at its end, and as `tree` wants it."""
+    path = tree.slashed(pl.col(name))
+    ends = path.str.ends_with("/") & (path.str.len_bytes() > 1)
+    return pl.when(ends).then(path.str.strip_chars_end("/")).otherwise(path)
 
 
 def _judged(rows: pl.DataFrame) -> pl.DataFrame:

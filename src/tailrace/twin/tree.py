@@ -2,6 +2,9 @@ r"""Paths as a tree, by columns: parents, depths, and what reaches down from a d
 
 A directory is named without a slash at its end, so the root is the empty text. What is below `p` are the paths with
 `p + "/" <= path < p + "0"` (`0` follows `/`): a true prefix, in which `*`, `?` and newlines mean nothing.
+
+A path of Windows has a tree of its own for each volume, whose root has no slash: `C:`, `\\server`. Inside the twin its
+backslashes are slashes (`slashed`), which no name there can have, so that what is told is as it came (`native`).
 """
 
 from __future__ import annotations
@@ -17,14 +20,58 @@ PLACE: Final = ("host", "dir")
 """Columns that name a directory."""
 
 
+_VOLUME: Final = r"^(?:[A-Za-z]:|\\\\[^/\\]+)"
+_THERE: Final = _VOLUME + r"(?:\\|$)"  # as Windows writes it
+_HERE: Final = _VOLUME + "(?:/|$)"  # as it is here
+
+
+def slashed(path: pl.Expr) -> pl.Expr:
+    """Return paths as they are here: those of Windows with slashes behind their volume."""
+    return path.map_batches(_slashed, return_dtype=pl.String, is_elementwise=True)
+
+
+def native(path: pl.Expr) -> pl.Expr:
+    """Return paths as their own system writes them."""
+    return path.map_batches(_native, return_dtype=pl.String, is_elementwise=True)
+
+
+def _slashed(paths: pl.Series) -> pl.Series:
+    if paths.str.starts_with("/").all():  # the rest would take 40 times as long
+        return paths
+    volume = paths.str.extract(_VOLUME, 0)
+    rest = paths.str.slice(volume.str.len_chars()).str.replace_all("\\", "/", literal=True)
+    return (volume + rest).zip_with(paths.str.contains(_THERE), paths)
+
+
+def _native(paths: pl.Series) -> pl.Series:
+    if paths.str.starts_with("/").all():
+        return paths
+    return paths.str.replace_all("/", "\\", literal=True).zip_with(paths.str.contains(_HERE), paths)
+
+
+def slashed_text(path: str) -> str:
+    r"""Return one path as it is here.
+
+    >>> slashed_text("C:\\Temp\\a"), slashed_text(r"\\nas\b\c"), slashed_text(r"/srv/a\b")
+    ('C:/Temp/a', '\\\\nas/b/c', '/srv/a\\b')
+    """
+    return str(pl.select(slashed(pl.lit(path))).item())
+
+
+def native_text(path: str) -> str:
+    """Return one path as its own system writes it."""
+    return str(pl.select(native(pl.lit(path))).item())
+
+
 def directory(path: pl.Expr) -> pl.Expr:
     """Return a path as the name of a directory: the root's is empty."""
     return pl.when(path == "/").then(pl.lit("")).otherwise(path)
 
 
 def parent(path: pl.Expr) -> pl.Expr:
-    """Return the directory that a path stands in; that of the root is null."""
-    return pl.when(path.is_in(["/", ""])).then(None).otherwise(path.str.replace(r"(?s)/[^/]*$", ""))
+    """Return the directory that a path stands in; that of a root is null."""
+    above = path.str.replace(r"(?s)/[^/]*$", "")
+    return pl.when((path == "/") | (above == path)).then(None).otherwise(above)
 
 
 def depth(path: pl.Expr) -> pl.Expr:

@@ -17,7 +17,7 @@ import polars as pl
 from tailrace import limits
 from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError, did_you_mean
-from tailrace.twin import changes, listing, sizes
+from tailrace.twin import changes, listing, sizes, tree
 from tailrace.twin.condense import condense
 from tailrace.twin.health import health, uncondensed
 from tailrace.twin.usage import usage
@@ -58,7 +58,10 @@ class Given:
         """The path asked about, as paths are written: no slash at the end, none twice, no `..`."""
         path = self.words.get("path") or "/"
         if not path.startswith("/"):
-            raise QueryError(f"path={path[:80]!r} is not absolute", hint="write path=/srv/data, for one")
+            windows = tree.slashed_text(path)
+            if tree.native_text(windows) == windows:
+                raise QueryError(f"path={path[:80]!r} is not absolute", hint="write path=/srv/data, for one")
+            return posixpath.normpath(windows)
         return "/" + posixpath.normpath(path).strip("/")
 
     @property
@@ -119,9 +122,11 @@ def _du(given: Given, twin: Twin) -> Answer:
     depth = given.depth(1 if by == "dir" else 0)
     if by is None and not depth:
         sums = sizes.du(view, given.path, hosts=given.only, dirs=dirs)
-        return Answer([pl.DataFrame([{"path": given.path, **sums}])], _made_of(view, twin))
+        return Answer([pl.DataFrame([{"path": tree.native_text(given.path), **sums}])], _made_of(view, twin))
     by = by or "dir"
     found = sizes.split(view, by, given.path, hosts=given.only, dirs=dirs, depth=depth)
+    if by == "dir":
+        found = found.with_columns(tree.native(pl.col("key")))
     found = found.rename({"key": "path" if by == "dir" else by})
     return Answer([found.head(top) if top else found], _made_of(view, twin))
 
@@ -159,6 +164,7 @@ def _usage(given: Given, twin: Twin) -> Answer:
     found = usage(twin.usage, start, end, given.path, hosts=given.only, depth=given.depth(0))
     shown = found.with_columns(
         pl.col("day").cast(pl.String),
+        tree.native(pl.col("path")),
         newest=listing.rfc3339(pl.col("newest_ns")),
         taken_at=listing.rfc3339(pl.col("taken_ns")),
     )
