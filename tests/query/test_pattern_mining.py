@@ -98,6 +98,13 @@ def test_a_pattern_matches_its_lines(lines: list[str]) -> None:
         assert holds(pl.Series([line]), capture.parts(pattern)).item(), (line, pattern)
 
 
+def test_a_value_with_blanks_takes_those_behind_it_too() -> None:
+    lines = [f"from {at} () at Sun Jul 24 02:38:{at} 2005 " for at in (11, 22)]
+    pattern = mined(*lines)["pattern"].unique().item()
+    assert pattern == "from <_> () at <_>"
+    assert holds(pl.Series(lines), capture.parts(pattern)).all()
+
+
 @pytest.mark.parametrize(
     ("one", "other", "both"),
     [

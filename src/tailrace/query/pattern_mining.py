@@ -49,6 +49,7 @@ off (Drain: 0.89), and 0.84 with their headers; with 0.5, 0.83 and 0.74. Words t
 give 0.92 and 0.87, and fail where one pattern has many users."""
 
 _HOLES: Final = r"(?:<_>){2,}"
+_END: Final = re.compile(r"<_>\s+\Z")
 _PUNCTUATION: Final = "[](){}:,.;=\"'"
 _PARTS: Final = re.compile(r"[\w<>]+|[^\w<>]")
 _COUNTS: Final = ("masked", "level", "bucket")
@@ -204,8 +205,12 @@ def _common(one: Sequence[str], other: Sequence[str]) -> list[str]:
 
 
 def _once(text: str) -> str:
-    """Return a pattern without holes side by side, which say no more than one."""
-    return re.sub(_HOLES, HOLE, text)
+    """Return a pattern without holes side by side, and blanks behind the last: they say no more than the hole.
+
+    >>> _once("at <_><_> ")
+    'at <_>'
+    """
+    return _END.sub(HOLE, re.sub(_HOLES, HOLE, text))
 
 
 def mined(
