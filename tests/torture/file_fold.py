@@ -39,11 +39,12 @@ class Fold:
         for line in lines.splitlines():
             document = json.loads(line)
             self.documents += 1
-            if document["event"].get("reason") == "delete_tree":  # sums up rows that were told
+            if document.get("event.reason") == "delete_tree":  # sums up rows that were told
                 continue
-            assert document["event"]["sequence"] > self.sequence
-            self.sequence = document["event"]["sequence"]
-            self._take(document["event"]["action"], document.get("file", {}))
+            assert document["event.sequence"] > self.sequence
+            self.sequence = document["event.sequence"]
+            file = {name.removeprefix("file."): value for name, value in document.items() if name[:5] == "file."}
+            self._take(document["event.action"], file)
 
     def _take(self, actions: str | list[str], file: dict[str, Any]) -> None:
         last = (actions if isinstance(actions, str) else actions[-1]).split(",")[-1]
