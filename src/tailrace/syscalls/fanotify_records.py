@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final
 
-_HEAD: Final = Struct("=IBBHQii")
+_HEAD: Final = Struct("=IBxHQ4xi")  # length, version, own length, mask, process
 _VERSION: Final = 3
-_RECORD: Final = Struct("=BBHQI")  # kind, padding, length, file system, bytes of the handle
-_NAMED: Final = (2, 10, 12)
-_KEYED: Final = (1, 3, *_NAMED)
+_RECORD: Final = Struct("=BxH8xI")  # kind, length, bytes of the handle behind those of the file system
+_NAMED: Final = (2, 3, 12)
 _BEFORE_DATA: Final = 20
 """Bytes of a record before the data of its handle: kind, length, file system, length and type of the handle."""
 
@@ -46,29 +45,27 @@ def parse(data: bytes) -> Records:
     add_folder, add_name = found.folders.append, found.names.append
     add_old_folder, add_old_name = found.old_folders.append, found.old_names.append
     head, record = _HEAD.unpack_from, _RECORD.unpack_from
-    place, end, head_bytes, least = 0, len(data), _HEAD.size, _RECORD.size
+    place, end, head_bytes, least, before_data = 0, len(data), _HEAD.size, _RECORD.size, _BEFORE_DATA
     while place < end:
         if end - place < head_bytes:
             raise ValueError(f"{end - place} bytes at {place} are no event")
-        length, version, _, head_length, mask, _, pid = head(data, place)
+        length, version, head_length, mask, pid = head(data, place)
         if version != _VERSION or head_length < head_bytes or not head_length <= length <= end - place:
             raise ValueError(f"no event of version {_VERSION} at byte {place}")
         at, after = place + head_length, place + length
         thing = folder = name = old_folder = old_name = b""
         while at + least <= after:
-            kind, _, size, _, handle_bytes = record(data, at)
+            kind, size, handle_bytes = record(data, at)
             if size < 4:  # noqa: PLR2004  the record's own head
                 raise ValueError(f"a record of {size} bytes at byte {at}")
-            if kind in _KEYED:
-                name_at = at + _BEFORE_DATA + handle_bytes
-                key = data[at + 4 : name_at]
-                if kind == 1:
-                    thing = key
-                elif kind == 10:  # noqa: PLR2004  where a rename began
-                    old_folder, old_name = key, data[name_at : at + size].rstrip(b"\0")
-                else:
-                    folder, name = key, data[name_at : at + size].rstrip(b"\0")
-            at += size
+            name_at, next_at = at + before_data + handle_bytes, at + size
+            if kind == 1:
+                thing = data[at + 4 : name_at]
+            elif kind in _NAMED:
+                folder, name = data[at + 4 : name_at], data[name_at:next_at].rstrip(b"\0")
+            elif kind == 10:  # noqa: PLR2004  where a rename began
+                old_folder, old_name = data[at + 4 : name_at], data[name_at:next_at].rstrip(b"\0")
+            at = next_at
         add_mask(mask)
         add_pid(pid)
         add_object(thing)
