@@ -9,7 +9,10 @@ import time
 
 import pytest
 
+from tailrace.cli.app import execute
+
 BACKENDS = ["auto", "inotify", "poll"]
+POLL = ("--poll", "0.1")
 
 
 class Watch:
@@ -37,12 +40,17 @@ class Watch:
         return self.process.wait(30)
 
 
-def tailrace(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "tailrace", *map(str, words)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def tailrace(capsys):
+    """Run another command beside it, here: a process for each question would take longer than what is asked about."""
+
+    def run(*words):
+        code = execute([str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    return run
 
 
 @pytest.fixture
@@ -56,7 +64,8 @@ def top(tmp_path):
 @pytest.mark.e2e
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_happens_is_shown(top, tmp_path, backend):
-    watch = Watch(tmp_path, top, "--backend", backend, "--hash", "xxh3", "-o", "jsonl", "--exclude", "*.tmp")
+    words = ("--backend", backend, *POLL, "--hash", "xxh3", "-o", "jsonl", "--exclude", "*.tmp")
+    watch = Watch(tmp_path, top, *words)
     (top / "a/no.tmp").write_text("x")
     (top / "a/new").write_text("hello")
     watch.until(lambda: '"size":5' in watch.output.read_text())
@@ -86,14 +95,14 @@ def test_who_did_it_is_shown(top, tmp_path):
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_killed_and_started_again_it_knows_what_is_there(top, tmp_path, backend):
+def test_killed_and_started_again_it_knows_what_is_there(top, tmp_path, backend, tailrace):
     data = tmp_path / "data"
 
     def listed():
         lines = tailrace("files", "ls", top, "--recursive", "--output", "jsonl", "--data", data).splitlines()
         return {row["path"]: row["size"] for row in map(json.loads, lines) if row["type"] == "file"}
 
-    first = Watch(tmp_path, top, "--backend", backend, "--data", data)
+    first = Watch(tmp_path, top, "--backend", backend, *POLL, "--data", data)
     (top / "a/one").write_text("1")
     first.until(lambda: (data / "logs").exists() and f"{top}/a/one" in listed())
     first.end(signal.SIGKILL)
@@ -101,7 +110,7 @@ def test_killed_and_started_again_it_knows_what_is_there(top, tmp_path, backend)
     (top / "a").rename(top / "z")
     (top / "z/two").write_text("22")
 
-    second = Watch(tmp_path, top, "--backend", backend, "--data", data)
+    second = Watch(tmp_path, top, "--backend", backend, *POLL, "--data", data)
     second.until(lambda: listed() == {f"{top}/z/one": 1, f"{top}/z/two": 2})
     (top / "z/three").write_text("333")
     second.until(lambda: listed().get(f"{top}/z/three") == 3)

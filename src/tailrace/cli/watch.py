@@ -33,6 +33,12 @@ def watch(
         BackendName,
         typer.Option("--backend", metavar="auto|fanotify|inotify|poll", help="How to learn of changes."),
     ] = "auto",
+    poll_s: Annotated[
+        float | None,
+        typer.Option(
+            "--poll", metavar="SECONDS", min=0.1, help="Time between two rounds of polling. (default: 30)"
+        ),
+    ] = None,
     form: Annotated[
         Form | None,
         typer.Option(
@@ -78,6 +84,7 @@ def watch(
         "backend": backend,
         "hash": hashes or (),
         "scan_at_start": scan if scan is not None else data is not None,
+        **({} if poll_s is None else {"poll_s": poll_s}),
     }
     settings = load(config, {"data": data, "sources": [source]})
     from tailrace.agent import watch as run
