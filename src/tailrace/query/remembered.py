@@ -53,7 +53,8 @@ def remembered(
         kept = {path: _known[path, question] for path in whole["path"] if (path, question) in _known}
         for path in kept:
             _known.move_to_end((path, question))
-    for path in [path for path in whole["path"] if path not in kept][:ALONE]:
+    many = any(totals is None for totals in kept.values())
+    for path in [path for path in whole["path"] if path not in kept and not many][:ALONE]:
         totals = read(segments.only([path]))
         kept[path] = totals if totals.height <= GROUPS else None
         _keep((path, question), kept[path])
