@@ -9,6 +9,7 @@ import pytest
 from tailrace import limits
 from tailrace.errors import QueryTimeoutError
 from tailrace.query.result import Stats
+from tailrace.query.run import Request
 from tailrace.web import work
 from tailrace.web.refusals import Refused
 from web.conftest import NOW_NS, House, S, wait_until
@@ -115,6 +116,42 @@ def test_what_waits_is_not_started_for_a_client_that_has_gone() -> None:
         rooms.close()
 
     asyncio.run(play())
+
+
+def test_a_query_whose_time_is_over_ends_with_its_own_words() -> None:
+    async def play() -> None:
+        rooms, go = work.Work(at_once=1, waiting=5), threading.Event()
+
+        def ask() -> str:
+            assert go.wait(20)
+            return "what was found by then"
+
+        running = asyncio.ensure_future(rooms.run(Waiting(), ask, 0.05))
+        await asyncio.sleep(0.01)
+        with pytest.raises(TimeoutError, match="others were before it"):
+            await rooms.run(Waiting(), lambda: "in time?", 0.05)
+        go.set()
+        assert await running == "what was found by then"
+        rooms.close()
+
+    asyncio.run(play())
+
+
+def test_one_that_does_not_look_at_the_clock_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> None:
+        rooms, go = work.Work(at_once=1, waiting=5), threading.Event()
+        with pytest.raises(TimeoutError, match="shorter range"):
+            await rooms.run(Waiting(), lambda: go.wait(20), 0.05)
+        go.set()
+        rooms.close()
+
+    monkeypatch.setattr(work, "GRACE_S", 0.05)
+    asyncio.run(play())
+
+
+def test_the_time_in_the_queue_counts() -> None:
+    asked = Request("{}", 0, 1, timeout_s=60)
+    assert [work.begun(asked, waited, lambda: True).timeout_s for waited in (0, 15, 70)] == [60, 45, work.LEAST_S]
 
 
 def test_a_query_whose_client_is_gone_is_told_to_end(house: House, slow: Slow) -> None:

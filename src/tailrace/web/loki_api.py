@@ -35,7 +35,7 @@ from tailrace.web.parameters import direction, get_or_post, integer, parameters,
 from tailrace.web.ranges import step_ns, time_range
 from tailrace.web.services import Services
 from tailrace.web.times import duration_ns, time_ns
-from tailrace.web.work import Work
+from tailrace.web.work import Work, begun
 
 PREFIX: Final = "/loki/api/v1"
 
@@ -102,7 +102,7 @@ def _newest(
 ) -> Response:
     """Answer a log query that runs backward; runs in a thread."""
     complete, waited_s = True, time.perf_counter() - asked_s
-    asked = replace(asked, cancelled=unwanted)
+    asked = begun(asked, waited_s, unwanted)
 
     def make() -> tuple[Lines, str]:
         nonlocal complete

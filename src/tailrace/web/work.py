@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import BoundedSemaphore, Event
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tailrace import limits
 from tailrace.query.run import run
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from tailrace.web.services import Services
 
 T = TypeVar("T")
+
+GRACE_S: Final = 5.0
+"""How long a query that runs is waited for when its time is over: it sees that between two pieces of its work."""
+
+LEAST_S: Final = 1.0
+"""Time that a query gets at least when its turn comes."""
 
 
 class Work:
@@ -74,11 +80,14 @@ class Work:
         gone: asyncio.Future[None] = asyncio.ensure_future(_gone(request))
         try:
             await asyncio.wait((waited, gone), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if future.running() and not gone.done():  # it looks at the clock itself, and can say more than we
+                await asyncio.wait((waited, gone), timeout=GRACE_S, return_when=asyncio.FIRST_COMPLETED)
             if waited.done():
                 return waited.result()
             if gone.done():
                 raise Refused(499, "the client went away")
-            raise TimeoutError(f"the query was given up after {timeout_s:g} s; ask for a shorter range")
+            why = "ask for a shorter range" if future.running() else "others were before it; ask again in a moment"
+            raise TimeoutError(f"the query was given up after {timeout_s:g} s; {why}")
         finally:
             unwanted.set()
             gone.cancel()
@@ -93,7 +102,7 @@ class Work:
 
         def answer(unwanted: Callable[[], bool]) -> T:
             waited_s = time.perf_counter() - asked_s
-            result = run(replace(asked, cancelled=unwanted), services.table, services.engine)
+            result = run(begun(asked, waited_s, unwanted), services.table, services.engine)
             result.stats.queue_seconds = waited_s
             return shape(result)
 
@@ -103,6 +112,11 @@ class Work:
         """Start no further query; those that run end by themselves."""
         for pool in (self._quick, self._long):
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def begun(asked: Asked, waited_s: float, unwanted: Callable[[], bool]) -> Asked:
+    """Return a request whose turn has come: it has the time that is left, so that it ends with words of its own."""
+    return replace(asked, cancelled=unwanted, timeout_s=max(asked.timeout_s - waited_s, LEAST_S))
 
 
 async def _gone(request: Request) -> None:
