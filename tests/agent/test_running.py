@@ -266,3 +266,62 @@ def test_a_stop_while_a_batch_cannot_be_stored_ends_soon_and_loses_nothing(tmp_p
     good = Memory()
     agent_of(tmp_path, [Numbers(30)], good)[0].run()
     assert good.lines() == [f"line {n}" for n in range(1, 31)]
+
+
+class Queued(Numbers):
+    """A source for which lines wait in a queue that nobody has after its end."""
+
+    def __init__(self, waiting):
+        super().__init__(1, endless=True)
+        self.waiting = waiting
+        self.finished = False
+        self.told = []
+
+    @property
+    def done(self):
+        return self.finished and self.at >= self.turns
+
+    def finish(self):
+        self.finished = True
+        self.turns += self.waiting
+
+    def stored(self, state):
+        self.told.append(state)
+
+
+def test_what_waits_for_a_source_is_read_before_a_stop(tmp_path):
+    source, sink = Queued(3), Memory()
+    agent, _ = agent_of(tmp_path, [source], sink)
+    runner = threading.Thread(target=agent.run)
+    runner.start()
+    until(lambda: source.at == 1)
+    agent.stop()
+    runner.join(10)
+    assert sink.lines() == ["line 1", "line 2", "line 3", "line 4"]
+
+
+def test_a_source_for_which_too_much_waits_is_stopped_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("tailrace.agent.feed.FINISH_S", 0.0)
+    source, sink = Queued(10**9), Memory()
+    agent, _ = agent_of(tmp_path, [source], sink)
+    runner = threading.Thread(target=agent.run)
+    runner.start()
+    until(lambda: source.at == 1)
+    agent.stop()
+    runner.join(10)
+    assert not runner.is_alive()
+    assert sink.lines() == ["line 1"]
+
+
+def test_a_source_is_told_what_is_durable(tmp_path):
+    source, sink = Queued(0), Memory(hold=True)
+    agent, _ = agent_of(tmp_path, [source], sink, interval_s=0.0)
+    runner = threading.Thread(target=agent.run)
+    runner.start()
+    until(lambda: sink.batches)
+    assert source.told == []
+    sink.held.pop().set_result(None)
+    until(lambda: source.told)
+    assert source.told == [{"at": 1}]
+    agent.stop()
+    runner.join(10)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 
@@ -34,6 +34,9 @@ Parsers: TypeAlias = "Mapping[str, Callable[[], Parser]]"
 
 Marks = dict[str, dict[str, object]]
 """Changes of position by the name under which the checkpoint keeps them."""
+
+FINISH_S: Final = 2.0
+"""How long a source that is stopped may hand out what the kernel holds for it."""
 
 WAIT_S: Final = 0.5
 """How long a source waits for news in one turn; a stop is seen after that at the latest."""
@@ -60,6 +63,15 @@ class Ended:
 
     feed: Feed
     error: BaseException | None = None
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """A source for which news wait that nobody has after its end: what a queue of the kernel holds."""
+
+    def finish(self) -> None:
+        """Begin nothing more: hand out what waits, and be `done` then."""
+        ...
 
 
 class Feed:
@@ -129,11 +141,24 @@ class Feed:
                         self._final = True
                         break
                     self._flush(final=False)
+                self._finish(pool)
                 if self._final and not self._stopping.is_set():
                     self._flush(final=True)
         except BaseException as raised:  # noqa: BLE001 - it is raised again in the gathering thread
             error = raised
         self._turns.put(Ended(self, error))
+
+    def _finish(self, pool: ThreadPoolExecutor) -> None:
+        """Hand over what would be lost with the source, for a bounded time."""
+        source = self.source
+        if not isinstance(source, Finishes) or source.done:
+            return
+        source.finish()
+        until_s = self._clock.monotonic_s() + FINISH_S
+        while not source.done and self._clock.monotonic_s() < until_s:
+            turn = self._turn(pool)
+            if turn.lines or turn.marks:
+                self._turns.put(turn)
 
     def _turn(self, pool: ThreadPoolExecutor) -> Turn:
         blocks = self.source.read(limits.READ_TURN_BYTES, WAIT_S)

@@ -70,6 +70,15 @@ class Adopts(Protocol):
         ...
 
 
+@runtime_checkable
+class Keeps(Protocol):
+    """A source that keeps in mind what is not durable yet."""
+
+    def stored(self, state: Mapping[str, object]) -> None:
+        """Take that a mark, and everything handed out before it, is durable; called in the gathering thread."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a reload does: sources that leave, sources that come, some under the name of one that leaves."""
@@ -252,10 +261,16 @@ class Agent:
             self._checkpoint.settle(sent.number)
             self._settled += 1
             del self._sent[0]
+            self._tell_stored(sent)
             for publish in sent.publish:
                 publish()
             for source, share in sent.shares.items():
                 self._account(source, share)
+
+    def _tell_stored(self, sent: Sent) -> None:
+        for feed in self._feeds.values():
+            if feed.name in sent.marks and isinstance(feed.source, Keeps):
+                feed.source.stored(sent.marks[feed.name])
 
     def _account(self, source: str, share: Share) -> None:
         self._durable_lines += share.lines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from tailrace.agent.feed import FINISH_S
 from tailrace.agent.running import Agent
 from tailrace.agent.signals import stop_on_signals
 from tailrace.agent.wiring import make_parsers, make_reducing, make_source
@@ -38,12 +39,17 @@ def show(
 ) -> None:
     """Hand out events as they happen until told to stop; nothing is stored."""
     stopping = threading.Event()
-    source = FileEventsSource(settings, name=settings.name, clock=SystemClock(), host=host)
+    clock = SystemClock()
+    source = FileEventsSource(settings, name=settings.name, clock=clock, host=host)
     source.listen(heard, started)
     source.restore({})
     try:
         with stop_on_signals(stopping.set):
             while not stopping.is_set():
+                source.read(_TURN_BYTES, _WAIT_S)
+            source.finish()
+            until_s = clock.monotonic_s() + FINISH_S
+            while not source.done and clock.monotonic_s() < until_s:
                 source.read(_TURN_BYTES, _WAIT_S)
     finally:
         source.close()

@@ -174,6 +174,23 @@ def test_what_is_known_is_asked_for_once_and_not_of_what_was_moved_in(tree: Path
     assert pl.concat(frames)["event_action"].to_list() == ["created"] * 7
 
 
+def test_single_folders_are_asked_about_in_one_question(tree: Path) -> None:
+    table = Table(scan(tree)[0])
+    (tree / "a/b/deep").write_text("22")
+    (tree / "link").unlink()
+    walk = Scan(None, Devices(), table)
+    walk.add(os.fsencode(tree / "a/file"), "overflow")
+    walk.add(os.fsencode(tree / "a/b"), "unwatched")
+    walk.add(os.fsencode(tree / "a"), "overflow")
+    walk.add(os.fsencode(tree / "link"), "unwatched")
+    frames = []
+    while not walk.done:
+        frames.append(walk.step(2))
+    a, b = str(tree / "a"), str(tree / "a/b")
+    assert table.asked == [[f"{a}/file"], [b, str(tree / "link")], [a]]
+    assert told(pl.concat(frames), tree) == [("deleted", "link"), ("updated", "a/b/deep"), ("updated", "a/b/deep")]
+
+
 def test_a_walk_that_was_interrupted_goes_on(tree: Path) -> None:
     walk = Scan(None, Devices())
     walk.add(os.fsencode(tree), "baseline")

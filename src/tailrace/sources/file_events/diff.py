@@ -78,6 +78,17 @@ def _lean(frame: pl.DataFrame) -> list[pl.Expr]:
     ]  # fmt: skip
 
 
+def bare(paths: pl.Series, *, another: bool = False) -> pl.DataFrame:
+    """Return rows (lean) of paths of which it is only known that they may be there.
+
+    What is found there is told as created. With `another` it replaced what was there: that is told as gone before.
+    """
+    values = {"folder": True if another else None, "node": 0 if another else None}
+    path = pl.col("file_path")
+    others = [pl.lit(values.get(name), LEAN[name]).alias(name) for name in LEAN if name not in ("file_path", "parent")]
+    return paths.alias("file_path").to_frame().select(path, path.str.extract(_PARENT).hash().alias("parent"), *others)
+
+
 def folder_keys(folders: pl.Series) -> pl.Series:
     """Return the `parent` that entries of directories have."""
     return folders.str.strip_suffix("/").hash()

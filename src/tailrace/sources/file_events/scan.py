@@ -1,8 +1,9 @@
 """Scan trees in steps and tell how they differ from what is known of them: baseline, gaps, rounds of a poll.
 
-Comes in: roots with a reason, a scope, and what is known (`Known`), asked once per root when its turn comes. Goes out:
-rows without number and process: `event_action`, `event_confidence` (`synthetic`), `event_reason` and the `file_*`
-columns. Where nothing is known all is told: as `initial_scan` for `baseline` and `restart`, else as `created`.
+Comes in: roots with a reason, a scope, and what is known (`Known`), asked when a root's turn comes; of single folders
+that wait (`unwatched`) in one question. Goes out: rows without number and process: `event_action`, `event_confidence`
+(`synthetic`), `event_reason` and the `file_*` columns. Where nothing is known all is told: as `initial_scan` for
+`baseline` and `restart`, else as `created`.
 
 A directory's verdicts come with the step that ends its listing, never later, so that an event of what happens
 afterwards is numbered afterwards; and what seems to be gone is looked for once more by its own name.
@@ -19,7 +20,7 @@ import polars as pl
 
 from tailrace.ecs import COLUMNS
 from tailrace.sources.file_events import diff
-from tailrace.sources.file_events.known import Children
+from tailrace.sources.file_events.known import Answers, Children
 from tailrace.sources.file_events.metadata import text
 from tailrace.sources.file_events.rows import meanings, rows, texts
 from tailrace.sources.file_events.walker import Walker
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from tailrace.sources.file_events.backend import Known, Reason
     from tailrace.sources.file_events.devices import Devices
+    from tailrace.sources.file_events.on_their_way import OnTheirWay
     from tailrace.sources.file_events.pace import Pace
     from tailrace.sources.file_events.scope import Scope
     from tailrace.sources.file_events.walker import Found
@@ -40,6 +42,7 @@ ROWS: Final[Mapping[str, pl.DataType]] = {
 
 _WITHOUT_KNOWN: Final = ("moved_in", "exchanged")  # what was known below is of another directory
 _FIRST: Final = ("baseline", "restart")
+_ASKED: Final = 200  # single folders that one question is about
 
 
 class Scan:
@@ -54,10 +57,11 @@ class Scan:
         cross_mounts: bool = False,
         pace: Pace | None = None,
         remember: bool = False,
+        on_their_way: OnTheirWay | None = None,
     ) -> None:
         self._scope = scope
         self._devices = devices
-        self._known = known
+        self._known = None if known is None else Answers(known, on_their_way)
         self._cross_mounts = cross_mounts
         self._pace = pace
         self._queue: deque[tuple[str, Reason]] = deque()
@@ -135,7 +139,8 @@ class Scan:
     def _begin(self, root: str, reason: Reason) -> _Tree:
         known = pl.DataFrame(schema=diff.LEAN)
         if self._known is not None and reason not in _WITHOUT_KNOWN:
-            known = diff.lean(self._known.known([_text(root)]))
+            waiting = [_text(other) for other, why in self._queue if why == reason == "unwatched"]
+            known = self._known.of(_text(root), waiting[:_ASKED])
         walker = Walker(root, self._scope, cross_mounts=self._cross_mounts)
         return _Tree(walker, reason, self._scope, self._devices, Children(known))
 

@@ -1,8 +1,8 @@
 """The source of file events: back ends, walks and processes put together into rows, numbered in one thread.
 
 Comes in: settings, and what is known of the files from before. Goes out: blocks of documents, one a line, for the
-parser `file_integrity`. The position is the next number and the time of the last event: after a restart a walk finds
-what changed meanwhile, compared with what is known, and says so (`restart`).
+parser `file_integrity`. The position is the next number, the time of the last event, and the gaps that no walk has
+closed: after a restart a walk finds what changed meanwhile, compared with what is known, and says so (`restart`).
 
 Rows of a walk are held until the events that waited by then are read: see `window`.
 """
@@ -25,9 +25,11 @@ from tailrace.sources.file_events.choose import Chooser, Chosen
 from tailrace.sources.file_events.devices import Devices
 from tailrace.sources.file_events.documents import TIME, ndjson
 from tailrace.sources.file_events.fanotify import Fanotify
+from tailrace.sources.file_events.gaps import read, written
 from tailrace.sources.file_events.hashes import Hasher
 from tailrace.sources.file_events.metadata import text
 from tailrace.sources.file_events.mounts import Mounts
+from tailrace.sources.file_events.on_their_way import OnTheirWay
 from tailrace.sources.file_events.pace import Pace
 from tailrace.sources.file_events.scan import Scan
 from tailrace.sources.file_events.scope import Scope
@@ -69,6 +71,10 @@ class FileEventsSource:
         self._last_ns = 0
         self._offset = 0
         self._watching: _Watching | None = None
+        self.on_their_way = OnTheirWay()  # rows that were told, and are not in the table yet
+        self._gaps: list[Gap] = []  # that were open when the last process stopped
+        self._gaps_marked = False
+        self._finishing = self._finished = False
 
     def prepare(self, *, own: Sequence[str | os.PathLike[str]] = (), known: Known | None = None) -> None:
         """Say which folders are our own, to be left out, and what is known of files; before the first reading."""
@@ -89,14 +95,35 @@ class FileEventsSource:
         if isinstance(number, int) and isinstance(time_ns, int):
             self._next = self._marked = number
             self._since_ns = time_ns
+        self._gaps = read(state.get("gaps"))
+        self._gaps_marked = bool(self._gaps)
+
+    def adopt(self, old: object) -> None:
+        """Take over what one of the same name told, and is not in the table yet."""
+        if isinstance(old, FileEventsSource):
+            self.on_their_way = old.on_their_way
+
+    def stored(self, state: Mapping[str, object]) -> None:
+        """Take that a mark and everything before it is durable; from any thread."""
+        number = state.get("sequence")
+        if isinstance(number, int):
+            self.on_their_way.stored(number)
+
+    def finish(self) -> None:
+        """Begin nothing more: hand out what waits in the kernel, and be done then."""
+        self._finishing = True
 
     def read(self, budget_bytes: int, timeout_s: float) -> Sequence[Block]:  # noqa: ARG002  a reading is bounded
         """Return the next events; waits for news up to `timeout_s`."""
+        if self._finishing and self._watching is None:
+            self._finished = True
+            return []
         if self._watching is None:
             self._watching = self._begin()
             if self._started is not None:
                 self._started(self.status(), self.notes())
-        frames = self._watching.turn(timeout_s)
+        frames = self._watching.turn(timeout_s, last=self._finishing)
+        self._finished = self._finishing and not frames and not self._watching.more
         if not frames:
             return []
         self._last_ns = self._clock.now_ns()
@@ -110,17 +137,22 @@ class FileEventsSource:
         return blocks
 
     def mark(self) -> Mapping[str, object]:
-        """Return the next number and the time of the last event, if there were any."""
+        """Return the next number, the time of the last event and the open gaps, if there were any events."""
         number = self._next if self._watching is None else self._watching.number
         if number == self._marked:
             return {}
         self._marked = number
-        return {"sequence": number, "time_ns": self._last_ns}
+        mark: dict[str, object] = {"sequence": number, "time_ns": self._last_ns}
+        gaps = [] if self._watching is None else self._watching.open_gaps()
+        if gaps or self._gaps_marked:
+            mark["gaps"] = written(gaps) or None
+        self._gaps_marked = bool(gaps)
+        return mark
 
     @property
     def done(self) -> bool:
-        """Never: it follows."""
-        return False
+        """Only after `finish`: it follows."""
+        return self._finished
 
     def backlog_bytes(self) -> int:
         """Return nothing: what waits in the kernel has no bytes yet."""
@@ -150,7 +182,14 @@ class FileEventsSource:
         start = max(self._next, self._clock.now_ns() // _US)
         scope = Scope(self._paths, self._settings.exclude, self._own)
         return _Watching(
-            self._settings, scope, clock=self._clock, known=self._known, number=start, since_ns=self._since_ns
+            self._settings,
+            scope,
+            clock=self._clock,
+            known=self._known,
+            on_their_way=self.on_their_way,
+            number=start,
+            since_ns=self._since_ns,
+            gaps=self._gaps,
         )
 
 
@@ -164,10 +203,13 @@ class _Watching:
         *,
         clock: Clock,
         known: Known | None,
+        on_their_way: OnTheirWay,
         number: int,
         since_ns: int,
+        gaps: Sequence[Gap],
     ) -> None:
         self.number = number
+        self.more = False  # the last reading left something in a queue
         self._settings = settings
         self._scope = scope
         self._clock = clock
@@ -178,17 +220,19 @@ class _Watching:
             settings.backend, scope, clock=clock, devices=self._devices, known=known, poll_s=settings.poll_s
         )
         self._chosen = Chosen()
-        self._walk = Scan(scope, self._devices, known, pace=Pace(settings.scan_rate, clock))
+        self._on_their_way = None if known is None else on_their_way
+        pace = Pace(settings.scan_rate, clock)
+        self._walk = Scan(scope, self._devices, known, pace=pace, on_their_way=self._on_their_way)
         pace = Pace(settings.hash_rate_bytes, clock)
         self._hasher = Hasher(settings.hash, settings.hash_max_bytes, pace, self._devices)
         self._acts = Acts()
         self._held: list[pl.DataFrame] = []  # rows of walks until the events that waited are read
         self._window = Window()  # what happened since the first of them
         self._open_gaps: list[Gap] = []
+        self._left_gaps = list(gaps)  # of an earlier process, about what is not looked at by this one
         self._unwatched: set[bytes] = set()
         self._events: dict[str, int] = {}
         self._counts = {"gaps": 0, "unknown_who": 0, "walked_again": 0}
-        self._more = False  # the last reading left something in a queue
         self._processes = None
         if settings.who != "off":
             self._processes = process_table.open_processes(clock, ebpf=settings.who == "auto")
@@ -197,6 +241,7 @@ class _Watching:
         self._first: list[pl.DataFrame] = []
         self._watch(roots)
         if settings.scan_at_start:
+            self._take_up_gaps()
             self._look_at(roots, "restart" if since_ns else "baseline", since_ns)
 
     def close(self) -> None:
@@ -210,23 +255,30 @@ class _Watching:
 
     # --- one turn -------------------------------------------------------------------------------
 
-    def turn(self, timeout_s: float) -> list[pl.DataFrame]:
-        """Return the rows of one reading, perhaps none after the timeout."""
+    def turn(self, timeout_s: float, *, last: bool = False) -> list[pl.DataFrame]:
+        """Return the rows of one reading, perhaps none after the timeout; a `last` one only empties queues."""
         frames, self._first = self._first, []
-        if not self._more:
+        if last and not self.more:
+            self._poll.poll(_PACE_S * 1000)
+        elif not self.more:
             frames += self._hashed()
             frames += self._step(timeout_s if not frames else 0.0)
-        self._more = False
+        self.more = False
         for backend in self._chosen.backends:
-            frames += self._take(backend, backend.read(_EVENTS))
+            if backend.handle is not None or not last:
+                frames += self._take(backend, backend.read(_EVENTS))
         for frame in frames:
             self._acts.see(frame, self._clock.now_ns())
-        if not self._more:
+        if not self.more:
             frames += self._let_go()
             frames += self._acts_over()
-        if self._mounts.changed():
+        if not last and self._mounts.changed():
             frames += self._remount()
-        return [frame for frame in frames if frame.height]
+        frames = [frame for frame in frames if frame.height]
+        if self._on_their_way is not None:
+            for frame in frames:
+                self._on_their_way.add(frame, self.number)
+        return frames
 
     def _hashed(self) -> list[pl.DataFrame]:
         """Return the rows of files whose hash had to wait."""
@@ -272,7 +324,7 @@ class _Watching:
 
     def _take(self, backend: Backend, news: News) -> list[pl.DataFrame]:
         frames = []
-        self._more = self._more or news.more
+        self.more = self.more or news.more
         if len(news.changes):
             frames.append(self._told(news.changes, backend))
         if news.rows is not None and news.rows.height:
@@ -353,6 +405,17 @@ class _Watching:
             return
         for root in roots:
             self._walk.add(root, reason)
+
+    def _take_up_gaps(self) -> None:
+        """Have the walk of the start close the gaps that an earlier process left open, if it looks at their roots."""
+        for gap in self._left_gaps:
+            if all(self._scope.wants(root) for root in gap.roots):
+                self._open_gaps.append(gap)
+        self._left_gaps = [gap for gap in self._left_gaps if gap not in self._open_gaps]
+
+    def open_gaps(self) -> list[Gap]:
+        """Return the gaps that no walk has closed yet."""
+        return self._left_gaps + self._open_gaps
 
     def _gap(self, gap: Gap) -> pl.DataFrame:
         """Note a gap, and have it walked."""
