@@ -19,6 +19,9 @@ class Polled:
         self.root, self.clock = root, clock
         paths = (os.fsencode(root),)
         self.poll = Poll(Scope(paths), paths, clock, Devices(), period_s=10.0)
+        while not self.poll.watching:
+            assert self.poll.due_s(clock.monotonic_s()) == 0.0
+            assert self.poll.read(2).rows is None
 
     def round(self) -> list[tuple[str, str]]:
         """Return what the next round tells, but of folders whose list of names changed."""
@@ -43,7 +46,22 @@ def polled(tmp_path: Path):
     polled.poll.close()
 
 
-def test_what_changed_since_the_constructor_is_told_once(polled: Polled) -> None:
+def test_the_first_round_is_made_in_steps(tmp_path: Path) -> None:
+    for number in range(2_500):
+        (tmp_path / str(number)).touch()
+    paths = (os.fsencode(tmp_path),)
+    poll = Poll(Scope(paths), paths, ManualClock(), Devices(), period_s=10.0)
+    assert not poll.watching
+    steps = 0
+    while not poll.watching:
+        poll.read(100_000)
+        steps += 1
+    assert steps == 3
+    assert poll.counters["polled"] == 2_501
+    poll.close()
+
+
+def test_what_changed_since_the_first_round_is_told_once(polled: Polled) -> None:
     (polled.root / "a/old").write_text("xy")
     (polled.root / "a/new").write_text("x")
     assert polled.round() == [("created", "a/new"), ("updated", "a/old")]

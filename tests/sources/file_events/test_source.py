@@ -106,6 +106,16 @@ def test_what_went_out_and_came_back_in_a_gap_is_told_with_its_content(top, lagg
     assert differences(watched.live(), found(top)) == []
 
 
+def test_polled_folders_are_walked_when_a_later_change_would_be_seen(top, watch, monkeypatch):
+    monkeypatch.setattr("tailrace.sources.file_events.poll._ENTRIES", 1)
+    watched = watch(top, backend="poll", poll_s=0.1)
+    told = watched.source.read(1, 0.0)
+    assert told == []
+    (top / "a/old").write_text("changed before it was seen for the first time")
+    watched.read(quiet=20)
+    assert differences(watched.live(), found(top)) == []
+
+
 def test_what_is_durable_is_not_kept(top, watch):
     watched = watch(top, known=Table(), backend="inotify")
     watched.read()

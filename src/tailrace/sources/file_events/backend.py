@@ -19,7 +19,7 @@ they touched, and are numbered then.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import os
@@ -121,7 +121,8 @@ class News:
 class Backend(Protocol):
     """One way to learn of changes below some roots.
 
-    Must: be watching when the constructor returns, so that a walk begun afterwards misses nothing; report what it
+    Must: be watching when the constructor returns, or say since when it is (`Slow`), so that a walk begun afterwards
+    misses nothing; report what it
     lost as a `Gap`; leave out what the scope excludes; go on after any error of one path. Must not: block in `read`,
     raise for one path, write anywhere. Raises `OSError` from the constructor when it cannot work for a root at all:
     the source then tries the next one, and says so.
@@ -163,6 +164,16 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release what it holds; nothing is read afterwards."""
+        ...
+
+
+@runtime_checkable
+class Slow(Protocol):
+    """A back end that watches only some readings after it was made; no walk of its roots begins before."""
+
+    @property
+    def watching(self) -> bool:
+        """Whether it would tell of a change that happens now."""
         ...
 
 

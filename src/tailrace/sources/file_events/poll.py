@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from tailrace.sources.file_events.scope import Scope
 
 
-class Poll:
-    """Walks some roots again and again; implements `backend.Backend`.
+_ENTRIES: Final = 1_000  # of one reading: a network may need a millisecond for each
 
-    The first round is made by the constructor: what is told of the roots by a walk that begins afterwards is complete
-    with what later rounds find. `known` is not used: the table's view is behind by what is on its way.
+
+class Poll:
+    """Walks some roots again and again; implements `backend.Backend` and `backend.Slow`.
+
+    The first round tells nothing: what is told of the roots by a walk that begins after it is complete with what later
+    rounds find. `known` is not used: the table's view is behind by what is on its way.
     """
 
     provider: Provider = "poll"
@@ -57,12 +60,14 @@ class Poll:
         self._memory = _Memory()
         self._rounds = 0
         self._refused = 0
-        self._round = self._begin()
-        while not self._round.done:
-            self._round.step(100_000)
         if not any(os.path.lexists(root) or os.path.isdir(os.path.dirname(root)) for root in roots):
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(roots[0]))
-        self._finish()
+        self._round = self._begin()
+
+    @property
+    def watching(self) -> bool:
+        """Whether the first round is over."""
+        return self._rounds > 0
 
     def due_s(self, now_s: float) -> float | None:
         """Return when the next step is due."""
@@ -75,7 +80,9 @@ class Poll:
             if self._clock.monotonic_s() < self._next_s:
                 return news
             self._round = self._begin()
-        news.rows = self._round.step(events).with_columns(event_reason=pl.lit(None, ROWS["event_reason"]))
+        rows = self._round.step(min(events, _ENTRIES))
+        if self.watching:
+            news.rows = rows.with_columns(event_reason=pl.lit(None, ROWS["event_reason"]))
         if self._round.done:
             self._finish()
         return news

@@ -21,6 +21,7 @@ from tailrace.ebpf import processes as process_table
 from tailrace.ecs import COLUMNS, STREAM_SOURCE
 from tailrace.sources.file_events import backend as bits
 from tailrace.sources.file_events.acts import Acts
+from tailrace.sources.file_events.backend import Slow
 from tailrace.sources.file_events.choose import Chooser, Chosen
 from tailrace.sources.file_events.devices import Devices
 from tailrace.sources.file_events.documents import TIME, ndjson
@@ -231,6 +232,7 @@ class _Watching:
         self._open_gaps: list[Gap] = []
         self._left_gaps = list(gaps)  # of an earlier process, about what is not looked at by this one
         self._unwatched: set[bytes] = set()
+        self._later: list[tuple[bytes, Reason]] = []  # trees to walk that are not watched yet
         self._events: dict[str, int] = {}
         self._counts = {"gaps": 0, "unknown_who": 0, "walked_again": 0}
         self._processes = None
@@ -267,6 +269,9 @@ class _Watching:
         for backend in self._chosen.backends:
             if backend.handle is not None or not last:
                 frames += self._take(backend, backend.read(_EVENTS))
+        later, self._later = self._later, []
+        for root, reason in later:
+            self._walk_on(root, reason)
         for frame in frames:
             self._acts.see(frame, self._clock.now_ns())
         if not self.more:
@@ -274,6 +279,10 @@ class _Watching:
             frames += self._acts_over()
         if not last and self._mounts.changed():
             frames += self._remount()
+        return self._on_way(frames)
+
+    def _on_way(self, frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+        """Return what there is of frames, and keep in mind that it was told."""
         frames = [frame for frame in frames if frame.height]
         if self._on_their_way is not None:
             for frame in frames:
@@ -329,15 +338,15 @@ class _Watching:
             frames.append(self._told(news.changes, backend))
         if news.rows is not None and news.rows.height:
             frames.append(self._numbered(news.rows.with_columns(event_provider=pl.lit(backend.provider))))
-        for root, reason in news.walk:
-            self._walk.add(root, reason)
-        if self._held:
-            self._window.note(news)
-        elif not self._walk.done:
-            self._window.note_moves(news)
-        frames += [self._gap(gap) for gap in news.gaps]
         if unwatched := [(path, why) for path, why in backend.unwatched() if path not in self._unwatched]:
             self._poll_instead(unwatched)
+        for root, reason in news.walk:
+            self._walk_on(root, reason)
+        if self._held:
+            self._window.note(news)
+        elif self._later or not self._walk.done:
+            self._window.note_moves(news)
+        frames += [self._gap(gap) for gap in news.gaps]
         return frames
 
     def _told(self, changes: Changes, backend: Backend) -> pl.DataFrame:
@@ -381,14 +390,14 @@ class _Watching:
         self._counts["walked_again"] += len(window.again)
         for path in window.again:
             frames += self._anew(path)
-        if self._walk.done and self._open_gaps:
+        if self._walk.done and not self._later and self._open_gaps:
             frames += [self._gap_row(gap, closed=True) for gap in self._open_gaps]
             self._open_gaps = []
         return frames
 
     def _anew(self, path: bytes) -> list[pl.DataFrame]:
         """Have a folder walked, and return the row by which nothing that was told of its content counts any more."""
-        self._walk.add(path, "moved_in")
+        self._walk_on(path, "moved_in")
         try:
             found = os.lstat(path)
         except OSError:
@@ -404,6 +413,14 @@ class _Watching:
             self._first.append(self._gap(bits.Gap(tuple(roots), since_ns, self._clock.now_ns(), reason)))
             return
         for root in roots:
+            self._walk_on(root, reason)
+
+    def _walk_on(self, root: bytes, reason: Reason) -> None:
+        """Have a tree walked, as soon as everything in it is watched."""
+        slow = [each for each in self._chosen.backends if isinstance(each, Slow) and not each.watching]
+        if any(_overlap(root, other) for each in slow for other in each.roots):
+            self._later.append((root, reason))
+        else:
             self._walk.add(root, reason)
 
     def _take_up_gaps(self) -> None:
@@ -422,7 +439,7 @@ class _Watching:
         self._counts["gaps"] += 1
         self._open_gaps.append(gap)
         for root in gap.roots:
-            self._walk.add(root, gap.reason)
+            self._walk_on(root, gap.reason)
         return self._gap_row(gap, closed=False)
 
     def _gap_row(self, gap: Gap, *, closed: bool) -> pl.DataFrame:
@@ -515,6 +532,12 @@ class _Watching:
 
 
 _PACE_S: Final = 0.05
+
+
+def _overlap(one: bytes, other: bytes) -> bool:
+    """Tell whether a path is at or below another one, or above it."""
+    first, second = sorted((one.rstrip(b"/") + b"/", other.rstrip(b"/") + b"/"), key=len)
+    return second.startswith(first)
 
 
 def _distinct(paths: Sequence[bytes]) -> list[bytes]:
