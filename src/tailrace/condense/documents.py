@@ -67,7 +67,7 @@ def events(documents: pl.DataFrame) -> pl.DataFrame:
 
 
 def _row(hit: Hit) -> tuple[object, ...] | None:
-    source = hit.get("_source") or {}
+    source = _nested(hit.get("_source") or {})
     file = _object(source, "file")
     path = file.get("path")
     if isinstance(path, dict):
@@ -100,23 +100,29 @@ def _row(hit: Hit) -> tuple[object, ...] | None:
     )
 
 
-def _object(source: Mapping[str, Any], name: str) -> dict[str, Any]:  # Any: JSON
-    """Return the members of an object, whether they are nested or have dotted names."""
+def _nested(source: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON
+    """Return a document whose members are objects, also where they have dotted names."""
+    if not any("." in name for name in source):
+        return source
+    made = {name: dict(value) if isinstance(value, dict) else value for name, value in source.items()}
+    for name, value in source.items():
+        outer, dot, inner = name.partition(".")
+        members = made.setdefault(outer, {}) if dot else None
+        if isinstance(members, dict):
+            members[inner] = value
+    return made
+
+
+def _object(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:  # Any: JSON
     found = source.get(name)
-    members = dict(found) if isinstance(found, dict) else {}
-    prefix = name + "."
-    for key in source:
-        if key.startswith(prefix):
-            members[key[len(prefix) :]] = source[key]
-    return members
+    return found if isinstance(found, dict) else {}
 
 
 def _host(source: Mapping[str, Any]) -> str:  # Any: JSON
     for outer, inner in _HOSTS:
-        if outer in source or f"{outer}.{inner}" in source:
-            name = _object(source, outer).get(inner)
-            if name:
-                return str(name)
+        name = _object(source, outer).get(inner)
+        if name:
+            return str(name)
     return ""
 
 

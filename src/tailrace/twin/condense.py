@@ -21,7 +21,7 @@ from tailrace.twin.records import KEY, SCHEMA, empty
 from tailrace.twin.state import build
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tailrace.twin.state import State
     from tailrace.twin.table import FilesTable
@@ -75,7 +75,8 @@ def one_pass(files: FilesTable, rows: int) -> Condensed | None:
     rewritten = [path for path, fresh in slots if path and (fresh.height or path in state.masked)]
     old = pl.concat([tail, snapshot.part("gone"), snapshot.part("live").filter(pl.col("path").is_in(rewritten))])
     gone = _lately(state.acts, later)
-    live = (("live", frame) for frame in _written(state, slots))
+    live = (("live", frame) for frame in _written(state.masked, slots))
+    del state, later, acts  # what is written needs the room
     written = files.replace(snapshot, old, chain(live, [("gone", gone)]))
     return None if written is None else Condensed(1, int(tail["rows"].sum()), old.height, written)
 
@@ -100,24 +101,27 @@ def _slots(state: State) -> list[tuple[str, pl.DataFrame]]:
     return found
 
 
-def _written(state: State, slots: Sequence[tuple[str, pl.DataFrame]]) -> Iterator[pl.DataFrame]:
+def _written(
+    masked: Mapping[str, pl.DataFrame], slots: Sequence[tuple[str, pl.DataFrame]]
+) -> Iterator[pl.DataFrame]:
     """Yield the new content of the files that change, cut or joined to a good size."""
     most = limits.TWIN_SEGMENT_ROWS
     held: list[pl.DataFrame] = []
     for path, fresh in slots:
-        if path and not fresh.height and path not in state.masked:
+        if path and not fresh.height and path not in masked:
             yield from _pieces(held, most)
             held = []
             continue
-        frames = [fresh]
+        frames = [fresh.lazy()]
         if path:
             kept = table.scan([path])
-            if path in state.masked:
-                kept = kept.join(state.masked[path].lazy(), on=list(KEY), how="anti")
-            frames.append(kept.collect())
-        held.append(pl.concat([frame.select(*SCHEMA) for frame in frames]).sort(KEY))
+            if path in masked:
+                kept = kept.join(masked[path].lazy(), on=list(KEY), how="anti")
+            frames.append(kept)
+        held.append(pl.concat([frame.select(*SCHEMA) for frame in frames]).sort(KEY).collect())
         if sum(frame.height for frame in held) >= most:
             whole = pl.concat(held)
+            held = []
             full = whole.height // most * most
             yield from _pieces([whole.head(full)], most)
             held = [whole.slice(full)]
