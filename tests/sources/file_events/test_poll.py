@@ -99,3 +99,54 @@ def test_what_refuses_is_remembered(polled: Polled, monkeypatch: pytest.MonkeyPa
 def test_a_root_below_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         Polled(tmp_path / "nothing/at/all", ManualClock())
+
+
+def _spared(polled: Polled) -> int:
+    return polled.poll.counters["listings_spared"]
+
+
+def test_a_folder_whose_times_stay_is_not_listed_again(polled: Polled) -> None:
+    assert [polled.round() for _ in range(3)] == [[]] * 3
+    assert _spared(polled) == 0  # nothing shows yet that times change with names here
+    (polled.root / "a/new").write_text("x")
+    assert polled.round() == [("created", "a/new")]
+    assert polled.round() == []
+    assert _spared(polled) == 1  # the root; the times of `a` have to settle
+    (polled.root / "a/old").write_text("xy")
+    assert polled.round() == [("updated", "a/old")]
+    assert _spared(polled) == 3
+    (polled.root / "a/old").unlink()
+    (polled.root / "a/more").write_text("x")
+    assert polled.round() == [("created", "a/more"), ("deleted", "a/old")]
+    assert _spared(polled) == 4
+
+
+def test_times_that_stay_while_names_change_are_never_believed(polled: Polled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.sources.file_events.listings._times", lambda look: (1, 1, look.st_ino))
+    for name in "bcdef":
+        (polled.root / "a" / name).write_text("x")
+        assert polled.round() == [("created", f"a/{name}")]
+    monkeypatch.undo()
+    for name in "ghi":
+        (polled.root / "a" / name).write_text("x")
+        assert polled.round() == [("created", f"a/{name}")]
+    assert _spared(polled) == 0
+
+
+def test_one_round_of_ten_lists_everything(polled: Polled, monkeypatch: pytest.MonkeyPatch) -> None:
+    (polled.root / "a/new").write_text("x")
+    polled.round()
+    polled.round()
+    monkeypatch.setattr("tailrace.sources.file_events.listings._times", lambda look: (1, 1, look.st_ino))
+    assert [polled.round() for _ in range(3)] == [[]] * 3
+    (polled.root / "a/hidden").write_text("x")
+    assert [polled.round() for _ in range(5)] == [[]] * 4 + [[("created", "a/hidden")]]
+    (polled.root / "a/seen").write_text("x")
+    assert polled.round() == [("created", "a/seen")]
+
+
+def test_a_name_that_is_no_text_has_its_folder_listed(polled: Polled) -> None:
+    (polled.root / "a/\udcff").write_text("x")
+    assert polled.round() == [("created", r"a/\xff")]
+    assert [polled.round() for _ in range(3)] == [[]] * 3
+    assert _spared(polled) == 3  # the root alone

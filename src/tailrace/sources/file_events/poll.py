@@ -1,7 +1,8 @@
 """Changes by comparing listings: for file systems that report none, network ones above all, and for other systems.
 
 Every round walks the roots and compares what is there with what the round before saw: 33 bytes are remembered per
-path, beside the path. A round may be in steps; the pause between two rounds is the period, and at least as long as a
+path, beside the path. A directory is listed again only if its names may have changed (`listings`), what is in it is
+looked at in any case. A round may be in steps; the pause between two rounds is the period, and at least as long as a
 round took, so that polling never has more than half of a file system's time. What begins and ends between two rounds
 is not seen. A rename is told as a removal and a creation; nothing is concluded of folders that cannot be listed.
 """
@@ -16,6 +17,7 @@ import polars as pl
 
 from tailrace.sources.file_events import diff
 from tailrace.sources.file_events.backend import News
+from tailrace.sources.file_events.listings import Listings
 from tailrace.sources.file_events.rows import texts
 from tailrace.sources.file_events.scan import ROWS, Scan
 
@@ -58,6 +60,8 @@ class Poll:
         self._devices = devices
         self._period_s = period_s
         self._memory = _Memory()
+        self._listings = Listings(clock)
+        self._named: list[pl.Series] = []  # paths that came or went in this round
         self._rounds = 0
         self._refused = 0
         if not any(os.path.lexists(root) or os.path.isdir(os.path.dirname(root)) for root in roots):
@@ -82,6 +86,9 @@ class Poll:
             self._round = self._begin()
         rows = self._round.step(min(events, _ENTRIES))
         if self.watching:
+            named = rows.filter(pl.col("event_action").is_in(["created", "deleted"]))["file_path"]
+            if len(named):
+                self._named.append(named)
             news.rows = rows.with_columns(event_reason=pl.lit(None, ROWS["event_reason"]))
         if self._round.done:
             self._finish()
@@ -100,6 +107,7 @@ class Poll:
             "watches": 0,
             "poll_rounds": self._rounds,
             "polled": len(self._memory.rows),
+            "listings_spared": self._listings.spared,
             "refused": self._refused,
         }
 
@@ -109,7 +117,7 @@ class Poll:
 
     def _begin(self) -> Scan:
         self._began_s = self._clock.monotonic_s()
-        scan = Scan(self._scope, self._devices, self._memory, remember=True)
+        scan = Scan(self._scope, self._devices, self._memory, remember=True, names=self._listings.names)
         for root in self.roots:
             scan.add(root, "unwatched")
         return scan
@@ -123,6 +131,10 @@ class Poll:
         self._refused = len(refused)
         folders = texts([os.fsdecode(path) for path, _ in refused]).to_list()
         self._memory.replace(self._round.seen(), folders)
+        named, self._named = self._named, []
+        told = pl.concat(named) if named else pl.Series(dtype=pl.String)
+        whole = self._round.refusals == len(refused)
+        self._listings.finish(self._memory.rows, told, [os.fsdecode(path) for path, _ in refused] if whole else None)
 
 
 class _Memory:

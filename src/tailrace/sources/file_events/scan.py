@@ -26,7 +26,7 @@ from tailrace.sources.file_events.rows import meanings, rows, texts
 from tailrace.sources.file_events.walker import Walker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.sources.file_events.backend import Known, Reason
     from tailrace.sources.file_events.devices import Devices
@@ -58,11 +58,13 @@ class Scan:
         pace: Pace | None = None,
         remember: bool = False,
         on_their_way: OnTheirWay | None = None,
+        names: Callable[[str, os.stat_result], Sequence[str] | None] | None = None,
     ) -> None:
         self._scope = scope
         self._devices = devices
         self._known = None if known is None else Answers(known, on_their_way)
         self._cross_mounts = cross_mounts
+        self._names = names
         self._pace = pace
         self._queue: deque[tuple[str, Reason]] = deque()
         self._tree: _Tree | None = None
@@ -141,7 +143,7 @@ class Scan:
         if self._known is not None and reason not in _WITHOUT_KNOWN:
             waiting = [_text(other) for other, why in self._queue if why == reason == "unwatched"]
             known = self._known.of(_text(root), waiting[:_ASKED])
-        walker = Walker(root, self._scope, cross_mounts=self._cross_mounts)
+        walker = Walker(root, self._scope, cross_mounts=self._cross_mounts, names=self._names)
         return _Tree(walker, reason, self._scope, self._devices, Children(known))
 
     def _finish(self, tree: _Tree) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tailrace.sources.file_events.scope import Scope
 
@@ -45,11 +45,43 @@ class _Folder:
     inode: int | None = None
 
 
+class _Entry(Protocol):
+    """What is used of `os.DirEntry`."""
+
+    @property
+    def name(self) -> str: ...
+    def stat(self, *, follow_symlinks: bool) -> os.stat_result: ...
+
+
 class _Entries(Protocol):
     """What `os.scandir` returns."""
 
-    def __iter__(self) -> Iterator[os.DirEntry[str]]: ...
+    def __iter__(self) -> Iterator[_Entry]: ...
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """An entry of an open directory that is known without a listing."""
+
+    name: str
+    handle: int
+
+    def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+        return os.stat(self.name, dir_fd=self.handle, follow_symlinks=follow_symlinks)
+
+
+class _Names:
+    """The entries of an open directory that need not be listed; goes on where it stopped, as a listing does."""
+
+    def __init__(self, names: Sequence[str], handle: int) -> None:
+        self._entries = iter([_Name(name, handle) for name in names])
+
+    def __iter__(self) -> Iterator[_Entry]:
+        return self._entries
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 @dataclass(slots=True)
@@ -65,8 +97,16 @@ class _Listing:
 class Walker:
     """One walk over one root."""
 
-    def __init__(self, root: str, scope: Scope | None = None, *, cross_mounts: bool = False) -> None:
+    def __init__(
+        self,
+        root: str,
+        scope: Scope | None = None,
+        *,
+        cross_mounts: bool = False,
+        names: Callable[[str, os.stat_result], Sequence[str] | None] | None = None,
+    ) -> None:
         self.root = root
+        self._names = names  # of an open directory that need not be listed
         self.refused: list[tuple[str, str]] = []
         self.refusals = 0
         self.vanished = 0
@@ -151,7 +191,7 @@ class Walker:
                 continue
             if self._is(folder, handle):
                 try:
-                    listing = os.scandir(handle)
+                    listing = self._entries(folder.path, handle)
                 except OSError as error:
                     self.refuse(folder.path, error)
                 else:
@@ -161,6 +201,10 @@ class Walker:
                     return True
             os.close(handle)
         return False
+
+    def _entries(self, path: str, handle: int) -> _Entries:
+        names = None if self._names is None else self._names(path, os.fstat(handle))
+        return os.scandir(handle) if names is None else _Names(names, handle)
 
     def _is(self, folder: _Folder, handle: int) -> bool:
         """Tell whether an open directory is the one that was seen; else it was replaced, and others tell of that."""
