@@ -76,20 +76,20 @@ def test_a_full_house_is_429_and_quick_ones_have_a_lane_of_their_own() -> None:
             assert go.wait(20)
             return name
 
-        def start(name: str, *, quick: bool = False) -> asyncio.Task[str]:
-            return asyncio.ensure_future(rooms.run(Waiting(), lambda: ask(name), quick=quick))
+        def start(name: str, lane: work.Lane = "long") -> asyncio.Task[str]:
+            return asyncio.ensure_future(rooms.run(Waiting(), lambda: ask(name), lane=lane))
 
         long = [start("a"), start("b"), start("c")]
         while len(running) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
-        quick = start("q", quick=True)  # though c waits
-        while "q" not in running:  # noqa: ASYNC110
+        others = [start("q", "quick"), start("s", "search")]  # though c waits
+        while len(running) < 4:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         with pytest.raises(Refused, match="too many queries") as refused:
             await start("one too many")
         assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "1"})
         go.set()
-        assert await asyncio.gather(*long, quick) == ["a", "b", "c", "q"]
+        assert await asyncio.gather(*long, *others) == ["a", "b", "c", "q", "s"]
         assert await start("there is room again") == "there is room again"
         rooms.close()
 

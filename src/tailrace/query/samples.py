@@ -77,7 +77,7 @@ class Samples:
         )
 
     def _near_the_top(self, keys: list[str], count: int, *, largest: bool) -> pl.DataFrame:
-        """Leave out what cannot be among the first, ties included: ordering label sets as texts costs ten times more."""
+        """Leave out what cannot be among the first, ties included: ordering label sets costs ten times more."""
         if count < 1:
             return self.frame
         value = pl.col("value").fill_nan(None)

@@ -76,7 +76,7 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         interval, shape = interval_ns(given), partial(answer, headers=request.headers)
         if asked.step_ns is None and not interval and asked.direction == "backward":
             ask = partial(_newest, services, latest, asked, request.headers, time.perf_counter())
-            return await work.watched(request, ask, quick=_unfiltered(asked.query))
+            return await work.watched(request, ask, lane="quick" if _unfiltered(asked.query) else "search")
         if asked.step_ns is not None or not interval:
             return await work.query(request, asked, services, shape)
 

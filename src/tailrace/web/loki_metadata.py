@@ -54,7 +54,7 @@ def _add_labels(router: APIRouter, services: Services, work: Work) -> None:
         given = await parameters(request)
         (start_ns, end_ns), selector = span(given), _selector(given)
         return success(
-            await work.run(request, lambda: labels.label_names(table, start_ns, end_ns, selector), quick=True)
+            await work.run(request, lambda: labels.label_names(table, start_ns, end_ns, selector), lane="quick")
         )
 
     @get_or_post(router, "/label/{name}/values", *_RANGE, "query")
@@ -63,7 +63,7 @@ def _add_labels(router: APIRouter, services: Services, work: Work) -> None:
         given = await parameters(request)
         (start_ns, end_ns), selector = span(given), _selector(given)
         return success(
-            await work.run(request, lambda: labels.label_values(table, name, start_ns, end_ns, selector), quick=True)
+            await work.run(request, lambda: labels.label_values(table, name, start_ns, end_ns, selector), lane="quick")
         )
 
     @get_or_post(router, "/series", *_RANGE, "match[]", "match")
@@ -71,14 +71,14 @@ def _add_labels(router: APIRouter, services: Services, work: Work) -> None:
         """List the label sets of streams that any of the selectors matches."""
         given = await parameters(request)
         (start_ns, end_ns), chosen = span(given), selectors(given.getlist("match[]") + given.getlist("match"))
-        return success(await work.run(request, lambda: labels.series(table, start_ns, end_ns, chosen), quick=True))
+        return success(await work.run(request, lambda: labels.series(table, start_ns, end_ns, chosen), lane="quick"))
 
     @get_or_post(router, "/detected_labels", *_RANGE, "query")
     async def detected(request: HttpRequest) -> Response:
         """List the stream labels that people choose by, and how many values each has."""
         given = await parameters(request)
         (start_ns, end_ns), chosen = span(given), selectors(given.getlist("query"))
-        streams = await work.run(request, lambda: labels.series(table, start_ns, end_ns, chosen), quick=True)
+        streams = await work.run(request, lambda: labels.series(table, start_ns, end_ns, chosen), lane="quick")
         counts = detected_labels(streams)
         return loki_json({"detectedLabels": [{"label": name, "cardinality": count} for name, count in counts.items()]})
 
@@ -90,7 +90,7 @@ def _add_index(router: APIRouter, services: Services, work: Work) -> None:
         given = await parameters(request)
         start_ns, end_ns = time_range(given, services.clock.now_ns())
         chosen = selectors(given.getlist("query"))
-        found = await work.run(request, lambda: _stats(services, start_ns, end_ns, chosen), quick=True)
+        found = await work.run(request, lambda: _stats(services, start_ns, end_ns, chosen), lane="quick")
         return loki_json(found)
 
     async def answered(request: HttpRequest, asked: Volume) -> Response:

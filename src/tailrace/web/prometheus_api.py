@@ -79,14 +79,14 @@ def _add_labels(router: APIRouter, services: Services, work: Work) -> None:
     async def label_names(request: HttpRequest) -> Response:
         """List the names of the labels of streams."""
         given = await parameters(request)
-        found = await work.run(request, lambda: labels.series(table, *_span(given), _matches(given)), quick=True)
+        found = await work.run(request, lambda: labels.series(table, *_span(given), _matches(given)), lane="quick")
         return _success(_first(given, sorted({name for one in found for name in one})))
 
     @router.get("/label/{name}/values", openapi_extra=None)
     async def label_values(request: HttpRequest, name: str) -> Response:
         """List the values of one label of streams."""
         given = await parameters(request)
-        found = await work.run(request, lambda: labels.series(table, *_span(given), _matches(given)), quick=True)
+        found = await work.run(request, lambda: labels.series(table, *_span(given), _matches(given)), lane="quick")
         return _success(_first(given, sorted({one[name] for one in found if name in one})))
 
     @get_or_post(router, "/series", *names, required=["match[]"])
@@ -95,7 +95,7 @@ def _add_labels(router: APIRouter, services: Services, work: Work) -> None:
         given = await parameters(request)
         if not given.getlist("match[]"):
             raise QueryError("no match[] parameter provided")
-        found = await work.run(request, lambda: labels.series(table, *_span(given), _matches(given)), quick=True)
+        found = await work.run(request, lambda: labels.series(table, *_span(given), _matches(given)), lane="quick")
         return _success(_first(given, found))
 
 

@@ -2,9 +2,9 @@
 
 The event loop never runs a query. At most `limits.QUERIES_AT_ONCE` run, `limits.QUERIES_WAITING` wait, and
 the next is refused with 429. Lists and the newest lines of streams, which people wait for, have a lane of their own,
-half as wide, so that they never stand behind sums over days. A query whose client has gone, or whose time is over, is
-not started; one that already runs is told, and ends when it next looks (`query.reads.Reading.check`: between scans and
-between pieces).
+half as wide, so that they never stand behind sums over days; so have searches for the newest lines. A query whose
+client has gone, or whose time is over, is not started; one that already runs is told, and ends when it next looks
+(`query.reads.Reading.check`: between scans and between pieces).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import BoundedSemaphore, Event
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 from tailrace import limits
 from tailrace.query.run import run
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Lane: TypeAlias = Literal["quick", "search", "long"]
+"""What is known at once; searches for the newest lines, of which some wait for each other's answer; the rest."""
+
 GRACE_S: Final = 5.0
 """How long a query that runs is waited for when its time is over: it sees that between two pieces of its work."""
 
@@ -42,10 +45,9 @@ class Work:
     """The threads that answer queries."""
 
     def __init__(self, at_once: int = limits.QUERIES_AT_ONCE, waiting: int = limits.QUERIES_WAITING) -> None:
-        quick = max(1, at_once // 2)
-        self._quick = ThreadPoolExecutor(quick, thread_name_prefix="quick")
-        self._long = ThreadPoolExecutor(at_once, thread_name_prefix="query")
-        self._room = BoundedSemaphore(quick + at_once + waiting)
+        width: dict[Lane, int] = {"quick": max(1, at_once // 2), "search": max(1, at_once // 2), "long": at_once}
+        self._lanes = {lane: ThreadPoolExecutor(most, thread_name_prefix=lane) for lane, most in width.items()}
+        self._room = BoundedSemaphore(sum(width.values()) + waiting)
 
     async def run(
         self,
@@ -53,10 +55,10 @@ class Work:
         ask: Callable[[], T],
         timeout_s: float = limits.QUERY_TIMEOUT_S,
         *,
-        quick: bool = False,
+        lane: Lane = "long",
     ) -> T:
         """Return what `ask` returns; see `watched`."""
-        return await self.watched(request, lambda _: ask(), timeout_s, quick=quick)
+        return await self.watched(request, lambda _: ask(), timeout_s, lane=lane)
 
     async def watched(
         self,
@@ -64,17 +66,17 @@ class Work:
         ask: Callable[[Callable[[], bool]], T],
         timeout_s: float = limits.QUERY_TIMEOUT_S,
         *,
-        quick: bool = False,
+        lane: Lane = "long",
     ) -> T:
         """Return what `ask` returns; `TimeoutError` after the time limit, `Refused` when busy or nobody waits.
 
         `ask` gets a function that tells whether the answer is still wanted: true means to give up. The body of the
-        request must have been read: its channel is watched for the client's leaving. `quick` names the lane.
+        request must have been read: its channel is watched for the client's leaving.
         """
         if not self._room.acquire(blocking=False):
             raise Refused(429, "too many queries are waiting; ask again in a moment", {"Retry-After": "1"})
         unwanted = Event()
-        future = (self._quick if quick else self._long).submit(ask, unwanted.is_set)
+        future = self._lanes[lane].submit(ask, unwanted.is_set)
         future.add_done_callback(lambda _: self._room.release())
         waited = asyncio.wrap_future(future)
         gone: asyncio.Future[None] = asyncio.ensure_future(_gone(request))
@@ -110,7 +112,7 @@ class Work:
 
     def close(self) -> None:
         """Start no further query; those that run end by themselves."""
-        for pool in (self._quick, self._long):
+        for pool in self._lanes.values():
             pool.shutdown(wait=False, cancel_futures=True)
 
 
