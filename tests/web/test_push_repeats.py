@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import polars as pl
 import pytest
 
@@ -15,14 +17,27 @@ def frame(*rows: tuple[str, int, str, str | None], now: int = 1) -> pl.DataFrame
     )
 
 
+def fresh(repeats: Repeats, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what is not known, and store none of it."""
+    with suppress(LookupError), repeats.taking() as take:
+        found = take(rows)
+        raise LookupError
+    return found
+
+
+def remember(repeats: Repeats, rows: pl.DataFrame) -> None:
+    with repeats.taking() as take:
+        take(rows)
+
+
 def test_what_is_durable_is_not_taken_again() -> None:
     repeats = Repeats()
     first = frame(("{a}", 1, "x", None), ("{a}", 2, "y", None))
-    assert repeats.fresh(first).equals(first)
-    assert repeats.fresh(first).height == 2  # nothing is known before it is durable
-    repeats.remember(first)
+    assert fresh(repeats, first).equals(first)
+    assert fresh(repeats, first).height == 2  # nothing is known before it is durable
+    remember(repeats, first)
     again = frame(("{a}", 2, "y", None), ("{a}", 3, "z", None), now=9)
-    assert repeats.fresh(again)["_line"].to_list() == ["z"]
+    assert fresh(repeats, again)["_line"].to_list() == ["z"]
 
 
 @pytest.mark.parametrize(
@@ -30,18 +45,30 @@ def test_what_is_durable_is_not_taken_again() -> None:
 )
 def test_an_entry_that_differs_in_anything_is_another(other) -> None:
     repeats = Repeats()
-    repeats.remember(frame(("{a}", 1, "x", None)))
-    assert repeats.fresh(frame(other)).height == 1
+    remember(repeats, frame(("{a}", 1, "x", None)))
+    assert fresh(repeats, frame(other)).height == 1
+
+
+def test_what_is_under_way_elsewhere_is_refused_until_that_ends() -> None:
+    repeats = Repeats()
+    with repeats.taking() as take:
+        take(frame(("{a}", 1, "x", None)))
+        with pytest.raises(Refused), repeats.taking() as other:
+            other(frame(("{a}", 2, "y", None), ("{a}", 1, "x", None)))
+        remember(repeats, frame(("{a}", 2, "y", None)))
+    assert fresh(repeats, frame(("{a}", 1, "x", None), ("{a}", 2, "y", None))).height == 0
 
 
 def test_a_column_without_values_changes_nothing() -> None:
     repeats = Repeats()
-    repeats.remember(frame(("{a}", 1, "x", None)))
-    assert repeats.fresh(frame(("{a}", 1, "x", None)).drop("id")).height == 0
+    remember(repeats, frame(("{a}", 1, "x", None)))
+    assert fresh(repeats, frame(("{a}", 1, "x", None)).drop("id")).height == 0
 
 
 def test_an_entry_twice_in_one_push_is_one() -> None:
-    assert Repeats().fresh(frame(("{a}", 1, "x", "7"), ("{a}", 1, "x", "8"), ("{a}", 1, "x", "7")))["id"].to_list() == [
+    assert fresh(Repeats(), frame(("{a}", 1, "x", "7"), ("{a}", 1, "x", "8"), ("{a}", 1, "x", "7")))[
+        "id"
+    ].to_list() == [
         "7",
         "8",
     ]
@@ -51,8 +78,8 @@ def test_memory_is_bounded_and_forgets_the_oldest(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(limits, "PUSH_REPEATS", 10)
     repeats = Repeats()
     for at in range(12):
-        repeats.remember(frame(("{a}", at, "x", None)))
-    known = [at for at in range(12) if repeats.fresh(frame(("{a}", at, "x", None))).height == 0]
+        remember(repeats, frame(("{a}", at, "x", None)))
+    known = [at for at in range(12) if fresh(repeats, frame(("{a}", at, "x", None))).height == 0]
     assert known[-1] == 11
     assert 5 <= len(known) <= 10
 

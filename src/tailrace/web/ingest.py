@@ -45,17 +45,18 @@ def routes(services: Services, intake: Intake) -> APIRouter:
         encoding = request.headers.get("content-encoding", "").strip().lower()
         now_ns = services.clock.now_ns()
 
-        def decode(body: bytes) -> pl.DataFrame:
-            frame = _frame(body, kind, encoding, now_ns)
-            fresh = repeats.fresh(frame)
-            if fresh.height < frame.height:
-                text = "Pushed entries that were stored before, and left out."
-                services.accounts.count("tailrace_push_repeated_total", text, frame.height - fresh.height)
-            return fresh
+        with repeats.once(request.headers.get(HEADER)) as wanted, repeats.taking() as fresh:
 
-        with repeats.once(request.headers.get(HEADER)) as wanted:
+            def decode(body: bytes) -> pl.DataFrame:
+                frame = _frame(body, kind, encoding, now_ns)
+                rows = fresh(frame)
+                if rows.height < frame.height:
+                    text = "Pushed entries that were stored before, and left out."
+                    services.accounts.count("tailrace_push_repeated_total", text, frame.height - rows.height)
+                return rows
+
             if wanted:
-                repeats.remember(await intake.take(request, SOURCE, decode))
+                await intake.take(request, SOURCE, decode)
         return Response(status_code=204)
 
     return router

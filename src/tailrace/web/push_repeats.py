@@ -2,9 +2,10 @@
 
 Two ways to know it. By content: an entry with the stream, time, line and metadata of one of the newest
 `limits.PUSH_REPEATS` that are durable is left out, and counted; those from before this process began are read from the
-table at the first push (`push_recall`). By key: a request whose `Idempotency-Key` is one of the newest
-`limits.PUSH_KEYS` that ended well is a no-op; keys are remembered by this process only. What is forgotten is stored
-twice, never dropped, and log queries show equal entries once in any case.
+table at the first push (`push_recall`). While such an entry is on its way, whoever sends it again is told to come back.
+By key: a request whose `Idempotency-Key` is one of the newest `limits.PUSH_KEYS` that ended well is a no-op; keys are
+remembered by this process only. What is forgotten is stored twice, never dropped, and log queries show equal entries
+once in any case.
 """
 
 from __future__ import annotations
@@ -43,27 +44,53 @@ class Repeats:
         self._lock = threading.Lock()
         self._new: set[int] = set()
         self._old: set[int] = set()  # half of the memory is forgotten at a time
+        self._busy_rows: set[int] = set()
         self._done: dict[str, None] = {}
         self._busy: set[str] = set()
 
-    def fresh(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows that are not known, each once."""
+    @contextmanager
+    def taking(self) -> Iterator[Callable[[pl.DataFrame], pl.DataFrame]]:
+        """Lend a function that returns the unknown rows of a push, each once; they are known when the block ends well.
+
+        `Refused` if another request is storing one of them: a sender that gave up waiting has sent it again.
+        """
+        taken: list[int] = []
+
+        def fresh(frame: pl.DataFrame) -> pl.DataFrame:
+            self._recall_once()
+            rows, hashes = self._take(frame)
+            taken.extend(hashes)
+            return rows
+
+        try:
+            yield fresh
+            self._remember(taken)
+        finally:
+            with self._lock:
+                self._busy_rows.difference_update(taken)
+
+    def _recall_once(self) -> None:
         with self._recalling:
             if self._recall is not None:
-                self.remember(self._recall())
+                self._remember(_hashes(self._recall()))
                 self._recall = None
+
+    def _take(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
+        """Return the rows that are not known, with their hashes, which are busy from now on."""
         hashes = _hashes(frame)
         with self._lock:
-            known = [one in self._new or one in self._old for one in hashes]
-        frame = frame if not any(known) else frame.filter(~pl.Series(known, dtype=pl.Boolean))
-        hashes = hashes if not any(known) else [one for one, seen in zip(hashes, known, strict=True) if not seen]
-        if len(set(hashes)) == len(hashes):
-            return frame
-        return frame.filter(pl.Series(list(map(str, hashes))).is_first_distinct())
+            if not self._busy_rows.isdisjoint(hashes):
+                raise Refused(503, "a request with some of these entries is under way", {"Retry-After": "1"})
+            fresh: dict[int, int] = {}  # hash to row
+            for row, one in enumerate(hashes):
+                if one not in self._new and one not in self._old:
+                    fresh.setdefault(one, row)
+            self._busy_rows.update(fresh)
+        return frame if len(fresh) == frame.height else frame[list(fresh.values())], list(fresh)
 
-    def remember(self, frame: pl.DataFrame) -> None:
+    def _remember(self, hashes: list[int]) -> None:
         """Know rows from now on: they are durable."""
-        hashes = _hashes(frame)[-limits.PUSH_REPEATS :]
+        hashes = hashes[-limits.PUSH_REPEATS :]
         with self._lock:
             if len(self._new) + len(hashes) > limits.PUSH_REPEATS // 2:
                 self._new, self._old = set(), self._new
