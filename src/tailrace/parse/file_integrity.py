@@ -339,7 +339,9 @@ def _sentence(fields: Mapping[str, pl.Series]) -> pl.Series:
             moved = pl.lit(fields["file_old_path"]).is_not_null()
             value = pl.when(moved).then(pl.lit("to ") + value).otherwise(value)
         parts.append(pl.lit(before) + value + pl.lit(")" if name == "event_reason" else ""))
-    parts.append(_who(have("process_name"), have("process_executable"), have("process_pid"), have("user_name")))
+    named = "process_name" in fields and not fields["process_name"].null_count()
+    executable = None if named else have("process_executable")
+    parts.append(_who(have("process_name"), executable, have("process_pid"), have("user_name")))
     return pl.select(pl.concat_str(parts, ignore_nulls=True).alias("_line")).to_series()
 
 

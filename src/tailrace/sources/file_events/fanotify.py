@@ -150,7 +150,7 @@ class Fanotify:
         batch = Batch()
         self._moved = False
         slow = kernel.RENAME | kernel.ON_FOLDER | kernel.OVERFLOW
-        prefix_of, patterns, masks = self._table.prefix, self._scope.patterns, self._masks
+        prefix_of, patterns, masks, add = self._table.prefix, self._scope.patterns, self._masks, batch.rows.append
         rows = zip(
             records.masks,
             records.pids,
@@ -186,7 +186,7 @@ class Fanotify:
             what = masks.get(mask)
             if what is None:
                 what = masks[mask] = _bits(mask)
-            batch.add(what, path, thing, folder, name, pid)
+            add((what, path, None, thing, folder, name, pid))
         self._seen = self._ahead
         self._settler.settle(batch, news.changes, moved=self._moved)
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Name = tuple[bytes, bytes]
 """A folder, by its key, and a name there."""
 
+_Row = tuple[int, bytes, bytes | None, bytes, bytes, bytes, int]
+"""Bits, path, path before a move, object, folder, name, process."""
+
 TOUCHES: Final = bits.UPDATED | bits.ATTRIBUTES
 """What happens to a file and to none of its names."""
 
@@ -42,18 +45,12 @@ _SYMLINK: Final = 0o120000
 
 
 class Batch:
-    """The events of one read between the two passes: columns, with the keys to look by."""
+    """The events of one read between the two passes, with the keys to look by."""
 
-    __slots__ = ("bits", "folders", "linked", "names", "objects", "old_paths", "paths", "pids", "told")
+    __slots__ = ("linked", "rows", "told")
 
     def __init__(self) -> None:
-        self.bits: list[int] = []
-        self.paths: list[bytes] = []
-        self.old_paths: list[bytes | None] = []
-        self.objects: list[bytes] = []
-        self.folders: list[bytes] = []
-        self.names: list[bytes] = []
-        self.pids: list[int] = []
+        self.rows: list[_Row] = []  # a fast pass appends to it itself
         self.linked: dict[int, tuple[int, int]] = {}  # bits and process by inodes that have, or may have, other names
         self.told: set[Name] = set()  # names of such files that the batch tells of anyway
 
@@ -61,13 +58,7 @@ class Batch:
         self, what: int, path: bytes, thing: bytes, folder: bytes, name: bytes, pid: int, old: bytes | None = None
     ) -> None:
         """Append one event."""
-        self.bits.append(what)
-        self.paths.append(path)
-        self.objects.append(thing)
-        self.folders.append(folder)
-        self.names.append(name)
-        self.pids.append(pid)
-        self.old_paths.append(old)
+        self.rows.append((what, path, old, thing, folder, name, pid))
 
 
 class Settler:
@@ -103,11 +94,8 @@ class Settler:
         seen: dict[bytes, os.stat_result] = {}  # the whole batch was read before the first look
         add_bits, add_path, add_stat = changes.bits.append, changes.paths.append, changes.stats.append
         add_old, add_inode, add_pid = changes.old_paths.append, changes.inodes.append, changes.pids.append
-        rows = zip(
-            batch.bits, batch.paths, batch.old_paths, batch.objects, batch.folders, batch.names, batch.pids, strict=True
-        )
         try:
-            for what, path, old_path, thing, folder, name, pid in rows:
+            for what, path, old_path, thing, folder, name, pid in batch.rows:
                 inode = number(thing[place], "little") if place is not None and thing[8:16] == kind else 0
                 found = None
                 if what & _ACTIONS != bits.DELETED:
@@ -138,7 +126,7 @@ class Settler:
                 add_pid(pid)
             if self.links:
                 self._look_at_links(batch, looks, changes)
-            self.touched.update(key for key, what in zip(batch.folders, batch.bits, strict=True) if what & _NAMES)
+            self.touched.update([row[4] for row in batch.rows if row[0] & _NAMES])
             self.counts["looked_again"] += looks.again
             if len(self.came) > _RENAMES:
                 self._look_at_doubtful(changes)
