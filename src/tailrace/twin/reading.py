@@ -20,7 +20,7 @@ from tailrace.twin import events, table, tree
 from tailrace.twin.gaps import open_gaps
 from tailrace.twin.listing import rfc3339
 from tailrace.twin.records import EVENT, FILE, of_events
-from tailrace.twin.state import build
+from tailrace.twin.state import build, extend
 from tailrace.twin.table import FilesTable
 from tailrace.twin.usage import UsageTable
 
@@ -68,18 +68,24 @@ class Twin:
         self._lock = threading.Lock()
         self._view: View | None = None
         self._gaps: tuple[float, int] | None = None
-        self._made: tuple[int, int] = (-2, -2)  # versions of `files` and of `logs` that it was made of
+        self._made: tuple[int, int] = (
+            -2,
+            -2,
+        )  # the condensing of `files` and the version of `logs` that it was made of
 
     def now(self) -> View:
-        """Return the present state; made anew only when one of the tables changed."""
+        """Return the present state; made anew only when the table was condensed, else new events are added to it."""
         with self._lock:
             snapshot, logs = self.files.snapshot(), self.logs.snapshot()  # in this order: events are in one or both
-            stale = self._view is None or self._made[0] != snapshot.version
-            if stale or (self._made[1] < logs.version and self._newer(logs, self._made[1]).height):
-                self._view = self._of(snapshot, self._newer(logs, snapshot.taken), self.clock.now_ns())
-            self._made = (snapshot.version, logs.version)
-            assert self._view is not None
-            return replace(self._view, as_of_ns=self.clock.now_ns())
+            view = self._view
+            if view is None or self._made[0] != snapshot.condensed:
+                view = self._of(snapshot, self._newer(logs, snapshot.taken), self.clock.now_ns())
+            elif self._made[1] < logs.version:
+                newer = self._newer(logs, self._made[1])
+                view = replace(view, state=extend(view.state, newer), pending=view.pending + newer.height)
+            self._made = (snapshot.condensed, logs.version)
+            self._view = replace(view, version=snapshot.version, as_of_ns=self.clock.now_ns())
+            return self._view
 
     def at(self, time_ns: int) -> View:
         """Return the state as of an instant."""

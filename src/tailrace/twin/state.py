@@ -73,26 +73,40 @@ class State:
 def build(live: Sequence[str], later: pl.DataFrame, earlier_acts: pl.DataFrame | None = None) -> State:
     """Return the state of the `live` files and of later records; acts that the files know matter to these only."""
     ordered = sorted(live, key=lambda path: table.bounds(path)[0])
+    return extend(State(tuple(ordered), empty(), {}, empty() if earlier_acts is None else earlier_acts), later)
+
+
+def extend(state: State, later: pl.DataFrame) -> State:
+    """Return the state with further records: the same as if it was built with these as well."""
     if not later.height:
-        return State(tuple(ordered), empty(), {}, empty() if earlier_acts is None else earlier_acts)
-    earlier = empty() if earlier_acts is None else earlier_acts
-    touched = _touched(ordered, Touch.of(later))
-    folded = fold(pl.concat([earlier, *touched.values(), later]))
-    met = _touched(ordered, Touch(keys=_carried(folded.live, [later, *touched.values()])))
+        return state
+    known = [state.acts, state.overlay]
+    touched = _touched(state, Touch.of(later))
+    folded = fold(pl.concat([*known, *touched.values(), later]))
+    met = _touched(state, Touch(keys=_carried(folded.live, [state.overlay, later, *touched.values()])))
     if met:  # newer records live where moves carried others to
         for path, rows in met.items():
             touched[path] = pl.concat([touched[path], rows]) if path in touched else rows
-        folded = fold(pl.concat([earlier, *touched.values(), later]))
-    masked = {path: rows.select(SUMMED) for path, rows in touched.items()}
-    return State(tuple(ordered), folded.live, masked, folded.acts)
+        folded = fold(pl.concat([*known, *touched.values(), later]))
+    masked = dict(state.masked)
+    for path, rows in touched.items():
+        summed = rows.select(SUMMED)
+        masked[path] = pl.concat([masked[path], summed]) if path in masked else summed
+    return State(state.files, folded.live, masked, folded.acts)
 
 
-def _touched(files: Sequence[str], touch: Touch) -> dict[str, pl.DataFrame]:
-    """Return the touched records by file."""
+def _touched(state: State, touch: Touch) -> dict[str, pl.DataFrame]:
+    """Return the touched records by file, without those that are masked already."""
     if not touch.keys.height:
         return {}
-    found = ((path, touch.rows_of(path)) for path in files)
-    return {path: rows for path, rows in found if rows is not None and rows.height}
+    found: dict[str, pl.DataFrame] = {}
+    for path in state.files:
+        rows = touch.rows_of(path)
+        if rows is not None and path in state.masked:
+            rows = rows.join(state.masked[path], on=list(KEY), how="anti")
+        if rows is not None and rows.height:
+            found[path] = rows
+    return found
 
 
 def _carried(live: pl.DataFrame, known: Sequence[pl.DataFrame]) -> pl.DataFrame:
