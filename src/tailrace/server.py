@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tailrace.telemetry import Accounts
 
 _PING_S = 1.0  # between keep-alive pings of websockets
+_IDLE_S = 120  # clients keep a connection for 90 s; closed sooner, their next request on it fails
 _GRACE_S = 2  # how long open requests, live tails among them, may go on after a stop
 
 
@@ -82,6 +83,7 @@ class Server:
             access_log=False,
             timeout_graceful_shutdown=_GRACE_S,
             ws_ping_interval=_PING_S,
+            timeout_keep_alive=_IDLE_S,
         )
         self._http = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._http.run, args=([self._socket],), name="http", daemon=True)
