@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import platform
 import subprocess
@@ -65,3 +66,19 @@ def test_what_the_environment_says_of_polars_counts_more(monkeypatch: pytest.Mon
 def test_the_command_line_says_it_before_polars_is_imported() -> None:
     program = "import sys; from tailrace import cli, memory; assert 'polars' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_nothing_is_collected_for_a_while_and_then_again() -> None:
+    assert gc.isenabled()
+    with memory.uncollected():
+        assert not gc.isenabled()
+        with memory.uncollected():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_a_failure_lets_it_be_collected_again() -> None:
+    with pytest.raises(OSError, match="gone"), memory.uncollected():
+        raise OSError("gone")
+    assert gc.isenabled()

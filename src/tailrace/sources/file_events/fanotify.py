@@ -17,6 +17,7 @@ import stat as modes
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tailrace import memory
 from tailrace.sources.file_events import backend as bits
 from tailrace.sources.file_events.backend import Gap, News
 from tailrace.sources.file_events.handles import HandleTable
@@ -135,7 +136,8 @@ class Fanotify:
             most -= len(piece)
         if data:
             news.more = most <= 0
-            self._take(b"".join(data), news)
+            with memory.uncollected():
+                self._take(b"".join(data), news)
             self._last_ns = self._clock.now_ns()
         self._open_again(news)
         if not news.more:
