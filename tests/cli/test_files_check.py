@@ -121,3 +121,10 @@ def test_unsigned_on_demand(run, made):
     assert run("files", "baseline", "init", made, "-b", "u", "--unsigned").code == 0
     assert run("files", "check", "-b", "u").code == 0
     assert run("files", "check", "-b", "u", "-k", "key").code == 18
+
+
+@pytest.mark.parametrize("words", [["check", "--bogus"], ["baseline", "check"], ["baseline", "init", "-b", "x"]])
+def test_a_usage_mistake_is_no_removed_file(run, words):
+    """Two means that files were removed."""
+    assert run("files", *words).code == 15
+    assert run("files", "ls", "--bogus").code == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tailrace.condense.settings import Settings, load, read_env_file
@@ -92,12 +94,17 @@ def test_secrets_from_files(tmp_path) -> None:
         ({"ES_PASSWORD_FILE": "/none"}, "/none: cannot be read"),
         ({"ES_IP": "ftp://es"}, "expected https://host:9200"),
         ({"ES_IP": "http://es:port"}, "no URL"),
+        ({"ES_IP": "https://u:hunter/2@es:9200"}, "write them as %2F"),
+        ({"ES_IP": "https://u:1234#2@es:9200"}, "write them as %2F"),
+        ({"ES_IP": "https://u:hunter@es:x"}, "this is no URL (expected https://host:9200)"),
+        ({"ES_IP": "https://u:hunter@[::1"}, "this is no URL (expected https://host:9200)"),
     ],
 )
 def test_what_is_refused(environment, says) -> None:
     with pytest.raises(ConfigError) as caught:
         load({}, HERE | environment, {})
     assert says in str(caught.value)
+    assert not re.search("hunter|1234", str(caught.value))
 
 
 def test_an_env_file(tmp_path) -> None:

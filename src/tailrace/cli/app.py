@@ -81,7 +81,7 @@ def execute(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         if error.format_message():  # empty: the help was asked for by giving nothing, and is printed already
             output.note(failures.usage_text(error))
-        return failures.USAGE
+        return failures.usage_code(error)
     except typer.Abort:
         return 130
     return code if isinstance(code, int) else 0

@@ -30,6 +30,12 @@ def text(error: TailraceError) -> str:
     return str(error) if isinstance(error, QueryError) and error.line_column else f"error: {error}"
 
 
+def usage_code(error: typer.TyperException) -> int:
+    """Return the exit code of a usage mistake: `USAGE`, or what the command has instead of it."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    return int(getattr(command, "usage_code", USAGE))
+
+
 def usage_text(error: typer.TyperException) -> str:
     """Return a usage mistake with the command's usage line and where to read more."""
     context = getattr(error, "ctx", None)

@@ -21,7 +21,7 @@ app.command("history")(files_state.files_history)
 app.command("usage")(files_state.files_usage)
 app.command("health")(files_state.files_health)
 app.command("condense")(files_condense.files_condense)
-app.command("check")(files_check.baseline_check)
+app.command("check", cls=files_check.Command)(files_check.baseline_check)
 app.add_typer(files_check.app, name="baseline")
 
 _HEAD = ("agent", "source", "state", "offset", "size", "lag", "path")

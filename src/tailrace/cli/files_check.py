@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from tailrace.cli import failures, output
 from tailrace.errors import ConfigError, DataError, Problem, TailraceError
@@ -31,6 +32,13 @@ CONFIG_ERROR: Final = 17
 IO_ERROR: Final = 18
 VERSION_ERROR: Final = 19
 
+
+class Command(TyperCommand):
+    """A command whose usage mistakes exit as those of AIDE do: 2 is a removed file."""
+
+    usage_code: Final = ARGUMENT_ERROR
+
+
 _STEP: Final = 8_192  # entries that are looked at before their rows are made
 
 Form = Literal["text", "jsonl", "aide"]
@@ -45,7 +53,7 @@ Rate = Annotated[
 Output = Annotated[Form, typer.Option("--output", "-o", metavar="text|jsonl|aide", help="Format of the differences.")]
 
 
-@app.command("init")
+@app.command("init", cls=Command)
 def baseline_init(
     paths: Annotated[list[Path], typer.Argument(readable=False, metavar="PATH…", help="Folders and files to look at.")],
     baseline: BaselineFile,
@@ -88,7 +96,7 @@ def baseline_init(
         _tell_refused(found)
 
 
-@app.command("check")
+@app.command("check", cls=Command)
 def baseline_check(
     baseline: BaselineFile,
     paths: Annotated[
@@ -115,7 +123,7 @@ def baseline_check(
         _end(old, found, form)
 
 
-@app.command("update")
+@app.command("update", cls=Command)
 def baseline_update(
     baseline: BaselineFile,
     key_file: KeyFile = None,
@@ -136,7 +144,7 @@ def baseline_update(
         _end(old, found, form)
 
 
-@app.command("compare")
+@app.command("compare", cls=Command)
 def baseline_compare(
     old: Annotated[Path, typer.Argument(readable=False, metavar="OLD", help="A baseline.")],
     new: Annotated[Path, typer.Argument(readable=False, metavar="NEW", help="A later one of the same files.")],

@@ -40,6 +40,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 
 LEVELS: Final = ("trace", "debug", "info", "warn", "error")
 
+_ODD_PASSWORD: Final = re.compile(r"[^/]*//[^/?#@]*:[^@]*[/?#][^@]*@")
 _LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _QUOTED: Final = re.compile(r"(['\"])(.*)\1(?:\s+#.*)?")
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -180,11 +181,15 @@ def _url(
             return ""
         text = host if "://" in host else f"https://{f'[{host}]' if host.count(':') > 1 else host}:{port}"
     text = text if "://" in text else f"https://{text}"
+    if _ODD_PASSWORD.match(text):  # what stands before it would be taken for the host, and shown
+        hint = "write them as %2F, %3F and %23, or give --user and --password-file"
+        problems.append(Problem("--elasticsearch", "a password has /, ? or # in it", hint))
+        return ""
     try:
         parts = urlsplit(text)
         address = f"{parts.scheme}://{_place(parts.hostname or '', parts.port)}{parts.path.rstrip('/')}"
-    except ValueError as error:
-        problems.append(Problem("--elasticsearch", f"this is no URL: {error}"))
+    except ValueError:  # its text may have a part of a password
+        problems.append(Problem("--elasticsearch", "this is no URL", "expected https://host:9200"))
         return ""
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         problems.append(Problem("--elasticsearch", "expected https://host:9200"))
