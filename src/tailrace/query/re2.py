@@ -1,7 +1,8 @@
 r"""Patterns as RE2 reads them, written for the engine that runs them (the Rust crate `regex`).
 
 The two agree on nearly everything. Here is the rest: in RE2 `\d \w \s \b` know ASCII only, `{` that begins no
-repetition stands for itself, so do `[ && -- ~~` within a class and `\<` `\>`, and `\Q…\E` quotes.
+repetition stands for itself, so do `[ && -- ~~` within a class and `\<` `\>`, and `\Q…\E` quotes. What only the engine
+knows is refused: repetitions of repetitions (`a*+`), or of more than 1000; the flags `x`, `u` and `R`; `\u0041`.
 
 >>> translated(r'\bid=\d+ {"a"'), translated(r"[^[\w]"), translated(r"\Qa.b\E+")
 ('(?-u:\\b)id=[0-9]+ \\{"a"', '[^\\[0-9A-Za-z_]', 'a\\.b+')
@@ -22,6 +23,14 @@ _INSIDE: Final = re.compile(
     r"(?P<named>\\[pPx]\{[^}]*\}|\[:\^?[a-z]+:\])|\\(?P<escape>.)|(?P<close>\])|(?P<set>\[|&&|--|~~)|[^\\\[\]&~-]+|.",
     re.DOTALL,
 )
+_PIECE: Final = re.compile(
+    r"\\Q.*?(?:\\E|\Z)|\\[pPx]\{[^}]*\}|\\(?P<unknown>[uU])|\\.|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*\]"
+    r"|\(\?(?P<flags>[A-Za-z-]*)(?P<shut>\))?:?|(?P<open>\()|(?P<close>\))"
+    r"|(?P<repeat>(?:[*+?]|\{(?P<least>[0-9]+)(?:,(?P<most>[0-9]*))?\})\??)|.",
+    re.DOTALL,
+)
+_FLAGS: Final = frozenset("imsU-P")
+_REPEATS: Final = 1000
 _CLASSES: Final = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
 
 
@@ -64,3 +73,36 @@ def _within(match: re.Match[str]) -> str:
     if letter in _CLASSES:
         return _CLASSES[letter]
     return f"[^{_CLASSES[letter.lower()]}]" if letter.lower() in _CLASSES else match[0]
+
+
+@lru_cache(maxsize=1024)
+def refused(pattern: str) -> tuple[int, str] | None:
+    """Return where and why RE2 refuses what the engine may accept, or None.
+
+    >>> refused("a*+"), refused("(a{50}){50}"), refused("a*?b{1000}")
+    ((2, 'a repetition of a repetition'), (7, 'more than 1000 repetitions'), None)
+    """
+    inner = [1]  # per open group, how often a part of it is repeated
+    atom, repeated = 1, False  # of what stood last
+    for piece in _PIECE.finditer(pattern):
+        if piece["repeat"]:
+            if repeated:
+                return piece.start(), "a repetition of a repetition"
+            times = max(int(piece["least"] or 1), int(piece["most"] or 1))
+            atom *= times
+            if max(times, atom) > _REPEATS:
+                return piece.start(), f"more than {_REPEATS} repetitions"
+        elif piece["unknown"]:
+            return piece.start(), "unrecognized escape sequence"
+        elif piece["flags"] and not _FLAGS.issuperset(piece["flags"]):
+            return piece.start(), "unrecognized flag"
+        elif piece["open"] or (piece["flags"] is not None and not piece["shut"]):
+            inner.append(1)
+            atom = 1
+        elif piece["close"] and len(inner) > 1:
+            atom = inner.pop()
+        else:
+            atom = 1
+        repeated = bool(piece["repeat"])
+        inner[-1] = max(inner[-1], atom)
+    return None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.query.re2 import translated
+from tailrace.query.re2 import refused, translated
 
 if TYPE_CHECKING:
     from tailrace.query.cursor import Source
@@ -44,7 +44,7 @@ def problem(pattern: str) -> tuple[int, str] | None:
         if report is None:  # a pattern of several lines, or one too large when compiled
             return 0, "too large" if "size limit" in text else "not valid"
         return len(report["caret"]) - 4, report["what"]
-    return None
+    return refused(pattern)
 
 
 @lru_cache(maxsize=4096)

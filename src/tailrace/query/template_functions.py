@@ -248,8 +248,7 @@ def _less(a: Value, b: Value) -> bool:
 
 
 def _comparable(a: Value, b: Value) -> bool:
-    numbers = isinstance(a, int | float) and isinstance(b, int | float)
-    if a is not None and b is not None and not numbers and type(a) is not type(b):
+    if a is not None and b is not None and type(a) is not type(b):  # a whole number is none with a point, as in Go
         raise TemplateError("incompatible types for comparison")
     return True
 
