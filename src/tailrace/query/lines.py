@@ -37,6 +37,10 @@ EVERYTHING: Final = Needs(every=True, line=True)
 """What an answer of lines shows: the line and every label."""
 
 _SAME: Final = "_same"
+_ROW: Final = "_row"
+ORDER: Final = (*READ_ORDER, _ROW)
+"""`READ_ORDER` leaves lines of one push with equal times undecided: they stay as they were pushed."""
+
 KEPT: Final = (*READ_ORDER, "_level", "_line")
 FIRST_GUESS: Final = 4
 """Lines looked at per line asked for, in the first stretch, when stages are left that may drop some."""
@@ -114,7 +118,7 @@ def _cut(frame: pl.DataFrame, window: Window, reading: Reading) -> Lines:
 
 def stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return frames of lines under each other; labels that a frame lacks are absent there."""
-    empty = pl.DataFrame(schema={"_stream": pl.String, "_observed_ns": pl.Int64, **LINES_SCHEMA})
+    empty = pl.DataFrame(schema={"_stream": pl.String, "_observed_ns": pl.Int64, _ROW: pl.UInt32, **LINES_SCHEMA})
     return distinct(pl.concat([empty, *frames], how="diagonal"))
 
 
@@ -131,7 +135,7 @@ def distinct(frame: pl.DataFrame) -> pl.DataFrame:
 def in_order(frame: pl.DataFrame, window: Window) -> pl.DataFrame:
     """Return the first lines in answer order, with the columns that an answer has."""
     backward = window.direction == "backward"
-    frame = frame.sort(READ_ORDER, descending=backward, nulls_last=backward, maintain_order=True)
+    frame = frame.sort(ORDER, descending=backward, nulls_last=backward, maintain_order=True)
     if window.limit:
         frame = frame.head(window.limit)
     labels = sorted(
@@ -153,7 +157,7 @@ def read(branch: Branch, segments: Segments, span: Span, reading: Reading) -> It
     for scan in reading.scans(branch, segments, span, loader.columns()):
         for batch in reading.engine.batches(scan):
             reading.check()
-            rows = branch.run(_known_again(loader.rows(batch)))
+            rows = branch.run(Rows(_known_again(loader.rows(batch)).frame.with_row_index(_ROW)))
             if rows.frame.height:
                 yield rows.frame
 

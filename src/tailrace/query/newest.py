@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.batch import READ_ORDER
 from tailrace.limits import NEWEST_LINES, NEWEST_ROWS_CACHED
-from tailrace.query.lines import EVERYTHING, LARGEST_STRETCH, Window, in_order, stacked, walk
+from tailrace.query.lines import EVERYTHING, LARGEST_STRETCH, ORDER, Window, in_order, stacked, walk
 from tailrace.query.plan import plan_segments
 from tailrace.query.result import Lines
 
@@ -90,7 +89,7 @@ def _first(query: LogQuery, window: Window, snapshot: Snapshot, segment: Segment
 
 def _head(frame: pl.DataFrame, window: Window) -> pl.DataFrame:
     backward = window.direction == "backward"
-    order = frame.sort(READ_ORDER, descending=backward, nulls_last=backward, maintain_order=True)
+    order = frame.sort(ORDER, descending=backward, nulls_last=backward, maintain_order=True)
     return order.head(window.limit)
 
 

@@ -17,6 +17,7 @@ import polars as pl
 from tailrace.errors import QueryError
 from tailrace.limits import LABEL_SETS, VALUES_HELD
 from tailrace.query import functions, values
+from tailrace.query.functions.contract import EASE, TOTALS
 from tailrace.query.functions.quantile_over_time import QuantileOverTime
 from tailrace.query.leaf import CELL, bounded, in_scan, in_windows, refuse_errors
 from tailrace.query.load import VIRTUAL
@@ -28,7 +29,7 @@ from tailrace.query.rows import Rows
 from tailrace.query.samples import EMPTY, LABEL, Samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tailrace.contracts import Snapshot
     from tailrace.query.functions.contract import ValuesFunction
@@ -43,12 +44,7 @@ _READ: Final = {
     "duration": values.seconds,
     "duration_seconds": values.seconds,
 }
-_TOTALS: Final[Mapping[str, pl.Expr]] = {
-    "_sum": pl.col("_sum").sum(),
-    "_count": pl.col("_count").sum(),
-    "_min": pl.col("_min").min(),
-    "_max": pl.col("_max").max(),
-}
+_ORDER: Final = ("_time_ns", "_observed_ns", "_offset")  # and as they were read, within one push
 _CHUNK_ROWS: Final = 4_000_000  # values in the windows that are made at once
 
 
@@ -71,7 +67,7 @@ def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot:
             if held > VALUES_HELD:
                 gathered = [_merged(gathered, function)]
                 held = gathered[0].height
-                if function.partial:
+                if function.totals:
                     bounded(gathered[0], LABEL_SETS)
                 _refuse_many(held)
     if not gathered:
@@ -103,12 +99,13 @@ def _pieces(
     column = _typed(branch, unwrap, shown)
     if column is not None:
         branch = replace(branch, needs=replace(branch.needs, names=branch.needs.names - {unwrap.label}))
-        if function.partial and in_scan(branch, shown, sized=False):
-            yield from _by_scan(branch, column, shown, cells, reading)
+        if function.totals and in_scan(branch, shown, sized=False):
+            yield from _by_scan(branch, column, shown, cells, reading, function)
             return
-    timed = not cells.whole or "_time_ns" in function.value(0, None).meta.root_names()
+    order = _ORDER if function.ordered else () if cells.whole else ("_time_ns",)
     time = pl.col("_time_ns")
-    loader = branch.loader((*(("_time_ns",) if timed or branch.stages else ()), *((column,) if column else ())))
+    read = order or (("_time_ns",) if branch.stages else ())
+    loader = branch.loader((*read, *((column,) if column else ())))
     for scan in reading.scans(branch, branch.segments, Span(cells.start_ns, cells.end_ns), loader.columns()):
         for batch in reading.engine.batches(scan):
             reading.check()
@@ -119,28 +116,31 @@ def _pieces(
                 rows = loader.rows(batch).where(pl.col(column).is_not_null())
                 rows = Rows(rows.frame.with_columns(_value=pl.col(column).cast(pl.Float64)))
             labels = [rows.label(name).alias(LABEL + name) for name in rows.names() if shown.shows(name)]
-            piece = rows.frame.select(*labels, *cells.keys(time), *(["_time_ns"] if timed else []), "_value")
-            yield _totals(piece) if function.partial else piece
+            piece = rows.frame.select(*labels, *cells.keys(time), *order, "_value")
+            yield _totals(piece, function) if function.totals else piece
 
 
-def _by_scan(branch: Branch, column: str, shown: Needs, cells: Cells, reading: Reading) -> Iterator[pl.DataFrame]:
+def _by_scan(
+    branch: Branch, column: str, shown: Needs, cells: Cells, reading: Reading, function: type[ValuesFunction]
+) -> Iterator[pl.DataFrame]:
     """Total the numbers of a column in the scan, grouped by columns of the table."""
     columns = branch.loader().columns()
     read = columns | {column: branch.scan.fields.types[column]} | ({} if cells.whole else {"_time_ns": pl.Int64()})
     number = nw.col("_value")
-    totals = (
-        number.sum().alias("_sum"),
-        nw.len().alias("_count"),
-        number.min().alias("_min"),
-        number.max().alias("_max"),
-    )
+    every = {
+        "_sum": number.sum(),
+        "_eased": (number / EASE).sum(),
+        "_min": number.min(),
+        "_max": number.max(),
+    }
+    totals = (nw.len().alias("_count"), *(every[name].alias(name) for name in function.totals))
     for scan in reading.scans(branch, branch.segments, Span(cells.start_ns, cells.end_ns), read):
         numbers = nw.col(column).cast(nw.Float64).alias("_value")
         keyed = scan.filter(~nw.col(column).is_null()).select(*columns, *cells.keys(nw.col("_time_ns")), numbers)
         keys = [name for name in keyed.collect_schema().names() if name != "_value"]
         found = reading.engine.collect(keyed.group_by(keys).agg(*totals) if keys else keyed.select(*totals))
         found = found.filter(pl.col("_count") > 0).with_columns(pl.col("_count").cast(pl.Int64))
-        kept = [name for name in (*CELL, *_TOTALS) if name in found.columns]
+        kept = [name for name in (*CELL, *TOTALS) if name in found.columns]
         rows = branch.loader(kept).rows(found)
         labels = [rows.label(name).alias(LABEL + name) for name in rows.names() if shown.shows(name)]
         yield rows.frame.select(*labels, *kept)
@@ -175,19 +175,21 @@ def _with_values(rows: Rows, unwrap: Unwrap, shown: Needs) -> Rows:
     return rows
 
 
-def _totals(piece: pl.DataFrame) -> pl.DataFrame:
+def _totals(piece: pl.DataFrame, function: type[ValuesFunction]) -> pl.DataFrame:
     value = pl.col("_value")
+    every = {"_sum": value.sum(), "_eased": (value / EASE).sum(), "_min": value.min(), "_max": value.max()}
     keys = [column for column in piece.columns if column not in ("_time_ns", "_value")]
-    totals = {"_sum": value.sum(), "_count": pl.len().cast(pl.Int64), "_min": value.min(), "_max": value.max()}
+    totals = {"_count": pl.len().cast(pl.Int64), **{name: every[name] for name in function.totals}}
     return piece.group_by(keys).agg(**totals) if keys else piece.select(**totals).filter(pl.col("_count") > 0)
 
 
 def _merged(pieces: Sequence[pl.DataFrame], function: type[ValuesFunction]) -> pl.DataFrame:
     whole = pl.concat(pieces, how="diagonal")
-    if not function.partial:
+    if not function.totals:
         return whole
-    keys = [column for column in whole.columns if column not in _TOTALS]
-    return whole.group_by(keys).agg(**_TOTALS) if keys else whole.select(**_TOTALS).filter(pl.col("_count") > 0)
+    keys = [column for column in whole.columns if column not in TOTALS]
+    sums = [TOTALS[name] for name in ("_count", *function.totals)]
+    return whole.group_by(keys).agg(sums) if keys else whole.select(sums).filter(pl.col("_count") > 0)
 
 
 def _windows(
@@ -196,6 +198,8 @@ def _windows(
     """Return label columns, `step` and `value`."""
     labels = [column for column in whole.columns if column.startswith(LABEL)]
     last = cells.grid.points - 1
+    if function.ordered:
+        whole = whole.sort(_ORDER, maintain_order=True).drop(_ORDER[1:])
     if cells.whole:
         whole = whole.with_columns(step=pl.lit(0, pl.Int64))
     elif cells.even:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Avg:
-    """Arithmetic mean."""
+    """Arithmetic mean; finite numbers have a finite one, however large their sum."""
 
     name: ClassVar[str] = "avg"
     grouping: ClassVar[bool] = True
@@ -22,4 +22,6 @@ class Avg:
     @staticmethod
     def apply(samples: Samples, grouping: Grouping | None, parameter: float | None) -> Samples:  # noqa: ARG004
         """Average each group."""
-        return samples.grouped(grouping, pl.col("value").mean())
+        value = pl.col("value")
+        mean = value.mean()
+        return samples.grouped(grouping, pl.when(mean.is_finite()).then(mean).otherwise((value / pl.len()).sum()))

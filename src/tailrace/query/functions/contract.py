@@ -7,17 +7,37 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tailrace.query.samples import Samples
     from tailrace.query.syntax import Grouping
 
 Measure = Literal["lines", "bytes"]
 
 VALUE: Final = pl.col("_value")
-"""The unwrapped values of a window, in any order."""
+"""The unwrapped values of a window."""
 TIME: Final = pl.col("_time_ns")
 """The times of their lines."""
 FROM: Final = pl.col("_from_ns")
 """Where their window begins; that moment is not in it."""
+EASE: Final = 2.0**64
+"""What the values of `_eased` are divided by: their sum is finite where that of large numbers is not."""
+TOTALS: Final[Mapping[str, pl.Expr]] = {
+    "_sum": pl.col("_sum").sum(),
+    "_eased": pl.col("_eased").sum(),
+    "_count": pl.col("_count").sum(),
+    "_min": pl.col("_min").min(),
+    "_max": pl.col("_max").max(),
+}
+"""The totals of parts of a window, and how those of several parts become one."""
+
+
+def over(amount: pl.Expr, divisor: float) -> pl.Expr:
+    """Divide an aggregate of each window by a number, rounded once: by a scalar Polars would multiply by its inverse.
+
+    49 / 49 gave 0.9999999999999999; what is made of a length is no scalar.
+    """
+    return amount / (pl.len() * 0 + divisor)
 
 
 class RangeFunction(Protocol):
@@ -47,8 +67,10 @@ class ValuesFunction(RangeFunction, Protocol):
 
     additive: ClassVar[bool]
     """Whether the values of several series may be taken as those of one: true of sums."""
-    partial: ClassVar[bool]
-    """Whether the totals `_sum`, `_count`, `_min` and `_max` of parts of a window are enough."""
+    totals: ClassVar[tuple[str, ...]]
+    """The totals of parts of a window, beside `_count`, that are enough: of `TOTALS`. None if it takes the values."""
+    ordered: ClassVar[bool]
+    """Whether `VALUE` and `TIME` come in the order of time; of equal times as they stand in their files or pushes."""
 
     @staticmethod
     def value(range_ns: int, parameter: float | None) -> pl.Expr:

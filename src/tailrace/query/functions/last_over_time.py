@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tailrace.query.functions.contract import TIME, VALUE
+from tailrace.query.functions.contract import VALUE
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,9 +17,10 @@ class LastOverTime:
     grouping: ClassVar[bool] = True
     parameter: ClassVar[str] = ""
     additive: ClassVar[bool] = False
-    partial: ClassVar[bool] = False
+    totals: ClassVar[tuple[str, ...]] = ()
+    ordered: ClassVar[bool] = True
 
     @staticmethod
     def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions
         """Return the sample of a window from its values."""
-        return VALUE.sort_by(TIME).last()
+        return VALUE.last()

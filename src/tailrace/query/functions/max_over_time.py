@@ -14,7 +14,8 @@ class MaxOverTime:
     grouping: ClassVar[bool] = True
     parameter: ClassVar[str] = ""
     additive: ClassVar[bool] = False
-    partial: ClassVar[bool] = True
+    totals: ClassVar[tuple[str, ...]] = ("_max",)
+    ordered: ClassVar[bool] = False
 
     @staticmethod
     def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions

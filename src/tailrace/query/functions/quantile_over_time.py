@@ -17,7 +17,8 @@ class QuantileOverTime:
     grouping: ClassVar[bool] = True
     parameter: ClassVar[str] = "which quantile, as in quantile_over_time(0.99, …)"
     additive: ClassVar[bool] = False
-    partial: ClassVar[bool] = False
+    totals: ClassVar[tuple[str, ...]] = ()
+    ordered: ClassVar[bool] = False
 
     @staticmethod
     def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions

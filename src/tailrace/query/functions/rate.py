@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import polars as pl
 
 from tailrace.query import values
+from tailrace.query.functions.contract import over
 
 if TYPE_CHECKING:
     from tailrace.query.functions.contract import Measure
@@ -33,9 +34,10 @@ class ValueRate:
     grouping: ClassVar[bool] = False
     parameter: ClassVar[str] = ""
     additive: ClassVar[bool] = True
-    partial: ClassVar[bool] = True
+    totals: ClassVar[tuple[str, ...]] = ("_sum",)
+    ordered: ClassVar[bool] = False
 
     @staticmethod
     def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions
         """Return the sample of a window from its totals."""
-        return pl.col("_sum").sum() / pl.lit(range_ns / 1e9)
+        return over(pl.col("_sum").sum(), range_ns / 1e9)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from tailrace.query.functions.contract import FROM, TIME, VALUE
+from tailrace.query.functions.contract import FROM, TIME, VALUE, over
 
 _GAP = 1.1  # a gap to the window's edge this many times the usual one is not taken for the counter's
 
@@ -18,23 +18,23 @@ class RateCounter:
     grouping: ClassVar[bool] = False
     parameter: ClassVar[str] = ""
     additive: ClassVar[bool] = False
-    partial: ClassVar[bool] = False
+    totals: ClassVar[tuple[str, ...]] = ()
+    ordered: ClassVar[bool] = True
 
     @staticmethod
     def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions
         """Return the sample of a window from its values; 0 of fewer than two."""
-        values, times = VALUE.sort_by(TIME), TIME.sort()
-        before = values.shift(1)
-        first, last = times.first(), times.last()
-        increase = values.last() - values.first() + before.filter(before > values).sum()
-        sampled = (last - first) / 1e9
+        before = VALUE.shift(1)
+        first, last = TIME.first(), TIME.last()
+        increase = VALUE.last() - VALUE.first() + before.filter(before > VALUE).sum()
+        sampled = over(last - first, 1e9)
         usual = sampled / (VALUE.len() - 1)
-        left = (first - FROM.first()) / 1e9
-        right = (FROM.first() + range_ns - last) / 1e9
+        left = over(first - FROM.first(), 1e9)
+        right = over(FROM.first() + range_ns - last, 1e9)
         left = pl.when(left >= _GAP * usual).then(usual / 2).otherwise(left)
         right = pl.when(right >= _GAP * usual).then(usual / 2).otherwise(right)
         # A counter was not below zero: the line through its values shows where it began.
-        began = sampled * values.first() / increase
-        left = pl.when((increase > 0) & (values.first() >= 0)).then(pl.min_horizontal(left, began)).otherwise(left)
-        rate = increase * (sampled + left + right) / sampled / (range_ns / 1e9)
+        began = sampled * VALUE.first() / increase
+        left = pl.when((increase > 0) & (VALUE.first() >= 0)).then(pl.min_horizontal(left, began)).otherwise(left)
+        rate = over(increase * (sampled + left + right) / sampled, range_ns / 1e9)
         return pl.when(VALUE.len() > 1).then(rate).otherwise(0.0)

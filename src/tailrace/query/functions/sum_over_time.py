@@ -14,7 +14,8 @@ class SumOverTime:
     grouping: ClassVar[bool] = False
     parameter: ClassVar[str] = ""
     additive: ClassVar[bool] = True
-    partial: ClassVar[bool] = True
+    totals: ClassVar[tuple[str, ...]] = ("_sum",)
+    ordered: ClassVar[bool] = False
 
     @staticmethod
     def value(range_ns: int, parameter: float | None) -> pl.Expr:  # noqa: ARG004 - the contract of these functions

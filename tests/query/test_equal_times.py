@@ -1,0 +1,40 @@
+"""Lines of one push that share a time keep the order in which they were pushed, in either direction."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from query.reference_table import ReferenceTable
+from tailrace.engines.polars import PolarsEngine
+from tailrace.query.run import Request, run
+
+S = 1_000_000_000
+
+
+@pytest.fixture
+def table(tmp_path):
+    made = ReferenceTable(tmp_path, splits=1, seed=0)
+    rows = [{"_time_ns": 10 * S, "_observed_ns": 20 * S, "_stream": '{app="a"}', "_line": f"v={v}"} for v in (2, 1, 3)]
+    later = [{**rows[0], "_observed_ns": 21 * S, "_line": "v=0"}]
+    made.add(pl.DataFrame(later + rows))
+    return made
+
+
+def lines(table, direction, limit):
+    request = Request('{app="a"}', 0, 100 * S, limit=limit, direction=direction)
+    return run(request, table, PolarsEngine()).frame["_line"].to_list()
+
+
+@pytest.mark.parametrize("limit", [0, 2, 4])
+def test_backward_is_forward_from_the_other_end(table, limit):
+    pushed = ["v=2", "v=1", "v=3", "v=0"]
+    assert lines(table, "forward", limit) == pushed[: limit or None]
+    assert lines(table, "backward", limit) == pushed[::-1][: limit or None]
+
+
+@pytest.mark.parametrize(("function", "value"), [("first", 2.0), ("last", 0.0)])
+def test_first_and_last_of_one_time_are_as_they_were_pushed(table, function, value):
+    query = f'{function}_over_time({{app="a"}} | logfmt | unwrap v [1m]) by (app)'
+    found = run(Request(query, 0, 60 * S), table, PolarsEngine())
+    assert found.frame["value"].to_list() == [value]
