@@ -35,9 +35,7 @@ def watch(
     ] = "auto",
     poll_s: Annotated[
         float | None,
-        typer.Option(
-            "--poll", metavar="SECONDS", min=0.1, help="Time between two rounds of polling. (default: 30)"
-        ),
+        typer.Option("--poll", metavar="SECONDS", min=0.1, help="Time between two rounds of polling. (default: 30)"),
     ] = None,
     form: Annotated[
         Form | None,
