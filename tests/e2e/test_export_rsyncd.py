@@ -198,7 +198,9 @@ def _check_ends(values: dict[str, dict[str, float]], logged: str) -> None:
         codes[f'status_code="{code}"'] = codes.get(f'status_code="{code}"', 0) + 1
     assert values["rsyncd_errors_total"] == errors
     assert values["rsync_service_error_total"] == codes
-    assert len(errors) == 2  # the upload that was refused, and the download that was given up
+    assert (
+        len(errors) >= 2
+    )  # one may also tell that the other was gone: the upload that was refused, and the download that was given up
 
 
 def _check_prometheus(prometheus: Prometheus, values: dict[str, dict[str, float]], logged: str) -> None:
