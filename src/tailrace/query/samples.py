@@ -66,15 +66,14 @@ class Samples:
     def ranked(self, grouping: Grouping | None, count: int, *, largest: bool) -> Samples:
         """Keep the `count` largest or smallest series of each group at each point; NaN loses, ties go by label set."""
         keys = self.groups(grouping)
+        count = min(count, self.frame.height)  # it may be beyond any number of rows
         order = self._near_the_top(["step", *keys], count, largest=largest).sort(
             pl.col("value").is_nan(),
             pl.col("value") * (-1 if largest else 1),
             *self._label_set(),
             maintain_order=True,
         )
-        return Samples(
-            order.group_by("step", *keys, maintain_order=True).head(min(count, order.height)).select(self.frame.columns)
-        )
+        return Samples(order.group_by("step", *keys, maintain_order=True).head(count).select(self.frame.columns))
 
     def _near_the_top(self, keys: list[str], count: int, *, largest: bool) -> pl.DataFrame:
         """Leave out what cannot be among the first, ties included: ordering label sets costs ten times more."""
