@@ -1,12 +1,16 @@
+import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.datastructures import Headers
 
 from tailrace import limits
 from tailrace.errors import QueryTimeoutError
 from tailrace.query.result import Lines
 from tailrace.query.run import Request, run
+from tailrace.web import loki_api
 from tailrace.web.latest import Latest
 from web.conftest import NOW_NS, House, S
 
@@ -129,3 +133,21 @@ def test_a_failure_is_not_kept(house: House) -> None:
     for _ in range(2):
         with pytest.raises(OSError, match="gone"):
             latest.body(asked, categorize=False, make=fail)
+
+
+def test_a_range_that_ends_now_ends_when_its_turn_comes(house: House) -> None:
+    latest = Latest(house.table)
+    asked = Request(QUERY, NOW_NS - 60 * S, NOW_NS, None, 3)
+    house.store((-1, "before"), app="a")
+    house.store((5 * S, "while it waited"), app="a")
+    house.clock.advance(10)
+
+    def ask(*, moves: bool) -> str:
+        response = loki_api._newest(
+            house.services, latest, asked, Headers({}), time.perf_counter(), lambda: False, moves=moves
+        )
+        values = json.loads(bytes(response.body))["data"]["result"][0]["values"]
+        return " ".join(line for _, line in values)
+
+    assert ask(moves=True) == "while it waited before"
+    assert ask(moves=False) == "before"

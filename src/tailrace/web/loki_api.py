@@ -75,7 +75,8 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         asked = replace(range_request(given, services.clock.now_ns()), cut=from_drilldown(request.headers))
         interval, shape = interval_ns(given), partial(answer, headers=request.headers)
         if asked.step_ns is None and not interval and asked.direction == "backward":
-            ask = partial(_newest, services, latest, asked, request.headers, time.perf_counter())
+            moves = not given.get("end")
+            ask = partial(_newest, services, latest, asked, request.headers, time.perf_counter(), moves=moves)
             return await work.watched(request, ask, lane="quick" if _unfiltered(asked.query) else "search")
         if asked.step_ns is not None or not interval:
             return await work.query(request, asked, services, shape)
@@ -99,10 +100,18 @@ def _newest(
     headers: Headers,
     asked_s: float,
     unwanted: Callable[[], bool],
+    *,
+    moves: bool,
 ) -> Response:
-    """Answer a log query that runs backward; runs in a thread."""
+    """Answer a log query that runs backward; runs in a thread.
+
+    A range that `moves` with the clock ends when the query's turn comes: so all that waited together have one answer.
+    If each ended when it was asked, a queue of a few seconds would never be worked off: each would be answered anew.
+    """
     complete, waited_s = True, time.perf_counter() - asked_s
     asked = begun(asked, waited_s, unwanted)
+    if moves:
+        asked = replace(asked, end_ns=max(asked.end_ns, services.clock.now_ns()))
 
     def make() -> tuple[Lines, str]:
         nonlocal complete
