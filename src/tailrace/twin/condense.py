@@ -101,9 +101,7 @@ def _slots(state: State) -> list[tuple[str, pl.DataFrame]]:
     return found
 
 
-def _written(
-    masked: Mapping[str, pl.DataFrame], slots: Sequence[tuple[str, pl.DataFrame]]
-) -> Iterator[pl.DataFrame]:
+def _written(masked: Mapping[str, pl.DataFrame], slots: Sequence[tuple[str, pl.DataFrame]]) -> Iterator[pl.DataFrame]:
     """Yield the new content of the files that change, cut or joined to a good size."""
     most = limits.TWIN_SEGMENT_ROWS
     held: list[pl.DataFrame] = []
