@@ -188,3 +188,14 @@ def test_a_slash_at_the_end_of_a_path_means_nothing() -> None:
 
 def test_no_records() -> None:
     assert fold(records()).live.height == 0
+
+
+def test_a_file_that_moves_carries_nothing_of_a_directory_that_was_there_before() -> None:
+    events = [
+        folder("created", "/a"),
+        made("created", "/a/f"),
+        folder("moved", "/b", old_path="/a", inode="/a"),
+        made("created", "/b", inode="file"),  # how the directory went was not told
+        made("moved", "/c", old_path="/b", inode="file"),
+    ]
+    assert living(*events) == ["/c"]

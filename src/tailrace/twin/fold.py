@@ -180,8 +180,9 @@ def _following(moving: pl.DataFrame, by_depth: dict[int, pl.DataFrame]) -> pl.Da
             if not some.height or not steps.height:
                 continue
             rows = some.select("row", "host", "pos", dir=tree.ancestor(pl.col("path"), depth)).sort("pos")
+            carried = pl.when(pl.col("folder") | pl.col("whole")).then("moved_to")  # what is below a file went before
             joined = rows.join_asof(
-                steps.select("host", "dir", next="rank", goes="moved_to"),
+                steps.select("host", "dir", next="rank", goes=carried),
                 left_on="pos",
                 right_on="next",
                 by=["host", "dir"],
