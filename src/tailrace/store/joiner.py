@@ -18,7 +18,7 @@ import os
 import select
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -86,18 +86,25 @@ def joined(task: Task, stopping: Callable[[], bool]) -> Iterator[Joined | None]:
             yield Joined(_read(task, answer), process) if answer is not None else None
         except BaseException:
             process.kill()
+            _close(process)
             raise
         if answer is None:
             process.kill()
+            _close(process)
 
 
 def _tell(process: subprocess.Popen[str], words: str) -> None:
     assert process.stdin is not None
-    try:
+    with suppress(BrokenPipeError):  # it has died; what it says last, or its end, tells so
         process.stdin.write(words + "\n")
         process.stdin.flush()
-    except BrokenPipeError:
-        return  # it has died; what it says last, or its end, tells so
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    """Give up what was not written: closing would write it, and fail in place of what really did."""
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.close()
 
 
 def _answer(process: subprocess.Popen[str], stopping: Callable[[], bool]) -> str | None:

@@ -124,3 +124,22 @@ def test_a_compressed_file_that_is_deleted_holds_nothing_up(log):
         assert log.read == log.written
         log.tail.restart()
         log.look(4)
+
+
+def test_a_copy_of_a_log_that_begins_with_a_hole_is_known_by_what_stands_before_the_offset(log):
+    """A writer that goes on at its old place after a cut leaves more NULs than a head is compared over."""
+    log.write(60)
+    log.look(2)
+    size = log.path.stat().st_size
+    os.truncate(log.path, 0)
+    os.truncate(log.path, size)
+    log.write(3)
+    log.look(2)
+    log.tail.source.close()
+    log.write(2)
+    log.path.with_name("app.log.1").write_bytes(log.path.read_bytes())
+    os.truncate(log.path, 0)
+    log.write(5)
+    log.tail.start()
+    log.look(1, 11, 11)
+    assert log.read == log.written

@@ -68,8 +68,11 @@ def span_of(file: Tracked, at: int, length: int) -> bytes:
 def holds_rest(path: str, file: Tracked) -> int:
     """Return how many bytes prove that a path has what `file` had up to its offset; 0 if it has not."""
     at, length = marker_span(file.offset)
-    fits = file.head.fits(start_of(path)) and file.marker_fits(_span(path, at, length))
-    return file.head.length if fits else 0
+    start = start_of(path)
+    if not file.head.fits(start) or not file.marker_fits(_span(path, at, length)):
+        return 0
+    hole = bool(start) and not head_of(start).length  # both begin with nothing but NULs: the bytes before prove it
+    return length if hole else file.head.length
 
 
 def landmarks(path: str, offset: int) -> Landmarks:
