@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 EVENTS_S: Final = 100_000
 """File events a second, from kernel to table, on two cores."""
 
-FILES: Final = 200_000
+FILES: Final = 600_000
 
 
 def measure(plan: Plan) -> list[Row]:
