@@ -1,4 +1,4 @@
-"""One source by itself, stored like the lines of any source until a stop: what `tailrace trace --data` runs."""
+"""One source by itself, stored like the lines of any source until a stop: `trace --data` and `watch --data` run it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def store(
-    config: Config, source: Source, clock: Clock, *, group: str, stopper: Callable[[Callable[[], None]], None]
+    config: Config,
+    source: Source,
+    clock: Clock,
+    *,
+    group: str,
+    stopper: Callable[[Callable[[], None]], None] = lambda _stop: None,
 ) -> int:
     """Store what a source reads until told to stop, and return how many lines became durable.
 

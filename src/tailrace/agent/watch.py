@@ -5,17 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from tailrace.agent import alone
 from tailrace.agent.feed import FINISH_S
-from tailrace.agent.running import Agent
 from tailrace.agent.signals import stop_on_signals
-from tailrace.agent.wiring import make_parsers, make_reducing, make_source
+from tailrace.agent.wiring import make_source
 from tailrace.clock import SystemClock
-from tailrace.patience import Patience
-from tailrace.sinks.store import StoreSink
 from tailrace.sources.file_events.source import FileEventsSource
-from tailrace.sources.tail.checkpoint import Checkpoint
-from tailrace.store.table import LogTable
-from tailrace.telemetry import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,34 +57,8 @@ def store(
     started: Callable[[Sequence[Followed], Sequence[str]], None],
 ) -> int:
     """Store events until told to stop, and return how many became durable."""
-    clock, accounts = SystemClock(), Accounts()
-    table = LogTable.open(config.data, create=True, settings=config.store)
-    patience = Patience(clock, config.store.retry_s)
-    checkpoint = Checkpoint.open(config.data / "agents" / GROUP, agent_name=GROUP, patience=patience)
+    clock = SystemClock()
     source = make_source(config, settings, clock)
     assert isinstance(source, FileEventsSource)
     source.listen(heard, started)
-    sink = StoreSink(table, clock=clock, settings=config.store, patience=patience)
-    reducing = make_reducing(config.spec, accounts)
-    agent = Agent(
-        [source],
-        sink,
-        checkpoint,
-        accounts=accounts,
-        clock=clock,
-        interval_s=config.store.commit_interval_s,
-        reduction=reducing.reduction,
-        parsers=make_parsers(config.spec),
-    )
-
-    def stop() -> None:
-        agent.stop()
-        patience.hurry()
-
-    try:
-        with stop_on_signals(stop):
-            agent.run()
-    finally:
-        sink.close()
-        reducing.close()
-    return accounts.of(settings.name).lines["stored"]
+    return alone.store(config, source, clock, group=GROUP)
