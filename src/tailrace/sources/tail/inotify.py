@@ -16,24 +16,44 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-MODIFY: Final = 0x2
-ATTRIB: Final = 0x4
-CLOSE_WRITE: Final = 0x8
-MOVED_FROM: Final = 0x40
-MOVED_TO: Final = 0x80
-CREATE: Final = 0x100
-DELETE: Final = 0x200
-DELETE_SELF: Final = 0x400
-MOVE_SELF: Final = 0x800
-UNMOUNT: Final = 0x2000
-OVERFLOW: Final = 0x4000
-IGNORED: Final = 0x8000
-IS_FOLDER: Final = 0x40000000
-_ONLY_FOLDER: Final = 0x01000000
+from tailrace.syscalls.inotify import (
+    ATTRIB,
+    CLOSE_WRITE,
+    CREATE,
+    DELETE,
+    DELETE_SELF,
+    IGNORED,
+    MODIFY,
+    MOVE_SELF,
+    MOVED_FROM,
+    MOVED_TO,
+    ON_FOLDER,
+    ONLY_FOLDER,
+    OVERFLOW,
+    UNMOUNT,
+)
+
+__all__ = [
+    "CREATE",
+    "DELETE_SELF",
+    "IGNORED",
+    "IS_FOLDER",
+    "MODIFY",
+    "MOVED_FROM",
+    "MOVED_TO",
+    "MOVE_SELF",
+    "NAMES_CHANGE",
+    "OVERFLOW",
+    "UNMOUNT",
+    "Event",
+    "Inotify",
+]
+
 # No IN_EXCL_UNLINK: it would hide writes to a log that is deleted and still open.
 _WANTED: Final = (
-    MODIFY | ATTRIB | CLOSE_WRITE | MOVED_FROM | MOVED_TO | CREATE | DELETE | DELETE_SELF | MOVE_SELF | _ONLY_FOLDER
+    MODIFY | ATTRIB | CLOSE_WRITE | MOVED_FROM | MOVED_TO | CREATE | DELETE | DELETE_SELF | MOVE_SELF | ONLY_FOLDER
 )
+IS_FOLDER: Final = ON_FOLDER
 NAMES_CHANGE: Final = MOVED_FROM | MOVED_TO | CREATE | DELETE
 _EVENT: Final = struct.Struct("iIII")
 _BUFFER_BYTES: Final = 256 * 1024
