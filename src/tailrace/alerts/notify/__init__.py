@@ -1,0 +1,1 @@
+"""Tell people and programs of alerts: routes, grouping, inhibition, silences, delivery."""
