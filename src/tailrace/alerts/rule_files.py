@@ -176,12 +176,14 @@ class RuleFile(Settings):
         return self
 
 
-def load_rules(path: Path, namespace: str | None = None) -> tuple[Group, ...]:
-    """Return the groups of a file."""
-    return parse_rules(text_of(path), namespace or path.name, str(path))
+def load_rules(path: Path, namespace: str | None = None, interval_ns: int = INTERVAL_NS) -> tuple[Group, ...]:
+    """Return the groups of a file; those that do not say are evaluated each `interval_ns`."""
+    return parse_rules(text_of(path), namespace or path.name, str(path), interval_ns)
 
 
-def parse_rules(text: str, namespace: str, file: str | None = None) -> tuple[Group, ...]:
+def parse_rules(
+    text: str, namespace: str, file: str | None = None, interval_ns: int = INTERVAL_NS
+) -> tuple[Group, ...]:
     """Return the groups that a text says; `$` in it is no variable of the environment, templates are full of them."""
     document = read_document(text, None)
     value = {"groups": []} if document.value is None else document.value
@@ -190,7 +192,7 @@ def parse_rules(text: str, namespace: str, file: str | None = None) -> tuple[Gro
         value = {"groups": []}
     groups: tuple[Group, ...] = ()
     try:
-        groups = groups_of(RuleFile.model_validate(value), namespace)
+        groups = groups_of(RuleFile.model_validate(value), namespace, interval_ns=interval_ns)
     except ValidationError as error:
         unread = set(document.problems)
         for trail, problem in explain(error.errors(), value, document, RuleFile):
@@ -202,13 +204,15 @@ def parse_rules(text: str, namespace: str, file: str | None = None) -> tuple[Gro
     return groups
 
 
-def groups_of(read: RuleFile, namespace: str, *, editable: bool = False) -> tuple[Group, ...]:
+def groups_of(
+    read: RuleFile, namespace: str, *, editable: bool = False, interval_ns: int = INTERVAL_NS
+) -> tuple[Group, ...]:
     """Return the groups of a file that was read."""
     return tuple(
         Group(
             namespace,
             group.name,
-            group.interval_ns,
+            group.interval_ns if "interval_ns" in group.model_fields_set else interval_ns,
             _rules(namespace, group),
             group.limit,
             group.query_offset_ns,
