@@ -12,10 +12,11 @@ expression; `render` makes the others, a call per line (or distinct set of label
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from tailrace.query.template_expressions import NESTING, Eval, Expressions, Scope
+from tailrace.query.template_functions import LINES
 from tailrace.query.template_values import LONGEST, TemplateError, Value, shown, truth
 from tailrace.query.template_words import OPEN, Token, action
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tailrace.errors import QueryError
+    from tailrace.query.template_functions import Dialect
 
 _BLOCKS = ("if", "with", "range")
-_LOOPS = 100_000  # turns of one `range`: a line is not that long
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,27 @@ class Template:
     reads_line: bool
     reads_time: bool
     _pieces: _Pieces
+    _named: Mapping[str, Callable[[Scope], str]]
 
     def render(self, labels: Mapping[str, str], line: str = "", time_ns: int = 0) -> str:
         """Return the text for one line; raise `TemplateError` if a function fails on it."""
-        return _joined(self._pieces, Scope(labels, line, time_ns))
+        return _joined(self._pieces, Scope(labels, line, time_ns, named=self._named))
+
+    def expand(self, value: Value, variables: Sequence[Value] = (), time_ns: int = 0, host: object = None) -> str:
+        """Return the text for a value: of a template whose dialect has no labels. Raises as `render`."""
+        slots = dict(enumerate(variables))
+        return _joined(self._pieces, Scope({}, "", time_ns, value, value, slots, named=self._named, host=host))
 
 
 @lru_cache(maxsize=256)
 def compile_template(text: str) -> Template:
+    """Compile a template of `line_format` or `label_format`; a `QueryError` points into `text`."""
+    return compile_dialect(text, LINES)
+
+
+def compile_dialect(text: str, dialect: Dialect) -> Template:
     """Compile a template; a `QueryError` points into `text`."""
-    compiler = _Compiler(text)
+    compiler = _Compiler(text, dialect)
     pieces = compiler.whole()
     simple = [piece for piece in pieces if isinstance(piece, str | Field)]
     return Template(
@@ -80,6 +92,7 @@ def compile_template(text: str) -> Template:
         reads_line="__line__" in compiler.words.special,
         reads_time="__timestamp__" in compiler.words.special,
         _pieces=pieces,
+        _named=compiler.named,
     )
 
 
@@ -100,13 +113,13 @@ def _joined(pieces: _Pieces, scope: Scope) -> str:
 class _Compiler:
     """Recursive descent over the text of one template; builds closures."""
 
-    def __init__(self, text: str) -> None:
-        self.words = Expressions(text)
+    def __init__(self, text: str, dialect: Dialect) -> None:
+        self.words = Expressions(text, dialect)
         self._text = text
         self._at = 0
         self._trim = False
         self._loops = 0
-        self._defined: dict[str, _Pieces] = {}
+        self.named: dict[str, Callable[[Scope], str]] = {}
         self._asked: list[Token] = []
 
     def whole(self) -> _Pieces:
@@ -114,7 +127,7 @@ class _Compiler:
         if stop:
             raise self._error(f"`{stop.text}` without `if`, `with` or `range`", stop.at)
         for name in self._asked:
-            if str(name.value) not in self._defined:
+            if str(name.value) not in self.named:
                 raise self._error(f"no template {name.text} is defined", name.at, "write {{define …}} … {{end}}")
         return pieces
 
@@ -253,7 +266,8 @@ class _Compiler:
         if word.text == "define":
             return None
         self._asked.append(name)
-        return _use(self._defined, str(name.value), value)
+        used = str(name.value)
+        return lambda scope: scope.use(used, None if value is None else value(scope))
 
     def _define(self, word: Token, name: Token) -> None:
         self.words.depth += 1
@@ -267,7 +281,7 @@ class _Compiler:
         self.words.inner, self.words.defining, self._loops = outer
         self.words.forget(mark)
         self.words.depth -= 1
-        self._defined[str(name.value)] = pieces
+        self.named[str(name.value)] = partial(_joined, pieces)
 
     def _error(self, what: str, at: int, hint: str = "") -> QueryError:
         return self.words.error(what, at, hint)
@@ -287,11 +301,12 @@ def _branch(word: str, slots: tuple[int, ...], test: Eval, then: _Pieces, otherw
                 return _joined(then, scope)
             finally:
                 scope.dot = outer
-        text, turns = "", 0
+        text, turned = "", False
         for key, item in _items(value):
-            turns += 1
-            if turns > _LOOPS or len(text) > LONGEST:
-                raise TemplateError("range: too many turns")
+            turned = True
+            scope.turns.spend()
+            if len(text) > LONGEST:
+                raise TemplateError(f"range makes more than {LONGEST} bytes")
             scope.dot = item
             scope.variables.update(zip(slots, (item,) if len(slots) == 1 else (key, item), strict=False))
             try:
@@ -302,7 +317,7 @@ def _branch(word: str, slots: tuple[int, ...], test: Eval, then: _Pieces, otherw
                     break
             finally:
                 scope.dot = outer
-        return text if turns else _joined(otherwise, scope)
+        return text if turned else _joined(otherwise, scope)
 
     return branch
 
@@ -317,16 +332,3 @@ def _items(value: Value) -> Iterator[tuple[Value, Value]]:
         yield from ((number, number) for number in range(value))
     elif value is not None:
         raise TemplateError(f"range cannot go over {shown(value)}")
-
-
-def _use(defined: Mapping[str, _Pieces], name: str, value: Eval | None) -> _Piece:
-    def use(scope: Scope) -> str:
-        if scope.depth > NESTING:
-            raise TemplateError(f"the template {name!r} is nested too deeply")
-        dot = None if value is None else value(scope)
-        return _joined(
-            defined[name],
-            Scope(scope.labels, scope.line, scope.time_ns, dot, dot, dict(scope.variables), scope.depth + 1),
-        )
-
-    return use

@@ -7,26 +7,44 @@ functions, wrong numbers of arguments, undeclared variables and regexes that can
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from tailrace.errors import QueryError, did_you_mean
 from tailrace.query import regexes
-from tailrace.query.template_functions import FUNCTIONS, REGEXES
-from tailrace.query.template_values import TemplateError, Time, Value, shown
+from tailrace.query.template_functions import LINES
+from tailrace.query.template_values import TemplateError, Time, Value, shown, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tailrace.query.template_functions import Dialect, Function
     from tailrace.query.template_words import Token
 
 NESTING = 100
+TURNS = 100_000  # of all loops of one rendering, and templates used by it: a line is not that long
 KEYWORDS = ("if", "else", "end", "with", "range", "define", "template", "block", "break", "continue")
 
 
 @dataclass(slots=True)
+class Turns:
+    """How much one rendering may still loop: no nesting of `range` and `template` runs for ever."""
+
+    left: int = TURNS
+
+    def spend(self) -> None:
+        """Take one; raise `TemplateError` if none is left."""
+        self.left -= 1
+        if self.left < 0:
+            raise TemplateError(f"more than {TURNS} turns of loops")
+
+
+@dataclass(slots=True)
 class Scope:
-    """What a template sees while it renders one line; inside of `with`, `range` and `define`, `dot` is its value."""
+    """What a template sees while it renders one line; inside of `with`, `range` and `define`, `dot` is its value.
+
+    `host` is what scoped functions reach for, whatever the dialect says that is.
+    """
 
     labels: Mapping[str, str]
     line: str
@@ -35,6 +53,19 @@ class Scope:
     root: Value = None
     variables: dict[int, Value] = field(default_factory=dict)
     depth: int = 0
+    turns: Turns = field(default_factory=Turns)
+    named: Mapping[str, Callable[[Scope], str]] = field(default_factory=dict)  # templates by name
+    host: object = None
+
+    def use(self, name: str, dot: Value) -> str:
+        """Render a named template for a value."""
+        self.turns.spend()
+        if self.depth > NESTING:
+            raise TemplateError(f"the template {name!r} is nested too deeply")
+        if name not in self.named:
+            raise TemplateError(f"no template {name!r} is defined")
+        inner = replace(self, dot=dot, root=dot, variables=dict(self.variables), depth=self.depth + 1)
+        return self.named[name](inner)
 
 
 Eval: TypeAlias = "Callable[[Scope], Value]"
@@ -43,16 +74,17 @@ Eval: TypeAlias = "Callable[[Scope], Value]"
 class Expressions:
     """Reads pipelines; `tokens` are the words of the action that is being read."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, dialect: Dialect = LINES) -> None:
         self.tokens: list[Token] = []
         self.labels: set[str] = set()
         self.special: set[str] = set()
         self.every = False  # whether all labels are read
-        self.inner = 0  # blocks around that have a dot of their own
-        self.defining = False  # whether `$` is what `template` passes
+        self.inner = 0 if dialect.labels else 1  # blocks around that have a dot of their own
+        self.defining = not dialect.labels  # whether `$` is what `template` passes
         self.depth = 0
         self._text = text
-        self._variables: list[str | None] = []  # by slot; None where the name is out of scope again
+        self._dialect = dialect
+        self._variables: list[str | None] = list(dialect.variables)  # by slot; None: the name is out of scope again
 
     # --- variables ------------------------------------------------------------------------------
 
@@ -115,17 +147,17 @@ class Expressions:
             arguments.append(self._operand())
         if piped is not None:
             arguments.append(piped)
-        if name.text in ("__line__", "__timestamp__") and not arguments:
+        if self._dialect.labels and name.text in ("__line__", "__timestamp__") and not arguments:
             return self._special(name.text)
-        function = FUNCTIONS.get(name.text)
+        function = self._dialect.functions.get(name.text)
         if function is None:
             raise self.unknown(name)
         if len(arguments) < function.least or not (not arguments or function.kind(len(arguments) - 1)):
             wanted = f"at least {function.least}" if function.takes[-1:] in ("?", "*") else str(function.least)
             raise self.error(f"`{name.text}` takes {wanted} arguments, not {len(arguments)}", name.at)
-        if name.text in REGEXES and places and places[0].kind == "string":
+        if name.text in self._dialect.regexes and places and places[0].kind == "string":
             self._check_regex(places[0])
-        return _application(name.text, arguments)
+        return _application(name.text, function, arguments)
 
     def _operand(self) -> Eval:
         token = self.tokens.pop(0)
@@ -156,14 +188,14 @@ class Expressions:
 
     def _call_alone(self, token: Token) -> Eval:
         """Read a function without arguments, as it may stand among arguments."""
-        if token.text in ("__line__", "__timestamp__"):
+        if self._dialect.labels and token.text in ("__line__", "__timestamp__"):
             return self._special(token.text)
-        function = FUNCTIONS.get(token.text)
+        function = self._dialect.functions.get(token.text)
         if function is None:
             raise self.unknown(token)
         if function.least:
             raise self.error(f"`{token.text}` needs parentheses here", token.at, f"write ({token.text} …)")
-        return _application(token.text, [])
+        return _application(token.text, function, [])
 
     # --- labels, fields and variables -----------------------------------------------------------
 
@@ -222,7 +254,8 @@ class Expressions:
 
     def unknown(self, token: Token) -> QueryError:
         """Return the error about a name that is no function."""
-        hint = did_you_mean(token.text, [*FUNCTIONS, *KEYWORDS]) or f"a label is written .{token.text}"
+        hint = did_you_mean(token.text, [*self._dialect.functions, *KEYWORDS])
+        hint = hint or (f"a label is written .{token.text}" if self._dialect.labels else "")
         return self.error(f"unknown function `{token.text}` in a template", token.at, hint)
 
     def error(self, what: str, at: int, hint: str = "") -> QueryError:
@@ -242,8 +275,23 @@ def _member(value: Value, names: Sequence[str]) -> Value:
     return value
 
 
-def _application(name: str, arguments: Sequence[Eval]) -> Eval:
-    function = FUNCTIONS[name]
+def _first_that_decides(name: str, arguments: Sequence[Eval]) -> Eval:
+    """Return `and` or `or`: what stands behind the argument that decides is not looked at."""
+
+    def decide(scope: Scope) -> Value:
+        value: Value = None
+        for argument in arguments:
+            value = argument(scope)
+            if truth(value) == (name == "or"):
+                break
+        return value
+
+    return decide
+
+
+def _application(name: str, function: Function, arguments: Sequence[Eval]) -> Eval:
+    if name in ("and", "or"):
+        return _first_that_decides(name, arguments)
     kinds = [function.kind(place) for place in range(len(arguments))]
 
     def apply(scope: Scope) -> Value:
@@ -253,7 +301,7 @@ def _application(name: str, arguments: Sequence[Eval]) -> Eval:
             if not fits:
                 raise TemplateError(f"{name}: {shown(value)} is not {'a text' if kind == 's' else 'a whole number'}")
         try:
-            return function.call(*values)
+            return function.call(scope, *values) if function.scoped else function.call(*values)
         except (ArithmeticError, ValueError, RecursionError) as error:  # a number that is too large for what is asked
             raise TemplateError(f"{name}: {error}") from None
 

@@ -260,11 +260,13 @@ def _comparable(a: Value, b: Value) -> bool:
 class Function:
     """A function and what it takes, a letter per argument: `s` text, `i` a whole number, `v` any value.
 
-    A last letter with `?` may be missing, with `*` may come any number of times.
+    A last letter with `?` may be missing, with `*` may come any number of times. One that is `scoped` is called with
+    the scope of the template in front of its arguments.
     """
 
     takes: str
     call: Callable[..., Value]
+    scoped: bool = False
 
     def kind(self, place: int) -> str:
         """Return the letter of an argument, or an empty text if there is no such argument."""
@@ -372,3 +374,20 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
 
 REGEXES: Final = frozenset({"count", "regexReplaceAll", "regexReplaceAllLiteral"})
 """Functions whose first argument is a regular expression."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dialect:
+    """What a kind of template knows: its functions, which of them begin with a regex, and variables declared before.
+
+    With `labels`, `{{.name}}` is a label of a line; else the dot is the value that the template is rendered for.
+    """
+
+    functions: Mapping[str, Function]
+    regexes: frozenset[str]
+    variables: tuple[str, ...] = ()
+    labels: bool = True
+
+
+LINES: Final = Dialect(FUNCTIONS, REGEXES)
+"""The templates of `line_format` and `label_format`."""
