@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
+from tailrace.alerts.settings import AlertSettings
 from tailrace.batch import sanitize_name
 from tailrace.config.folders import data_folder, machine_name
 from tailrace.config.spec import load_spec
@@ -86,6 +87,9 @@ class Config(Settings):
 
     store: StoreSettings = StoreSettings()
     """How the table is kept."""
+
+    alerts: AlertSettings = AlertSettings()
+    """Rules and alerts: where rules are, and how patiently they are evaluated."""
 
     @field_validator("data", mode="before")
     @classmethod
