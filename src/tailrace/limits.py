@@ -317,3 +317,14 @@ TWIN_ACTS_S: Final = 3_600.0
 
 TWIN_HISTORY_DAYS: Final = 30
 """Age of the oldest past state that is kept, one a day; as old as the events in `logs` by default."""
+
+# --- alerts -----------------------------------------------------------------------------------
+
+SECRET_BYTES: Final = 64 * KIB
+"""Length of a file that holds a secret of a receiver: a longer one is something else."""
+
+ALERTS_A_REQUEST: Final = 64
+"""Alerts that an Alertmanager is sent at once, as Prometheus does."""
+
+MESSAGE_ALERTS: Final = 50
+"""Alerts that a message to people lists; the rest is counted."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from tailrace.errors import TailraceError
+from tailrace.errors import TailraceError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ class ToldAlert:
     ends_ns: int  # 0 while it fires
     generator_url: str
     fingerprint: str  # 16 hexadecimal digits: the same label set has the same
+    value: float | None = None  # of the expression when it was told; None where it is not known: a foreign alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,19 @@ class Refused(TailraceError):  # noqa: N818  reads as what happens: `raise Refus
     """A receiver will never take this message as it is: it is parked for a person to see, not sent again."""
 
 
+class Busy(TransientError):
+    """A receiver asks to be left alone for a while: not to be called again before."""
+
+    def __init__(self, what: str, after_s: float) -> None:
+        self.after_s = after_s
+        super().__init__(what)
+
+
 class Channel(Protocol):
     """One way to one receiver. Made once from its settings, used for many notifications until the server stops.
 
     Must: return from `send` only when the receiver has taken the message; raise `TransientError` for what may work
-    later (no connection, 5xx, 429) and `Refused` for what never will (other codes); end within its own time limit. May:
+    later (no connection, 5xx, 429; `Busy` where the receiver says when) and `Refused` for what never will (other codes); end within its own time limit. May:
     block, since each channel has a thread of its own and is never called twice at once. Must not: try again itself,
     reorder, or show secrets in what it raises: the text is stored and shown.
     """
