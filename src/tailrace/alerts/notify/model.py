@@ -81,7 +81,7 @@ class Refused(TailraceError):  # noqa: N818  reads as what happens: `raise Refus
     """A receiver will never take this message as it is: it is parked for a person to see, not sent again."""
 
 
-class Busy(TransientError):
+class BusyError(TransientError):
     """A receiver asks to be left alone for a while: not to be called again before."""
 
     def __init__(self, what: str, after_s: float) -> None:
@@ -93,9 +93,9 @@ class Channel(Protocol):
     """One way to one receiver. Made once from its settings, used for many notifications until the server stops.
 
     Must: return from `send` only when the receiver has taken the message; raise `TransientError` for what may work
-    later (no connection, 5xx, 429; `Busy` where the receiver says when) and `Refused` for what never will (other codes); end within its own time limit. May:
-    block, since each channel has a thread of its own and is never called twice at once. Must not: try again itself,
-    reorder, or show secrets in what it raises: the text is stored and shown.
+    later (no connection, 5xx, 429; `BusyError` where the receiver says when) and `Refused` for what never will (other
+    codes); end within its own time limit. May: block, since each channel has a thread of its own and is never called
+    twice at once. Must not: try again itself, reorder, or show secrets in what it raises: the text is stored and shown.
     """
 
     @property
