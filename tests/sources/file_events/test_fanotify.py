@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from sources.file_events.watched import differences, found
+from tailrace.sources.file_events.fanotify import Fanotify
 
 TOLD = ("event_action", "event_reason", "file_path", "file_old_path")
 
@@ -206,3 +207,27 @@ def test_a_queue_that_is_too_long_is_given_up_and_made_good(tree, monkeypatch):
     (top / "z/e/7/after").write_text("x")
     watched.read()
     assert f"{top}/z/e/7/after" in watched.live()
+
+
+def test_a_folder_that_is_found_where_events_not_read_yet_led_it_is_told_where_they_lead_it_next(tree, monkeypatch):
+    """While a folder is looked for, more happens: its place is of the future, and not its last one."""
+    top, watched = tree
+
+    def sh(command):
+        subprocess.run(["/bin/sh", "-c", command], cwd=top, check=True)
+
+    look, acts = Fanotify._look_for_folders, ["mkdir ../out/a; mv ../out/a a; mv y a/b"]
+
+    def later(self, news):
+        if acts:
+            sh(acts.pop())
+            look(self, news)
+            sh("mv a/b c")
+        else:
+            look(self, news)
+
+    monkeypatch.setattr(Fanotify, "_look_for_folders", later)
+    sh("mv d x; mv x y")
+    watched.read()
+    assert differences(watched.live(), found(top)) == []
+    assert (top / "c/e/f").exists()

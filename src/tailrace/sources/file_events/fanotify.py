@@ -81,6 +81,7 @@ class Fanotify:
         self._seen = 0  # events that were read, and passed
         self._ahead = 0  # what will have been seen after this batch
         self._closed: dict[bytes, tuple[int, Reason]] = {}  # folders to open when so many events were seen
+        self._foretold: dict[bytes, bytes] = {}  # folders that were told at a path which waiting events may still change
         self._moved = False  # a folder changed its path in this batch
         self._last_ns = self._clock.now_ns()
         self._place = os.open(_standing(roots[0]), _LIST | os.O_CLOEXEC)
@@ -140,6 +141,7 @@ class Fanotify:
                 self._take(b"".join(data), news)
             self._last_ns = self._clock.now_ns()
         self._open_again(news)
+        self._check_foretold(news)
         if not news.more:
             self._look_for_folders(news)
             self._settler.quiet(news.changes)
@@ -323,6 +325,7 @@ class Fanotify:
         self._counts["overflows"] += 1
         self._table.clear()
         self._closed.clear()
+        self._foretold.clear()
         self._outside.clear()
         self._settler.links.clear()
         self._astray.clear()
@@ -361,6 +364,19 @@ class Fanotify:
             path = self._table.anywhere(key, b"")
             if path is not None:
                 news.silent.append(path[:-1])
+
+    def _check_foretold(self, news: News) -> None:
+        """Tell anew what is at a path at which a folder was told, if older events have led it elsewhere since.
+
+        They were passed over in silence, the folder being closed, or the one above it not even known.
+        """
+        for key, told in list(self._foretold.items()):
+            where = self._table.anywhere(key, b"")
+            if key in self._closed or (self._table.prefix(key) is None and where == told + b"/"):
+                continue
+            del self._foretold[key]
+            if where != told + b"/" and not self._left_out(told):
+                self._tell_anew(told, news)
 
     def _look_for_folders(self, news: News) -> None:
         """Make good renames of folders that were not told, nothing waiting any more.
@@ -412,6 +428,7 @@ class Fanotify:
         news.changes.add(what, path, found, inode=found.st_ino)
         self._table.put(key, upper, name)
         self._come_in(key, "moved_in")
+        self._foretold[key] = path
 
     def know_links(self, paths: Sequence[bytes]) -> None:
         """Remember files with several names, as a walk found them."""
