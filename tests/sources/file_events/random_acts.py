@@ -72,10 +72,18 @@ class Acts:
                 file.write(text)
 
     def rename(self):
-        os.rename(self.entry(), self.new())
+        self.move(self.entry(), self.new())
 
     def replace(self):
-        os.rename(self.entry(), self.entry())
+        self.move(self.entry(), self.entry())
+
+    def move(self, path, new):
+        if not self.parts_links(path, new):
+            os.rename(path, new)
+
+    def parts_links(self, path, new):
+        """Tell whether names of one file would come to lie on both sides of the border, as `link` avoids."""
+        return path.startswith(self.tops[0]) != new.startswith(self.tops[0]) and (has_links(path) or has_links(new))
 
     def rmtree(self):
         path = self.entry()
@@ -100,8 +108,9 @@ class Acts:
             os.chmod(path, self.dice.choice([0o700, 0o755, 0o750]))
 
     def exchange(self):
-        libc = ctypes.CDLL(None)
-        libc.renameat2(-100, self.entry().encode(), -100, self.entry().encode(), 2)
+        path, other = self.entry(), self.entry()
+        if not self.parts_links(path, other):
+            ctypes.CDLL(None).renameat2(-100, path.encode(), -100, other.encode(), 2)
 
     def truncate(self):
         os.truncate(self.file(), self.dice.randrange(30))
@@ -115,6 +124,12 @@ class Acts:
             os.write(handle, b"more")
         finally:
             os.close(handle)
+
+
+def has_links(path):
+    """Tell whether a file, or one below a folder, has several names."""
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names] or [path]
+    return any(os.path.lexists(file) and not os.path.isdir(file) and os.lstat(file).st_nlink > 1 for file in files)
 
 
 if __name__ == "__main__":
