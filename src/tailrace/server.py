@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from tailrace.alerts.alerting import Alerting
+from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
 from tailrace.store.delete import delete
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tailrace.alerts.watermarks import Behind
     from tailrace.clock import Clock
     from tailrace.config.model import Config
     from tailrace.contracts import Followed, Sink
@@ -41,7 +44,8 @@ _GRACE_S = 2  # how long open requests, live tails among them, may go on after a
 class Server:
     """Serves the table until it is stopped; the socket is bound at construction, so a taken port fails early.
 
-    `moves` tells whether the reading half makes progress; without it this is not ready.
+    `moves` tells whether the reading half makes progress; without it this is not ready. `behind` tells how far behind
+    each of its sources is, which rules wait for.
     """
 
     def __init__(
@@ -54,14 +58,19 @@ class Server:
         clock: Clock,
         followed: Callable[[], Sequence[Followed]] = tuple,
         moves: Callable[[], bool] = lambda: True,
+        behind: Callable[[], Sequence[Behind]] = tuple,
     ) -> None:
         self._socket = _bind(config.listen)
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         self._deletions = DeletionQueue(config.data, table, partial(_delete, table), clock, table.files)
+        self._control, engine = Control.open(config.data), PolarsEngine()
+        self._alerting = Alerting(
+            config.alerts, self._control, table, engine, clock=clock, accounts=accounts, behind=behind
+        )
         services = Services(
             table=table,
-            engine=PolarsEngine(),
+            engine=engine,
             sink=sink,
             accounts=accounts,
             clock=clock,
@@ -70,6 +79,7 @@ class Server:
             started_ns=clock.now_ns(),
             ready=lambda: not self._http.should_exit and moves(),
             config=lambda: config.model_dump(mode="json"),
+            rules=self._alerting,
             deletions=self._deletions,
         )
         self._maintenance = Maintenance(table, config.store, clock, accounts)
@@ -93,6 +103,7 @@ class Server:
         self._maintenance.start()
         self._deletions.start()
         self._keeper.start()
+        self._alerting.start()
         self._thread.start()
         while not self._http.started and self._thread.is_alive():
             time.sleep(0.005)
@@ -101,9 +112,11 @@ class Server:
         """Finish open requests and the upkeep's current step, then return."""
         self._http.should_exit = True
         self._thread.join(_GRACE_S + 3)
+        self._alerting.stop()
         self._deletions.stop()
         self._keeper.stop()
         self._maintenance.stop()
+        self._control.close()
 
 
 def _delete(table: LogTable, *, streams: Sequence[str], start_ns: int, end_ns: int, also: pl.Expr | None) -> int:

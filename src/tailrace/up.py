@@ -16,6 +16,7 @@ from tailrace import __version__, memory
 from tailrace.agent import STALLED_S, Agent, Lag, reload_on_signal, stop_on_signals
 from tailrace.agent.reload import Reload
 from tailrace.agent.wiring import make_parsers, make_reducing, make_source
+from tailrace.alerts.watermarks import Behind
 from tailrace.clock import SystemClock
 from tailrace.patience import Patience
 from tailrace.server import Server
@@ -74,8 +75,18 @@ def run(
     def followed() -> list[Followed]:
         return [item for source in agent.sources() for item in source.status()]
 
-    moves = _gauges(agent, accounts, clock)
-    server = Server(config, table, sink, accounts=accounts, clock=clock, followed=followed, moves=moves)
+    late = _lag(agent, clock)
+    _gauges(agent, accounts, late)
+    server = Server(
+        config,
+        table,
+        sink,
+        accounts=accounts,
+        clock=clock,
+        followed=followed,
+        moves=lambda: all(one.still_s < STALLED_S for one in late()),
+        behind=lambda: [Behind(one.source, one.seconds, {"source": one.source}) for one in late()],
+    )
     announce(f"tailrace {__version__}, data in {config.data}")
     for warning in checkpoint.warnings:
         announce(f"warning: {warning}")
@@ -120,13 +131,19 @@ _COUNTED: Final = {
 }
 
 
-def _gauges(agent: Agent, accounts: Accounts, clock: Clock) -> Callable[[], bool]:
-    """Register what sources count that is no line, and how far behind they are; return whether the agent moves."""
+def _lag(agent: Agent, clock: Clock) -> Callable[[], Sequence[Late]]:
+    """Return what tells how far behind each source is, to any thread."""
     lag, looking = Lag(), threading.Lock()
 
     def late() -> list[Late]:
         with looking:
             return lag.look(clock.monotonic_s(), agent.standings())
+
+    return late
+
+
+def _gauges(agent: Agent, accounts: Accounts, late: Callable[[], Sequence[Late]]) -> None:
+    """Register what sources count that is no line, and how far behind they are."""
 
     def counted(name: str) -> list[Sample]:
         found = [(source.name, source.counters) for source in agent.sources()]
@@ -141,7 +158,6 @@ def _gauges(agent: Agent, accounts: Accounts, clock: Clock) -> Callable[[], bool
     accounts.gauge("tailrace_lag_bytes", text, partial(behind, "bytes"))
     text = "Seconds since the oldest of these bytes was read, or was first seen waiting."
     accounts.gauge("tailrace_lag_seconds", text, partial(behind, "seconds"))
-    return lambda: all(one.still_s < STALLED_S for one in late())
 
 
 def _tell(followed: Callable[[], Sequence[Followed]], announce: Callable[[str], None]) -> None:

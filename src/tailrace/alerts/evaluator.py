@@ -218,7 +218,8 @@ class Evaluator:
                     took_ns=took_ns,
                 )
             )
-        progress = Progress(task.version, times[-1], failures, unsure_ns)
+        last = steps[-1].evaluation
+        progress = Progress(task.version, times[-1], failures, unsure_ns, last.outcome, last.error, took_ns)
         fresh = {key: seen for key, seen in known.items() if seen.last_ns > times[-1] - KNOWN_NS}
         return steps, Standing(progress, alerts, fresh)
 

@@ -86,12 +86,11 @@ class AlertService:
 
     def round(self) -> int:
         """Do what is due, once; return how many windows of rules were evaluated."""
-        now_ns = self._clock.now_ns()
-        if not self._lease.take(now_ns):
+        now_ns, groups = self._clock.now_ns(), self._rules.current()
+        if not groups or not self._lease.take(now_ns):
             return 0
         if self._lease.fresh:
             self._evaluator.load()
-        groups = self._rules.current()
         late, version = added(self._table, self._looked)
         done = self._evaluator.correct(groups, late, now_ns, version) if late and groups else 0
         self._looked = version

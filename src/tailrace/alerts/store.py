@@ -44,6 +44,9 @@ class Progress:
     evaluated_ns: int
     failures: int = 0  # in a row
     unsure_ns: int = 0  # the first window that failed and was not evaluated since; 0: none
+    outcome: str = ""  # of the last window
+    error: str = ""
+    took_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class AlertStore:
         """Return how far every rule is."""
         with self._control.transaction() as connection:
             rows = connection.execute(select(SCHEDULE)).all()
-        return {row.rule: Progress(row.version, row.evaluated_ns, row.failures, row.unsure_ns) for row in rows}
+        return {row.rule: Progress(*row[1:]) for row in rows}
 
     def alerts(self) -> dict[str, dict[str, Alert]]:
         """Return the alerts of every rule."""

@@ -40,8 +40,11 @@ SCHEDULE: Final = Table(
     Column(
         "unsure_ns", BigInteger, nullable=False
     ),  # the first window that failed and was not evaluated since; 0: none
+    Column("outcome", String, nullable=False),  # of the last window, model.Outcome or `skipped`; empty before it
+    Column("error", String, nullable=False),
+    Column("took_ns", BigInteger, nullable=False),
 )
-"""How far each rule is."""
+"""How far each rule is, and how its last window went."""
 
 KNOWN: Final = Table(
     "alert_known",

@@ -1,0 +1,95 @@
+"""Everything that one server needs to look after rules, made and put together.
+
+Comes in: the settings, the control database, the table, and how far behind the sources are. Goes out: the rules that
+count, with their states, and a thread that evaluates them. Several servers on one database may each have one: the
+lease lets one of them evaluate, and all show the same.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from typing import TYPE_CHECKING
+
+from tailrace.alerts.asking import TableAsk
+from tailrace.alerts.evaluator import Evaluator
+from tailrace.alerts.lease import Lease
+from tailrace.alerts.rules import RuleBook
+from tailrace.alerts.service import AlertService
+from tailrace.alerts.shown import shown
+from tailrace.alerts.store import AlertStore
+from tailrace.alerts.watermarks import Watermarks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tailrace.alerts.settings import AlertSettings
+    from tailrace.alerts.shown import Json
+    from tailrace.alerts.watermarks import Behind
+    from tailrace.clock import Clock
+    from tailrace.contracts import Engine, Table
+    from tailrace.control import Control
+    from tailrace.telemetry import Accounts
+
+
+class Alerting:
+    """The rules of a server and what evaluates them; `start` begins, `stop` ends it."""
+
+    def __init__(
+        self,
+        settings: AlertSettings,
+        control: Control,
+        table: Table,
+        engine: Engine,
+        *,
+        clock: Clock,
+        accounts: Accounts,
+        behind: Callable[[], Sequence[Behind]] = tuple,
+    ) -> None:
+        self._settings = settings
+        self.lease = Lease(control, holder())
+        self.store = AlertStore(control, self.lease)
+        self.rules = RuleBook(control, settings.rule_files, clock)
+        self.evaluator = Evaluator(self.store, TableAsk(table, engine), _as_written, Watermarks(behind))
+        self.service = AlertService(
+            self.rules, self.evaluator, self.store, self.lease, table, clock=clock, accounts=accounts
+        )
+
+    def start(self) -> None:
+        """Begin to evaluate, unless the settings say no."""
+        if self._settings.evaluate:
+            self.service.start()
+
+    def stop(self) -> None:
+        """Finish the round at hand and stop."""
+        self.service.stop()
+
+    # --- what the web parts ask (`web.services.Rules`) ---------------------------------------------
+
+    def groups(self) -> Sequence[Json]:
+        """Return all groups with their states as Prometheus writes them."""
+        return shown(self.rules.current(), self.store.progress(), self.store.alerts())
+
+    def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return namespace to name to definition, as it was saved."""
+        return self.rules.namespaces()
+
+    def save(self, namespace: str, group: Json) -> None:
+        """Keep a group durably, in place of one of the same name; all that is wrong with it is a `DataError`."""
+        self.rules.save(namespace, group)
+
+    def delete(self, namespace: str, group: str | None) -> bool:
+        """Remove a group, or all of a namespace; false if there is none."""
+        return self.rules.delete(namespace, group)
+
+
+def holder() -> str:
+    """Return a name for this process that no other one has, not even after a restart."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def _as_written(templates: Mapping[str, str], labels: Mapping[str, str], value: float, at_ns: int) -> dict[str, str]:
+    """Return texts as they are written."""
+    del labels, value, at_ns
+    return dict(templates)
