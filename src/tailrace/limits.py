@@ -318,7 +318,21 @@ TWIN_ACTS_S: Final = 3_600.0
 TWIN_HISTORY_DAYS: Final = 30
 """Age of the oldest past state that is kept, one a day; as old as the events in `logs` by default."""
 
+# --- rollups ----------------------------------------------------------------------------------
+
+METRICS: Final = 1_000
+"""Metrics of a data folder: each commit of the table is read once for each."""
+
+ROLLUP_STEP_ROWS: Final = 5_000_000
+"""Lines read for one metric in one step of filling it in, about: after each the process may stop and go on later."""
+
+ROLLUP_SETS: Final = 100_000
+"""Label sets of one metric in one commit; where there are more it is read from the lines."""
+
 # --- alerts -----------------------------------------------------------------------------------
+
+TEMPLATE_QUERIES: Final = 100
+"""Queries that one template of a rule may ask when it is filled in: a loop over hosts asks one for each."""
 
 SECRET_BYTES: Final = 64 * KIB
 """Length of a file that holds a secret of a receiver: a longer one is something else."""
