@@ -3,8 +3,8 @@
 Comes in: YAML. Goes out: groups, whose rules have ids that stay the same. Refuses a file with all of its mistakes at
 once, each with `$.groups[0].rules[1].expr`, line and column, and what to do; an expression is pointed into.
 
-A rule's id is made of its namespace, group and name, and of its place among rules of one name: so its alerts outlive a
-change of its expression, and two rules of one name do not share them.
+A rule's id is made of its namespace, group, name and labels, and of its place among rules that are equal in these: so
+its alerts outlive a change of its expression and of the order, as in Prometheus, and two rules do not share them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic import BeforeValidator as Before
 
+from tailrace.alerts import templates
 from tailrace.alerts.model import Group, NoData, Rule
 from tailrace.clock import NS_PER_S
 from tailrace.config.document import read_document
@@ -34,7 +35,7 @@ from tailrace.errors import ConfigError, QueryError
 from tailrace.query.literals import range_duration
 from tailrace.query.parser import parse
 from tailrace.query.syntax import LogQuery
-from tailrace.settings import Mistake, Settings
+from tailrace.settings import Mistake, Mistakes, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +80,13 @@ _READ: Final = ConfigDict(validate_default=False)  # a span is read from text, a
 Labels = Annotated[dict[str, str], Field(default_factory=dict)]
 
 
+def _template(text: str) -> str:
+    error = templates.mistake(text)
+    if error is not None:
+        raise Mistake(error.one_line(), error.hint if error.position is None else "")
+    return text
+
+
 def _names(labels: Mapping[str, str], own: str) -> None:
     for name in labels:
         if name == own:
@@ -104,7 +112,7 @@ class RuleSettings(Settings):
     """How long the alert goes on firing after it was true last."""
     labels: Labels
     """Labels to add; in alerts their values are templates."""
-    annotations: Labels
+    annotations: Annotated[dict[str, Annotated[str, AfterValidator(_template)]], Field(default_factory=dict)]
     """Texts for people, with templates."""
     no_data: NoData | None = None
     """What it means that no series is there: `zero`, `alert`, `ok` or `keep`; else as the expression asks for."""
@@ -123,7 +131,15 @@ class RuleSettings(Settings):
         _names(self.labels, _OWN["alert" if self.alert else "record"])
         if self.record:
             self._check_record()
+        else:
+            self._check_labels()
         return self
+
+    def _check_labels(self) -> None:
+        wrong = {name: templates.mistake(text) for name, text in self.labels.items()}
+        mistakes = [Mistake(error.one_line(), below=("labels", name)) for name, error in wrong.items() if error]
+        if mistakes:
+            raise Mistakes(mistakes)
 
     def _check_record(self) -> None:
         if not _METRIC.fullmatch(self.record):
@@ -228,12 +244,13 @@ def _rules(namespace: str, group: GroupSettings) -> tuple[Rule, ...]:
     for settings in group.rules:
         name = f"alert {settings.alert}" if settings.alert else f"record {settings.record}"
         fields: dict[str, Any] = settings.model_dump()  # the names of both are the same, Rule tells the types
-        fields["labels"] = {**group.labels, **settings.labels}
-        rules.append(Rule(id=rule_id(namespace, group.name, name, counted[name]), **fields))
-        counted[name] += 1
+        labels = fields["labels"] = {**group.labels, **settings.labels}
+        named = name + repr(sorted(labels.items()))
+        rules.append(Rule(id=rule_id(namespace, group.name, named, counted[named]), **fields))
+        counted[named] += 1
     return tuple(rules)
 
 
-def rule_id(namespace: str, group: str, name: str, place: int) -> str:
+def rule_id(namespace: str, group: str, named: str, place: int) -> str:
     """Return the id of a rule: a hash of what names it."""
-    return blake2b("\0".join((namespace, group, name, str(place))).encode(), digest_size=8).hexdigest()
+    return blake2b("\0".join((namespace, group, named, str(place))).encode(), digest_size=8).hexdigest()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from tailrace.errors import QueryError, did_you_mean
-from tailrace.query import regexes
 from tailrace.query.template_functions import LINES
 from tailrace.query.template_values import TemplateError, Time, Value, shown, truth
 
@@ -155,8 +154,9 @@ class Expressions:
         if len(arguments) < function.least or not (not arguments or function.kind(len(arguments) - 1)):
             wanted = f"at least {function.least}" if function.takes[-1:] in ("?", "*") else str(function.least)
             raise self.error(f"`{name.text}` takes {wanted} arguments, not {len(arguments)}", name.at)
-        if name.text in self._dialect.regexes and places and places[0].kind == "string":
-            self._check_regex(places[0])
+        check = self._dialect.checks.get(name.text)
+        if check and places and places[0].kind == "string" and (wrong := check(str(places[0].value))):
+            raise self.error(wrong, places[0].at)
         return _application(name.text, function, arguments)
 
     def _operand(self) -> Eval:
@@ -221,7 +221,8 @@ class Expressions:
             return lambda scope: dict(scope.labels)
         slot = self.slot(token)
         if slot is None:
-            raise self.error(f"undefined variable {token.text}", token.at)
+            known = [name for name in self._variables if name]
+            raise self.error(f"undefined variable {token.text}", token.at, did_you_mean(token.text, known))
         return self._members(lambda scope: scope.variables.get(slot), token)
 
     def _members(self, value: Eval, before: Token) -> Eval:
@@ -247,10 +248,6 @@ class Expressions:
         return (lambda scope: scope.line) if name == "__line__" else (lambda scope: Time(scope.time_ns))
 
     # --- refusals -------------------------------------------------------------------------------
-
-    def _check_regex(self, token: Token) -> None:
-        if found := regexes.problem(str(token.value)):
-            raise self.error(f"invalid regular expression: {found[1]}", token.at)
 
     def unknown(self, token: Token) -> QueryError:
         """Return the error about a name that is no function."""

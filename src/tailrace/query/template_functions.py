@@ -21,6 +21,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 
 import polars as pl
 
+from tailrace.query import regexes
 from tailrace.query import template_numbers as numbers
 from tailrace.query.re2 import translated
 from tailrace.query.template_times import SECOND, ZERO_NS, format_time, parse_time, zone
@@ -372,22 +373,26 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
 }
 """Every function by name, arguments in the order of the template."""
 
-REGEXES: Final = frozenset({"count", "regexReplaceAll", "regexReplaceAllLiteral"})
-"""Functions whose first argument is a regular expression."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
-    """What a kind of template knows: its functions, which of them begin with a regex, and variables declared before.
+    """What a kind of template knows: its functions, and variables that are declared before it begins.
 
-    With `labels`, `{{.name}}` is a label of a line; else the dot is the value that the template is rendered for.
+    `checks` says of functions what is wrong with a first argument that is written out, if anything. With `labels`,
+    `{{.name}}` is a label of a line; else the dot is the value that the template is rendered for.
     """
 
     functions: Mapping[str, Function]
-    regexes: frozenset[str]
+    checks: Mapping[str, Callable[[str], str]]
     variables: tuple[str, ...] = ()
     labels: bool = True
 
 
-LINES: Final = Dialect(FUNCTIONS, REGEXES)
+def bad_regex(pattern: str) -> str:
+    """Return why a pattern cannot run, empty if it can."""
+    found = regexes.problem(pattern)
+    return f"invalid regular expression: {found[1]}" if found else ""
+
+
+LINES: Final = Dialect(FUNCTIONS, dict.fromkeys(("count", "regexReplaceAll", "regexReplaceAllLiteral"), bad_regex))
 """The templates of `line_format` and `label_format`."""

@@ -1,0 +1,121 @@
+"""Fill in the templates of rules: labels and annotations, as Prometheus expands them.
+
+Comes in: a rule's templates, the labels and the value of a series, and the window's time. Goes out: texts; a template
+that fails becomes `<error expanding template: …>`, and its alert is sent all the same. `mistake` and `problems` refuse
+at load what is no template. All that a template does is bounded: turns of loops, bytes, queries.
+
+`$labels` `$value` `$externalLabels` `$externalURL`, or `.Labels` `.Value` `.ExternalLabels` `.ExternalURL`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from tailrace.alerts.template_functions import RULES, Expansion, Fields
+from tailrace.batch import stream_labels
+from tailrace.config.trail import trail_text
+from tailrace.errors import Problem, QueryError
+from tailrace.query.template import Template, compile_dialect
+from tailrace.query.template_values import TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tailrace.alerts.evaluator import Ask
+    from tailrace.alerts.model import Rule
+    from tailrace.alerts.template_functions import Sample
+    from tailrace.clock import Clock
+    from tailrace.query.template_values import Value
+
+_OPEN: Final = "{{"
+
+_FRESH_S: Final = 0.5
+"""Seconds for which the answer to a template's query is used again: alerts of one round ask the same."""
+
+
+@lru_cache(maxsize=65_536)
+def compiled(text: str) -> Template:
+    """Compile a rule's template; a `QueryError` points into it."""
+    return compile_dialect(text, RULES)
+
+
+def mistake(text: str) -> QueryError | None:
+    """Return what is wrong with a template, None if it can be expanded."""
+    try:
+        compiled(text)
+    except QueryError as error:
+        return error
+    return None
+
+
+def problems(rule: Rule) -> list[Problem]:
+    """Return what is wrong with the templates of a rule, each at its place below the rule."""
+    if rule.record:  # its labels are no templates
+        return []
+    found = []
+    for kind, texts in (("labels", rule.labels), ("annotations", rule.annotations)):
+        for name, text in texts.items():
+            if error := mistake(text):
+                found.append(Problem(trail_text((kind, name)), str(error)))
+    return found
+
+
+class Templates:
+    """Fills templates in. Any thread may call; queries are asked in the caller's thread, and one at a time counts."""
+
+    def __init__(
+        self, ask: Ask | None, clock: Clock, *, external_labels: Mapping[str, str] | None = None, external_url: str = ""
+    ) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._external_labels = dict(external_labels or {})
+        self._external_url = external_url
+        self._answers: dict[tuple[str, int], list[Sample]] = {}
+        self._asked_s = float("-inf")
+
+    def __call__(
+        self, templates: Mapping[str, str], labels: Mapping[str, str], value: float, at_ns: int
+    ) -> dict[str, str]:
+        """Return the texts of templates for a series at a window."""
+        return {name: self.expand(text, labels, value, at_ns) for name, text in templates.items()}
+
+    def expand(self, text: str, labels: Mapping[str, str], value: float, at_ns: int) -> str:
+        """Return the text of one template; what fails says so in its place."""
+        if _OPEN not in text:
+            return text
+        try:
+            return self.expanded(text, labels, value, at_ns)
+        except (TemplateError, QueryError) as error:
+            said = error.one_line() if isinstance(error, QueryError) else str(error)
+            return f"<error expanding template: {said}>"
+        except RecursionError:
+            return "<error expanding template: its values are nested too deeply>"
+
+    def expanded(self, text: str, labels: Mapping[str, str], value: float, at_ns: int) -> str:
+        """Return the text of one template; raise `QueryError` or `TemplateError` where it fails."""
+        given: dict[str, Value] = dict(labels)
+        external: dict[str, Value] = dict(self._external_labels)
+        number = float(value)
+        data = Fields({"Labels": given, "ExternalLabels": external, "ExternalURL": self._external_url, "Value": number})
+        variables = (given, external, self._external_url, number)
+        host = Expansion(lambda query: self._series(query, at_ns), self._external_url)
+        return compiled(text).expand(data, variables, at_ns, host)
+
+    def _series(self, query: str, at_ns: int) -> list[Sample]:
+        """Return the series of a query at a time, in the order of their labels."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._asked_s >= _FRESH_S:
+            self._answers, self._asked_s = {}, now_s
+        answers = self._answers
+        if (query, at_ns) not in answers:
+            answers[query, at_ns] = self._asked(query, at_ns)
+        return answers[query, at_ns]
+
+    def _asked(self, query: str, at_ns: int) -> list[Sample]:
+        if self._ask is None:
+            raise TemplateError("query: nothing can be asked here")
+        answer = self._ask(query, range(at_ns, at_ns + 1)).at[at_ns]
+        if answer.error:
+            raise TemplateError(f"query: {answer.error}")
+        return [(stream_labels(key), answer.values[key]) for key in sorted(answer.values)]
