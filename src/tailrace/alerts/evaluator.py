@@ -180,7 +180,7 @@ class Evaluator:
             work.keep(rule, after)
             if after.progress.unsure_ns and steps[-1].evaluation.outcome not in _UNSURE:
                 work.sure_again.append(task)
-        elif found.skipped is not None or standing.progress.version != task.version:
+        elif found.skipped is not None or standing.progress.version != task.version or rule.id not in self._standings:
             last_ns = found.skipped[1] if found.skipped else standing.progress.evaluated_ns
             progress = replace(standing.progress, version=task.version, evaluated_ns=last_ns)
             work.keep(rule, replace(standing, progress=progress))
