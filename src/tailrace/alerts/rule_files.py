@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -77,7 +78,27 @@ Span = Annotated[int, Before(_span), WithJsonSchema({"type": "string", "examples
 
 _READ: Final = ConfigDict(validate_default=False)  # a span is read from text, and a default is read already
 
-Labels = Annotated[dict[str, str], Field(default_factory=dict)]
+
+def _label_text(value: object) -> object:
+    """Return a whole number, true or false as text, as YAML's readers in Go do; of 1.50 the text is not known."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else value
+
+
+LabelText = Annotated[str, Before(_label_text)]
+Labels = Annotated[dict[str, LabelText], Field(default_factory=dict)]
+
+
+class _Given(Settings):
+    """A mapping of which keys without a value are as good as not there."""
+
+    model_config = _READ
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop(cls, value: Any) -> Any:  # whatever a file says
+        return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
 def _template(text: str) -> str:
@@ -87,18 +108,23 @@ def _template(text: str) -> str:
     return text
 
 
-def _names(labels: Mapping[str, str], own: str) -> None:
-    for name in labels:
+def _checked(labels: Mapping[str, str], own: str, *, templated: bool) -> Mapping[str, str]:
+    """Return labels that a rule may set; raise all mistakes at once."""
+    mistakes = []
+    for name, text in labels.items():
         if name == own:
-            raise Mistake(f"the label {name!r} is the rule's own", "leave it out", below=("labels", name))
-        if name == "__name__" or not _LABEL.fullmatch(name):
-            raise Mistake(f"{name!r} is no name of a label", "letters, digits and _", below=("labels", name))
+            mistakes.append(Mistake(f"the label {name!r} is the rule's own", "leave it out", below=(name,)))
+        elif name == "__name__" or not _LABEL.fullmatch(name):
+            mistakes.append(Mistake(f"{name!r} is no name of a label", "letters, digits and _", below=(name,)))
+        if templated and (error := templates.mistake(text)):
+            mistakes.append(Mistake(error.one_line(), below=(name,)))
+    if mistakes:
+        raise Mistakes(mistakes)
+    return labels
 
 
-class RuleSettings(Settings):
+class RuleSettings(_Given):
     """One rule: exactly one of `alert` and `record`."""
-
-    model_config = _READ
 
     alert: str = ""
     """Name of the alert that fires while the expression gives series."""
@@ -112,7 +138,7 @@ class RuleSettings(Settings):
     """How long the alert goes on firing after it was true last."""
     labels: Labels
     """Labels to add; in alerts their values are templates."""
-    annotations: Annotated[dict[str, Annotated[str, AfterValidator(_template)]], Field(default_factory=dict)]
+    annotations: Annotated[dict[str, Annotated[LabelText, AfterValidator(_template)]], Field(default_factory=dict)]
     """Texts for people, with templates."""
     no_data: NoData | None = None
     """What it means that no series is there: `zero`, `alert`, `ok` or `keep`; else as the expression asks for."""
@@ -128,18 +154,15 @@ class RuleSettings(Settings):
         if bool(self.alert) == bool(self.record):
             both = "both `alert` and `record`" if self.alert else "neither `alert` nor `record`"
             raise Mistake(f"this rule has {both}", "it makes either alerts or a metric")
-        _names(self.labels, _OWN["alert" if self.alert else "record"])
         if self.record:
             self._check_record()
-        else:
-            self._check_labels()
         return self
 
-    def _check_labels(self) -> None:
-        wrong = {name: templates.mistake(text) for name, text in self.labels.items()}
-        mistakes = [Mistake(error.one_line(), below=("labels", name)) for name, error in wrong.items() if error]
-        if mistakes:
-            raise Mistakes(mistakes)
+    @field_validator("labels")
+    @classmethod
+    def _good_labels(cls, value: dict[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        kind = "record" if info.data.get("record") else "alert"
+        return _checked(value, _OWN[kind], templated=kind == "alert")
 
     def _check_record(self) -> None:
         if not _METRIC.fullmatch(self.record):
@@ -150,10 +173,8 @@ class RuleSettings(Settings):
                 raise Mistake(f"a recording rule has no `{key}`", "leave it out", below=(key,))
 
 
-class GroupSettings(Settings):
+class GroupSettings(_Given):
     """Rules that are evaluated together."""
-
-    model_config = _READ
 
     name: Annotated[str, Field(min_length=1)]
     """Unique in its file."""
@@ -168,6 +189,11 @@ class GroupSettings(Settings):
     rules: tuple[RuleSettings, ...] = ()
     """Evaluated in this order."""
 
+    @field_validator("labels")
+    @classmethod
+    def _good_labels(cls, value: dict[str, str]) -> Mapping[str, str]:
+        return _checked(value, "", templated=True)
+
     @field_validator("interval_ns")
     @classmethod
     def _some(cls, value: int) -> int:
@@ -176,10 +202,10 @@ class GroupSettings(Settings):
         return value
 
 
-class RuleFile(Settings):
+class RuleFile(_Given):
     """A rule file."""
 
-    groups: tuple[GroupSettings, ...]
+    groups: tuple[GroupSettings, ...] = ()
     """The groups of the file."""
 
     @model_validator(mode="after")
