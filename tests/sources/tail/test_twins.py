@@ -304,3 +304,21 @@ def test_the_archive_is_left_alone_when_only_what_is_new_is_wanted(tail: Make) -
     assert t.read() == {"app.log": "new\n"}
     t.restart()
     assert t.read() == {}
+
+
+def test_what_comes_again_late_in_a_compressed_file_is_not_counted_as_lost(tail: Make) -> None:
+    t = tail()
+    path = t.write("app.log", numbered(0, 200_000))
+    first = b"".join(block.data for block in t.source.read(1 << 16, 0.0))
+    t.state |= t.source.mark()
+    t.source.close()
+    packed = gzip.compress(path.read_bytes())
+    path.unlink()  # by a compressor that has not put its file in place yet
+    t.write("app.log", numbered(200_000, 200_010))
+    t.start()
+    assert t.later(5) == {"app.log": numbered(200_000, 200_010)}
+    assert t.source.counters["possibly_lost_bytes"] > 0
+    (t.folder / "app.log.1.gz").write_bytes(packed)
+    rest = t.later(5)["app.log"]
+    assert first.decode() + rest == numbered(0, 200_000)
+    assert t.source.counters["possibly_lost_bytes"] == 0

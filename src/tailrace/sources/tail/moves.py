@@ -35,7 +35,6 @@ class Moves:
     """Follows the files of one roster from path to path."""
 
     def __init__(self, roster: Roster, settings: TailSettings, clock: Clock, wanted: Callable[[str], bool]) -> None:
-        self.lost_bytes = 0
         self.truncations = 0
         self._roster = roster
         self._clock = clock
@@ -162,7 +161,7 @@ class Moves:
         self.arrivals.take({file.name for file in self._missing})  # what replaces them is not understood yet
         for file in vanished:
             if file.gone_ns and file not in self._roster.awaited:
-                self.lost_bytes += file.lost_bytes
+                self._roster.lose_rest(file)
         return not self._missing
 
     def give_up(self) -> None:
@@ -171,7 +170,7 @@ class Moves:
         for file in [file for file, until_s in self._roster.awaited.items() if until_s <= now_s]:
             del self._roster.awaited[file]
             if file.gone_ns:
-                self.lost_bytes += file.lost_bytes
+                self._roster.lose_rest(file)
                 self._roster.finish(file)
 
     def _found_elsewhere(self, file: Tracked) -> str | None:
@@ -257,7 +256,7 @@ class Moves:
             self._finish_from(file, *copy)
             more = self.arrivals.take_later_copies(name, copy[0], copy[1].number.born_ns)
         elif file.packed or not self._packed_beside(file):
-            self.lost_bytes += 0 if file.packed else file.lost_bytes
+            self._roster.lost_bytes += 0 if file.packed else file.lost_bytes
             self._roster.drop(file)
             more = path == name and not file.packed and self.arrivals.take_later_copies(name, path, seen_ns)
         else:
@@ -273,7 +272,8 @@ class Moves:
         if claimed is not None:
             self._roster.drop(claimed)
         self.arrivals.fresh.pop(path, None)
-        self.lost_bytes += max(0, file.proven - max(seen.found.size, file.offset))  # written after the copy, unread
+        unread = file.proven - max(seen.found.size, file.offset)  # written after the copy
+        self._roster.lost_bytes += max(0, unread)
         file.mtime_ns = seen.found.mtime_ns
         self._roster.become(file, path, seen.number, now_s=self._clock.monotonic_s())
         file.size = seen.found.size

@@ -37,6 +37,7 @@ class Roster:
         close: Callable[[Tracked], None],
     ) -> None:
         self.rotations = 0  # files that took over the name of another one
+        self.lost_bytes = 0  # what was there and cannot be read any more, as far as it has not come again
         self.files: dict[str, Tracked] = {}
         self.ready: dict[Tracked, None] = {}  # they may have something to read, in order of their turns
         self.changed: dict[str, Tracked | None] = {}  # since the last mark; None is forgotten
@@ -191,12 +192,18 @@ class Roster:
         """Go on with the state of a file in another one that has its content."""
         self.close(file)
         self._lose_id(file)
-        file.id, file.unlinked_ns = number, None
+        self.lost_bytes -= file.given_up
+        file.id, file.unlinked_ns, file.given_up = number, None, 0
         file.packed, file.spent = "", -1
         self.by_id[number] = file
         self.move(file, path, now_s=now_s)
         self.join(file)
         self.changed[file.key] = file
+
+    def lose_rest(self, file: Tracked) -> None:
+        """Count what is left of a file as lost, until its content comes again."""
+        self.lost_bytes += file.lost_bytes
+        file.given_up += file.lost_bytes
 
     def gone(self, file: Tracked, now_ns: int) -> None:
         """Note that nobody can read a file any more; its state is kept for a while."""

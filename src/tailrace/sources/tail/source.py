@@ -129,7 +129,7 @@ class TailSource:
         """Take over the open files and the counts of a source of the same name that is not read any more."""
         if isinstance(old, TailSource):
             self._reader.adopt(old._reader, self._roster.files)  # noqa: SLF001  of its own kind
-            self._moves.lost_bytes += old._moves.lost_bytes  # noqa: SLF001
+            self._roster.lost_bytes += old._roster.lost_bytes  # noqa: SLF001
 
     def mark(self) -> Mapping[str, object]:
         """Return the changes of position since the last mark."""
@@ -213,7 +213,7 @@ class TailSource:
     def counters(self) -> Mapping[str, int]:
         """What happened that is no line: bytes that nobody can read any more, NULs of holes, open files."""
         return {
-            "possibly_lost_bytes": self._moves.lost_bytes,
+            "possibly_lost_bytes": self._roster.lost_bytes,
             "nul_bytes_skipped": self._reader.nul_bytes_skipped,
             "damaged_bytes": self._reader.damaged_bytes,
             "open_files": self._reader.open_files(),

@@ -58,6 +58,7 @@ class Tracked:
     finished: bool = False  # away and read to its end
     unlinked_ns: int | None = None  # when its last name was removed, if that was seen
     gone_ns: int = 0  # when it was found nowhere
+    given_up: int = 0  # bytes of it that were counted as lost
     grown_s: float = 0.0  # when it was last seen growing or changing its name
     only_twin: bool = False  # it is followed only if it carries another file on
     noted: bool = False  # a copy of the log that is still there, which no path asks for
