@@ -1,0 +1,120 @@
+"""What telling remembers, as tables of the control database.
+
+Alerts, groups, the log and the rows to deliver change together, in one transaction: after a crash a decision to tell
+is there with all that follows from it, or it is made again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table
+
+from tailrace.control import METADATA
+
+_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what it calls INTEGER
+
+ALERTS: Final = Table(
+    "notify_alerts",
+    METADATA,
+    Column("fingerprint", String, primary_key=True),
+    Column("labels", String, nullable=False),  # JSON, external ones among them
+    Column("annotations", String, nullable=False),  # JSON
+    Column("starts_ns", BigInteger, nullable=False),
+    Column("ends_ns", BigInteger, nullable=False),  # 0: it fires until we are told; else it is over from then on
+    Column("updated_ns", BigInteger, nullable=False),
+    Column("timeout", Boolean, nullable=False),  # `ends_ns` is our guess, since the sender said none
+    Column("generator_url", String, nullable=False),
+    Column("rule", String, nullable=False),  # the rule that made it; empty: it came from elsewhere
+    Column("key", String, nullable=False),  # with `rule` its row in alert_states
+    Column("note", String, nullable=False),  # something to tell of it in any case
+    Column("noted_ns", BigInteger, nullable=False),  # when it began to fire that was told by mistake; 0: it was not
+    Index("notify_alerts_rule", "rule", "ends_ns"),
+)
+"""Every alert that fires, or is over and not yet told so; our own and those from elsewhere."""
+
+GROUPS: Final = Table(
+    "notify_groups",
+    METADATA,
+    Column("id", String, primary_key=True),  # the route's key and the labels
+    Column("route", String, nullable=False),
+    Column("labels", String, nullable=False),  # JSON
+    Column("next_ns", BigInteger, nullable=False),  # when it is looked at
+    Column("flushed", Boolean, nullable=False),  # whether it was looked at
+    Index("notify_groups_due", "next_ns"),
+)
+"""The groups that have alerts."""
+
+MEMBERS: Final = Table(
+    "notify_members",
+    METADATA,
+    Column("group", String, primary_key=True),
+    Column("fingerprint", String, primary_key=True),
+    Index("notify_members_alert", "fingerprint"),
+)
+"""Which alerts are in which groups; one that is over leaves its group when the group was looked at."""
+
+LOG: Final = Table(
+    "notify_log",
+    METADATA,
+    Column("group", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("firing", String, nullable=False),  # fingerprints, JSON
+    Column("resolved", String, nullable=False),
+)
+"""What each channel was told last of each group."""
+
+TOLD: Final = Table(
+    "notify_told",
+    METADATA,
+    Column("channel", String, primary_key=True),
+    Column("fingerprint", String, primary_key=True),
+    Column("starts_ns", BigInteger, primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+)
+"""Which firing each channel was told of: a mistake is taken back where it was told."""
+
+DELIVERIES: Final = Table(
+    "notify_deliveries",
+    METADATA,
+    Column("id", _ID, primary_key=True),  # rises: the order of telling
+    Column("group", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("key", String, nullable=False, unique=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("written_ns", BigInteger, nullable=False),
+    Column("notification", String, nullable=False),  # JSON
+    Column("state", String, nullable=False),  # waiting, sent, parked, dropped
+    Column("attempts", Integer, nullable=False),
+    Column("next_ns", BigInteger, nullable=False),  # not tried before
+    Column("error", String, nullable=False),
+    Column("done_ns", BigInteger, nullable=False),
+    Column("holder", String, nullable=False),  # who is sending it, up to `held_ns`
+    Column("held_ns", BigInteger, nullable=False),
+    Index("notify_deliveries_waiting", "state", "channel", "group", "id"),
+)
+"""What is to be sent, was sent, or could not be."""
+
+SILENCES: Final = Table(
+    "notify_silences",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("matchers", String, nullable=False),  # JSON: lists of name, test, value
+    Column("starts_ns", BigInteger, nullable=False),
+    Column("ends_ns", BigInteger, nullable=False),
+    Column("updated_ns", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("comment", String, nullable=False),
+    Index("notify_silences_end", "ends_ns"),
+)
+"""The silences that people made."""
+
+RECEIVERS: Final = Table(
+    "notify_receivers",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("definition", String, nullable=False),  # JSON, as it was saved
+    Column("saved_ns", BigInteger, nullable=False),
+)
+"""Receivers that people saved here, beside those of the configuration."""
