@@ -19,6 +19,7 @@ from tailrace.alerts.rules import RuleBook
 from tailrace.alerts.service import AlertService
 from tailrace.alerts.shown import shown
 from tailrace.alerts.store import AlertStore
+from tailrace.alerts.templates import Templates
 from tailrace.alerts.watermarks import Watermarks
 
 if TYPE_CHECKING:
@@ -51,7 +52,11 @@ class Alerting:
         self.lease = Lease(control, holder())
         self.store = AlertStore(control, self.lease)
         self.rules = RuleBook(control, settings.rule_files, clock)
-        self.evaluator = Evaluator(self.store, TableAsk(table, engine), _as_written, Watermarks(behind))
+        ask = TableAsk(table, engine)
+        fill = Templates(
+            ask, clock, external_labels=settings.external_labels, external_url=settings.external_url.rstrip("/")
+        )
+        self.evaluator = Evaluator(self.store, ask, fill, Watermarks(behind))
         self.service = AlertService(
             self.rules, self.evaluator, self.store, self.lease, table, clock=clock, accounts=accounts
         )
@@ -87,9 +92,3 @@ class Alerting:
 def holder() -> str:
     """Return a name for this process that no other one has, not even after a restart."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
-def _as_written(templates: Mapping[str, str], labels: Mapping[str, str], value: float, at_ns: int) -> dict[str, str]:
-    """Return texts as they are written."""
-    del labels, value, at_ns
-    return dict(templates)
