@@ -1,0 +1,1 @@
+"""The ways to receivers: Alertmanager, webhook, mail, PagerDuty, and whatever Apprise knows."""

@@ -1,0 +1,135 @@
+"""Post to a service over HTTP, and tell by its answer whether it has the message, may have it later, or never will.
+
+Comes in: settings of the connection, an address, a body. Raises `TransientError` for what may pass (no connection, 408,
+425, 429, 5xx; `BusyError` where the answer says how long), `Refused` for every other answer that is not 2xx. Redirects
+are not followed: a POST would become a GET. No message has more of the address in it than the host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+from tailrace.alerts.notify.model import BusyError, Refused
+from tailrace.alerts.notify.secret import MASK, SecretUrl, hide, secret_of
+from tailrace.clock import NS_PER_S
+from tailrace.errors import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tailrace.alerts.notify.receivers import HttpSettings, Tls
+    from tailrace.clock import Clock
+
+_BUSY: Final = (408, 425, 429)
+_SAID_CHARS: Final = 200  # of an answer that a message repeats
+_WAIT_MAX_S: Final = 3_600.0  # of what a receiver may ask for
+
+
+class Service:
+    """A connection to services with one way of speaking to them; made anew after a failure, with certificates read."""
+
+    def __init__(self, settings: HttpSettings, clock: Clock) -> None:
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log each address, secrets included
+        self._settings = settings
+        self._clock = clock
+        self._client: httpx.Client | None = None
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], hidden: Sequence[str] = ()) -> None:
+        """Post JSON and return when it is taken; `hidden` are secrets that an answer might repeat."""
+        secrets = [*hidden, *(value.reveal() for value in self._settings.headers.values())]
+        sent = {"Content-Type": "application/json", "User-Agent": "tailrace", **headers, **self._signed(secrets)}
+        where = SecretUrl(url).shown().removesuffix(MASK)
+        try:
+            answer = self._open(url).post(url, content=body, headers=sent, auth=self._auth(secrets))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            self._close()
+            why = hide(str(error), secrets) or type(error).__name__
+            raise TransientError(f"{where}: {_plain(error, self._settings.timeout_s)}{why}") from None
+        if not answer.is_success:
+            raise self._failed(where, answer, secrets)
+
+    def _signed(self, secrets: list[str]) -> dict[str, str]:
+        """Return the headers that let us in; notes their secrets."""
+        headers = {name: value.reveal() for name, value in self._settings.headers.items()}
+        token = secret_of(self._settings.bearer_token, self._settings.bearer_token_file)
+        if token:
+            secrets.insert(0, token)
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
+
+    def _auth(self, secrets: list[str]) -> httpx.BasicAuth | None:
+        basic = self._settings.basic_auth
+        if basic is None:
+            return None
+        password = secret_of(basic.password, basic.password_file) or ""
+        secrets.insert(0, password)
+        return httpx.BasicAuth(basic.username, password)
+
+    def _open(self, url: str) -> httpx.Client:
+        if self._client is None:
+            settings = self._settings
+            self._client = httpx.Client(
+                verify=trust(settings.tls, needed=url.startswith("https:") or settings.proxy is not None),
+                timeout=settings.timeout_s,
+                proxy=settings.proxy.reveal() if settings.proxy else None,
+                trust_env=False,
+            )
+        return self._client
+
+    def _close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _failed(self, where: str, answer: httpx.Response, secrets: list[str]) -> Refused | TransientError:
+        status = answer.status_code
+        said = " ".join(answer.text[:_SAID_CHARS].split())
+        text = f"{where}: answered {status}" + (f": {hide(said, secrets)}" if said else "")
+        if status in _BUSY or answer.is_server_error:
+            after_s = self._wait_s(answer.headers.get("Retry-After", ""))
+            return TransientError(text) if after_s is None else BusyError(text, after_s)
+        if answer.is_redirect:
+            return Refused(f"{text} (it has moved: give the address that it has now)")
+        return Refused(text)
+
+    def _wait_s(self, text: str) -> float | None:
+        """Return for how long an answer asks not to be called: seconds, or a date."""
+        if text.isascii() and text.isdigit():
+            return min(float(text[:10]), _WAIT_MAX_S)
+        with contextlib.suppress(ValueError):
+            when = parsedate_to_datetime(text)
+            when = when if when.tzinfo else when.replace(tzinfo=UTC)
+            now = datetime.fromtimestamp(self._clock.now_ns() / NS_PER_S, UTC)
+            return min(max((when - now).total_seconds(), 0.0), _WAIT_MAX_S)
+        return None
+
+
+def trust(tls: Tls, *, needed: bool) -> ssl.SSLContext:
+    """Return whom to trust; nobody where it is not `needed`, since reading the system's certificates takes 0.2 s."""
+    try:
+        if not needed:
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = ssl.create_default_context(cafile=tls.ca_file)
+        if tls.cert_file:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except (OSError, ssl.SSLError) as error:  # a file that is replaced just now may be there a moment later
+        named = ", ".join(str(file) for file in (tls.ca_file, tls.cert_file, tls.key_file) if file)
+        raise TransientError(f"{named}: no certificates can be read: {error.strerror or error}") from None
+    if tls.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _plain(error: Exception, timeout_s: float) -> str:
+    """Return in plain words what kind of failure it was."""
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer within {timeout_s:g} s: "
+    return "no connection: " if isinstance(error, httpx.ConnectError | OSError) else ""
