@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from sources.file_events.watched import differences, found
-from tailrace.sources.file_events.fanotify import Fanotify
+from tailrace.sources.file_events.fanotify_strays import Strays
 
 TOLD = ("event_action", "event_reason", "file_path", "file_old_path")
 
@@ -216,7 +216,7 @@ def test_a_folder_that_is_found_where_events_not_read_yet_led_it_is_told_where_t
     def sh(command):
         subprocess.run(["/bin/sh", "-c", command], cwd=top, check=True)
 
-    look, acts = Fanotify._look_for_folders, ["mkdir ../out/a; mv ../out/a a; mv y a/b"]
+    look, acts = Strays.look_for_renamed, ["mkdir ../out/a; mv ../out/a a; mv y a/b"]
 
     def later(self, news):
         if acts:
@@ -226,7 +226,7 @@ def test_a_folder_that_is_found_where_events_not_read_yet_led_it_is_told_where_t
         else:
             look(self, news)
 
-    monkeypatch.setattr(Fanotify, "_look_for_folders", later)
+    monkeypatch.setattr(Strays, "look_for_renamed", later)
     sh("mv d x; mv x y")
     watched.read()
     assert differences(watched.live(), found(top)) == []

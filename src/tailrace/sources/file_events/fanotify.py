@@ -4,23 +4,21 @@ Comes in: raw events of the group. Goes out: `News`. The mark is set first, then
 table, then events are read: what changed meanwhile is in the queue, and everything is an upsert by handle. A batch goes
 through two passes: the first follows folders and gives every event the path of its time, the second looks at the
 objects where they are now.
-
-A folder that comes into scope is entered as it is now, while older events about it may wait: their paths would be of
-the future. So it is closed: those events only change the table, and tell nothing. When they are over it is opened, and
-walked where it is then.
+Which folders are in scope is the matter of `fanotify_folders`; those that come in and those that went astray, of
+`fanotify_strays`.
 """
 
 from __future__ import annotations
 
 import os
-import stat as modes
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tailrace import memory
 from tailrace.sources.file_events import backend as bits
 from tailrace.sources.file_events.backend import Gap, News
-from tailrace.sources.file_events.handles import HandleTable
+from tailrace.sources.file_events.fanotify_folders import LIST, FanotifyFolders, standing
+from tailrace.sources.file_events.fanotify_strays import Strays
 from tailrace.sources.file_events.looks import inode_of
 from tailrace.sources.file_events.settle import TOUCHES, Batch, Name, Settler
 from tailrace.syscalls import fanotify as kernel
@@ -31,15 +29,12 @@ if TYPE_CHECKING:
 
     from tailrace.clock import Clock
     from tailrace.ecs import Provider
-    from tailrace.sources.file_events.backend import Reason
     from tailrace.sources.file_events.scope import Scope
 
 _READ_BYTES: Final = 256 * 1024
 _EVENT_BYTES: Final = 96
-_LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK
 _QUEUE: Final = 4_000_000
 """Events that may wait in the kernel, 135 bytes each. More are thrown away and made good by a walk."""
-_OUTSIDE: Final = 100_000
 _NAMELESS: Final = 10_000
 _RECENT: Final = 64
 """Renames among which the first half of an exchange is looked for; the halves come one right after the other."""
@@ -71,31 +66,28 @@ class Fanotify:
         self._scope = scope
         self._clock = clock
         self.roots: Sequence[bytes] = tuple(roots)
-        self._table = HandleTable()
-        self._outside: set[bytes] = set()  # folders that are not in scope, as far as asked
         self._nameless: dict[bytes, tuple[bytes, bytes] | None] = {}  # files made without a name, to where they are now
         self._masks: dict[int, int] = {}
         self._last_moved: dict[Name, _Renamed] = {}  # by new name
-        self._astray: set[bytes] = set()  # folders that were renamed since the queue was empty
-        self._counts = {"overflows": 0, "unresolved": 0, "told_anew": 0}
+        self._overflows = 0
         self._seen = 0  # events that were read, and passed
         self._ahead = 0  # what will have been seen after this batch
-        self._closed: dict[bytes, tuple[int, Reason]] = {}  # folders to open when so many events were seen
-        self._foretold: dict[bytes, bytes] = {}  # folders that were told at a path which waiting events may still change
         self._moved = False  # a folder changed its path in this batch
         self._last_ns = self._clock.now_ns()
-        self._place = os.open(_standing(roots[0]), _LIST | os.O_CLOEXEC)
+        standing_place = standing(roots[0])
+        self._place = os.open(standing_place, LIST | os.O_CLOEXEC)
         try:
             self._group = kernel.Group()
         except OSError:
             os.close(self._place)
             raise
         try:
-            self._group.mark(_standing(roots[0]))
-            self._mount = kernel.handle_of(_standing(roots[0]))[1]
-            self._settler = Settler(self._table, scope, self._place, kernel.handle_of(_standing(roots[0]))[0][:8])
-            self._id = kernel.file_system_id(_standing(roots[0]))
-            self._enter_roots()
+            self._group.mark(standing_place)
+            self._folders = FanotifyFolders(scope, self.roots, self._place)
+            self._table = self._folders.table
+            self._settler = Settler(self._folders, scope, self._place, kernel.handle_of(standing_place)[0][:8])
+            self._strays = Strays(self._folders, self._settler, self._horizon, self._waits)
+            self._folders.enter_roots()
             self._pass_over()
         except OSError:
             self.close()
@@ -117,7 +109,9 @@ class Fanotify:
     @property
     def counters(self) -> Mapping[str, int]:
         """Return what waits, and what happened besides events."""
-        return {"queue": self._group.waiting(), "watches": len(self._table), **self._counts, **self._settler.counts}
+        own = {"queue": self._group.waiting(), "watches": len(self._table), "overflows": self._overflows}
+        strays = {"unresolved": self._folders.unresolved, "told_anew": self._strays.told_anew}
+        return {**own, **strays, **self._settler.counts}
 
     def close(self) -> None:
         """Give the queue back."""
@@ -140,10 +134,10 @@ class Fanotify:
             with memory.uncollected():
                 self._take(b"".join(data), news)
             self._last_ns = self._clock.now_ns()
-        self._open_again(news)
-        self._check_foretold(news)
+        self._strays.open_again(news)
+        self._strays.check_foretold(news)
         if not news.more:
-            self._look_for_folders(news)
+            self._strays.look_for_renamed(news)
             self._settler.quiet(news.changes)
         return news
 
@@ -182,7 +176,7 @@ class Fanotify:
                 continue
             prefix = prefix_of(folder)
             path = prefix + name if prefix is not None else self._path(folder, name)
-            if path is None or (patterns and self._left_out(path)):
+            if path is None or (patterns and self._folders.left_out(path)):
                 batch.linked[inode_of(thing)] = (_bits(mask) & TOUCHES, pid)
                 continue
             if name[:1] == b"#" or self._nameless:
@@ -207,14 +201,14 @@ class Fanotify:
         if path is None:
             self._change_unseen(what, thing, folder, name)
             return
-        if self._left_out(path):
+        if self._folders.left_out(path):
             return
         if what & bits.DELETED:
             self._table.forget(thing)
         elif what & bits.CREATED and thing:
             self._table.put(thing, folder, name)
             if folder not in self._table:  # a root was made: there was no room for it in the table before
-                self._come_in(thing, "moved_in")
+                self._strays.come_in(thing, "moved_in")
         batch.add(what, path, thing, folder, name, pid)
 
     def _change_unseen(self, what: int, thing: bytes, folder: bytes, name: bytes) -> None:
@@ -223,10 +217,10 @@ class Fanotify:
             where = self._table.anywhere(folder, name)
             if what & bits.DELETED:
                 self._table.forget(thing)
-            elif what & bits.CREATED and where is not None and not self._left_out(where):
+            elif what & bits.CREATED and where is not None and not self._folders.left_out(where):
                 self._table.put(thing, folder, name)
-        elif what & bits.CREATED and folder in self._outside:
-            self._outside.add(thing)
+        elif what & bits.CREATED and folder in self._folders.outside:
+            self._folders.outside.add(thing)
 
     def _renamed(
         self,
@@ -244,13 +238,13 @@ class Fanotify:
         known = thing in self._table
         if kind & bits.FOLDER:
             self._moved = True
-            self._astray.add(thing)
+            self._strays.renamed.add(thing)
             where = self._table.path(*new) or self._table.anywhere(*new)
-            if where is None or self._left_out(where):
+            if where is None or self._folders.left_out(where):
                 self._table.drop(thing)
             else:
                 self._table.put(thing, *new)
-                self._outside.clear()
+                self._folders.outside.clear()
         new_path = self._wanted(*new)
         before = self._last_moved.pop(old, None)
         if before is not None and old_path is not None and self._is_exchange(before, thing, new, old, pid):
@@ -272,7 +266,7 @@ class Fanotify:
         else:
             batch.add(kind | bits.MOVED, new_path, thing, *new, pid, old_path)
         if kind & bits.FOLDER and (old_path is None or not known):
-            self._come_in(thing, "moved_in")
+            self._strays.come_in(thing, "moved_in")
 
     def _is_exchange(self, before: _Renamed, thing: bytes, new: Name, old: Name, pid: int) -> bool:
         """Tell whether a rename is the other half of one before it: another object goes where that one came from."""
@@ -290,23 +284,7 @@ class Fanotify:
             what = bits.CREATED | bits.EXCHANGED | (kind & bits.FOLDER) | (0 if folders else bits.DELETED)
             batch.add(what, path, thing, *place, pid)
             if kind & bits.FOLDER:
-                self._come_in(thing, "exchanged")
-
-    def _wanted(self, folder: bytes, name: bytes) -> bytes | None:
-        """Return the path of a name in a folder if it is in scope."""
-        path = self._path(folder, name) if folder else None
-        return None if path is None or self._left_out(path) else path
-
-    def _path(self, folder: bytes, name: bytes) -> bytes | None:
-        """Return the path of a name in a folder, None outside the roots; an unknown folder is asked for once."""
-        found = self._table.path(folder, name)
-        if found is None and folder not in self._table and folder not in self._outside:
-            self._learn(folder)
-        return found
-
-    def _left_out(self, path: bytes) -> bool:
-        root = self._scope.root_of(path)
-        return root is None or self._scope.leaves_out(path, root)
+                self._strays.come_in(thing, "exchanged")
 
     def _named(self, mask: int, path: bytes, thing: bytes, folder: bytes, name: bytes) -> tuple[bytes, bytes, bytes]:
         """Return path, folder and name under which a file without a name (O_TMPFILE) lives since it was linked."""
@@ -322,221 +300,57 @@ class Fanotify:
 
     def _begin_anew(self, news: News) -> None:
         """Enter everything again: what the queue lost may have been renames of folders."""
-        self._counts["overflows"] += 1
+        self._overflows += 1
         self._table.clear()
-        self._closed.clear()
-        self._foretold.clear()
-        self._outside.clear()
+        self._folders.outside.clear()
         self._settler.links.clear()
-        self._astray.clear()
+        self._strays.clear()
         while self._group.read(_READ_BYTES):
             pass
         with suppress(OSError):  # a root's own folder is gone: there is nothing to enter
-            self._enter_roots()
+            self._folders.enter_roots()
         self._pass_over()
         news.gaps.append(Gap(tuple(self.roots), self._last_ns, self._clock.now_ns(), "overflow"))
 
-    # --- folders that come in -------------------------------------------------------------------
+    # --- paths ----------------------------------------------------------------------------------
+
+    def _wanted(self, folder: bytes, name: bytes) -> bytes | None:
+        """Return the path of a name in a folder if it is in scope."""
+        path = self._path(folder, name) if folder else None
+        return None if path is None or self._folders.left_out(path) else path
+
+    def _path(self, folder: bytes, name: bytes) -> bytes | None:
+        """Return the path of a name in a folder, None outside the roots; an unknown folder is asked for once."""
+        found = self._table.path(folder, name)
+        if found is None and self._folders.is_strange(folder):
+            came = self._folders.learn(folder)
+            if came is not None:
+                self._strays.come_in(came, "unwatched")
+        return found
+
+    def know_links(self, paths: Sequence[bytes]) -> None:
+        """Remember files with several names, as a walk found them."""
+        for path in paths:
+            try:
+                inode = os.lstat(path).st_ino
+                upper = self._folders.known_above(path)
+            except OSError:
+                continue
+            if upper is not None:
+                self._settler.links.setdefault(inode, {})[upper, os.path.basename(path)] = None
+
+    # --- events that wait -----------------------------------------------------------------------
+
+    def _horizon(self) -> int:
+        """Return how many events will have been seen after all that wait now."""
+        return self._ahead + self._group.waiting()
+
+    def _waits(self, until: int) -> bool:
+        """Tell whether some of the first so many events wait."""
+        return self._seen < until and self._group.waiting() > 0
 
     def _pass_over(self) -> None:
         """Let what waits change the table and tell nothing: it is older than what was entered."""
         until = self._seen + self._group.waiting()
         while self._seen < until and (data := self._group.read(_READ_BYTES)):
             self._take(data, News())
-
-    def _come_in(self, key: bytes, reason: Reason) -> None:
-        """Enter a folder with all below it, closed until the events that wait now are over."""
-        self._enter(key)
-        self._table.close(key)
-        self._closed[key] = (self._ahead + self._group.waiting(), reason)
-
-    def _open_again(self, news: News) -> None:
-        """Open the folders about which no older event waits, and have them walked where they are."""
-        for key, (until, reason) in list(self._closed.items()):
-            if self._seen < until and self._group.waiting():
-                continue
-            del self._closed[key]
-            self._table.open(key)
-            prefix = self._table.prefix(key)
-            if prefix is not None:  # else it is gone, or below another one that is closed
-                news.walk.append((prefix[:-1] or b"/", reason))
-        for key in self._closed:
-            path = self._table.anywhere(key, b"")
-            if path is not None:
-                news.silent.append(path[:-1])
-
-    def _check_foretold(self, news: News) -> None:
-        """Tell anew what is at a path at which a folder was told, if older events have led it elsewhere since.
-
-        They were passed over in silence, the folder being closed, or the one above it not even known.
-        """
-        for key, told in list(self._foretold.items()):
-            where = self._table.anywhere(key, b"")
-            if key in self._closed or (self._table.prefix(key) is None and where == told + b"/"):
-                continue
-            del self._foretold[key]
-            if where != told + b"/" and not self._left_out(told):
-                self._tell_anew(told, news)
-
-    def _look_for_folders(self, news: News) -> None:
-        """Make good renames of folders that were not told, nothing waiting any more.
-
-        The kernel adds a rename to one of the same folder between the same names that waits: of `mv a b; mv b a;
-        mv a b` the last one is not told, and events of things below name paths that are not theirs. So each folder is
-        looked for where it should be, and both that place and the one where it is are told and walked anew.
-        """
-        astray, self._astray = self._astray, set()
-        places: dict[bytes, None] = {}
-        for key in astray:
-            prefix = self._table.prefix(key)
-            told = None if prefix is None else prefix[:-1] or b"/"
-            if told is None and self._table.anywhere(key, b"") is not None:
-                self._astray.add(key)  # closed: when it is open again
-                continue
-            if told is not None and self._is_at(key, told):
-                continue
-            where = self._where(key)
-            if where != told:
-                self._table.drop(key)
-                places.update(dict.fromkeys(path for path in (told, where) if path is not None))
-        for path in sorted(places):
-            if not self._left_out(path):
-                self._tell_anew(path, news)
-
-    def _is_at(self, key: bytes, path: bytes) -> bool:
-        try:
-            return self._id + kernel.handle_of(path)[0] == key
-        except OSError:
-            return False
-
-    def _tell_anew(self, path: bytes, news: News) -> None:
-        """Tell what is at a path, and that nothing counts any more that was told of it; a folder is walked."""
-        self._counts["told_anew"] += 1
-        above, name = os.path.split(path)
-        try:
-            found = os.lstat(path)
-            upper = self._id + kernel.handle_of(above)[0]
-            if not modes.S_ISDIR(found.st_mode):
-                self._settler.doubtful.add((upper, name))
-                news.changes.add(bits.DELETED | bits.FOLDER | bits.SYNTHETIC, path)
-                return
-            key = self._id + kernel.handle_of(path)[0]
-        except OSError:
-            news.changes.add(bits.DELETED | bits.FOLDER | bits.SYNTHETIC, path)
-            return
-        what = bits.DELETED | bits.CREATED | bits.FOLDER | bits.SYNTHETIC
-        news.changes.add(what, path, found, inode=found.st_ino)
-        self._table.put(key, upper, name)
-        self._come_in(key, "moved_in")
-        self._foretold[key] = path
-
-    def know_links(self, paths: Sequence[bytes]) -> None:
-        """Remember files with several names, as a walk found them."""
-        for path in paths:
-            above, name = os.path.split(path)
-            try:
-                inode = os.lstat(path).st_ino
-                handle, mount = kernel.handle_of(above)
-            except OSError:
-                continue
-            if mount == self._mount and self._id + handle in self._table:
-                self._settler.links.setdefault(inode, {})[self._id + handle, name] = None
-
-    # --- the table of folders -------------------------------------------------------------------
-
-    def _enter_roots(self) -> None:
-        """Enter the roots with all folders below them; a root that is not there is awaited in its folder."""
-        for root in self.roots:
-            above, name = os.path.split(root)
-            try:
-                handle, mount = kernel.handle_of(root)
-            except FileNotFoundError:
-                handle, mount = b"", -1
-            upper, upper_mount = kernel.handle_of(above)
-            if name and mount in (-1, upper_mount):
-                self._table.put_gate(self._id + upper, name, root)
-            if handle and os.path.isdir(root) and not os.path.islink(root):
-                self._table.put_root(self._id + handle, root)
-                self._enter(self._id + handle)
-
-    def _enter(self, key: bytes) -> None:
-        """Enter all folders below a folder, by handles, which no rename meanwhile can lead astray."""
-        waiting = [key]
-        while waiting:
-            upper = waiting.pop()
-            try:
-                opened = kernel.open_handle(self._place, upper[8:], _LIST)
-            except OSError:  # removed meanwhile: an event says so
-                continue
-            try:
-                waiting += self._folders_in(opened, upper)
-            except OSError:
-                continue
-            finally:
-                os.close(opened)
-
-    def _folders_in(self, opened: int, upper: bytes) -> list[bytes]:
-        found: list[bytes] = []
-        prefix = self._table.anywhere(upper, b"")
-        if prefix is None:
-            return found
-        with os.scandir(opened) as entries:
-            for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    continue
-                name = os.fsencode(entry.name)
-                if self._left_out(prefix + name):
-                    continue
-                try:
-                    handle, mount = kernel.handle_of(name, opened)
-                except OSError:
-                    continue
-                if mount != self._mount:
-                    continue
-                key = self._id + handle
-                self._settler.inodes = self._settler.inodes and inode_of(key) in (entry.inode(), 0)
-                self._table.put(key, upper, name)
-                found.append(key)
-        return found
-
-    def _learn(self, folder: bytes) -> None:
-        """Ask the kernel where an unknown folder is; enter it if it is in scope, with those above it."""
-        path = self._where(folder)
-        if path is None:
-            self._counts["unresolved"] += 1
-            return
-        root = self._scope.root_of(path) or b""
-        if root not in self.roots or self._scope.leaves_out(path, root):
-            if len(self._outside) >= _OUTSIDE:
-                self._outside.clear()
-            self._outside.add(folder)
-            return
-        try:
-            upper = self._id + kernel.handle_of(root)[0]
-            for name in path[len(root) :].strip(b"/").split(b"/"):
-                root = root.rstrip(b"/") + b"/" + name
-                key = self._id + kernel.handle_of(root)[0]
-                if key not in self._table:
-                    self._table.put(key, upper, name)
-                    self._come_in(key, "unwatched")
-                upper = key
-        except OSError:
-            return
-
-    def _where(self, folder: bytes) -> bytes | None:
-        try:
-            opened = kernel.open_handle(self._place, folder[8:])
-        except OSError:
-            return None
-        try:
-            path = os.fsencode(os.readlink(f"/proc/self/fd/{opened}"))
-        except OSError:
-            return None
-        finally:
-            os.close(opened)
-        return None if path.endswith(b" (deleted)") else path
-
-
-def _standing(path: bytes) -> bytes:
-    """Return the folder of a root that is there: itself, or the one above it."""
-    return path if os.path.isdir(path) and not os.path.islink(path) else os.path.dirname(path)

@@ -20,7 +20,7 @@ from tailrace.sources.file_events.looks import Looks, is_link, place_of
 
 if TYPE_CHECKING:
     from tailrace.sources.file_events.backend import Changes
-    from tailrace.sources.file_events.handles import HandleTable
+    from tailrace.sources.file_events.fanotify_folders import FanotifyFolders
     from tailrace.sources.file_events.scope import Scope
 
 Name = tuple[bytes, bytes]
@@ -64,12 +64,12 @@ class Batch:
 class Settler:
     """Looks at the objects of one file system; `place` is an open folder there, `kind` is how its handles begin."""
 
-    def __init__(self, table: HandleTable, scope: Scope, place: int, kind: bytes) -> None:
-        self._table = table
+    def __init__(self, folders: FanotifyFolders, scope: Scope, place: int, kind: bytes) -> None:
+        self._folders = folders
+        self._table = folders.table
         self._scope = scope
         self._place = place
         self._kind = kind
-        self.inodes = True  # whether handles tell inodes; found out while folders are entered
         self.touched: set[bytes] = set()  # folders in which names changed since the queue was empty
         self.doubtful: set[Name] = set()  # names that an event may not have told of
         self.left: set[Name] = set()  # names that went out of the scope, and may have come back without an event
@@ -88,9 +88,9 @@ class Settler:
 
         `moved` tells that folders changed their paths in the batch.
         """
-        looks = Looks(self._place, inodes=self.inodes)
+        looks = Looks(self._place, inodes=self._folders.inodes)
         path_now, lstat, number = self._table.path, os.lstat, int.from_bytes
-        kind, place = self._kind, place_of(self._kind) if self.inodes else None
+        kind, place = self._kind, place_of(self._kind) if self._folders.inodes else None
         seen: dict[bytes, os.stat_result] = {}  # the whole batch was read before the first look
         add_bits, add_path, add_stat = changes.bits.append, changes.paths.append, changes.stats.append
         add_old, add_inode, add_pid = changes.old_paths.append, changes.inodes.append, changes.pids.append
