@@ -26,7 +26,7 @@ from tailrace.query.streams import select
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tailrace.contracts import Engine, Segments, Snapshot
+    from tailrace.contracts import Bound, Engine, Segments, Snapshot
     from tailrace.query.syntax import LogQuery, Stage
 
 
@@ -121,7 +121,7 @@ def plan_segments(
             scan.only_formats()
         stages, first = _pushed(query.stages, needs, scan)
         if scan.bounds:
-            here = here.only(snapshot.segments(*span, scan.bounds).frame["path"].to_list())
+            here = _within(here, span, scan.bounds, snapshot)
         if scan.needles:
             known, here = here, here.holding(scan.needles)
             indexed |= set(known.frame["path"]) - set(here.frame["path"])
@@ -167,6 +167,12 @@ def _pushed(stages: Sequence[Stage], needs: Needs, scan: Scan) -> tuple[tuple[tu
     if first.every and asked.every:  # all labels are shown: those that only the scan reads too
         first = first.plus(asked.names)
     return tuple(zip(left, after_left, strict=True)), first
+
+
+def _within(segments: Segments, span: tuple[int, int], bounds: Sequence[Bound], snapshot: Snapshot) -> Segments:
+    """Return the segments without those that statistics exclude; of one that left the table since nothing is known."""
+    excluded = set(snapshot.segments(*span).frame["path"]) - set(snapshot.segments(*span, bounds).frame["path"])
+    return segments.only([path for path in segments.frame["path"] if path not in excluded])
 
 
 def _holding(segments: Segments, held: pl.DataFrame, streams: pl.DataFrame) -> Segments:

@@ -123,6 +123,7 @@ def apply(
     numbers: Mapping[str, int],
     *,
     data_change: bool = True,
+    why: str = "",
 ) -> bool:
     """Commit segments and removals on top of the table's state; False if a commit of somebody else forbids it.
 
@@ -134,7 +135,9 @@ def apply(
     transactions = [Transaction(agent, number, now_ns // 1_000_000) for agent, number in numbers.items()]
     actions: list[AddAction | RemoveAction] = [one.action(now_ns, data_change=data_change) for one in segments]
     actions += removes
-    properties = CommitProperties({log.ACTIONS_KEY: len(actions) + len(transactions)}, app_transactions=transactions)
+    said: dict[str, str | int] = {log.ACTIONS_KEY: len(actions) + len(transactions)}
+    said |= {log.WHY_KEY: why} if why else {}
+    properties = CommitProperties(said, app_transactions=transactions)
 
     def write() -> None:
         table.create_write_transaction(

@@ -52,6 +52,7 @@ def delete(
     doomed = pl.col("_stream").is_in(list(streams)) & pl.col("_time_ns").is_between(start_ns, end_ns, closed="left")
     if also is not None:
         doomed &= also.fill_null(value=False)
+    why = f"delete:{start_ns}:{end_ns}"
     rows = dropped = rewritten = 0
     for _ in range(ATTEMPTS):
         found = _found(table, doomed, streams, (start_ns, end_ns), counted=also is None)
@@ -62,12 +63,12 @@ def delete(
         if dry_run:
             return DeleteReport(int(found["doomed"].sum()), whole.height, partly.height, dry_run=True)
         conflict = False
-        if whole.height and replace(table, whole, [], data_change=True):
+        if whole.height and replace(table, whole, [], data_change=True, why=why):
             rows, dropped = rows + int(whole["doomed"].sum()), dropped + whole.height
         else:
             conflict = bool(whole.height)
         for one in partly.iter_slices(1):
-            if _rewrite(table, one, doomed):
+            if _rewrite(table, one, doomed, why):
                 rows, rewritten = rows + int(one["doomed"].item()), rewritten + 1
             else:
                 conflict = True
@@ -101,13 +102,13 @@ def _count(path: str, doomed: pl.Expr) -> int:
     return int(rows.collect(engine="streaming").item())
 
 
-def _rewrite(table: LogTable, one: pl.DataFrame, doomed: pl.Expr) -> bool:
+def _rewrite(table: LogTable, one: pl.DataFrame, doomed: pl.Expr, why: str) -> bool:
     with translated(table.root, "writing the rows that stay"):
         kept = write_sorted(table, one["path"].to_list(), one["date"][0], keep=~doomed.fill_null(value=False))
     if kept.rows != one["rows"].item() - one["doomed"].item():
         table.files.unlink(kept.file)
         raise TableError(f"{one['path'].item()}: {kept.rows} rows would stay, not as counted; nothing changed")
-    if not replace(table, one, [kept], data_change=True):
+    if not replace(table, one, [kept], data_change=True, why=why):
         return False
     skip.add(kept.file, kept.rows, table.files)
     return True

@@ -30,6 +30,9 @@ TORN: Final = "_torn"
 ACTIONS_KEY: Final = "tailrace.actions"
 """Key of the commit's information that counts the add, remove and txn actions."""
 
+WHY_KEY: Final = "tailrace.why"
+"""Key of the commit's information that says why rows went: `retention`, or `delete:START:END` in nanoseconds."""
+
 REPLACE: Final = "tailrace:replace"
 """Name of the transaction that commits which remove files carry; it is no agent's."""
 
@@ -52,6 +55,8 @@ class Commit:
     removes: Mapping[str, int]  # path to the time of its removal in milliseconds
     transactions: Mapping[str, int]
     reshapes: bool  # it changes the schema, the configuration or the protocol
+    gone: frozenset[str] = frozenset()  # the removed files of which rows went, for `why`
+    why: str = ""
 
     @property
     def paths(self) -> set[str]:
@@ -95,6 +100,8 @@ def _commit(version: int, kinds: Sequence[tuple[str, Action]]) -> Commit:
         removes={action["path"]: action.get("deletionTimestamp") or 0 for kind, action in kinds if kind == "remove"},
         transactions={action["appId"]: action["version"] for kind, action in kinds if kind == "txn"},
         reshapes=any(kind in ("metaData", "protocol") for kind, _ in kinds),
+        gone=frozenset(action["path"] for kind, action in kinds if kind == "remove" and action.get("dataChange")),
+        why=next((str(action.get(WHY_KEY, "")) for kind, action in kinds if kind == "commitInfo"), ""),
     )
 
 

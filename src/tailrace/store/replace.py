@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from tailrace.store.table import LogTable
 
 
-def replace(table: LogTable, old: pl.DataFrame, new: Sequence[Segment], *, data_change: bool = False) -> bool:
+def replace(
+    table: LogTable, old: pl.DataFrame, new: Sequence[Segment], *, data_change: bool = False, why: str = ""
+) -> bool:
     """Commit new segments in place of old files, durably; False if somebody else changed one of them meanwhile.
 
-    `data_change` says that rows go. What is added is never new rows, so followers look past it. The new segments are
-    removed if they are not committed.
+    `data_change` says that rows go, and `why` for what reason (`log.WHY_KEY`). What is added is never new rows, so
+    followers look past it. The new segments are removed if they are not committed.
     """
     now_ns = time.time_ns()
     removes = [
@@ -49,7 +51,9 @@ def replace(table: LogTable, old: pl.DataFrame, new: Sequence[Segment], *, data_
             raise
         last = delta.transaction_version(log.REPLACE)
         numbers = {log.REPLACE: 0 if last is None else last + 1}
-        if not there or not commit.apply(table.root, delta, new, removes, table.files, numbers, data_change=False):
+        if not there or not commit.apply(
+            table.root, delta, new, removes, table.files, numbers, data_change=False, why=why
+        ):
             commit.discard(new, table.files)
             return False
     table.sync()

@@ -41,7 +41,7 @@ def retain(table: LogTable, *, now_ns: int | None = None, free_bytes: int | None
     now_ns = time.time_ns() if now_ns is None else now_ns
     free_bytes = shutil.disk_usage(table.root).free if free_bytes is None else free_bytes
     dropped = plan(table.snapshot().files, table.settings.retention, now_ns, free_bytes)
-    if dropped.is_empty() or not replace(table, dropped, [], data_change=True):
+    if dropped.is_empty() or not replace(table, dropped, [], data_change=True, why="retention"):
         return RetainReport(0, 0, 0, ())
     by = tuple(sorted(set(dropped["by"])))
     return RetainReport(dropped.height, int(dropped["rows"].sum()), int(dropped["bytes"].sum()), by)
