@@ -18,7 +18,6 @@ from tailrace.alerts.notify.templates import mistake
 from tailrace.settings import Mistake, Mistakes, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Self
 
 
@@ -60,9 +59,16 @@ def _refuse(mistakes: list[Mistake]) -> None:
         raise Mistakes(mistakes)
 
 
-def _as(key: str) -> Callable[[object], object]:
+def _as(key: str) -> BeforeValidator:
     """Return what reads a text, or a list of them, as a mapping with this one key."""
-    return lambda value: {key: value} if isinstance(value, str | list | tuple) else value
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str | list | tuple) else _unseen(value))
+
+
+def _unseen(value: object) -> object:
+    """Refuse what is no mapping without repeating it: a secret may have been written in its place."""
+    if value is None or isinstance(value, dict | Settings):
+        return value
+    raise Mistake("expected a mapping of keys to values", "its keys are in the reference of the configuration")
 
 
 def _listed(value: object) -> object:
@@ -111,7 +117,7 @@ class Tls(Settings):
 class HttpSettings(Settings):
     """How a service is spoken to over HTTP."""
 
-    basic_auth: BasicAuth | None = None
+    basic_auth: Annotated[BasicAuth | None, BeforeValidator(_unseen)] = None
     """User and password."""
 
     bearer_token: Secret | None = None
@@ -120,7 +126,7 @@ class HttpSettings(Settings):
     bearer_token_file: Path | None = None
     """A file that holds the token; it is read again at each use."""
 
-    headers: dict[str, Secret] = Field(default_factory=dict)
+    headers: Annotated[dict[str, Secret], BeforeValidator(_unseen)] = Field(default_factory=dict)
     """Further headers; their values are not shown."""
 
     tls: Tls = Tls()
@@ -147,7 +153,7 @@ class HttpSettings(Settings):
 class AlertmanagerSettings(HttpSettings):
     """Prometheus Alertmanagers: each is told of every alert, again and again while it fires, as Prometheus does."""
 
-    urls: tuple[Url, ...] = Field(min_length=1)
+    urls: Annotated[tuple[Url, ...], BeforeValidator(_listed), Field(min_length=1)]
     """Their addresses, as `http://127.0.0.1:9093`; those of one cluster all belong here."""
 
     renew_s: float = Field(60.0, ge=1, le=3600)
@@ -222,7 +228,7 @@ class EmailSettings(Settings):
         host, _, port = _host_port(self.smarthost)
         if not host or (port and not (port.isascii() and port.isdigit() and 0 < int(port) <= _PORT_MAX)):
             hint = "write for example mail.example.com:587"
-            mistakes.append(Mistake(f"{self.smarthost!r} is no host with a port", hint, ("smarthost",)))
+            mistakes.append(Mistake("this is no host with a port", hint, ("smarthost",)))
         for index, address in enumerate((self.sender, *self.to)):
             if "@" not in address or any(sign in address for sign in "\r\n"):
                 below = ("to", index - 1) if index else ("from",)
@@ -307,25 +313,25 @@ class Receiver(Settings):
     body: str | None = None
     """Template of the text of messages to people. By default each alert with its value, since when, and links."""
 
-    alertmanager: Annotated[AlertmanagerSettings | None, BeforeValidator(_as("urls"))] = None
+    alertmanager: Annotated[AlertmanagerSettings | None, _as("urls")] = None
     """Alertmanagers; a list of addresses is enough."""
 
-    webhook: Annotated[WebhookSettings | None, BeforeValidator(_as("url"))] = None
+    webhook: Annotated[WebhookSettings | None, _as("url")] = None
     """A service of your own; its address is enough."""
 
-    email: EmailSettings | None = None
+    email: Annotated[EmailSettings | None, BeforeValidator(_unseen)] = None
     """Mail."""
 
-    pagerduty: Annotated[PagerDutySettings | None, BeforeValidator(_as("routing_key"))] = None
+    pagerduty: Annotated[PagerDutySettings | None, _as("routing_key")] = None
     """PagerDuty; the integration key is enough."""
 
-    slack: Annotated[AppriseSettings | None, BeforeValidator(_as("urls"))] = None
+    slack: Annotated[AppriseSettings | None, _as("urls")] = None
     """Slack; the address of an incoming webhook is enough."""
 
-    teams: Annotated[AppriseSettings | None, BeforeValidator(_as("urls"))] = None
+    teams: Annotated[AppriseSettings | None, _as("urls")] = None
     """Microsoft Teams; the address of a workflow that takes webhooks is enough."""
 
-    apprise: Annotated[AppriseSettings | None, BeforeValidator(_as("urls"))] = None
+    apprise: Annotated[AppriseSettings | None, _as("urls")] = None
     """Any service that Apprise knows; its address is enough."""
 
     @field_validator("title", "body")

@@ -17,8 +17,6 @@ from tailrace.alerts.notify.secret import SecretUrl, hide, parts_of, secret_of
 from tailrace.errors import ConfigError, Problem, TransientError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import apprise
 
     from tailrace.alerts.notify.message import Message, Writing
@@ -126,13 +124,13 @@ def _unknown(url: str) -> str:
 
 def _hint(url: str) -> str:
     scheme = url.partition("://")[0]
-    known = list(_schemes())
+    known = _schemes()
     if scheme in known:
         return f"look up how addresses of {scheme}:// are written"
     return did_you_mean(scheme, known) or "write it as scheme://…"
 
 
-def _schemes() -> Iterable[str]:
+def _schemes() -> list[str]:
     from apprise.manager_plugins import NotificationManager
 
-    return NotificationManager().schemas()
+    return list(NotificationManager().schemas())  # type: ignore[no-untyped-call]  # they are not annotated

@@ -46,8 +46,9 @@ class Service:
         secrets = [*hidden, *(value.reveal() for value in self._settings.headers.values())]
         sent = {"Content-Type": "application/json", "User-Agent": "tailrace", **headers, **self._signed(secrets)}
         where = SecretUrl(url).shown().removesuffix(MASK)
+        auth = self._auth(secrets) or httpx.USE_CLIENT_DEFAULT  # which takes user and password of the address
         try:
-            answer = self._open(url).post(url, content=body, headers=sent, auth=self._auth(secrets))
+            answer = self._open(url).post(url, content=body, headers=sent, auth=auth)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             self._close()
             why = hide(str(error), secrets) or type(error).__name__
