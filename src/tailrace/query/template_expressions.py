@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tailrace.errors import QueryError, did_you_mean
 from tailrace.query.template_functions import LINES
-from tailrace.query.template_values import TemplateError, Time, Value, shown, truth
+from tailrace.query.template_values import TemplateError, Time, Value, part_of_time, shown, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -128,7 +128,7 @@ class Expressions:
             return self._call(self.tokens.pop(0), piped)
         if piped is not None:
             raise self.error(f"`{head.text}` cannot take the value before `|`", head.at, "a function stands there")
-        value = self._operand()
+        value = self._operand(first=True)
         if not self._at_end():
             raise self.error(
                 f"`{head.text}` is not a function", head.at, "the function comes first: {{ upper .level }}"
@@ -159,14 +159,15 @@ class Expressions:
             raise self.error(wrong, places[0].at)
         return _application(name.text, function, arguments)
 
-    def _operand(self) -> Eval:
+    def _operand(self, *, first: bool = False) -> Eval:
+        """Read one value; the `first` of a command may be a method with arguments."""
         token = self.tokens.pop(0)
         if token.text == "(":
-            return self._members(self._parenthesised(token), token)
+            return self._members(self._parenthesised(token), token, first=first)
         if token.kind == "field":
             return self._field(token)
         if token.kind == "variable":
-            return self._variable(token)
+            return self._variable(token, first=first)
         if token.kind in ("string", "number") or token.text in ("true", "false", "nil"):
             constant = {"true": True, "false": False, "nil": None}.get(token.text, token.value)
             return lambda _: constant
@@ -209,7 +210,7 @@ class Expressions:
         name = self.label(token)
         return lambda scope: scope.labels.get(name, "")
 
-    def _variable(self, token: Token) -> Eval:
+    def _variable(self, token: Token, *, first: bool) -> Eval:
         if token.text == "$":
             following = self.tokens[0]
             if self.defining:
@@ -223,16 +224,19 @@ class Expressions:
         if slot is None:
             known = [name for name in self._variables if name]
             raise self.error(f"undefined variable {token.text}", token.at, did_you_mean(token.text, known))
-        return self._members(lambda scope: scope.variables.get(slot), token)
+        return self._members(lambda scope: scope.variables.get(slot), token, first=first)
 
-    def _members(self, value: Eval, before: Token) -> Eval:
-        """Read `.a.b` right behind a variable or parenthesis."""
+    def _members(self, value: Eval, before: Token, *, first: bool = False) -> Eval:
+        """Read `.a.b` right behind a variable or parenthesis, and what the method that comes last takes."""
         end = self.tokens.pop(0).at + 1 if before.text == "(" else before.at + len(before.text)
         following = self.tokens[0]
         if following.kind != "field" or following.at != end:
             return value
         names = [name for name in self.tokens.pop(0).text.split(".") if name]
-        return lambda scope: _member(value(scope), names)
+        arguments: list[Eval] = []
+        while first and names[-1:] == ["Format"] and not self._at_end():
+            arguments.append(self._operand())
+        return lambda scope: _member(value(scope), names, [argument(scope) for argument in arguments])
 
     def label(self, token: Token) -> str:
         """Return the label that a field names at the top, and take note that it is read."""
@@ -260,10 +264,12 @@ class Expressions:
         return QueryError(what, query=self._text, position=at, hint=hint)
 
 
-def _member(value: Value, names: Sequence[str]) -> Value:
-    """Return a member of a map, or of one within it; nothing where there is none."""
+def _member(value: Value, names: Sequence[str], arguments: Sequence[Value] = ()) -> Value:
+    """Return a member of a map, or of one within it; nothing where there is none. A time has methods."""
     for place, name in enumerate(names):
-        if isinstance(value, dict):
+        if isinstance(value, Time):
+            value = part_of_time(value, name, *(arguments if place == len(names) - 1 else ()))
+        elif isinstance(value, dict):
             value = value.get(name)
         elif value is None and place:
             raise TemplateError(f"nil has no member {name}")

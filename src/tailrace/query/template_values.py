@@ -68,6 +68,31 @@ def _go_time(time: Time) -> str:
     return format_time(int(time), "2006-01-02 15:04:05.999999999 +0000 UTC")
 
 
+_PARTS: Final = {
+    "Year": "2006", "Month": "January", "Day": "2", "Weekday": "Monday", "YearDay": "002", "Hour": "15",
+    "Minute": "4", "Second": "5",
+}  # fmt: skip
+_UNIX: Final = {"Unix": 10**9, "UnixMilli": 10**6, "UnixMicro": 10**3, "UnixNano": 1}
+
+
+def part_of_time(time: Time, name: str, *arguments: Value) -> Value:
+    """Return what a method of Go's times gives, in UTC: `Format` with a layout, parts such as `Year`, or `Unix`.
+
+    >>> part_of_time(Time(0), "Year"), part_of_time(Time(0), "Month"), part_of_time(Time(0), "Format", "15:04")
+    (1970, 'January', '00:00')
+    """
+    if name == "Format" and len(arguments) == 1 and isinstance(arguments[0], str):
+        return format_time(int(time), arguments[0])
+    if name in _PARTS and not arguments:
+        text = format_time(int(time), _PARTS[name])
+        return int(text) if text.isdigit() else text
+    if name in _UNIX and not arguments:
+        return int(time) // _UNIX[name]
+    if name in ("UTC", "Local") and not arguments:
+        return time
+    raise TemplateError(f"a time has no {name} that takes {len(arguments)} arguments")
+
+
 def bounded(size: int) -> int:
     """Return a length that a template may make; refuse a longer one."""
     if size > LONGEST:
