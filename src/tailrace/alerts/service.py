@@ -11,7 +11,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
-from tailrace.alerts.evaluator import CORRECTED_NS, Evaluator, Late
+from tailrace.alerts.evaluator import Evaluator, Late
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TailraceError
 
@@ -107,7 +107,7 @@ class AlertService:
         self._upkeep_s = self._clock.monotonic_s() + _UPKEEP_S
         there = {rule.id for group in groups for rule in group.rules}
         gone = [rule for rule in self._store.progress() if rule not in there]
-        self._store.forget(gone, now_ns - max(LOG_NS, CORRECTED_NS), now_ns)
+        self._store.forget(gone, now_ns - LOG_NS, now_ns)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -47,6 +47,7 @@ class Progress:
     outcome: str = ""  # of the last window
     error: str = ""
     took_ns: int = 0
+    skipped_ns: int = 0  # when windows were skipped last, as they were too old to be made up for; 0: never
 
 
 @dataclass(frozen=True, slots=True)

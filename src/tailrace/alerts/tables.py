@@ -43,6 +43,7 @@ SCHEDULE: Final = Table(
     Column("outcome", String, nullable=False),  # of the last window, model.Outcome or `skipped`; empty before it
     Column("error", String, nullable=False),
     Column("took_ns", BigInteger, nullable=False),
+    Column("skipped_ns", BigInteger, nullable=False),  # when windows were too old to be made up for; 0: never
 )
 """How far each rule is, and how its last window went."""
 

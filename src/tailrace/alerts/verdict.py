@@ -59,6 +59,8 @@ def judge(
     known: Mapping[str, Seen],
     missing: Iterable[str],
     labelled: Labelled,
+    *,
+    known_ns: int = KNOWN_NS,
 ) -> Evaluation:
     """Return what a rule gives at the time of an answer.
 
@@ -71,7 +73,7 @@ def judge(
     silent = {
         key: seen
         for key, seen in known.items()
-        if key not in answer.values and seen.first_ns < at_ns < seen.last_ns + KNOWN_NS
+        if key not in answer.values and seen.first_ns < at_ns < seen.last_ns + known_ns
     }
     values = dict(answer.values)
     what = policy(rule, asked)
