@@ -271,7 +271,7 @@ def _rules(namespace: str, group: GroupSettings) -> tuple[Rule, ...]:
         name = f"alert {settings.alert}" if settings.alert else f"record {settings.record}"
         fields: dict[str, Any] = settings.model_dump()  # the names of both are the same, Rule tells the types
         labels = fields["labels"] = {**group.labels, **settings.labels}
-        named = name + repr(sorted(labels.items()))
+        named = name + (repr(sorted(labels.items())) if labels else "")
         rules.append(Rule(id=rule_id(namespace, group.name, named, counted[named]), **fields))
         counted[named] += 1
     return tuple(rules)

@@ -58,6 +58,7 @@ def _group(group: Group, progress: Mapping[str, Progress], alerts: Mapping[str, 
 def _rule(rule: Rule, how: Progress | None, alerts: Mapping[str, Alert]) -> Json:
     health = "unknown" if how is None or not how.outcome else "err" if how.outcome == "error" else "ok"
     common = {
+        "id": rule.id,
         "name": rule.name,
         "query": rule.expr,
         "labels": dict(rule.labels),
