@@ -59,11 +59,11 @@ class Fold:
             before = self.paths.pop(old, None)
             if not alive and before is not None:
                 self.paths[path] = before
+        if "deleted" in str(actions):  # what was below it is gone with it, whatever is there now
+            self._drop(path)
         if alive:
             self.paths[path] = file | {"sequence": self.sequence}
-        elif last == "deleted":
-            self._drop(path)
-        else:
+        elif last != "deleted":
             self.paths.setdefault(path, file)
 
     def _drop(self, path: str) -> None:
