@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tailrace.cli import (
+    alerts,
     check,
     collect,
     config,
@@ -16,6 +17,7 @@ from tailrace.cli import (
     export,
     failures,
     files,
+    metrics,
     output,
     query,
     receive,
@@ -63,6 +65,8 @@ app.command()(watch.watch)
 app.command()(explain.explain)
 app.command()(receive.receive)
 app.command()(trace.trace)
+app.add_typer(metrics.app, name="metrics")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(files.app, name="files")
 app.add_typer(table.app, name="table")
 app.add_typer(check.app, name="check")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from tailrace.errors import TableError
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tailrace.control import Control
     from tailrace.query.result import Lines, Series
     from tailrace.store.settings import StoreSettings
     from tailrace.store.table import LogTable
@@ -28,6 +30,22 @@ def open_table(data: Path | None, settings: StoreSettings | None = None) -> LogT
         hint = "name the folder with --data, or fill it with 'tailrace up' or 'tailrace collect'"
         raise TableError(f"there is no table in {folder} ({hint})")
     return LogTable.open(folder, settings=settings)
+
+
+@contextmanager
+def opened_control(data: Path, *, create: bool = False) -> Iterator[Control]:
+    """Give the control database of a data folder; one that is not there is made only if something is to be kept."""
+    from tailrace.alerts import rules, tables  # noqa: F401  what defines tables has to be known before they are made
+    from tailrace.control import Control
+    from tailrace.rollups import tables as _  # noqa: F401  as above
+
+    if not create and not data.is_dir():
+        raise TableError(f"there is no data folder {data} (name it with --data, or begin with 'tailrace up')")
+    control = Control.open(data)
+    try:
+        yield control
+    finally:
+        control.close()
 
 
 def rendered(answer: Lines | Series, output: Output, *, colour: bool = False) -> Iterator[bytes]:

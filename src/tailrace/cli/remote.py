@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -17,6 +17,7 @@ QUERY = "/api/v1/logs/query"
 TAIL = "/api/v1/logs/tail"
 EXPLAIN = "/api/v1/explain"
 _CONNECT_S = 10.0
+_CALL_S = 60.0
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
@@ -54,6 +55,54 @@ def answer(
         raise ConfigError(f"--url: {url!r} is no address (write for example http://127.0.0.1:9080)") from None
     except httpx.HTTPError as error:
         raise TransientError(f"{url}: {error or type(error).__name__} (is Tailrace running there?)") from None
+
+
+def call(
+    url: str,
+    path: str,
+    *,
+    method: str = "GET",
+    parameters: Mapping[str, str | int] | None = None,
+    body: object = None,
+) -> Any:  # JSON of several kinds
+    """Return what an answer says in JSON or YAML, None if it says nothing; `body` is sent as JSON.
+
+    What the server does not take as it was asked is a `QueryError`, every other failure a `TransientError`.
+    """
+    try:
+        answered = httpx.request(
+            method, url.rstrip("/") + path, params=dict(parameters or {}), json=body, timeout=httpx.Timeout(_CALL_S)
+        )
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise ConfigError(f"--url: {url!r} is no address (write for example http://127.0.0.1:9080)") from None
+    except httpx.HTTPError as error:
+        raise TransientError(f"{url}: {error or type(error).__name__} (is Tailrace running there?)") from None
+    if answered.is_success:
+        return _value(answered)
+    what, hint = _told(answered)
+    if answered.is_client_error:
+        raise QueryError(what, hint=hint)
+    raise TransientError(f"{answered.url.copy_with(query=None)}: HTTP {answered.status_code} {what}".rstrip())
+
+
+def _value(response: httpx.Response) -> Any:  # of several kinds
+    if "yaml" in response.headers.get("Content-Type", ""):
+        import yaml
+
+        return yaml.safe_load(response.content)
+    return response.json() if response.content else None
+
+
+def _told(response: httpx.Response) -> tuple[str, str]:
+    """Return what a refusal says, and what to do, in whichever shape it comes."""
+    try:
+        said = response.json()
+    except ValueError:
+        return response.text.strip()[:500], ""
+    said = said.get("error", said) if isinstance(said, dict) else said
+    if isinstance(said, dict) and "what" in said:
+        return str(said["what"]), str(said.get("hint") or "")
+    return str(said)[:500], ""
 
 
 def _refusal(response: httpx.Response, query: str) -> QueryError | TransientError:

@@ -1,0 +1,133 @@
+"""`tailrace alerts create`: an alert on a metric, or on a query."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tailrace.cli import options, output
+from tailrace.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def alerts_create(
+    name: Annotated[str, typer.Option("--id", "-id", metavar="NAME", help="Name of the alert.")],
+    metric: Annotated[str | None, typer.Option("--metric", "-m", metavar="METRIC", help="What to watch.")] = None,
+    level: Annotated[
+        float | None, typer.Option("--level", "-l", help="It fires while the value is strictly above this.")
+    ] = None,
+    stat: Annotated[
+        str | None,
+        typer.Option(
+            "--stat",
+            "-s",
+            help="avg or sum of a metric that counts or sums; other metrics have their own. (default: avg)",
+        ),
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option("--window", "-w", metavar="SECONDS", help="How far back it looks. (default: 120)")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option("--period", "-pr", metavar="SECONDS", help="How often it looks. (default: the metric's, or 60)"),
+    ] = None,
+    expr: Annotated[
+        str | None,
+        typer.Option("--expr", "-e", metavar="LOGQL", help="A query in place of a metric: it fires for each series."),
+    ] = None,
+    lasting: Annotated[
+        str | None, typer.Option("--for", metavar="5m", help="It fires only when it was true for so long.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="NAME=TEXT", help="Label to add. Repeatable.")
+    ] = None,
+    annotation: Annotated[
+        list[str] | None,
+        typer.Option("--annotation", metavar="NAME=TEXT", help="Text for people, with templates. Repeatable."),
+    ] = None,
+    config: options.ConfigFile = None,
+    data: options.Data = None,
+    url: options.Url = None,
+) -> None:
+    """Make an alert on a metric, or on a query. To change one, delete it and make it anew.
+
+    For example:
+
+        tailrace alerts create -id busy --metric traffic --level 10 --window 120
+
+        tailrace alerts create -id errors --expr 'sum(rate({host=~".+"} |= "error" [5m])) > 1' --for 10m
+    """
+    from tailrace.alerts.metric_alerts import NAMESPACE
+    from tailrace.cli.alerts_places import place, rows
+
+    if (metric is None) == (expr is None):
+        raise QueryError("an alert watches either a metric or a query", hint="--metric NAME --level N, or --expr LOGQL")
+    asked = {"--level": level, "--stat": stat, "--window": window}
+    if expr is not None and (given := [flag for flag, value in asked.items() if value is not None]):
+        raise QueryError(f"{', '.join(given)}: of a metric only; a query says it by itself", hint="as in … > 10")
+    more = {"labels": _pairs(label, "--label"), "annotations": _pairs(annotation, "--annotation"), "for": lasting}
+    if metric is None:
+        group = _of_query(name, str(expr), period)
+    else:
+        group = _of_metric(name, metric, asked, period, (data, url, config))
+    with place(data, url, config, create=True) as found:
+        if any(row.name == name for row in rows(found)):
+            output.line(f"{name}: already created")
+            output.note(f"to change it, delete it first: tailrace alerts delete {name}")
+            raise typer.Exit(1)
+        found.save(NAMESPACE, _with(group, more))
+    output.line(f"{name}: created")
+
+
+def _of_query(name: str, expr: str, period: str | None) -> dict[str, Any]:  # a group, as YAML has it
+    from tailrace.cli.metrics_asked import seconds
+
+    interval = {} if period is None else {"interval": f"{seconds(period, '--period')}s"}
+    return {"name": name, **interval, "rules": [{"alert": name, "expr": expr}]}
+
+
+def _of_metric(
+    name: str,
+    metric: str,
+    asked: "Mapping[str, Any]",  # values of flags
+    period: str | None,
+    where: tuple[Path | None, str | None, Path | None],
+) -> dict[str, Any]:
+    from tailrace.alerts.metric_alerts import WINDOW_S, MetricAlert, rule_group
+    from tailrace.cli import metrics_places
+    from tailrace.cli.metrics_asked import seconds
+
+    if asked["--level"] is None:
+        raise QueryError("an alert on a metric needs a level", hint="--level 10")
+    with metrics_places.place(*where) as metrics:
+        watched = metrics_places.named(metrics, metric)
+    alert = MetricAlert(
+        name,
+        watched,
+        asked["--level"],
+        asked["--stat"] or "",
+        WINDOW_S if asked["--window"] is None else seconds(asked["--window"], "--window"),
+        None if period is None else seconds(period, "--period"),
+    )
+    return dict(rule_group(alert))
+
+
+def _with(group: dict[str, Any], more: "Mapping[str, Any]") -> dict[str, Any]:
+    """Return a group whose rule also has what other flags say."""
+    (rule,) = group["rules"]
+    kept = {key: value for key, value in more.items() if value}
+    if "annotations" in kept:
+        kept["annotations"] = {**rule.get("annotations", {}), **kept["annotations"]}
+    return {**group, "rules": [{**rule, **kept}]}
+
+
+def _pairs(texts: "Iterable[str] | None", flag: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise QueryError(f"{flag} {text!r} is no name with a text", hint=f"as in {flag} severity=page")
+        pairs[name] = value
+    return pairs

@@ -1,0 +1,214 @@
+"""Where `tailrace alerts` finds and changes rules: the control database of a data folder, or a server.
+
+Both give rules in the shape of `/api/v1/rules`, so the commands do not know which one they ask.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote
+
+from tailrace.alerts.rule_files import rule_id
+from tailrace.cli import options, output, remote
+from tailrace.cli.alerts_shown import AlertRow, Past
+from tailrace.errors import DataError, QueryError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from tailrace.config.model import Config
+    from tailrace.control import Control
+
+    Json = Mapping[str, Any]  # a JSON object: nested, of several kinds
+
+RULES: Final = "/api/v1/rules"
+HISTORY: Final = "/api/v1/alerts/history"
+CHANGES: Final = "/loki/api/v1/rules"
+
+_NAMED: Final = 10  # names that a message lists
+
+
+class Place(Protocol):
+    """Rules with their states, their definitions and what they said."""
+
+    def groups(self) -> Sequence[Json]:
+        """Return all groups with their states, as `/api/v1/rules` does."""
+        ...
+
+    def history(self, rule: str, limit: int) -> list[Past]:
+        """Return the newest lines of a rule's history, newest first."""
+        ...
+
+    def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return namespace to name to group, of those that were saved and not read from files."""
+        ...
+
+    def save(self, namespace: str, group: Json) -> None:
+        """Keep a group, in place of one of the same name."""
+        ...
+
+    def delete(self, namespace: str, group: str) -> None:
+        """Remove a group."""
+        ...
+
+
+@contextmanager
+def place(data: Path | None, url: str | None, config: Path | None = None, *, create: bool = False) -> Iterator[Place]:
+    """Give what the flags point to; a folder that is not there is made if something is to be kept in it."""
+    options.exclusive(data, url)
+    if url is not None:
+        yield Server(url)
+        return
+    from tailrace.cli.folder import opened_control
+    from tailrace.config.load import load
+
+    settings = load(config, {"data": data})
+    with opened_control(settings.data, create=create) as control:
+        yield Folder(control, settings)
+
+
+def rows(where: Place) -> list[AlertRow]:
+    """Return all alerting rules."""
+    return [row for group in where.groups() for row in _rows(group)]
+
+
+def _rows(group: Json) -> Iterator[AlertRow]:
+    seen: dict[str, int] = {}
+    for rule in group["rules"]:
+        if rule["type"] != "alerting":
+            continue
+        name = str(rule["name"])
+        number = seen[name] = seen.get(name, -1) + 1
+        never = rule["health"] == "unknown"
+        yield AlertRow(
+            id=rule_id(group["file"], group["name"], f"alert {name}", number),
+            name=name,
+            namespace=group["file"],
+            group=group["name"],
+            expr=rule["query"],
+            interval_s=group["interval"],
+            for_s=rule["duration"],
+            labels=rule["labels"],
+            annotations=rule["annotations"],
+            state=rule["state"],
+            evaluated="" if never else rule["lastEvaluation"],
+            outcome=rule.get("outcome", ""),
+            error=rule["lastError"],
+        )
+
+
+def named(found: Sequence[AlertRow], name: str) -> list[AlertRow]:
+    """Return the rules of a name, or the one of an id; there is at least one, or a `QueryError` says what there is."""
+    chosen = [row for row in found if name in (row.name, row.id)]
+    if chosen:
+        return chosen
+    names = sorted({row.name for row in found})
+    if not names:
+        raise QueryError(f"there is no alert {name!r}, nor any other", hint="tailrace metrics create --default")
+    listed = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+    raise QueryError(f"there is no alert {name!r}", hint=did_you_mean(name, names) or f"there are: {listed}")
+
+
+def remove(where: Place, row: AlertRow) -> None:
+    """Delete a rule: its group, or the rule of a group that has others."""
+    group = where.namespaces().get(row.namespace, {}).get(row.group)
+    if group is None:
+        raise DataError(f"the alert {row.name!r} comes from {row.namespace}; remove it there")
+    rest = [rule for rule in group["rules"] if rule.get("alert") != row.name]
+    if rest:
+        where.save(row.namespace, {**group, "rules": rest})
+    else:
+        where.delete(row.namespace, row.group)
+
+
+class Folder:
+    """The control database of a data folder, and the rule files of a configuration."""
+
+    def __init__(self, control: Control, config: Config) -> None:
+        from tailrace.alerts.lease import Lease
+        from tailrace.alerts.rules import RuleBook
+        from tailrace.alerts.store import AlertStore
+        from tailrace.clock import SystemClock
+
+        self._control, self._config = control, config
+        self._book = RuleBook(control, config.alerts.rule_files, SystemClock())
+        self._store = AlertStore(control, Lease(control, "command"))  # it only reads, and never takes the lease
+
+    def groups(self) -> Sequence[Json]:
+        """Return all groups with their states; say which rule files cannot be read."""
+        from tailrace.alerts.shown import shown
+
+        found = shown(self._book.current(), self._store.progress(), self._store.alerts())
+        for why in self._book.problems.values():
+            output.note(f"warning: {why}")
+        return found
+
+    def history(self, rule: str, limit: int) -> list[Past]:
+        """Return the newest lines of a rule's history."""
+        from tailrace.alerts.history import entries
+
+        return [Past(one.at_ns, one.kind, one.labels, one.value) for one in entries(self._control, rule, limit)]
+
+    def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return what was saved."""
+        return self._book.namespaces()
+
+    def save(self, namespace: str, group: Json) -> None:
+        """Keep a group."""
+        self._book.save(namespace, group)
+
+    def delete(self, namespace: str, group: str) -> None:
+        """Remove a group."""
+        self._book.delete(namespace, group)
+
+    @contextmanager
+    def evaluated(self) -> Iterator[None]:
+        """Evaluate the rules until the end of a `with`, unless a server does: one of both has the lease."""
+        from tailrace.alerts.alerting import Alerting
+        from tailrace.clock import SystemClock
+        from tailrace.engines.polars import PolarsEngine
+        from tailrace.store.table import LogTable
+        from tailrace.telemetry import Accounts
+
+        config = self._config
+        table = LogTable.open(config.data, create=True, settings=config.store)
+        alerting = Alerting(
+            config.alerts, self._control, table, PolarsEngine(), clock=SystemClock(), accounts=Accounts()
+        )
+        alerting.start()
+        try:
+            yield
+        finally:
+            alerting.stop()
+
+
+class Server:
+    """A running Tailrace."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def groups(self) -> Sequence[Json]:
+        """Return all groups with their states."""
+        groups: Sequence[Json] = remote.call(self._url, RULES)["data"]["groups"]
+        return groups
+
+    def history(self, rule: str, limit: int) -> list[Past]:
+        """Return the newest lines of a rule's history."""
+        found = remote.call(self._url, HISTORY, parameters={"rule": rule, "limit": limit})
+        return [Past(int(one["time_ns"]), one["kind"], one["labels"], one["value"]) for one in found["history"]]
+
+    def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return what was saved."""
+        saved = remote.call(self._url, CHANGES) or {}
+        return {name: {group["name"]: group for group in groups} for name, groups in saved.items()}
+
+    def save(self, namespace: str, group: Json) -> None:
+        """Keep a group."""
+        remote.call(self._url, f"{CHANGES}/{quote(namespace, safe='')}", method="POST", body=group)
+
+    def delete(self, namespace: str, group: str) -> None:
+        """Remove a group."""
+        remote.call(self._url, f"{CHANGES}/{quote(namespace, safe='')}/{quote(group, safe='')}", method="DELETE")

@@ -1,0 +1,209 @@
+"""Where `tailrace metrics` finds, makes and asks metrics: a data folder, or a server."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote
+
+from tailrace.cli import options, remote
+from tailrace.errors import QueryError, did_you_mean
+from tailrace.rollups.definitions import Definitions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from tailrace.control import Control
+    from tailrace.query.result import Series
+    from tailrace.rollups.forms import Form
+    from tailrace.rollups.model import Metric
+
+METRICS: Final = "/api/v1/metrics"
+QUERY_RANGE: Final = "/api/v1/query_range"
+
+BACK_NS: Final = 86_400 * 10**9
+"""How far back the newest values are looked for."""
+
+_POINTS: Final = (500, 2_000, 10_000)  # asked at once, more and more while too little is found
+_NAMED: Final = 10  # names that a message lists
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number of a metric: of one series, in the bucket that ends at `at_ns`."""
+
+    at_ns: int
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A metric that is to be made."""
+
+    name: str
+    what: str | Form
+    period_ns: int | None = None
+    backfill_ns: int | None = None  # None: all lines
+
+
+class Place(Protocol):
+    """Metrics and their numbers."""
+
+    def metrics(self) -> list[Metric]:
+        """Return all metrics by name."""
+        ...
+
+    def create(self, wanted: Wanted) -> None:
+        """Make a metric; `MetricExistsError` if there is one of its name."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a metric that is there."""
+        ...
+
+    def values(self, metric: Metric, start_ns: int, end_ns: int) -> list[Value]:
+        """Return the values of the periods that end from `start_ns` to `end_ns`, both of them ends."""
+        ...
+
+
+@contextmanager
+def place(data: Path | None, url: str | None, config: Path | None = None, *, create: bool = False) -> Iterator[Place]:
+    """Give what the flags point to; a folder that is not there is made if something is to be kept in it."""
+    options.exclusive(data, url)
+    if url is not None:
+        yield Server(url)
+        return
+    from tailrace.cli.folder import opened_control
+    from tailrace.config.load import load
+
+    settings = load(config, {"data": data})
+    with opened_control(settings.data, create=create) as control:
+        yield Folder(control, settings.data)
+
+
+def named(where: Place, name: str) -> Metric:
+    """Return the metric of a name, or say in a `QueryError` what there is."""
+    metrics = where.metrics()
+    for metric in metrics:
+        if metric.name == name:
+            return metric
+    names = [metric.name for metric in metrics]
+    if not names:
+        raise QueryError(f"there is no metric {name!r}, nor any other", hint="tailrace metrics create --default")
+    listed = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+    raise QueryError(f"there is no metric {name!r}", hint=did_you_mean(name, names) or f"there are: {listed}")
+
+
+def newest(where: Place, metric: Metric, limit: int, now_ns: int | None = None) -> list[Value]:
+    """Return the newest values of a metric, newest first; the period that is not over is left out."""
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    period_ns = metric.period_ns
+    end_ns = now_ns // period_ns * period_ns
+    first_ns = max(metric.since_ns + 1, end_ns - max(BACK_NS, _POINTS[0] * period_ns))
+    found: list[Value] = []
+    points = iter(_POINTS)
+    size = next(points)
+    while end_ns >= first_ns and len(found) < limit:
+        start_ns = max(end_ns - (size - 1) * period_ns, first_ns + -first_ns % period_ns)
+        if start_ns > end_ns:
+            break
+        page = where.values(metric, start_ns, end_ns)
+        found += sorted(page, key=lambda one: (-one.at_ns, -one.value, sorted(one.labels.items())))
+        end_ns, size = start_ns - period_ns, next(points, size)
+    return found[:limit]
+
+
+class Folder:
+    """The control database and the table of a data folder."""
+
+    def __init__(self, control: Control, data: Path) -> None:
+        self._definitions = Definitions(control)
+        self._data = data
+
+    def metrics(self) -> list[Metric]:
+        """Return all metrics by name."""
+        return self._definitions.list()
+
+    def create(self, wanted: Wanted) -> None:
+        """Make a metric."""
+        self._definitions.create(
+            wanted.name,
+            wanted.what,
+            now_ns=time.time_ns(),
+            period_ns=wanted.period_ns,
+            backfill_ns=wanted.backfill_ns,
+        )
+
+    def delete(self, name: str) -> None:
+        """Remove a metric."""
+        self._definitions.delete(name)
+
+    def values(self, metric: Metric, start_ns: int, end_ns: int) -> list[Value]:
+        """Return the values of some periods."""
+        from tailrace.cli.folder import open_table
+        from tailrace.cli.question import TIMEOUT_S
+        from tailrace.config.folders import holds_table
+        from tailrace.engines.polars import PolarsEngine
+        from tailrace.query.run import Request, run
+
+        if not holds_table(self._data):  # metrics may be made before the first line comes
+            return []
+        request = Request(metric.expr, start_ns, end_ns, metric.period_ns, timeout_s=TIMEOUT_S, aligned=False)
+        answer: Series = run(request, open_table(self._data), PolarsEngine())  # type: ignore[assignment]  # of a metric query
+        return [Value(at_ns, answer.labels[series], value) for series, at_ns, value in answer.frame.iter_rows()]
+
+
+def _metric(told: Mapping[str, Any]) -> Metric:
+    """Return a metric of what a server tells."""
+    from tailrace.rollups.forms import Form
+    from tailrace.rollups.model import Metric
+
+    form = told.get("form")
+    return Metric(
+        told["name"],
+        told["expr"],
+        told["bucket_ns"],
+        told["period_ns"],
+        told["since_ns"],
+        created_ns=told["created_ns"],
+        form=None if form is None else Form(**form),
+    )
+
+
+class Server:
+    """A running Tailrace."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def metrics(self) -> list[Metric]:
+        """Return all metrics by name."""
+        return [_metric(one) for one in remote.call(self._url, METRICS)["metrics"]]
+
+    def create(self, wanted: Wanted) -> None:
+        """Make a metric."""
+        what: dict[str, Any] = {"expr": wanted.what} if isinstance(wanted.what, str) else asdict(wanted.what)
+        remote.call(self._url, METRICS, method="POST", body={"name": wanted.name, **what})
+
+    def delete(self, name: str) -> None:
+        """Remove a metric."""
+        remote.call(self._url, f"{METRICS}/{quote(name, safe='')}", method="DELETE")
+
+    def values(self, metric: Metric, start_ns: int, end_ns: int) -> list[Value]:
+        """Return the values of some periods."""
+        asked = {
+            "query": metric.expr,
+            "start": f"{start_ns // 10**9}",
+            "end": f"{end_ns // 10**9}",
+            "step": f"{metric.period_ns // 10**9}",
+        }
+        found: Sequence[Any] = remote.call(self._url, QUERY_RANGE, parameters=asked)["data"]["result"]
+        return [
+            Value(round(at_s * 10**9), series["metric"], float(text))
+            for series in found
+            for at_s, text in series["values"]
+        ]
