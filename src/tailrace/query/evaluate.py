@@ -50,13 +50,22 @@ _COMPARE: Final[Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
 }
 
 
+def _nothing(_metric: Metric, _needs: Needs) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Where a query is evaluated: a grid, a table at one version, and a reading."""
+    """Where a query is evaluated: a grid, a table at one version, and a reading.
+
+    `given` answers parts of the query, with the labels that are needed of them, in the place of the table; None for
+    those that it leaves.
+    """
 
     grid: Grid
     snapshot: Callable[[], Snapshot]  # asked for by range aggregations only: literals touch no storage
     reading: Reading
+    given: Callable[[Metric, Needs], Value | None] = _nothing
 
     def value(self, metric: Metric, largest: int = 0) -> Value:
         """Return the number, or the samples, of an expression.
@@ -65,10 +74,15 @@ class Evaluation:
         how many: the others are left out before windows are made of them. What else there is comes whole.
         """
         if largest and isinstance(metric, VectorAggregation) and _sums_lines(metric):
-            operand = self._value(metric.operand, replace(grouped(metric.grouping), largest=largest))
+            operand = self.needed(metric.operand, replace(grouped(metric.grouping), largest=largest))
             assert isinstance(operand, Samples)
             return replace(functions.VECTOR[metric.function].apply(operand, metric.grouping, None), among=operand.among)
-        return self._value(metric, Needs(every=True))
+        return self.needed(metric, Needs(every=True))
+
+    def needed(self, metric: Metric, needs: Needs) -> Value:
+        """Return the number, or the samples with the labels that are needed, of an expression."""
+        given = self.given(metric, needs)
+        return self._value(metric, needs) if given is None else given
 
     def _value(self, metric: Metric, needs: Needs) -> Value:
         if isinstance(metric, Number):
@@ -82,10 +96,10 @@ class Evaluation:
         if isinstance(metric, VectorAggregation):
             return self._aggregate(metric)
         if isinstance(metric, LabelReplace):
-            operand = self._value(metric.operand, Needs(every=True))
+            operand = self.needed(metric.operand, Needs(every=True))
             assert isinstance(operand, Samples)
             return _replaced(metric, operand)
-        left, right = self._value(metric.left, Needs(every=True)), self._value(metric.right, Needs(every=True))
+        left, right = self.needed(metric.left, Needs(every=True)), self.needed(metric.right, Needs(every=True))
         return _binary(metric, left, right)
 
     def _range(self, metric: RangeAggregation, needs: Needs, cells: Cells) -> Samples:
@@ -109,7 +123,7 @@ class Evaluation:
     def _aggregate(self, metric: VectorAggregation) -> Samples:
         function = functions.VECTOR[metric.function]
         narrow = function.narrows and _adds_up(metric.operand)
-        operand = self._value(metric.operand, grouped(metric.grouping) if narrow else Needs(every=True))
+        operand = self.needed(metric.operand, grouped(metric.grouping) if narrow else Needs(every=True))
         if isinstance(operand, float):
             raise QueryError(f"`{metric.function}` aggregates series, not a number", hint="write vector(n)")
         if operand.frame.is_empty():

@@ -19,7 +19,7 @@ import polars as pl
 from tailrace.errors import QueryError
 from tailrace.limits import LABEL_SETS, RANKED_SETS
 from tailrace.query import functions
-from tailrace.query.plan import plan
+from tailrace.query.plan import plan_segments
 from tailrace.query.reads import Span
 from tailrace.query.remembered import remembered
 from tailrace.query.rows import DETAILS, ERROR
@@ -45,10 +45,27 @@ MERGE_ROWS: Final = 2 * LABEL_SETS
 
 def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot: Snapshot, reading: Reading) -> Samples:
     """Evaluate a range aggregation; its series are told apart by the labels of `needs` only."""
-    function = functions.LINES[aggregation.function]
-    sized = function.measure == "bytes"
-    log = aggregation.range.log
-    found = plan(log, needs.plus(line=sized), (cells.start_ns, cells.end_ns), snapshot, reading.engine)
+    found = totals(aggregation, needs, cells, snapshot, reading)
+    return Samples(EMPTY) if found is None else of_totals(aggregation, needs, cells, found)
+
+
+def totals(
+    aggregation: RangeAggregation,
+    needs: Needs,
+    cells: Cells,
+    snapshot: Snapshot,
+    reading: Reading,
+    segments: Segments | None = None,
+) -> pl.DataFrame | None:
+    """Return label columns, the keys of cells, `lines` and `bytes`, one row per series and cell; None if there is none.
+
+    Lines are those of all segments of the snapshot, or of some that need not be in it any more.
+    """
+    sized = functions.LINES[aggregation.function].measure == "bytes"
+    log, span = aggregation.range.log, (cells.start_ns, cells.end_ns)
+    if segments is None:
+        segments = snapshot.segments(*span)
+    found = plan_segments(log, needs.plus(line=sized), span, snapshot, reading.engine, segments)
     reading.planned(found)
     most, room = RANKED_SETS if needs.largest else LABEL_SETS, MERGE_ROWS
     gathered: list[pl.DataFrame] = []
@@ -56,16 +73,22 @@ def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot:
         for piece in _branch(branch, needs, cells, reading, log, sized=sized):
             gathered.append(piece)
             if sum(one.height for one in gathered) > room:
-                gathered = [_merged(gathered)]
+                gathered = [merged(gathered)]
                 bounded(gathered[0], most)
                 room = max(MERGE_ROWS, 2 * gathered[0].height)  # else many sets would be summed again with each piece
     if not gathered:
-        return Samples(EMPTY)
-    totals, among = _merged(gathered), 0
-    bounded(totals, most)
+        return None
+    whole = merged(gathered)
+    bounded(whole, most)
+    return whole
+
+
+def of_totals(aggregation: RangeAggregation, needs: Needs, cells: Cells, found: pl.DataFrame) -> Samples:
+    """Lay windows over totals."""
+    function, among = functions.LINES[aggregation.function], 0
     if needs.largest:
-        totals, among = largest(totals, cells, function.measure, needs.largest)
-    windows = spread(totals, cells)
+        found, among = largest(found, cells, function.measure, needs.largest)
+    windows = spread(found, cells)
     value = function.value(pl.col(function.measure), aggregation.range.range_ns / 1e9)
     labels = [column for column in windows.columns if column.startswith(LABEL)]
     return Samples(windows.select(*labels, "step", value=value.cast(pl.Float64)), among=among)
@@ -117,9 +140,10 @@ def _by_scan(
         return pl.concat([_counted(scan, columns, (), reading) for scan in reading.scans(branch, some, span, columns)])
 
     question = ("lines", str(log), branch.scan.formats, tuple(columns))
-    known, segments = remembered(question, branch, segments, span, cells, reading, read)
-    if known is not None:
-        yield _labelled(branch, needs, known)
+    if reading.lasting:
+        known, segments = remembered(question, branch, segments, span, cells, reading, read)
+        if known is not None:
+            yield _labelled(branch, needs, known)
     timed = {} if cells.whole else {"_time_ns": pl.Int64()}
     for scan in reading.scans(branch, segments, span, columns | timed):
         yield _labelled(branch, needs, _counted(scan, columns, cells.keys(nw.col("_time_ns")), reading))
@@ -195,7 +219,7 @@ def refuse_errors(rows: Rows, needs: Needs) -> None:
         )
 
 
-def _merged(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def merged(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Sum equal cells."""
     whole = pl.concat(pieces, how="diagonal")
     keys = [column for column in whole.columns if column not in TOTALS]

@@ -41,11 +41,23 @@ def nobody() -> bool:
 
 
 class Reading:
-    """One query's reading: engine, what it costs, how long it may take, and whether anybody still waits for it."""
+    """One query's reading: engine, what it costs, how long it may take, and whether anybody still waits for it.
 
-    def __init__(self, engine: Engine, stats: Stats, timeout_s: float, cancelled: Callable[[], bool] = nobody) -> None:
+    `lasting` is false where what is read is no file that will be read again, so that nothing is remembered of it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        stats: Stats,
+        timeout_s: float,
+        cancelled: Callable[[], bool] = nobody,
+        *,
+        lasting: bool = True,
+    ) -> None:
         self.engine = engine
         self.stats = stats
+        self.lasting = lasting
         self._cancelled = cancelled
         self._timeout_s = timeout_s
         self._until_s = time.monotonic() + timeout_s
