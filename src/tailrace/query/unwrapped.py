@@ -22,7 +22,7 @@ from tailrace.query.functions.quantile_over_time import QuantileOverTime
 from tailrace.query.leaf import CELL, bounded, in_scan, in_windows, refuse_errors
 from tailrace.query.load import VIRTUAL
 from tailrace.query.needs import Needs
-from tailrace.query.plan import plan
+from tailrace.query.plan import plan_segments
 from tailrace.query.reads import Span
 from tailrace.query.result import STREAM
 from tailrace.query.rows import Rows
@@ -31,8 +31,8 @@ from tailrace.query.samples import EMPTY, LABEL, Samples
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tailrace.contracts import Snapshot
-    from tailrace.query.functions.contract import ValuesFunction
+    from tailrace.contracts import Segments, Snapshot
+    from tailrace.query.functions.contract import Taken, ValuesFunction
     from tailrace.query.grid import Cells
     from tailrace.query.plan import Branch
     from tailrace.query.reads import Reading
@@ -50,34 +50,55 @@ _CHUNK_ROWS: Final = 4_000_000  # values in the windows that are made at once
 
 def samples(aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot: Snapshot, reading: Reading) -> Samples:
     """Evaluate a range aggregation over values."""
-    unwrap = aggregation.range.unwrap
-    assert unwrap is not None
     function = functions.VALUES[aggregation.function]
-    shown = _shown(aggregation.grouping, needs, unwrap.label)
-    found = plan(
-        aggregation.range.log, _before(unwrap, shown), (cells.start_ns, cells.end_ns), snapshot, reading.engine
-    )
-    reading.planned(found)
     gathered: list[pl.DataFrame] = []
     held = 0
+    for piece in pieces(aggregation, needs, cells, snapshot, reading, function):
+        gathered.append(piece)
+        held += piece.height
+        if held > VALUES_HELD:
+            gathered = [_merged(gathered, function)]
+            held = gathered[0].height
+            if function.totals:
+                bounded(gathered[0], LABEL_SETS)
+            _refuse_many(held)
+    return of_values(_merged(gathered, function), aggregation, cells) if gathered else Samples(EMPTY)
+
+
+def of_values(whole: pl.DataFrame, aggregation: RangeAggregation, cells: Cells) -> Samples:
+    """Lay windows over values, or over totals of them, as `pieces` yields them."""
+    found = windows(whole, cells, functions.VALUES[aggregation.function], aggregation.parameter)
+    bounded(found, LABEL_SETS)
+    return Samples(found)
+
+
+def pieces(
+    aggregation: RangeAggregation,
+    needs: Needs,
+    cells: Cells,
+    snapshot: Snapshot,
+    reading: Reading,
+    function: type[Taken],
+    segments: Segments | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield label columns, the keys of cells, and what a function takes of the values: totals, or each with its order.
+
+    Lines are those of all segments of the snapshot, or of some that need not be in it any more.
+    """
+    unwrap = aggregation.range.unwrap
+    assert unwrap is not None
+    shown = shows(aggregation.grouping, needs, unwrap.label)
+    span = (cells.start_ns, cells.end_ns)
+    if segments is None:
+        segments = snapshot.segments(*span)
+    before = _before(unwrap, shown)
+    found = plan_segments(aggregation.range.log, before, span, snapshot, reading.engine, segments)
+    reading.planned(found)
     for branch in found.branches:
-        for piece in _pieces(branch, unwrap, shown, cells, reading, function):
-            gathered.append(piece)
-            held += piece.height
-            if held > VALUES_HELD:
-                gathered = [_merged(gathered, function)]
-                held = gathered[0].height
-                if function.totals:
-                    bounded(gathered[0], LABEL_SETS)
-                _refuse_many(held)
-    if not gathered:
-        return Samples(EMPTY)
-    found_samples = _windows(_merged(gathered, function), cells, function, aggregation.parameter)
-    bounded(found_samples, LABEL_SETS)
-    return Samples(found_samples)
+        yield from _pieces(branch, unwrap, shown, cells, reading, function)
 
 
-def _shown(grouping: Grouping | None, needs: Needs, label: str) -> Needs:
+def shows(grouping: Grouping | None, needs: Needs, label: str) -> Needs:
     """Return the labels of the result: the unwrapped one leaves unless it is asked for by name."""
     if grouping is not None:
         named = frozenset(grouping.labels)
@@ -94,7 +115,7 @@ def _before(unwrap: Unwrap, shown: Needs) -> Needs:
 
 
 def _pieces(
-    branch: Branch, unwrap: Unwrap, shown: Needs, cells: Cells, reading: Reading, function: type[ValuesFunction]
+    branch: Branch, unwrap: Unwrap, shown: Needs, cells: Cells, reading: Reading, function: type[Taken]
 ) -> Iterator[pl.DataFrame]:
     column = _typed(branch, unwrap, shown)
     if column is not None:
@@ -121,7 +142,7 @@ def _pieces(
 
 
 def _by_scan(
-    branch: Branch, column: str, shown: Needs, cells: Cells, reading: Reading, function: type[ValuesFunction]
+    branch: Branch, column: str, shown: Needs, cells: Cells, reading: Reading, function: type[Taken]
 ) -> Iterator[pl.DataFrame]:
     """Total the numbers of a column in the scan, grouped by columns of the table."""
     columns = branch.loader().columns()
@@ -175,7 +196,7 @@ def _with_values(rows: Rows, unwrap: Unwrap, shown: Needs) -> Rows:
     return rows
 
 
-def _totals(piece: pl.DataFrame, function: type[ValuesFunction]) -> pl.DataFrame:
+def _totals(piece: pl.DataFrame, function: type[Taken]) -> pl.DataFrame:
     value = pl.col("_value")
     every = {"_sum": value.sum(), "_eased": (value / EASE).sum(), "_min": value.min(), "_max": value.max()}
     keys = [column for column in piece.columns if column not in ("_time_ns", "_value")]
@@ -183,7 +204,7 @@ def _totals(piece: pl.DataFrame, function: type[ValuesFunction]) -> pl.DataFrame
     return piece.group_by(keys).agg(**totals) if keys else piece.select(**totals).filter(pl.col("_count") > 0)
 
 
-def _merged(pieces: Sequence[pl.DataFrame], function: type[ValuesFunction]) -> pl.DataFrame:
+def _merged(pieces: Sequence[pl.DataFrame], function: type[Taken]) -> pl.DataFrame:
     whole = pl.concat(pieces, how="diagonal")
     if not function.totals:
         return whole
@@ -192,9 +213,7 @@ def _merged(pieces: Sequence[pl.DataFrame], function: type[ValuesFunction]) -> p
     return whole.group_by(keys).agg(sums) if keys else whole.select(sums).filter(pl.col("_count") > 0)
 
 
-def _windows(
-    whole: pl.DataFrame, cells: Cells, function: type[ValuesFunction], parameter: float | None
-) -> pl.DataFrame:
+def windows(whole: pl.DataFrame, cells: Cells, function: type[ValuesFunction], parameter: float | None) -> pl.DataFrame:
     """Return label columns, `step` and `value`."""
     labels = [column for column in whole.columns if column.startswith(LABEL)]
     last = cells.grid.points - 1

@@ -62,15 +62,20 @@ class LinesFunction(RangeFunction, Protocol):
         ...
 
 
-class ValuesFunction(RangeFunction, Protocol):
-    """A function over the values of an unwrapped label."""
+class Taken(Protocol):
+    """What is taken of unwrapped values."""
 
-    additive: ClassVar[bool]
-    """Whether the values of several series may be taken as those of one: true of sums."""
     totals: ClassVar[tuple[str, ...]]
     """The totals of parts of a window, beside `_count`, that are enough: of `TOTALS`. None if it takes the values."""
     ordered: ClassVar[bool]
     """Whether `VALUE` and `TIME` come in the order of time; of equal times as they stand in their files or pushes."""
+
+
+class ValuesFunction(RangeFunction, Taken, Protocol):
+    """A function over the values of an unwrapped label."""
+
+    additive: ClassVar[bool]
+    """Whether the values of several series may be taken as those of one: true of sums."""
 
     @staticmethod
     def value(range_ns: int, parameter: float | None) -> pl.Expr:
