@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tailrace.cli.alerts_shown import AlertRow
 
 app = typer.Typer(no_args_is_help=True, help="See how alerts stand and what they said; make and remove them.")
+alerts_test.register(app)
+alerts_backtest.register(app)
 
 Name = Annotated[str, typer.Argument(metavar="ALERT", help="Name of an alert, or the id of its rule.")]
 Output = Annotated[Form, typer.Option("--output", "-o", metavar="text|jsonl", help="Format of the rows.")]

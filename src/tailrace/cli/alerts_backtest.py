@@ -1,0 +1,121 @@
+"""`tailrace alerts backtest`: when a rule would have fired, on the lines that are stored."""
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from tailrace.cli import options, output
+from tailrace.errors import QueryError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tailrace.alerts.model import Group, Rule
+
+_NAMED: Final = 10  # names that a message lists
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `tailrace alerts`."""
+    app.command("backtest")(run_backtest)
+
+
+def run_backtest(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Name of an alerting rule.")],
+    since: Annotated[str, typer.Option("--since", metavar="30d", help="From this long ago until now.")] = "30d",
+    start: options.From = None,
+    end: options.To = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", readable=False, metavar="FILE", help="Take the rule from this rule file."),
+    ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep", metavar="WHAT=V,V", help="Try values of threshold, for or keep_firing_for; may repeat."
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against", readable=False, metavar="FILE", help="Compare with the rule of that name in this file."
+        ),
+    ] = None,
+    config: options.ConfigFile = None,
+    data: options.Data = None,
+    json: options.Json = False,
+) -> None:
+    """Say when a rule would have fired, for how long, and how often people would have been told.
+
+    The rule is looked for among those that are saved and those of the configuration's rule files. It is replayed as a
+    server evaluates it, on all lines that are known now.
+
+    For example:
+
+        tailrace alerts backtest CartErrors --since 30d
+
+        tailrace alerts backtest CartErrors -f new.yaml --sweep threshold=1,5,10 --sweep for=0s,5m
+    """
+    from tailrace.alerts.asking import TableAsk
+    from tailrace.alerts.backtest import report
+    from tailrace.alerts.backtest.run import Backtest
+    from tailrace.alerts.backtest.variants import sweeps_of
+    from tailrace.alerts.templates import Templates
+    from tailrace.cli import folder
+    from tailrace.cli.span import span
+    from tailrace.clock import SystemClock
+    from tailrace.config.load import load
+    from tailrace.engines.polars import PolarsEngine
+
+    settings = load(config, {"data": data})
+    groups = _groups(file, settings.data, settings.alerts.rule_files)
+    asked, group = _chosen(groups, rule)
+    before = None if against is None else _chosen(_filed(against), rule)
+    asked_span = span(None if start else since, start, end, time.time_ns())
+    table, engine = folder.open_table(settings.data), PolarsEngine()
+    test = Backtest(table, engine, Templates(TableAsk(table, engine), SystemClock()))
+    end_ns = min(asked_span.end_ns, time.time_ns())
+    found = test(asked, group, asked_span.start_ns, end_ns, sweeps=sweeps_of(sweep or ()), before=before)
+    if json:
+        output.as_json(report.as_json(found))
+        return
+    for line in report.lines(found):
+        output.line(line)
+
+
+def _groups(file: Path | None, data: Path, rule_files: "Sequence[str]") -> "Sequence[Group]":
+    if file is not None:
+        return _filed(file)
+    from tailrace.alerts.rules import RuleBook
+    from tailrace.clock import SystemClock
+    from tailrace.control import Control
+
+    with closing(Control.open(data)) as control:
+        book = RuleBook(control, rule_files, SystemClock())
+        groups = book.current()
+    for why in book.problems.values():
+        output.note(f"warning: {why}")
+    return groups
+
+
+def _filed(file: Path) -> "Sequence[Group]":
+    from tailrace.alerts.rule_files import load_rules
+
+    return load_rules(file)
+
+
+def _chosen(groups: "Sequence[Group]", name: str) -> "tuple[Rule, Group]":
+    """Return the rule of a name or an id, with its group."""
+    found = [(rule, group) for group in groups for rule in group.rules if name in (rule.name, rule.id)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        hint = "name one by its id: " + ", ".join(f"{rule.id} ({group.name})" for rule, group in found[:_NAMED])
+        raise QueryError(f"there are {len(found)} rules {name!r}", hint=hint)
+    names = sorted({rule.alert for group in groups for rule in group.rules if rule.alert})
+    listed = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+    hint = did_you_mean(name, names) or (f"there are: {listed}" if names else "name a rule file with --file")
+    raise QueryError(f"there is no rule {name!r}", hint=hint)
