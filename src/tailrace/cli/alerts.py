@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tailrace.cli import alerts_create, alerts_observe, options, output
+from tailrace.cli import alerts_backtest, alerts_create, alerts_observe, alerts_test, options, output
 from tailrace.cli.alerts_shown import Wording
 from tailrace.cli.files_answers import Form
 
