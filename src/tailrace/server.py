@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from tailrace.alerts.alerting import Alerting
+from tailrace.alerts.pushed import Pushed
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
@@ -65,13 +66,20 @@ class Server:
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         self._deletions = DeletionQueue(config.data, table, partial(_delete, table), clock, table.files)
         self._control, engine = Control.open(config.data), PolarsEngine()
+        pushed = Pushed(sink, clock, disorder_s=config.alerts.push_disorder_s, wait_s=config.alerts.max_wait_s)
         self._alerting = Alerting(
-            config.alerts, self._control, table, engine, clock=clock, accounts=accounts, behind=behind
+            config.alerts,
+            self._control,
+            table,
+            engine,
+            clock=clock,
+            accounts=accounts,
+            behind=lambda: [*behind(), *pushed.behind()],
         )
         services = Services(
             table=table,
             engine=engine,
-            sink=sink,
+            sink=pushed,
             accounts=accounts,
             clock=clock,
             host=config.host,

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from tailrace import __version__, memory
 from tailrace.agent import STALLED_S, Agent, Lag, reload_on_signal, stop_on_signals
+from tailrace.agent.caught_up import CaughtUp
 from tailrace.agent.reload import Reload
 from tailrace.agent.wiring import make_parsers, make_reducing, make_source
 from tailrace.alerts.watermarks import Behind
 from tailrace.clock import SystemClock
+from tailrace.ecs import STREAM_SOURCE
 from tailrace.patience import Patience
 from tailrace.server import Server
 from tailrace.sinks.store import StoreSink
+from tailrace.sources.file_events.settings import FileEventsSettings
 from tailrace.sources.tail.checkpoint import Checkpoint
 from tailrace.store.table import LogTable
 from tailrace.telemetry import Accounts
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from tailrace.agent.lag import Late
     from tailrace.clock import Clock
     from tailrace.config.load import Loaded
+    from tailrace.config.model import Config, SourceSettings
     from tailrace.contracts import Followed
     from tailrace.telemetry import Sample
 
@@ -85,7 +89,7 @@ def run(
         clock=clock,
         followed=followed,
         moves=lambda: all(one.still_s < STALLED_S for one in late()),
-        behind=lambda: [Behind(one.source, one.seconds, {"source": one.source}) for one in late()],
+        behind=_behind(agent, config, accounts, clock),
     )
     announce(f"tailrace {__version__}, data in {config.data}")
     for warning in checkpoint.warnings:
@@ -140,6 +144,27 @@ def _lag(agent: Agent, clock: Clock) -> Callable[[], Sequence[Late]]:
             return lag.look(clock.monotonic_s(), agent.standings())
 
     return late
+
+
+def _behind(agent: Agent, config: Config, accounts: Accounts, clock: Clock) -> Callable[[], list[Behind]]:
+    """Return what tells rules how far behind each source is; one thread calls it."""
+    lag, caught_up = Lag(), CaughtUp()
+    labels = {one.name: _labels(one) for one in config.sources}  # one that comes by a reload may have any
+
+    def behind() -> list[Behind]:
+        now_s, standings = clock.monotonic_s(), agent.standings()
+        late = lag.look(now_s, standings)
+        seconds = caught_up.behind(now_s, standings, late, lambda name: accounts.of(name).bytes["read"])
+        return [Behind(name, behind_s, labels.get(name, {})) for name, behind_s in seconds.items()]
+
+    return behind
+
+
+def _labels(settings: SourceSettings) -> dict[str, str]:
+    """Return the labels that all streams of a source are known to have."""
+    if isinstance(settings, FileEventsSettings):
+        return {"source": STREAM_SOURCE, **settings.labels}
+    return {"source": settings.name, **settings.labels}
 
 
 def _gauges(agent: Agent, accounts: Accounts, late: Callable[[], Sequence[Late]]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tailrace.alerts.asking import TableAsk
 from tailrace.alerts.evaluator import Evaluator
+from tailrace.alerts.horizons import Horizons
 from tailrace.alerts.lease import Lease
 from tailrace.alerts.rules import RuleBook
 from tailrace.alerts.service import AlertService
@@ -56,7 +57,9 @@ class Alerting:
         fill = Templates(
             ask, clock, external_labels=settings.external_labels, external_url=settings.external_url.rstrip("/")
         )
-        self.evaluator = Evaluator(self.store, ask, fill, Watermarks(behind))
+        horizons = Horizons.of(settings)
+        self.watermarks = Watermarks(behind, horizons=horizons, since_ns=clock.now_ns())
+        self.evaluator = Evaluator(self.store, ask, fill, self.watermarks, horizons=horizons)
         self.service = AlertService(
             self.rules, self.evaluator, self.store, self.lease, table, clock=clock, accounts=accounts
         )
