@@ -31,7 +31,7 @@ from tailrace.query.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tailrace.contracts import Snapshot
     from tailrace.query.grid import Grid
@@ -105,14 +105,18 @@ class Evaluation:
     def _range(self, metric: RangeAggregation, needs: Needs, cells: Cells) -> Samples:
         if metric.function == functions.ABSENT:
             return self._absent(metric, cells)
+        kept = self.reading.kept
+        if (
+            kept is not None
+            and (found := kept.samples(metric, needs, cells, self.snapshot(), self.reading)) is not None
+        ):
+            return found
         read = unwrapped.samples if metric.range.unwrap else leaf.samples
         return read(metric, needs, cells, self.snapshot(), self.reading)
 
     def _absent(self, metric: RangeAggregation, cells: Cells) -> Samples:
         """Return 1 at each point whose window is empty, under the labels that the selector fixes."""
-        present = self._range(
-            replace(metric, function="sum_over_time" if metric.range.unwrap else "count_over_time"), Needs(), cells
-        )
+        present = self._range(replace(metric, function=_presence(metric)), Needs(), cells)
         steps = pl.DataFrame({"step": pl.int_range(self.grid.points, dtype=pl.Int64, eager=True)})
         missing = steps.join(present.frame.select("step"), on="step", how="anti")
         matchers = metric.range.log.selector.matchers
@@ -129,6 +133,28 @@ class Evaluation:
         if operand.frame.is_empty():
             return Samples(EMPTY)
         return function.apply(operand, metric.grouping, metric.parameter)
+
+
+def aggregations(metric: Metric, needs: Needs = Needs(every=True)) -> Iterator[tuple[RangeAggregation, Needs]]:  # noqa: B008  frozen
+    """Yield what a query reads, with the labels that are needed of it, as an evaluation asks for it."""
+    match metric:
+        case RangeAggregation(function=functions.ABSENT):
+            yield replace(metric, function=_presence(metric)), Needs()
+        case RangeAggregation():
+            yield metric, needs
+        case VectorAggregation():
+            narrow = functions.VECTOR[metric.function].narrows and _adds_up(metric.operand)
+            yield from aggregations(metric.operand, grouped(metric.grouping) if narrow else Needs(every=True))
+        case LabelReplace():
+            yield from aggregations(metric.operand)
+        case Binary():
+            yield from aggregations(metric.left)
+            yield from aggregations(metric.right)
+
+
+def _presence(metric: RangeAggregation) -> str:
+    """Return the function that says where there is something."""
+    return "sum_over_time" if metric.range.unwrap else "count_over_time"
 
 
 def _adds_up(metric: Metric) -> bool:

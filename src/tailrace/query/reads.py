@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tailrace.contracts import Engine, Frame, Segments
+    from tailrace.query.kept import Kept
     from tailrace.query.plan import Branch, Plan
     from tailrace.query.result import Stats
 
@@ -44,6 +45,7 @@ class Reading:
     """One query's reading: engine, what it costs, how long it may take, and whether anybody still waits for it.
 
     `lasting` is false where what is read is no file that will be read again, so that nothing is remembered of it.
+    `kept` may answer range aggregations in the place of lines.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class Reading:
         cancelled: Callable[[], bool] = nobody,
         *,
         lasting: bool = True,
+        kept: Kept | None = None,
     ) -> None:
         self.engine = engine
         self.stats = stats
         self.lasting = lasting
+        self.kept = kept
         self._cancelled = cancelled
         self._timeout_s = timeout_s
         self._until_s = time.monotonic() + timeout_s

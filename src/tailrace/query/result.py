@@ -46,6 +46,8 @@ class Stats:
     segments_skipped_by_index: int = 0  # of these
     rows_skipped_by_index: int = 0  # in these segments, and in blocks of those that were read
     seconds: float = 0.0
+    buckets: int = 0  # rows of kept partial results that stood in for lines
+    approximate: str = ""  # why the answer is not exact, if it is not
     queue_seconds: float = 0.0  # spent waiting for its turn, not in `seconds`
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tailrace.contracts import Engine, Table
+    from tailrace.query.kept import Kept
 
 ATTEMPTS = 3
 """Fresh snapshots tried when a segment vanished under a query (retention, compaction)."""
@@ -54,14 +55,14 @@ class Request:
     cancelled: Callable[[], bool] = nobody
 
 
-def run(request: Request, table: Table, engine: Engine) -> Lines | Series:
-    """Answer a request."""
+def run(request: Request, table: Table, engine: Engine, kept: Kept | None = None) -> Lines | Series:
+    """Answer a request; what is `kept` of lines may stand in for them in a metric query."""
     query = parse(request.query)
     if request.end_ns < request.start_ns:
         raise QueryError("the end of the time range lies before its start", hint="exchange them")
     for _ in range(ATTEMPTS):
         began = time.perf_counter()
-        reading = Reading(engine, Stats(), request.timeout_s, request.cancelled)
+        reading = Reading(engine, Stats(), request.timeout_s, request.cancelled, kept=kept)
         try:
             if isinstance(query, LogQuery):
                 window = Window(request.start_ns, request.end_ns, request.limit, request.direction)

@@ -154,6 +154,7 @@ def _stats(answer: Lines | Series, entries: int) -> dict[str, Any]:
             "segmentsSkipped": stats.segments_skipped,
             "segmentsSkippedByIndex": stats.segments_skipped_by_index,
             "linesSkippedByIndex": stats.rows_skipped_by_index,
+            "bucketsRead": stats.buckets,
         },
     }
 
