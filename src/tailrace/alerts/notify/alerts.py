@@ -31,12 +31,20 @@ class KnownAlert:
     generator_url: str = ""
     rule: str = ""  # ours: the rule and the key of its state
     key: str = ""
-    note: str = ""
-    noted_ns: int = 0
+    value: float | None = None
 
     def over(self, now_ns: int) -> bool:
         """Tell whether it is over."""
         return 0 < self.ends_ns <= now_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An alert in a group, and what is to be told of it there in any case."""
+
+    alert: KnownAlert
+    note: str = ""
+    noted_ns: int = 0  # only to those who were told that it fired from then on; 0: to all
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

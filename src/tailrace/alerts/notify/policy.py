@@ -6,8 +6,9 @@ alert that fits goes on to them: what is saved here takes nothing from anybody.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tailrace.alerts.notify.routes import every, tree
 from tailrace.clock import NS_PER_S
@@ -15,60 +16,77 @@ from tailrace.clock import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tailrace.alerts.notify.receivers import Receiver
+    from tailrace.alerts.notify.receivers import Receiver, Way
     from tailrace.alerts.notify.routes import Route
     from tailrace.alerts.notify.settings import InhibitSettings, NotifySettings, RouteSettings
     from tailrace.alerts.notify.time_intervals import TimeInterval
 
-RENEW_NS: Final = 60 * NS_PER_S
-"""How often another Alertmanager is told again what fires: it takes silence of some minutes for an end."""
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One way to one receiver. `id` is the receiver's name and the way: what it was told is remembered under it."""
+
+    id: str
+    receiver: Receiver
+    way: Way
+
+    @property
+    def renew_ns(self) -> int:
+        """Return how often it must be told again what fires; 0 if it remembers.
+
+        Another Alertmanager takes silence for an end. It groups and waits by itself, so it is told at once.
+        """
+        settings = self.receiver.alertmanager
+        return round(settings.renew_s * NS_PER_S) if settings is not None and self.way == "alertmanager" else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who is told of what. A receiver of one name may have several channels; each has an id of its own."""
+    """Who is told of what."""
 
     root: Route
     routes: Mapping[str, Route]  # by key
-    channels: Mapping[str, Receiver]  # by id
-    by_name: Mapping[str, Sequence[str]]  # receiver to the ids of its channels
+    lines: Mapping[str, Line]  # by id
+    rhythms: Mapping[str, Mapping[int, Sequence[Line]]]  # receiver to its lines by how often they must be told again
     inhibitions: Sequence[InhibitSettings]
     intervals: Mapping[str, TimeInterval]
     resolve_timeout_ns: int
 
-    def renews(self, receiver: str) -> bool:
-        """Tell whether all of a receiver's channels are told at once and again and again."""
-        ids = self.by_name.get(receiver, ())
-        return bool(ids) and all(renewed(self.channels[one]) for one in ids)
-
     def mute_by(self, route: Route, at_ns: int) -> list[str]:
         """Return the names of the time intervals that make a route mute at a time."""
-        muted = [name for name in route.mute if self.intervals[name].holds(at_ns)]
-        if route.active and not any(self.intervals[name].holds(at_ns) for name in route.active):
+        muted = [name for name in route.mute if self._holds(name, at_ns)]
+        if route.active and not any(self._holds(name, at_ns) for name in route.active):
             muted += route.active
         return muted
 
-
-def renewed(receiver: Receiver) -> bool:
-    """Tell whether a receiver forgets what fires, and has to be told again."""
-    return receiver.alertmanager is not None
+    def _holds(self, name: str, at_ns: int) -> bool:
+        """Tell whether an interval holds; one that a saved route names and the configuration lost does not."""
+        return name in self.intervals and self.intervals[name].holds(at_ns)
 
 
 def policy(settings: NotifySettings, saved: Sequence[tuple[Receiver, RouteSettings | None]] = ()) -> Policy:
     """Return the policy of a configuration and of receivers that were saved."""
     own = tuple(route for _, route in saved if route is not None)
     root = tree(settings.route.model_copy(update={"routes": (*own, *settings.route.routes)}))
-    channels, by_name = dict[str, "Receiver"](), dict[str, list[str]]()
+    lines = dict[str, Line]()
+    rhythms: dict[str, dict[int, list[Line]]] = defaultdict(lambda: defaultdict(list))
     for receiver in (*settings.receivers, *(receiver for receiver, _ in saved)):
-        mine = by_name.setdefault(receiver.name, [])
-        mine.append(f"{receiver.name}/{len(mine)}" if mine else receiver.name)
-        channels[mine[-1]] = receiver
+        for way in receiver.ways:
+            line = Line(_free(f"{receiver.name}/{way}", lines), receiver, way)
+            lines[line.id] = line
+            rhythms[receiver.name][line.renew_ns].append(line)
     return Policy(
         root=root,
         routes={route.key: route for route in every(root)},
-        channels=channels,
-        by_name=by_name,
+        lines=lines,
+        rhythms={name: dict(mine) for name, mine in rhythms.items()},
         inhibitions=settings.inhibit_rules,
         intervals={one.name: one for one in settings.time_intervals},
         resolve_timeout_ns=round(settings.resolve_timeout_s * NS_PER_S),
     )
+
+
+def _free(name: str, taken: Mapping[str, Line]) -> str:
+    """Return a name that is not taken: a receiver of Alertmanager's file may have one way several times."""
+    names = (name, *(f"{name}/{number}" for number in range(1, len(taken) + 1)))
+    return next(one for one in names if one not in taken)

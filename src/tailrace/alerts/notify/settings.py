@@ -193,6 +193,8 @@ class NotifySettings(Settings):
     """The first route takes every alert; those below it take what they ask for."""
     receivers: tuple[Receiver, ...] = ()
     """Who can be told."""
+    silent_receivers: tuple[str, ...] = ()
+    """Names of receivers that tell nobody: what routes send there is shown, and told to no one."""
     inhibit_rules: tuple[InhibitSettings, ...] = ()
     """Alerts that are not told while others fire."""
     time_intervals: tuple[TimeInterval, ...] = ()
@@ -213,7 +215,8 @@ class NotifySettings(Settings):
     def _fits(self) -> Self:
         mistakes = [Mistake(str(one), one.hint, ("receivers", *one.below)) for one in receiver_problems(self.receivers)]
         mistakes += self._root()
-        mistakes += _named(self.route, [one.name for one in self.receivers], [one.name for one in self.time_intervals])
+        names = [*(one.name for one in self.receivers), *self.silent_receivers]
+        mistakes += unknown_names(self.route, names, [one.name for one in self.time_intervals])
         if mistakes:
             raise Mistakes(mistakes)
         return self
@@ -228,7 +231,8 @@ class NotifySettings(Settings):
             yield Mistake("the first route is always active", "name intervals in a route below it", ("route",))
 
 
-def _named(route: RouteSettings, receivers: Sequence[str], intervals: Sequence[str]) -> Iterator[Mistake]:
+def unknown_names(route: RouteSettings, receivers: Sequence[str], intervals: Sequence[str]) -> Iterator[Mistake]:
+    """Yield what is wrong with a tree of routes that names receivers and intervals which are not there."""
     for trail, one in walk(route, ("route",)):
         if one.receiver and one.receiver not in receivers:
             hint = did_you_mean(one.receiver, receivers) or f"known: {', '.join(receivers) or 'none'}"

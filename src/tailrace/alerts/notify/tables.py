@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table
 
 from tailrace.control import METADATA
 
@@ -27,8 +27,7 @@ ALERTS: Final = Table(
     Column("generator_url", String, nullable=False),
     Column("rule", String, nullable=False),  # the rule that made it; empty: it came from elsewhere
     Column("key", String, nullable=False),  # with `rule` its row in alert_states
-    Column("note", String, nullable=False),  # something to tell of it in any case
-    Column("noted_ns", BigInteger, nullable=False),  # when it began to fire that was told by mistake; 0: it was not
+    Column("value", Float),  # of the expression; null: not known
     Index("notify_alerts_rule", "rule", "ends_ns"),
 )
 """Every alert that fires, or is over and not yet told so; our own and those from elsewhere."""
@@ -36,9 +35,10 @@ ALERTS: Final = Table(
 GROUPS: Final = Table(
     "notify_groups",
     METADATA,
-    Column("id", String, primary_key=True),  # the route's key and the labels
+    Column("id", String, primary_key=True),  # the route's key and the labels; and a mark if it renews
     Column("route", String, nullable=False),
     Column("labels", String, nullable=False),  # JSON
+    Column("renew_ns", BigInteger, nullable=False),  # of the lines that it is for; 0: those that remember
     Column("next_ns", BigInteger, nullable=False),  # when it is looked at
     Column("flushed", Boolean, nullable=False),  # whether it was looked at
     Index("notify_groups_due", "next_ns"),
@@ -50,6 +50,8 @@ MEMBERS: Final = Table(
     METADATA,
     Column("group", String, primary_key=True),
     Column("fingerprint", String, primary_key=True),
+    Column("note", String, nullable=False),  # something to tell of it in any case
+    Column("noted_ns", BigInteger, nullable=False),  # to those who were told of this firing; 0: to all
     Index("notify_members_alert", "fingerprint"),
 )
 """Which alerts are in which groups; one that is over leaves its group when the group was looked at."""
@@ -58,29 +60,29 @@ LOG: Final = Table(
     "notify_log",
     METADATA,
     Column("group", String, primary_key=True),
-    Column("channel", String, primary_key=True),
+    Column("line", String, primary_key=True),
     Column("at_ns", BigInteger, nullable=False),
     Column("firing", String, nullable=False),  # fingerprints, JSON
     Column("resolved", String, nullable=False),
 )
-"""What each channel was told last of each group."""
+"""What each line to a receiver was told last of each group."""
 
 TOLD: Final = Table(
     "notify_told",
     METADATA,
-    Column("channel", String, primary_key=True),
+    Column("line", String, primary_key=True),
     Column("fingerprint", String, primary_key=True),
     Column("starts_ns", BigInteger, primary_key=True),
     Column("at_ns", BigInteger, nullable=False),
 )
-"""Which firing each channel was told of: a mistake is taken back where it was told."""
+"""Which firing each line was told of: a mistake is taken back where it was told."""
 
 DELIVERIES: Final = Table(
     "notify_deliveries",
     METADATA,
     Column("id", _ID, primary_key=True),  # rises: the order of telling
     Column("group", String, nullable=False),
-    Column("channel", String, nullable=False),
+    Column("line", String, nullable=False),
     Column("key", String, nullable=False, unique=True),
     Column("at_ns", BigInteger, nullable=False),
     Column("written_ns", BigInteger, nullable=False),
@@ -92,7 +94,7 @@ DELIVERIES: Final = Table(
     Column("done_ns", BigInteger, nullable=False),
     Column("holder", String, nullable=False),  # who is sending it, up to `held_ns`
     Column("held_ns", BigInteger, nullable=False),
-    Index("notify_deliveries_waiting", "state", "channel", "group", "id"),
+    Index("notify_deliveries_waiting", "state", "line", "group", "id"),
 )
 """What is to be sent, was sent, or could not be."""
 

@@ -1,0 +1,163 @@
+"""The alerts that telling knows, in the control database: read, written, put in groups.
+
+Every function works within a transaction of its caller's. Costs one statement per alert that changes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from tailrace.alerts.notify.alerts import KnownAlert, Member
+from tailrace.alerts.notify.routes import taking
+from tailrace.alerts.notify.tables import ALERTS, GROUPS, MEMBERS
+from tailrace.alerts.tables import STATES
+from tailrace.batch import stream_text
+from tailrace.clock import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from tailrace.alerts.notify.policy import Policy
+    from tailrace.alerts.notify.routes import Route
+
+STATELESS: Final = STATES.c.rule.is_(None)
+"""Says of what is read that no rule has it firing."""
+
+
+def read(connection: Connection, *where: ColumnElement[bool]) -> list[KnownAlert]:
+    """Return alerts; ours that fire have annotations and value of their last evaluation."""
+    ours = (STATES.c.rule == ALERTS.c.rule) & (STATES.c.key == ALERTS.c.key) & (STATES.c.state == "firing")
+    joined = ALERTS.outerjoin(STATES, ours)
+    wanted = select(ALERTS, STATES.c.annotations.label("newest"), STATES.c.value.label("now")).select_from(joined)
+    return [_alert(row) for row in connection.execute(wanted.where(*where).order_by(ALERTS.c.labels))]
+
+
+def one(connection: Connection, name: str) -> KnownAlert | None:
+    """Return the alert of a fingerprint."""
+    return next(iter(read(connection, ALERTS.c.fingerprint == name)), None)
+
+
+def of_group(connection: Connection, group: str) -> list[Member]:
+    """Return the alerts of a group."""
+    rows = connection.execute(select(MEMBERS).where(MEMBERS.c.group == group)).all()
+    notes = {row.fingerprint: (row.note, row.noted_ns) for row in rows}
+    mine = select(MEMBERS.c.fingerprint).where(MEMBERS.c.group == group)
+    return [Member(alert, *notes[alert.fingerprint]) for alert in read(connection, ALERTS.c.fingerprint.in_(mine))]
+
+
+def put(connection: Connection, alert: KnownAlert) -> None:
+    """Write an alert, in place of what was known of it."""
+    values = {
+        **asdict(alert),
+        "labels": json.dumps(dict(sorted(alert.labels.items()))),
+        "annotations": json.dumps(dict(alert.annotations)),
+    }
+    statement = insert(ALERTS).values(values)
+    del values["fingerprint"]
+    connection.execute(statement.on_conflict_do_update(index_elements=["fingerprint"], set_=values))
+
+
+def route(connection: Connection, policy: Policy, alert: KnownAlert, now_ns: int) -> list[str]:
+    """Put an alert in its groups, which are made if they are not there; return their ids.
+
+    A route has a group for the lines that remember what they were told, and one for each rhythm of those that do not.
+    """
+    groups = []
+    for taken in taking(policy.root, alert.labels):
+        labels = taken.group_labels(alert.labels)
+        for renew_ns in policy.rhythms.get(taken.receiver, {0: ()}):
+            name = group_id(taken, labels, renew_ns)
+            late = bool(renew_ns) or alert.starts_ns + taken.group_wait_ns < now_ns
+            row = {
+                "id": name,
+                "route": taken.key,
+                "labels": json.dumps(labels),
+                "renew_ns": renew_ns,
+                "next_ns": now_ns if late else now_ns + taken.group_wait_ns,
+                "flushed": False,
+            }
+            connection.execute(insert(GROUPS).values(row).on_conflict_do_nothing())
+            if late:
+                _hurry(connection, name, renew_ns, now_ns)
+            member = {"group": name, "fingerprint": alert.fingerprint, "note": "", "noted_ns": 0}
+            connection.execute(insert(MEMBERS).values(member).on_conflict_do_nothing())
+            groups.append(name)
+    return groups
+
+
+def _hurry(connection: Connection, name: str, renew_ns: int, now_ns: int) -> None:
+    """Have a group looked at now: one that waits for its first look, or one that renews."""
+    waiting = (GROUPS.c.id == name) & (GROUPS.c.next_ns > now_ns)
+    if not renew_ns:
+        waiting &= ~GROUPS.c.flushed
+    connection.execute(update(GROUPS).where(waiting).values(next_ns=now_ns))
+
+
+def reroute(connection: Connection, policy: Policy, now_ns: int) -> None:
+    """Put every alert where the routes want it now; groups of routes that are no more are dropped."""
+    kept = set[tuple[str, str]]()
+    for alert in read(connection):
+        kept.update((name, alert.fingerprint) for name in route(connection, policy, alert, now_ns))
+    for row in connection.execute(select(MEMBERS)).all():
+        if (row.group, row.fingerprint) not in kept:
+            mine = (MEMBERS.c.group == row.group) & (MEMBERS.c.fingerprint == row.fingerprint)
+            connection.execute(delete(MEMBERS).where(mine))
+    tidy(connection)
+
+
+def tidy(connection: Connection) -> None:
+    """Drop groups without alerts, and alerts without a group: they are over and told."""
+    connection.execute(delete(GROUPS).where(GROUPS.c.id.not_in(select(MEMBERS.c.group))))
+    connection.execute(delete(ALERTS).where(ALERTS.c.fingerprint.not_in(select(MEMBERS.c.fingerprint))))
+
+
+def leave(connection: Connection, group: str, alerts: Sequence[KnownAlert]) -> None:
+    """Take alerts out of a group."""
+    for alert in alerts:
+        mine = (MEMBERS.c.group == group) & (MEMBERS.c.fingerprint == alert.fingerprint)
+        connection.execute(delete(MEMBERS).where(mine))
+
+
+def note(connection: Connection, alert: KnownAlert, text: str, noted_ns: int = 0) -> None:
+    """Have something told of an alert in all of its groups; with `noted_ns` to those who know of that firing."""
+    mine = MEMBERS.c.fingerprint == alert.fingerprint
+    connection.execute(update(MEMBERS).where(mine).values(note=text, noted_ns=noted_ns))
+
+
+def clear_notes(connection: Connection, group: str) -> None:
+    """Forget what was to be told, once the group was looked at."""
+    noted = (MEMBERS.c.group == group) & (MEMBERS.c.note != "")
+    connection.execute(update(MEMBERS).where(noted).values(note="", noted_ns=0))
+
+
+def group_id(taken: Route, labels: dict[str, str], renew_ns: int) -> str:
+    """Return the name of a group: the route's key and the labels, and how often it is renewed.
+
+    Two groups never share one: a route's key has its place among those that ask for the same.
+    """
+    return f"{taken.key}:{stream_text(labels)}" + (f"~{renew_ns // NS_PER_S}s" if renew_ns else "")
+
+
+def _alert(row: Any) -> KnownAlert:  # a row: SQLAlchemy types its columns as anything
+    ours = row.newest is not None and row.ends_ns == 0
+    value = row.now if ours else row.value
+    return KnownAlert(
+        fingerprint=row.fingerprint,
+        labels=json.loads(row.labels),
+        annotations=json.loads(row.newest if ours else row.annotations),
+        starts_ns=row.starts_ns,
+        ends_ns=row.ends_ns,
+        updated_ns=row.updated_ns,
+        timeout=row.timeout,
+        generator_url=row.generator_url,
+        rule=row.rule,
+        key=row.key,
+        value=value,
+    )

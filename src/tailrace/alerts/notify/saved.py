@@ -1,0 +1,120 @@
+"""Receivers that people save while the server runs, kept in the control database beside those of its settings.
+
+Comes in: a receiver's settings as JSON, with a `route` if it is to be told of something. Goes out: the receivers,
+which are also shown, without their secrets. Refuses names that the configuration has, and routes with time intervals
+or receivers that nobody knows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from tailrace.alerts.notify.receivers import Receiver  # noqa: TC001  pydantic reads it at run time
+from tailrace.alerts.notify.settings import RouteSettings, unknown_names
+from tailrace.alerts.notify.tables import RECEIVERS
+from tailrace.config.document import Document
+from tailrace.config.problems import explain
+from tailrace.config.trail import trail_text
+from tailrace.errors import ConfigError, DataError
+from tailrace.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tailrace.alerts.notify.settings import NotifySettings
+    from tailrace.clock import Clock
+    from tailrace.control import Control
+
+    Json = Mapping[str, Any]  # a JSON object: nested, of several kinds
+    Saved = tuple[Receiver, RouteSettings | None]
+
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class SavedReceiver(Settings):
+    """The body of a request that saves a receiver."""
+
+    receiver: Receiver
+    """Who is told, and how."""
+    route: RouteSettings | None = None
+    """Of what it is told; of nothing without one, unless the configuration's routes name it."""
+
+
+class SavedReceivers:
+    """The receivers that were saved in one control database. Any thread may call."""
+
+    def __init__(self, control: Control, settings: NotifySettings, clock: Clock) -> None:
+        self._control, self._settings, self._clock = control, settings, clock
+
+    def mark(self) -> tuple[int, int]:
+        """Return what changes whenever a receiver is saved or deleted."""
+        with self._control.transaction() as connection:
+            columns = func.count(), func.coalesce(func.max(RECEIVERS.c.saved_ns), 0)
+            count, newest = connection.execute(select(*columns)).one()
+        return count, newest
+
+    def all(self) -> list[Saved]:
+        """Return the receivers with their routes, by name."""
+        with self._control.transaction() as connection:
+            texts = list(connection.execute(select(RECEIVERS.c.definition).order_by(RECEIVERS.c.name)).scalars())
+        return [found for text in texts if (found := _read(text)) is not None]
+
+    def save(self, definition: Json) -> str:
+        """Keep a receiver, in place of one of the same name; return its name. `DataError` with all that is wrong."""
+        try:
+            found = SavedReceiver.model_validate(definition)
+        except ValidationError as error:
+            problems = explain(error.errors(), definition, Document(), SavedReceiver)
+            raise DataError(str(ConfigError([problem for _, problem in problems]))) from None
+        name = found.receiver.name
+        if name in {one.name for one in self._settings.receivers}:
+            raise DataError(f"$.receiver.name: {name!r} is a receiver of the configuration; change it there")
+        self._check(found)
+        row = {"definition": json.dumps(dict(definition)), "saved_ns": self._clock.now_ns()}
+        statement = insert(RECEIVERS).values(name=name, **row)
+        with self._control.transaction() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
+        return name
+
+    def delete(self, name: str) -> bool:
+        """Forget a receiver; what waits for it is parked. False if none was saved under that name."""
+        with self._control.transaction() as connection:
+            return bool(connection.execute(delete(RECEIVERS).where(RECEIVERS.c.name == name)).rowcount)
+
+    def shown(self) -> Sequence[Json]:
+        """Return every receiver without its secrets, and where it comes from."""
+        filed = [self._shown(one, None, "configuration") for one in self._settings.receivers]
+        return [*filed, *(self._shown(receiver, route, "saved") for receiver, route in self.all())]
+
+    def _check(self, found: SavedReceiver) -> None:
+        known = [found.receiver.name, *(one.name for one in self._settings.receivers)]
+        intervals = [one.name for one in self._settings.time_intervals]
+        wrong = list(unknown_names(found.route, known, intervals)) if found.route is not None else []
+        if wrong:
+            raise DataError("; ".join(f"{trail_text(one.below)}: {one} ({one.hint})" for one in wrong))
+
+    def _shown(self, receiver: Receiver, route: RouteSettings | None, origin: str) -> Json:
+        shown = receiver.model_dump(mode="json", exclude_defaults=True)
+        body: dict[str, object] = {"receiver": shown, "origin": origin}
+        return body if route is None else {**body, "route": route.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _read(text: str) -> Saved | None:
+    """Return a receiver with its route, which is its own and lets alerts go on; None if it cannot be read any more."""
+    try:
+        found = SavedReceiver.model_validate(json.loads(text))
+    except ValidationError as error:
+        _LOGGER.error("notify: a receiver that was saved is left out: %s", " ".join(str(error).split()))  # noqa: TRY400  the place says nothing
+        return None
+    if found.route is None:
+        return found.receiver, None
+    return found.receiver, found.route.model_copy(
+        update={"receiver": found.route.receiver or found.receiver.name, "continue_": True}
+    )
