@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tailrace.cli import alerts_backtest, alerts_create, alerts_observe, alerts_test, options, output
+from tailrace.cli import alerts_backtest, alerts_create, alerts_observe, alerts_silence, alerts_test, options, output
 from tailrace.cli.alerts_shown import Wording
 from tailrace.cli.files_answers import Form
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tailrace.cli.alerts_shown import AlertRow
 
 app = typer.Typer(no_args_is_help=True, help="See how alerts stand and what they said; make and remove them.")
-alerts_test.register(app)
-alerts_backtest.register(app)
 
 Name = Annotated[str, typer.Argument(metavar="ALERT", help="Name of an alert, or the id of its rule.")]
 Output = Annotated[Form, typer.Option("--output", "-o", metavar="text|jsonl", help="Format of the rows.")]
@@ -141,6 +139,11 @@ def alerts_delete(
         for row in named(rows(where), name):
             remove(where, row)
     output.line(f"deleted {name}")
+
+
+app.command("silence")(alerts_silence.alerts_silence)
+alerts_test.register(app)
+alerts_backtest.register(app)
 
 
 def _described(row: "AlertRow") -> "Iterable[tuple[str, str]]":

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
-from tailrace.alerts.rule_files import rule_id
 from tailrace.cli import options, output, remote
 from tailrace.cli.alerts_shown import AlertRow, Past
 from tailrace.errors import DataError, QueryError, did_you_mean
@@ -75,16 +74,13 @@ def rows(where: Place) -> list[AlertRow]:
 
 
 def _rows(group: Json) -> Iterator[AlertRow]:
-    seen: dict[str, int] = {}
     for rule in group["rules"]:
         if rule["type"] != "alerting":
             continue
-        name = str(rule["name"])
-        number = seen[name] = seen.get(name, -1) + 1
         never = rule["health"] == "unknown"
         yield AlertRow(
-            id=rule_id(group["file"], group["name"], f"alert {name}", number),
-            name=name,
+            id=rule["id"],
+            name=rule["name"],
             namespace=group["file"],
             group=group["name"],
             expr=rule["query"],
@@ -198,7 +194,10 @@ class Server:
     def history(self, rule: str, limit: int) -> list[Past]:
         """Return the newest lines of a rule's history."""
         found = remote.call(self._url, HISTORY, parameters={"rule": rule, "limit": limit})
-        return [Past(int(one["time_ns"]), one["kind"], one["labels"], one["value"]) for one in found["history"]]
+        return [
+            Past(int(one["time_ns"]), one["kind"], one["labels"], None if one["value"] is None else float(one["value"]))
+            for one in found["history"]
+        ]
 
     def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
         """Return what was saved."""

@@ -121,7 +121,8 @@ def status_line(row: AlertRow, pasts: Sequence[Past], wording: Wording) -> str:
     last = next((past for past in pasts if past.kind == "signal"), None)
     state = "recovered" if row.state == "inactive" and last else row.state
     words = _PUPPYLOG[state] if wording == "puppylog" else state
-    said = f", last signal {history_line(row, last)}" if last and state != "inactive" else ""
+    comma = "" if words.endswith("!") else ","
+    said = f"{comma} last signal {history_line(row, last)}" if last and state != "inactive" else ""
     unsure = {"error": f" (not known now: {row.error})", "late": " (a source is late)"}.get(row.outcome, "")
     return f"{row.name}: {words}{said}{unsure}"
 
