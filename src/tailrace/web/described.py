@@ -58,7 +58,6 @@ PARAMETERS: Final[Mapping[str, tuple[Schema, str]]] = {
     "file": (_list("shop"), "namespaces of rules"),
     "rule_group": (_list("availability"), "groups of rules"),
     "rule_name": (_list("TooManyErrors"), "names of rules"),
-    "rule": (_text("89c2f1b833d19e38"), "id of a rule"),
     "rule": (_list("TooManyErrors"), "names or ids of rules"),
     "outcome": (_list("error"), "what windows gave: value, zero, empty, late, error, skipped"),
     "exclude_alerts": ({"type": "string", "enum": ["true", "false"]}, "leave the alerts of rules out"),
