@@ -19,7 +19,7 @@ from tailrace.store.delete import delete
 from tailrace.store.maintain import Maintenance
 from tailrace.twin.keeper import Keeper
 from tailrace.twin.reading import Twin
-from tailrace.web import files_api
+from tailrace.web import files_api, history_api
 from tailrace.web.app import create_app
 from tailrace.web.deletions import DeletionQueue
 from tailrace.web.services import Services
@@ -95,6 +95,7 @@ class Server:
         self._keeper = Keeper(self._twin, accounts)
         app = create_app(services)
         app.include_router(files_api.routes(self._twin, Work()))
+        app.include_router(history_api.routes(self._control))
         settings = uvicorn.Config(
             app,
             log_config=None,
