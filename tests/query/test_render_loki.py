@@ -164,6 +164,7 @@ def test_statistics_and_warnings():
             "segmentsSkipped": 3,
             "segmentsSkippedByIndex": 0,
             "linesSkippedByIndex": 0,
+            "bucketsRead": 0,
         },
     }
     assert "warnings" not in loki_response(Lines(FRAME, STATS))

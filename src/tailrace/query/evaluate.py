@@ -105,12 +105,10 @@ class Evaluation:
     def _range(self, metric: RangeAggregation, needs: Needs, cells: Cells) -> Samples:
         if metric.function == functions.ABSENT:
             return self._absent(metric, cells)
-        kept = self.reading.kept
-        if (
-            kept is not None
-            and (found := kept.samples(metric, needs, cells, self.snapshot(), self.reading)) is not None
-        ):
-            return found
+        if (kept := self.reading.kept) is not None:
+            found = kept.samples(metric, needs, cells, self.snapshot(), self.reading)
+            if found is not None:
+                return found
         read = unwrapped.samples if metric.range.unwrap else leaf.samples
         return read(metric, needs, cells, self.snapshot(), self.reading)
 

@@ -1,4 +1,4 @@
-"""The seam to partial results that are kept beside the table: they may stand in for the lines of a range aggregation."""
+"""The seam to partial results that are kept beside the table: they may stand in for lines."""
 
 from __future__ import annotations
 

@@ -47,7 +47,10 @@ def series(
     if cut:
         value, warnings = _largest(value)
     labels, frame = _sorted(value, grid)
-    return Series(kind, labels, frame, reading.stats, not warnings, warnings)
+    complete = not warnings
+    if reading.stats.approximate:
+        warnings = (*warnings, reading.stats.approximate)
+    return Series(kind, labels, frame, reading.stats, complete, warnings)
 
 
 def _largest(samples: Samples) -> tuple[Samples, tuple[str, ...]]:
