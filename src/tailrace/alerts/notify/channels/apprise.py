@@ -41,6 +41,7 @@ class Apprise:
         self._writing = writing
         self._partly = Partly()
         logging.getLogger("apprise").propagate = False  # it logs secrets, as of an address that it cannot read
+        logging.getLogger("urllib3").setLevel(logging.WARNING)  # it logs addresses
         self._check()
 
     def send(self, notification: Notification) -> None:

@@ -50,8 +50,7 @@ class Email:
 
     def send(self, notification: Notification) -> None:
         """Send the message to all who do not have it yet."""
-        addresses = {parseaddr(address)[1]: address for address in self._settings.to}
-        left = self._partly.left(notification.key, list(addresses))
+        left = self._partly.left(notification.key, [parseaddr(address)[1] for address in self._settings.to])
         password = secret_of(self._settings.password, self._settings.password_file)
         try:
             refusals = self._sent(self._mail(notification), left, password)
@@ -117,7 +116,7 @@ class Email:
             return Refused(f"{self._where}: {why} ({hint})")
         if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= _FINAL:
             return Refused(f"{self._where}: refused: {why}")
-        if isinstance(error, ValueError):
+        if not isinstance(error, OSError):
             return Refused(f"{self._where}: this cannot be sent as mail: {why}")
         return TransientError(f"{self._where}: {why}")
 
