@@ -240,7 +240,8 @@ class Evaluator:
                 self._recorded(rule, evaluation)
             done = Step(rule.id, task.version, evaluation, alerts, tell, rows=rows, took_ns=took_ns)
             late_ns = max(0, work.now_ns - at_ns)
-            steps.append(replace(done, watermark_ns=max(0, plan.missing.sure_ns), late_ns=late_ns))
+            offset_ns = task.group.query_offset_ns
+            steps.append(replace(done, watermark_ns=max(0, plan.missing.sure_ns), late_ns=late_ns, offset_ns=offset_ns))
         progress = replace(
             standing.progress,
             version=task.version,

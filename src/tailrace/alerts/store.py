@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
+from tailrace.alerts import recorded
 from tailrace.alerts.corrections import Told
 from tailrace.alerts.model import Alert
 from tailrace.alerts.tables import EVALUATIONS, KNOWN, LOOKED, OUTBOX, SCHEDULE, STATES
@@ -64,6 +65,7 @@ class Step:
     watermark_ns: int = 0
     late_ns: int = 0
     took_ns: int = 0
+    offset_ns: int = 0  # how far before the window's end its samples lie: its group's `query_offset`
 
 
 @dataclass(slots=True)
@@ -163,12 +165,14 @@ class AlertStore:
             self._log(connection, made)
             self._tell(connection, made, now_ns)
             self._keep(connection, made)
+            recorded.keep(connection, made.steps)
 
     def forget(self, rules: Iterable[str], before_ns: int, now_ns: int) -> None:
         """Drop rules that are no more, and what of the log is older than a time."""
         gone = list(rules)
         with self._control.transaction() as connection:
             self._lease.assure(connection, now_ns)
+            recorded.end(connection, gone, now_ns)
             for start in range(0, len(gone), _CHUNK):
                 some = gone[start : start + _CHUNK]
                 for table in (STATES, SCHEDULE, KNOWN):

@@ -91,7 +91,7 @@ def judge(
     for key, value, more in [*((key, value, {}) for key, value in held.items()), *extra]:
         own = alert_key(rule, {**stream_labels(key), **more}, value, labelled)
         if own in found:
-            error = f"two series become one alert: {own}"
+            error = f"two series become one {'alert' if rule.alert else 'recorded series'}: {own}"
             return Evaluation(at_ns, "error", error=f"{error}; keep a label that tells them apart", missing=gone)
         found[own] = value
     if gone:
