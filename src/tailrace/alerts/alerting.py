@@ -7,13 +7,12 @@ lease lets one of them evaluate, and all show the same.
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 from typing import TYPE_CHECKING
 
 from tailrace.alerts.asking import TableAsk
+from tailrace.alerts.evaluation_log import evaluations, missing_sources
 from tailrace.alerts.evaluator import Evaluator
+from tailrace.alerts.holder import holder
 from tailrace.alerts.horizons import Horizons
 from tailrace.alerts.lease import Lease
 from tailrace.alerts.rules import RuleBook
@@ -22,10 +21,12 @@ from tailrace.alerts.shown import shown
 from tailrace.alerts.store import AlertStore
 from tailrace.alerts.templates import Templates
 from tailrace.alerts.watermarks import Watermarks
+from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tailrace.alerts.evaluation_log import Wanted
     from tailrace.alerts.settings import AlertSettings
     from tailrace.alerts.shown import Json
     from tailrace.alerts.watermarks import Behind
@@ -49,10 +50,10 @@ class Alerting:
         accounts: Accounts,
         behind: Callable[[], Sequence[Behind]] = tuple,
     ) -> None:
-        self._settings = settings
+        self._settings, self._control = settings, control
         self.lease = Lease(control, holder())
         self.store = AlertStore(control, self.lease)
-        self.rules = RuleBook(control, settings.rule_files, clock)
+        self.rules = RuleBook(control, settings.rule_files, clock, round(settings.evaluation_interval_s * NS_PER_S))
         ask = TableAsk(table, engine)
         fill = Templates(
             ask, clock, external_labels=settings.external_labels, external_url=settings.external_url.rstrip("/")
@@ -77,7 +78,12 @@ class Alerting:
 
     def groups(self) -> Sequence[Json]:
         """Return all groups with their states as Prometheus writes them."""
-        return shown(self.rules.current(), self.store.progress(), self.store.alerts())
+        missing = missing_sources(self._control)
+        return shown(self.rules.current(), self.store.progress(), self.store.alerts(), missing=missing)
+
+    def evaluations(self, wanted: Wanted) -> Sequence[Json]:
+        """Return entries of the log of evaluations, newest written first."""
+        return evaluations(self._control, self.rules.current(), wanted)
 
     def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
         """Return namespace to name to definition, as it was saved."""
@@ -90,8 +96,3 @@ class Alerting:
     def delete(self, namespace: str, group: str | None) -> bool:
         """Remove a group, or all of a namespace; false if there is none."""
         return self.rules.delete(namespace, group)
-
-
-def holder() -> str:
-    """Return a name for this process that no other one has, not even after a restart."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
