@@ -30,10 +30,11 @@ class Tried:
 
 def channels(receiver: Receiver, clock: Clock | None = None) -> tuple[Channel, ...]:
     """Return what sends to a receiver, one per way; a `ConfigError` says what none can be made of."""
-    return tuple(_channel(receiver, way, clock or SystemClock()) for way in receiver.ways)
+    return tuple(channel(receiver, way, clock or SystemClock()) for way in receiver.ways)
 
 
-def _channel(receiver: Receiver, way: Way, clock: Clock) -> Channel:
+def channel(receiver: Receiver, way: Way, clock: Clock) -> Channel:
+    """Return what sends to a receiver by one of its ways; a `ConfigError` says why there can be no such thing."""
     from tailrace.alerts.notify.channels.alertmanager import Alertmanager
     from tailrace.alerts.notify.channels.apprise import Apprise
     from tailrace.alerts.notify.channels.email import Email
@@ -58,13 +59,13 @@ def attempt(receiver: Receiver, external_url: str = "", clock: Clock | None = No
     clock = clock or SystemClock()
     said = example(receiver.name, clock.now_ns(), external_url)
     tried = []
-    for channel in channels(receiver, clock):
+    for one in channels(receiver, clock):
         try:
-            channel.send(said)
+            one.send(said)
         except (TransientError, Refused) as error:
-            tried.append(Tried(channel.kind, str(error)))
+            tried.append(Tried(one.kind, str(error)))
         else:
-            tried.append(Tried(channel.kind))
+            tried.append(Tried(one.kind))
     return tried
 
 
