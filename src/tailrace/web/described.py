@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _TIME: Final = {"type": "string", "examples": ["1767225600", "1767225600000000000", "2026-01-01T00:00:00Z"]}
 _DURATION: Final = {"type": "string", "examples": ["60", "0.5", "1h30m", "60000ms"]}
 _TEXT: Final = {"type": "string"}
+_FLAG: Final = {"type": "boolean", "default": True}
 
 
 def _text(example: str) -> Schema:
@@ -61,6 +62,13 @@ PARAMETERS: Final[Mapping[str, tuple[Schema, str]]] = {
     "rule": (_list("TooManyErrors"), "names or ids of rules"),
     "outcome": (_list("error"), "what windows gave: value, zero, empty, late, error, skipped"),
     "exclude_alerts": ({"type": "string", "enum": ["true", "false"]}, "leave the alerts of rules out"),
+    "active": (_FLAG, "whether to return alerts that nothing keeps silent"),
+    "silenced": (_FLAG, "whether to return alerts that a silence is for"),
+    "inhibited": (_FLAG, "whether to return alerts that others inhibit"),
+    "unprocessed": (_FLAG, "read for compatibility: every alert is processed at once"),
+    "filter": (_list('severity="page"'), "tests of labels, all of which must pass"),
+    "receiver": (_text("team-.*"), "a regular expression for the names of receivers"),
+    "state": ({"type": "string", "enum": ["parked", "waiting", "sent", "dropped"]}, "of notifications; parked"),
     "timeout": (_DURATION, "time after which the query is given up; 60 s at most"),
     "path": (_text("/srv/data"), "an absolute path; the root"),
     "host": (_list("web-1"), "names of hosts; none stands for all"),

@@ -54,6 +54,8 @@ def refuse(request: Request, error: Exception) -> Response:
     headers |= HEADERS  # also where the answer leaves outside of the middleware
     if _PROMETHEUS.fullmatch(request.url.path):
         return JSONResponse(_as_prometheus(status, text), _PROMETHEUS_STATUS.get(status, status), headers)
+    if request.url.path.startswith("/api/v2/"):
+        return JSONResponse(text, status, headers)  # as Alertmanager does
     if request.url.path.startswith("/api/"):
         return JSONResponse(as_json(error, text), status, headers)
     return PlainTextResponse(text, status, headers)

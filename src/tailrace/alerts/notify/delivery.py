@@ -51,7 +51,7 @@ class Delivery:
     """One row as people see it."""
 
     id: int
-    line: str
+    line: str  # the receiver and its way
     state: State
     attempts: int
     next_ns: int

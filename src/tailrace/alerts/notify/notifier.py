@@ -25,7 +25,7 @@ from tailrace.alerts.notify.intake import ROWS, Intake
 from tailrace.alerts.notify.model import Refused
 from tailrace.alerts.notify.policy import policy
 from tailrace.alerts.notify.saved import SavedReceivers
-from tailrace.alerts.notify.sending import channels
+from tailrace.alerts.notify.sending import attempt, channels
 from tailrace.alerts.notify.tables import DELIVERIES, GROUPS, LOG, TOLD
 from tailrace.alerts.tables import OUTBOX
 from tailrace.clock import NS_PER_S
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tailrace.alerts.notify.model import Channel
     from tailrace.alerts.notify.policy import Line, Policy
     from tailrace.alerts.notify.receivers import Receiver
+    from tailrace.alerts.notify.sending import Tried
     from tailrace.alerts.notify.settings import NotifySettings
     from tailrace.clock import Clock
     from tailrace.control import Control
@@ -132,6 +133,22 @@ class Notifier:
         """Return who is told of what now."""
         self._renew_policy()
         return self._policy
+
+    def names(self) -> list[str]:
+        """Return the names of the receivers."""
+        lines = self.policy().lines.values()
+        return sorted({line.receiver.name for line in lines} | set(self._settings.silent_receivers))
+
+    def shown(self) -> Mapping[str, object]:
+        """Return the settings and what was saved beside them, without secrets, as Alertmanager's file has them."""
+        shown = self._settings.model_dump(mode="json", exclude_defaults=True)
+        saved = [one for one in self.receivers.shown() if one["origin"] == "saved"]
+        return {**shown, "saved_receivers": saved} if saved else shown
+
+    def test(self, name: str) -> list[Tried] | None:
+        """Send a receiver a message that says it is a test, here and now; None if there is no such receiver."""
+        found = {line.receiver.name: line.receiver for line in self.policy().lines.values()}.get(name)
+        return None if found is None else attempt(found, self._external_url, self._clock)
 
     def poke(self) -> None:
         """Have the thread look at once: there is news."""
