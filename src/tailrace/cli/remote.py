@@ -80,6 +80,8 @@ def call(
     if answered.is_success:
         return _value(answered)
     what, hint = _told(answered)
+    if what == "{'detail': 'Not Found'}":  # of the framework, which knows no such address
+        what, hint = f"there is no {path} at {url}", "is an older Tailrace running there?"
     if answered.is_client_error:
         raise QueryError(what, hint=hint)
     raise TransientError(f"{answered.url.copy_with(query=None)}: HTTP {answered.status_code} {what}".rstrip())
