@@ -8,6 +8,7 @@ import httpx
 import pytest
 import yaml
 
+from tailrace.alerts.evaluation_log import Wanted
 from tailrace.files import Files
 from tailrace.server import _delete
 from tailrace.web.app import create_app
@@ -38,9 +39,14 @@ class FewRules:
     """Rules in memory."""
 
     kept: dict[str, dict[str, dict]] = field(default_factory=dict)
+    wanted: Wanted | None = None
 
     def groups(self):
         return [STATE, STATE | {"name": "h", "file": "other", "rules": []}]
+
+    def evaluations(self, wanted):
+        self.wanted = wanted
+        return [{"name": "A", "outcome": "zero"}]
 
     def namespaces(self):
         return self.kept
@@ -56,9 +62,14 @@ class FewRules:
 
 
 @pytest.fixture
-def client(house: House, tmp_path: Path):  # noqa: F811  pytest's way
+def rules():
+    return FewRules()
+
+
+@pytest.fixture
+def client(house: House, tmp_path: Path, rules: FewRules):  # noqa: F811  pytest's way
     deletions = DeletionQueue(tmp_path, house.table, partial(_delete, house.table), house.clock, Files())
-    services = replace(house.services, rules=FewRules(), deletions=deletions)
+    services = replace(house.services, rules=rules, deletions=deletions)
     with _served(create_app(services)) as address, httpx.Client(base_url=address, timeout=20, trust_env=False) as made:
         yield made
 
@@ -126,17 +137,21 @@ def test_rules_are_saved_read_and_removed_as_yaml(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("name: [", "no YAML"),
-        ("rules: []", "no name"),
-        ("name: g", "no list of rules"),
-        ("name: g\nrules: [1]", "rules[0]"),
-        ("name: g\nrules: [{alert: A, record: B, expr: '1'}]", "exactly one"),
-        ("name: g\nrules: [{alert: A}]", "expr is missing"),
-        ("name: g\nrules: [{alert: A, expr: 'sum('}]", "line 1, col 5"),
-        ("name: g\nrules: [{alert: A, expr: '{a=\"b\"}'}]", "no numbers"),
+        ("name: [", "1:8: $: not valid YAML"),
+        ("- 1", "1:1: $: expected a mapping"),
+        ("rules: []", "1:1: $.name: this key is required"),
+        ("name: g", "$.rules: a group needs a rule"),
+        ("name: g\nrules: [1]", "2:9: $.rules[0]: expected a mapping"),
+        ("name: g\nrules: [{alert: A, record: B, expr: '1'}]", "2:9: $.rules[0]: this rule has both"),
+        ("name: g\nrules: [{alert: A}]", "2:9: $.rules[0].expr: this key is required"),
+        ("name: g\nrules: [{alert: A, expr: 'sum('}]", "2:26: $.rules[0].expr: parse error at line 1, col 5"),
+        ("name: g\nrules: [{alert: A, expr: '{a=\"b\"}'}]", "a rule needs numbers"),
+        ("name: g\nrules: [{alert: A, expr: '1 > 0', for: soon}]", "$.rules[0].for: 'soon' is no duration"),
+        ("name: g\nrules: [{alert: A, expr: '1 > 0', annotations: {s: '{{ x }}'}}]", "unknown function `x`"),
+        (b"name: \xff", "no text"),
     ],
 )
-def test_a_wrong_rule_is_400_and_says_where(client: httpx.Client, body: str, says: str) -> None:
+def test_a_wrong_rule_is_400_and_says_where(client: httpx.Client, body: str | bytes, says: str) -> None:
     answer = client.post(f"{P}/rules/shop", content=body)
     assert answer.status_code == 400
     assert says in answer.text
@@ -159,6 +174,42 @@ def test_states_of_rules_are_filtered(client: httpx.Client, prefix: str) -> None
     assert wrong.json()["errorType"] == "bad_data"
     alerts = client.get(f"{prefix}/alerts").json()
     assert alerts["data"] == {"alerts": [{"labels": {"alertname": "A"}, "value": "1e+00"}]}
+
+
+def test_all_mistakes_of_a_group_are_said_at_once(client: httpx.Client) -> None:
+    body = "name: g\nrules:\n- {alert: A, expr: 'sum('}\n- {record: a-b, expr: '1', fro: 1m}\n"
+    said = client.post(f"{P}/rules/shop", content=body).text
+    assert [part.split(": ")[1] for part in said.split("; ")] == ["$.rules[0].expr", "$.rules[1].fro"]
+
+
+def test_alerts_are_left_out_of_rules_on_request(client: httpx.Client) -> None:
+    (group, _) = client.get("/api/v1/rules", params={"exclude_alerts": "true"}).json()["data"]["groups"]
+    assert ["alerts" in rule for rule in group["rules"]] == [False, False]
+    (group, _) = client.get("/api/v1/rules").json()["data"]["groups"]
+    assert ["alerts" in rule for rule in group["rules"]] == [True, False]
+
+
+def test_the_log_of_evaluations_is_asked_by_rule_outcome_and_time(client: httpx.Client, rules: FewRules) -> None:
+    given = {"rule": ["A", "B"], "outcome": "error", "start": "10", "end": "20", "limit": 7, "file": "shop"}
+    answer = client.get("/api/v1/rules/evaluations", params=given)
+    assert answer.json()["data"] == {"evaluations": [{"name": "A", "outcome": "zero"}]}
+    assert rules.wanted == Wanted(("A", "B"), (), ("shop",), ("error",), 10 * S, 20 * S, 7)
+    client.get("/api/v1/rules/evaluations")
+    assert rules.wanted == Wanted()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"outcome": "eror"}, "did you mean 'error'?"),
+        ({"limit": "0"}, "limit=0 is not between 1 and"),
+        ({"start": "then"}, "start='then' is no time"),
+    ],
+)
+def test_what_the_log_cannot_be_asked(client: httpx.Client, given: dict[str, str], says: str) -> None:
+    answer = client.get("/api/v1/rules/evaluations", params=given)
+    assert answer.status_code == 400
+    assert says in answer.text
 
 
 def test_without_rules_everything_is_empty_and_well_formed_and_new_ones_are_refused(house: House) -> None:  # noqa: F811

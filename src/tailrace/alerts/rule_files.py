@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -32,7 +32,7 @@ from tailrace.clock import NS_PER_S
 from tailrace.config.document import read_document
 from tailrace.config.problems import explain, found_text
 from tailrace.config.text import text_of
-from tailrace.errors import ConfigError, QueryError
+from tailrace.errors import ConfigError, Problem, QueryError
 from tailrace.query.literals import range_duration
 from tailrace.query.parser import parse
 from tailrace.query.syntax import LogQuery
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 INTERVAL_NS: Final = 60 * NS_PER_S
 """How often a group is evaluated that does not say."""
+
+_Model = TypeVar("_Model", bound=Settings)
 
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -227,23 +229,39 @@ def parse_rules(
     text: str, namespace: str, file: str | None = None, interval_ns: int = INTERVAL_NS
 ) -> tuple[Group, ...]:
     """Return the groups that a text says; `$` in it is no variable of the environment, templates are full of them."""
+    read, _ = _read(text, RuleFile, {"groups": []}, file)
+    return groups_of(read, namespace, interval_ns=interval_ns)
+
+
+def parse_group(text: str) -> dict[str, Any]:  # Any: JSON
+    """Return the definition of one group that a text says, as it was written; refuses it as `parse_rules` does."""
+    read, value = _read(text, GroupSettings, {}, None)
+    if not read.rules:
+        raise ConfigError([Problem("$.rules", "a group needs a rule", "write rules: and below it - alert: …")])
+    return value
+
+
+def _read(
+    text: str, model: type[_Model], nothing: Mapping[str, object], file: str | None
+) -> tuple[_Model, dict[str, Any]]:
+    """Return what a text says, and as plain values; `nothing` stands for an empty one."""
     document = read_document(text, None)
-    value = {"groups": []} if document.value is None else document.value
+    value = nothing if document.value is None else document.value
     if not isinstance(value, dict):
         document.refuse((), document.places.get(()), f"expected a mapping of keys to values, got {found_text(value)}")
-        value = {"groups": []}
-    groups: tuple[Group, ...] = ()
+        value = nothing
+    read: _Model | None = None
     try:
-        groups = groups_of(RuleFile.model_validate(value), namespace, interval_ns=interval_ns)
+        read = None if () in document.problems else model.model_validate(value)
     except ValidationError as error:
         unread = set(document.problems)
-        for trail, problem in explain(error.errors(), value, document, RuleFile):
+        for trail, problem in explain(error.errors(), value, document, model):
             if trail not in unread:
                 document.problems.setdefault(trail, []).append(problem)
-    if document.problems:
-        found = [problem for several in document.problems.values() for problem in several]
+    found = [problem for several in document.problems.values() for problem in several]
+    if found or read is None:
         raise ConfigError(sorted(found, key=lambda each: (each.line or 0, each.column or 0)), file=file)
-    return groups
+    return read, dict(value)
 
 
 def groups_of(

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import BigInteger, Column, String, Table, delete, select
+from sqlalchemy import BigInteger, Column, String, Table, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from tailrace.alerts.rule_files import RuleFile, groups_of, load_rules
+from tailrace.alerts import rule_files
 from tailrace.config.document import Document
 from tailrace.config.problems import explain
 from tailrace.control import METADATA
@@ -51,15 +51,25 @@ _Mark = tuple[int, int, int]  # of a file: inode, size, time of change
 class RuleBook:
     """All rules of a server. Any thread may call."""
 
-    def __init__(self, control: Control, files: Sequence[str], clock: Clock) -> None:
+    def __init__(
+        self, control: Control, files: Sequence[str], clock: Clock, interval_ns: int = rule_files.INTERVAL_NS
+    ) -> None:
         self._control, self._patterns, self._clock = control, tuple(files), clock
+        self._interval_ns = interval_ns  # of groups that do not say
         self._lock = threading.Lock()
         self._look_s = float("-inf")
         self._marks: dict[Path, _Mark] = {}
         self._filed: dict[Path, tuple[Group, ...]] = {}
         self._saved: dict[str, dict[str, Json]] | None = None
+        self._saved_mark: tuple[int, int] | None = None
         self._current: tuple[Group, ...] | None = None
-        self.problems: dict[str, str] = {}
+        self._wrong_files: dict[str, str] = {}
+        self._wrong_saved: dict[str, str] = {}
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """What is wrong with files, by their names, and with saved groups, by `namespace/group`."""
+        return self._wrong_files | self._wrong_saved
 
     def current(self) -> tuple[Group, ...]:
         """Return all groups; the same object while nothing changed."""
@@ -67,6 +77,7 @@ class RuleBook:
             if self._clock.monotonic_s() - self._look_s >= LOOK_S:
                 self._look_s = self._clock.monotonic_s()
                 self._look()
+                self._look_saved()
             if self._current is None:
                 filed = [group for path in sorted(self._filed) for group in self._filed[path]]
                 self._current = (*filed, *self._kept())
@@ -80,7 +91,7 @@ class RuleBook:
             del self._filed[path]
             self._marks.pop(path, None)
             self._current = None
-        self.problems = {path: why for path, why in self.problems.items() if Path(path) in there}
+        self._wrong_files = {path: why for path, why in self._wrong_files.items() if Path(path) in there}
         for path in there:
             self._read(path)
 
@@ -94,11 +105,11 @@ class RuleBook:
             return
         self._marks[path] = mark
         try:
-            self._filed[path] = load_rules(path, str(path))
+            self._filed[path] = rule_files.load_rules(path, str(path), self._interval_ns)
         except ConfigError as error:
-            self.problems[str(path)] = str(error)
+            self._wrong_files[str(path)] = str(error)
             return
-        self.problems.pop(str(path), None)
+        self._wrong_files.pop(str(path), None)
         self._current = None
 
     # --- what people save -----------------------------------------------------------------------
@@ -134,8 +145,25 @@ class RuleBook:
         return bool(gone)
 
     def _kept(self) -> list[Group]:
-        saved = self._read_saved()
-        return [each for name in saved for group in saved[name].values() for each in parsed(name, group)]
+        """Return the groups that were saved; one that an older Tailrace took and this one does not is a problem."""
+        found: list[Group] = []
+        self._wrong_saved = {}
+        for namespace, groups in self._read_saved().items():
+            for name, group in groups.items():
+                try:
+                    found += parsed(namespace, group, self._interval_ns)
+                except DataError as error:
+                    self._wrong_saved[f"{namespace}/{name}"] = str(error)
+        return found
+
+    def _look_saved(self) -> None:
+        """Forget what was read if another process saved or deleted a group since."""
+        wanted = select(func.count(), func.coalesce(func.max(_SAVED.c.saved_ns), 0))
+        with self._control.transaction() as connection:
+            count, saved_ns = connection.execute(wanted).one()
+        if (count, saved_ns) != self._saved_mark:
+            self._saved = self._current = None
+            self._saved_mark = (count, saved_ns)
 
     def _read_saved(self) -> dict[str, dict[str, Json]]:
         if self._saved is None:
@@ -147,12 +175,13 @@ class RuleBook:
         return self._saved
 
 
-def parsed(namespace: str, group: Json) -> tuple[Group, ...]:
+def parsed(namespace: str, group: Json, interval_ns: int = rule_files.INTERVAL_NS) -> tuple[Group, ...]:
     """Return the group of a definition; all that is wrong with it is one `DataError`."""
     value = {"groups": [group]}
     try:
-        return groups_of(RuleFile.model_validate(value), namespace, editable=True)
+        read = rule_files.RuleFile.model_validate(value)
+        return rule_files.groups_of(read, namespace, editable=True, interval_ns=interval_ns)
     except ValidationError as error:
-        found = [problem for _, problem in explain(error.errors(), value, Document(), RuleFile)]
+        found = [problem for _, problem in explain(error.errors(), value, Document(), rule_files.RuleFile)]
         said = "; ".join(str(problem).replace("$.groups[0]", "$") for problem in found)
         raise DataError(said) from None

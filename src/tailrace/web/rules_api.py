@@ -1,7 +1,8 @@
-"""Rules as Loki's ruler and Prometheus show them: definitions as YAML, states as JSON.
+"""Rules as Loki's ruler and Prometheus show them: definitions as YAML, states and the log of evaluations as JSON.
 
 What rules there are, and in which state, is told by `Services.rules`; nothing is kept here. A server that evaluates no
-rules has none, and refuses new ones with 501: to take a rule that nobody looks after would be worse.
+rules has none, and refuses new ones with 501: to take a rule that nobody looks after would be worse. A group that is
+wrong is refused with all of its mistakes, each as `line:column: $.rules[0].expr: what (what to do)`.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tailrace import limits
-from tailrace.errors import DataError, QueryError
-from tailrace.query import parser
-from tailrace.query.syntax import LogQuery
+from tailrace.alerts.evaluation_log import OUTCOMES, Wanted
+from tailrace.alerts.rule_files import parse_group
+from tailrace.errors import ConfigError, DataError, QueryError, did_you_mean
 from tailrace.web.answers import loki_json
 from tailrace.web.described import FAILURES, address, answers
-from tailrace.web.parameters import whole_body
+from tailrace.web.parameters import integer, whole_body
 from tailrace.web.refusals import Refused
 from tailrace.web.services import Rules, Services
+from tailrace.web.times import time_ns
 
 PREFIXES: Final = ("/loki/api/v1/rules", "/api/prom/rules")
 RULES_SCHEMA: Final = {
@@ -39,8 +41,11 @@ RULES_SCHEMA: Final = {
 }
 """The body of a rule group."""
 
+_TRUE: Final = ("1", "t", "true")
 _KINDS: Final = {"alert": "alerting", "record": "recording"}
 _FILTERS: Final = ("type", "file", "rule_group", "rule_name")
+_LOGGED: Final = ("rule", "rule_group", "file", "outcome", "start", "end", "limit")
+_ENTRIES: Final = 100  # of the log, unless more are asked for
 
 
 def routes(services: Services) -> APIRouter:
@@ -51,6 +56,7 @@ def routes(services: Services) -> APIRouter:
         _add_changes(router, services.rules, prefix, shown=not number)
     for number, prefix in enumerate(("/prometheus/api/v1", "/api/v1")):
         _add_states(router, services, prefix, "prometheus" if not number else "api")
+    _add_log(router, services.rules)
     return router
 
 
@@ -111,10 +117,15 @@ def _add_changes(router: APIRouter, rules: Rules, prefix: str, *, shown: bool) -
 
 
 def _add_states(router: APIRouter, services: Services, prefix: str, family: str) -> None:
-    @router.get(f"{prefix}/rules", openapi_extra=address(_FILTERS), responses=FAILURES, name=f"{family}_rules")
+    shown = address((*_FILTERS, "exclude_alerts"))
+
+    @router.get(f"{prefix}/rules", openapi_extra=shown, responses=FAILURES, name=f"{family}_rules")
     def states(request: Request) -> Response:
         """Return the state of all rules."""
         groups = _chosen(services.rules.groups(), request.query_params)
+        if request.query_params.get("exclude_alerts", "").lower() in _TRUE:
+            for rule in (rule for group in groups for rule in group["rules"]):
+                rule.pop("alerts", None)
         return _state({"groups": groups})
 
     @router.get(f"{prefix}/alerts", responses=FAILURES, name=f"{family}_alerts")
@@ -122,6 +133,30 @@ def _add_states(router: APIRouter, services: Services, prefix: str, family: str)
         """Return the alerts that are pending or firing."""
         rules = [rule for group in services.rules.groups() for rule in group["rules"]]
         return _state({"alerts": [alert for rule in rules for alert in rule.get("alerts", ())]})
+
+
+def _add_log(router: APIRouter, rules: Rules) -> None:
+    @router.get("/api/v1/rules/evaluations", openapi_extra=address(_LOGGED), responses=FAILURES)
+    def evaluations(request: Request) -> Response:
+        """Return what windows of rules gave, the one that was written last first."""
+        return _state({"evaluations": list(rules.evaluations(_wanted(request.query_params)))})
+
+
+def _wanted(given: QueryParams) -> Wanted:
+    rules, groups, files, outcomes = (_several(given, name) for name in _LOGGED[:4])
+    for outcome in outcomes:
+        if outcome not in OUTCOMES:
+            hint = did_you_mean(outcome, OUTCOMES) or f"known: {', '.join(OUTCOMES)}"
+            raise QueryError(f"outcome={outcome[:40]!r} is not known", hint=hint)
+    start_ns, end_ns = (time_ns(given[name], name) if given.get(name) else None for name in ("start", "end"))
+    limit = integer(given, "limit", _ENTRIES)
+    if not 0 < limit <= limits.ENTRIES_LIMIT:
+        raise QueryError(f"limit={limit} is not between 1 and {limits.ENTRIES_LIMIT}")
+    return Wanted(rules, groups, files, outcomes, start_ns, end_ns, limit)
+
+
+def _several(given: QueryParams, name: str) -> tuple[str, ...]:
+    return tuple(given.getlist(name) + given.getlist(f"{name}[]"))
 
 
 def _state(data: Mapping[str, Any]) -> Response:  # Any: JSON of several shapes
@@ -137,13 +172,13 @@ def _chosen(groups: Sequence[Mapping[str, Any]], given: QueryParams) -> list[dic
     kind = given.get("type")
     if kind and kind not in _KINDS:
         raise QueryError(f"type={kind[:40]!r} is not known", hint="alert or record")
-    files, names, rules = (set(given.getlist(name) + given.getlist(f"{name}[]")) for name in _FILTERS[1:])
+    files, names, rules = (set(_several(given, name)) for name in _FILTERS[1:])
     chosen = []
     for group in groups:
         if (files and group["file"] not in files) or (names and group["name"] not in names):
             continue
         kept = [
-            rule
+            dict(rule)
             for rule in group["rules"]
             if (not kind or rule["type"] == _KINDS[kind]) and (not rules or rule["name"] in rules)
         ]
@@ -153,31 +188,12 @@ def _chosen(groups: Sequence[Mapping[str, Any]], given: QueryParams) -> list[dic
 
 
 def _group(body: bytes) -> dict[str, Any]:  # Any: YAML as it came, checked here
-    """Read a rule group: a name, and rules that are one alert or one record each, with a metric query."""
+    """Read a rule group; a `DataError` has all that is wrong with it."""
     if len(body) > limits.CONFIG_BYTES:
         raise Refused(413, f"the group is larger than {limits.CONFIG_BYTES} bytes")
     try:
-        group = yaml.safe_load(body)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise DataError(f"the body is no YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(group, dict) or not isinstance(group.get("name"), str) or not group["name"]:
-        raise DataError("the group has no name")
-    rules = group.get("rules")
-    if not isinstance(rules, list) or not rules:
-        raise DataError(f"group {group['name']!r} has no list of rules")
-    for number, rule in enumerate(rules):
-        _check_rule(rule, f"rules[{number}]")
-    return group
-
-
-def _check_rule(rule: Any, where: str) -> None:  # Any: YAML as it came
-    if not isinstance(rule, dict) or isinstance(rule.get("alert"), str) == isinstance(rule.get("record"), str):
-        raise DataError(f"{where}: exactly one of alert and record is needed, with a name")
-    if not isinstance(rule.get("expr"), str):
-        raise DataError(f"{where}: expr is missing")
-    try:
-        query = parser.parse(rule["expr"])
-    except QueryError as error:
-        raise DataError(f"{where}: {error.one_line()}") from None
-    if isinstance(query, LogQuery):
-        raise DataError(f"{where}: a log query gives no numbers to compare")
+        return parse_group(body.decode())
+    except UnicodeDecodeError as error:
+        raise DataError(f"the body is no text: {error}") from None
+    except ConfigError as error:
+        raise DataError("; ".join(map(str, error.problems))) from None

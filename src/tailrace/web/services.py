@@ -14,6 +14,7 @@ from tailrace.web.refusals import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tailrace.alerts.evaluation_log import Wanted
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Followed, Sink, Table
     from tailrace.telemetry import Accounts
@@ -27,6 +28,10 @@ class Rules(Protocol):
 
     def groups(self) -> Sequence[Json]:
         """Return all groups with their states as Prometheus writes them; `file` is the namespace."""
+        ...
+
+    def evaluations(self, wanted: Wanted) -> Sequence[Json]:
+        """Return entries of the log of evaluations, newest written first."""
         ...
 
     def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
@@ -46,6 +51,10 @@ class NoRules:
     """The rules of a server that evaluates none."""
 
     def groups(self) -> Sequence[Json]:
+        """Return nothing."""
+        return ()
+
+    def evaluations(self, wanted: Wanted) -> Sequence[Json]:  # noqa: ARG002  there are none
         """Return nothing."""
         return ()
 
