@@ -23,7 +23,7 @@ from tailrace.alerts.work import Missing, Planned, Standing, Work, wanted
 from tailrace.query.streams import select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tailrace.alerts.corrections import Incident
     from tailrace.alerts.model import Alert, Evaluation, Group, Rule
@@ -111,6 +111,7 @@ class Evaluator:
         *,
         horizons: Horizons | None = None,
         recorded: Callable[[Rule, Evaluation], None] = lambda _rule, _evaluation: None,
+        written: Callable[[Round], None] = lambda _made: None,
     ) -> None:
         self._store = store
         self._ask = ask
@@ -118,6 +119,7 @@ class Evaluator:
         self._complete = complete
         self._horizons = horizons or Horizons()
         self._recorded = recorded
+        self._written = written
         self._standings: dict[str, Standing] = {}
         self._groups: Sequence[Group] = ()
         self._tasks: list[list[Task]] = []
@@ -133,6 +135,25 @@ class Evaluator:
     def standing(self, rule: str) -> Standing | None:
         """Return how a rule stands, None before its first window."""
         return self._standings.get(rule)
+
+    def standings(self) -> dict[str, Standing]:
+        """Return how all rules stand."""
+        return dict(self._standings)
+
+    def forget(self, rules: Iterable[str]) -> None:
+        """Take that there are rules no more; the store was told before."""
+        for rule in rules:
+            self._standings.pop(rule, None)
+
+    def evaluated_ns(self, groups: Sequence[Group]) -> int:
+        """Return the latest time of lines that an evaluated window may have: what comes later changes nothing."""
+        times = [
+            standing.progress.evaluated_ns - task.asked.reach.near_ns - task.group.query_offset_ns
+            for group in self._of(groups)
+            for task in group
+            if (standing := self._standings.get(task.rule.id)) is not None
+        ]
+        return max(times, default=0)
 
     def _of(self, groups: Sequence[Group]) -> list[list[Task]]:
         if groups is not self._groups:
@@ -167,6 +188,7 @@ class Evaluator:
     def _write(self, work: Work) -> int:
         if work.made.steps or work.made.skipped or work.made.progress:
             self._store.write(work.made, work.now_ns)
+            self._written(work.made)
         self._standings.update(work.after)  # only what is durable counts
         return len(work.made.steps)
 
@@ -280,23 +302,22 @@ class Evaluator:
 
     def correct(self, groups: Sequence[Group], late: Sequence[Late], now_ns: int, looked: int | None = None) -> int:
         """Evaluate again what lines that came late belong to; return how many windows of rules that were."""
-        work = Work(now_ns, Round(looked=looked))
+        work, meant = Work(now_ns, Round(looked=looked)), _Meant(late)
         for task in (task for group in self._of(groups) for task in group):
             standing = self._standings.get(task.rule.id)
-            first_ns = None if standing is None else self._first_untrue(task, standing, late)
+            first_ns = None if standing is None else self._first_untrue(task, standing, meant.by(task.asked.selectors))
             if standing is not None and first_ns is not None:
                 self._again(task, standing, first_ns, work)
         return self._write(work)
 
     def _first_untrue(self, task: Task, standing: Standing, late: Sequence[Late]) -> int | None:
-        """Return the first window of a rule that late lines belong to, None if there is none."""
-        asked, group, firsts = task.asked, task.group, list[int]()
+        """Return the first window of a rule that late lines of its streams belong to, None if there is none."""
+        group, firsts = task.group, list[int]()
         for lines in late:
             span = (lines.first_ns + group.query_offset_ns, lines.last_ns + group.query_offset_ns)
             evaluated_ns, horizon_ns = standing.progress.evaluated_ns, self._horizons.corrected_ns
-            times = untrue(span, asked.reach, evaluated_ns, group.interval_ns, horizon_ns)
-            if times and any(select(list(lines.streams), selector).height for selector in asked.selectors):
-                firsts.append(times[0])
+            times = untrue(span, task.asked.reach, evaluated_ns, group.interval_ns, horizon_ns)
+            firsts += times[:1]
         return min(firsts, default=None)
 
     def _again(self, task: Task, standing: Standing, first_ns: int, work: Work) -> None:
@@ -329,6 +350,28 @@ class Evaluator:
         began = {one.key for one in told if one.kind == "firing"}
         before = {key: at_ns for key, at_ns in _firing(standing.alerts).items() if key not in began}
         return corrections.incidents(told, before)
+
+
+class _Meant:
+    """Late lines, by the selectors that mean them: each selector is asked once for all of their streams."""
+
+    def __init__(self, late: Sequence[Late]) -> None:
+        self._late = late
+        self._texts = sorted({stream for lines in late for stream in lines.streams})
+        self._by_selector: dict[Selector, frozenset[str]] = {}
+        self._by: dict[tuple[Selector, ...], list[Late]] = {}
+
+    def by(self, selectors: tuple[Selector, ...]) -> list[Late]:
+        """Return the lines of streams that one of some selectors means."""
+        if selectors not in self._by:
+            streams = frozenset[str]().union(*(self._streams(selector) for selector in selectors))
+            self._by[selectors] = [lines for lines in self._late if not streams.isdisjoint(lines.streams)]
+        return self._by[selectors]
+
+    def _streams(self, selector: Selector) -> frozenset[str]:
+        if selector not in self._by_selector:
+            self._by_selector[selector] = frozenset(select(self._texts, selector)["_stream"].to_list())
+        return self._by_selector[selector]
 
 
 def _from_the_start_of(told: Sequence[Incident], first_ns: int) -> int:
