@@ -165,7 +165,7 @@ class Expressions:
         if token.text == "(":
             return self._members(self._parenthesised(token), token, first=first)
         if token.kind == "field":
-            return self._field(token)
+            return self._field(token, first=first)
         if token.kind == "variable":
             return self._variable(token, first=first)
         if token.kind in ("string", "number") or token.text in ("true", "false", "nil"):
@@ -200,10 +200,11 @@ class Expressions:
 
     # --- labels, fields and variables -----------------------------------------------------------
 
-    def _field(self, token: Token) -> Eval:
+    def _field(self, token: Token, *, first: bool) -> Eval:
         if self.inner:
             names = [name for name in token.text.split(".") if name]
-            return lambda scope: _member(scope.dot, names)
+            arguments = self._arguments(names) if first else []
+            return lambda scope: _member(scope.dot, names, [argument(scope) for argument in arguments])
         if token.text == ".":
             self.every = True
             return lambda scope: dict(scope.labels)
@@ -233,10 +234,15 @@ class Expressions:
         if following.kind != "field" or following.at != end:
             return value
         names = [name for name in self.tokens.pop(0).text.split(".") if name]
-        arguments: list[Eval] = []
-        while first and names[-1:] == ["Format"] and not self._at_end():
-            arguments.append(self._operand())
+        arguments = self._arguments(names) if first else []
         return lambda scope: _member(value(scope), names, [argument(scope) for argument in arguments])
+
+    def _arguments(self, names: Sequence[str]) -> list[Eval]:
+        """Read what a method takes, if the last name is that of one."""
+        arguments: list[Eval] = []
+        while names[-1:] == ["Format"] and not self._at_end():
+            arguments.append(self._operand())
+        return arguments
 
     def label(self, token: Token) -> str:
         """Return the label that a field names at the top, and take note that it is read."""
