@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 class Settings(BaseModel):
     """Base of every settings model; carries no behaviour."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+        hide_input_in_errors=True,  # a wrong value may be a secret: `config.problems` chooses what is repeated
+    )
 
 
 def _joined(value: object) -> object:
