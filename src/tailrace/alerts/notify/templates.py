@@ -3,8 +3,8 @@
 Comes in: a template and a notification. Goes out: text. `mistake` refuses at load what is no template. The data:
 `.Receiver` `.Status` `.GroupLabels` `.CommonLabels` `.CommonAnnotations` `.ExternalURL` `.Alerts`, of which `.Firing`
 and `.Resolved` are parts; each alert has `.Status` `.Labels` `.Annotations` `.StartsAt` `.EndsAt` `.GeneratorURL`
-`.Fingerprint`, and here `.Value`. Labels and annotations have `.SortedPairs` `.Names` `.Values`. Methods that take
-arguments are functions here: `.StartsAt | date "15:04"`, `since .StartsAt`.
+`.Fingerprint`, and here `.Value`. Labels and annotations have `.SortedPairs` `.Names` `.Values`. Of the
+methods that take arguments only a time's `Format` is there.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tailrace.alerts.notify.model import Notification, ToldAlert
     from tailrace.alerts.template_functions import Sample
+    from tailrace.query.template_expressions import Scope
 
 
 class Rows(dict[str, Value]):
@@ -71,6 +72,13 @@ def _index(value: Value, *places: Value) -> Value:
     return value
 
 
+def _since(scope: Scope, then: Value) -> Value:
+    """Return the seconds since a time."""
+    if not isinstance(then, Time):
+        raise TemplateError(f"since: {shown(then)} is no time")
+    return (scope.time_ns - then) / NS_PER_S
+
+
 DIALECT: Final = replace(
     RULES,
     functions={
@@ -78,7 +86,7 @@ DIALECT: Final = replace(
         "index": Function("vv*", _index),
         "join": Function("sv", _join),
         "stringSlice": Function("v*", lambda *texts: list(texts)),
-        "since": Function("i", lambda scope, then: (scope.time_ns - then) / NS_PER_S, scoped=True),
+        "since": Function("v", _since, scoped=True),
     },
     variables=(),
 )
