@@ -37,6 +37,7 @@ def routes(notifier: Notifier) -> APIRouter:
     """Return the endpoints."""
     router = APIRouter(prefix=PREFIX)
     _add_receivers(router, notifier)
+    _add_changes(router, notifier)
     _add_notifications(router, notifier)
     return router
 
@@ -55,6 +56,16 @@ def _add_receivers(router: APIRouter, notifier: Notifier) -> None:
             raise _none(name)
         return JSONResponse(found[0])
 
+    @router.post("/receivers/{name}/test", responses=FAILURES)
+    def test(name: str) -> Response:
+        """Send a receiver a message that says it is a test, and tell of each of its ways whether it was taken."""
+        tried = notifier.test(name)
+        if tried is None:
+            raise _none(name)
+        return JSONResponse({"ways": [{"way": one.way, "taken": not one.error, "error": one.error} for one in tried]})
+
+
+def _add_changes(router: APIRouter, notifier: Notifier) -> None:
     @router.put("/receivers/{name}", responses=FAILURES)
     async def save(name: str, request: Request) -> Response:
         """Save a receiver, in place of the one of that name; `route` says of what it is told."""
@@ -76,14 +87,6 @@ def _add_receivers(router: APIRouter, notifier: Notifier) -> None:
             raise _none(name)
         notifier.poke()
         return JSONResponse({"name": name})
-
-    @router.post("/receivers/{name}/test", responses=FAILURES)
-    def test(name: str) -> Response:
-        """Send a receiver a message that says it is a test, and tell of each of its ways whether it was taken."""
-        tried = notifier.test(name)
-        if tried is None:
-            raise _none(name)
-        return JSONResponse({"ways": [{"way": one.way, "taken": not one.error, "error": one.error} for one in tried]})
 
 
 def _add_notifications(router: APIRouter, notifier: Notifier) -> None:

@@ -25,26 +25,26 @@ from tailrace.alerts.notify.intake import ROWS, Intake
 from tailrace.alerts.notify.model import Refused
 from tailrace.alerts.notify.policy import policy
 from tailrace.alerts.notify.saved import SavedReceivers
-from tailrace.alerts.notify.sending import attempt, channels
+from tailrace.alerts.notify.sending import attempt, channel
 from tailrace.alerts.notify.tables import DELIVERIES, GROUPS, LOG, TOLD
 from tailrace.alerts.tables import OUTBOX
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TailraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from tailrace.alerts.notify.alerts import KnownAlert
     from tailrace.alerts.notify.model import Channel
     from tailrace.alerts.notify.policy import Line, Policy
-    from tailrace.alerts.notify.receivers import Receiver
+    from tailrace.alerts.notify.receivers import Receiver, Way
     from tailrace.alerts.notify.sending import Tried
     from tailrace.alerts.notify.settings import NotifySettings
     from tailrace.clock import Clock
     from tailrace.control import Control
     from tailrace.telemetry import Accounts
 
-    Make = Callable[[Receiver, Clock], Sequence[Channel]]
+    Make = Callable[[Receiver, Way, Clock], Channel]
 
 STEP_S: Final = 1.0
 LOOKS: Final = 200
@@ -62,7 +62,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 class Notifier:
     """Tells of alerts until it is stopped.
 
-    `make` makes the channels of a receiver, one for each of its ways; `link` gives the page of a rule; `holder` is a
+    `make` makes the channel of one way to a receiver; `link` gives the page of a rule; `holder` is a
     name that no other process has.
     """
 
@@ -77,7 +77,7 @@ class Notifier:
         external_url: str = "",
         link: Callable[[str], str] = lambda _: "",
         holder: str = "here",
-        make: Make = channels,
+        make: Make = channel,
     ) -> None:
         self._control, self._settings, self._clock, self._accounts = control, settings, clock, accounts
         self._external_labels, self._external_url = dict(external_labels or {}), external_url
@@ -228,9 +228,9 @@ class Notifier:
             line: Line | None = self._policy.lines.get(name)
         if line is None:
             raise Refused(f"there is no receiver {name!r} any more")
-        made = {channel.kind: channel for channel in self._make(line.receiver, self._clock)}
+        made = self._make(line.receiver, line.way, self._clock)
         with self._lock:
-            return self._channels.setdefault(name, made[line.way])
+            return self._channels.setdefault(name, made)
 
     def _send_all(self) -> None:
         """Have each line that has something to be sent do so in a thread of its own."""
