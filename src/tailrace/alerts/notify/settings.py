@@ -7,10 +7,17 @@ cannot be read, and a first route that asks for labels.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from tailrace.alerts.notify.matchers import Matcher, matcher, matchers
 from tailrace.alerts.notify.receivers import Receiver, receiver_problems
@@ -31,8 +38,6 @@ REPEAT_INTERVAL_NS: Final = 4 * 3600 * NS_PER_S
 
 ALL: Final = "..."
 """In `group_by`: every label, so that each alert is a group of its own."""
-
-_LABEL: Final = re.compile(r"[^\s]+")
 
 
 def _tests(value: object) -> object:
@@ -132,25 +137,27 @@ class RouteSettings(Settings):
         """All tests, in whichever form they were written."""
         return (*self.matchers, *self.match, *self.match_re)
 
-    @model_validator(mode="after")
-    def _right(self) -> Self:
-        mistakes = []
-        labels = self.group_by or ()
-        if ALL in labels and len(labels) > 1:
-            mistakes.append(Mistake(f"{ALL!r} is every label already", "leave the others out", ("group_by",)))
-        for index, label in enumerate(labels):
-            if not _LABEL.fullmatch(label):
-                mistakes.append(Mistake(f"{label!r} is no name of a label", "", ("group_by", index)))
-            elif label in labels[:index]:
-                mistakes.append(Mistake(f"{label!r} is given twice", "once is enough", ("group_by", index)))
-        mistakes += [
-            Mistake("this must be longer than 0", "as in 5m", (key,))
-            for key in ("group_interval", "repeat_interval")
-            if getattr(self, f"{key}_ns") == 0
-        ]
+    @field_validator("group_by")
+    @classmethod
+    def _labels(cls, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        labels, mistakes = labels or None, list[Mistake]()
+        if labels and ALL in labels and len(labels) > 1:
+            mistakes.append(Mistake(f"{ALL!r} is every label already", "leave the others out"))
+        for index, label in enumerate(labels or ()):
+            if not label:
+                mistakes.append(Mistake("the name of a label must not be empty", "", (index,)))
+            elif label in (labels or ())[:index]:
+                mistakes.append(Mistake(f"{label!r} is given twice", "once is enough", (index,)))
         if mistakes:
             raise Mistakes(mistakes)
-        return self
+        return labels
+
+    @field_validator("group_interval_ns", "repeat_interval_ns")
+    @classmethod
+    def _some(cls, value: int | None) -> int | None:
+        if value == 0:
+            raise Mistake("this must be longer than 0", "as in 5m")
+        return value
 
 
 class InhibitSettings(Settings):

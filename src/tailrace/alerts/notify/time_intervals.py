@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator
 
 from tailrace.clock import NS_PER_S
 from tailrace.settings import Mistake, Settings
@@ -105,12 +105,23 @@ def _zone(value: str) -> str:
     return value
 
 
+def _range_text(names: Sequence[str], base: int = 0) -> PlainSerializer:
+    def written(value: Range) -> str:
+        return ":".join(names[end - base] if names else str(end) for end in value)
+
+    return PlainSerializer(written)
+
+
+def _minute_text(value: int) -> str:
+    return f"{value // 60:02d}:{value % 60:02d}"
+
+
 _TEXT: Final = WithJsonSchema({"type": "string"})
-Minute = Annotated[int, BeforeValidator(_minute), _TEXT]
-Weekdays = Annotated[Range, BeforeValidator(_named(_WEEKDAYS, 0, "day")), _TEXT]
-Months = Annotated[Range, BeforeValidator(_named(_MONTHS, 1, "month")), _TEXT]
-Days = Annotated[Range, BeforeValidator(_day_range), _TEXT]
-Years = Annotated[Range, BeforeValidator(_year_range), _TEXT]
+Minute = Annotated[int, BeforeValidator(_minute), PlainSerializer(_minute_text), _TEXT]
+Weekdays = Annotated[Range, BeforeValidator(_named(_WEEKDAYS, 0, "day")), _range_text(_WEEKDAYS), _TEXT]
+Months = Annotated[Range, BeforeValidator(_named(_MONTHS, 1, "month")), _range_text(_MONTHS, 1), _TEXT]
+Days = Annotated[Range, BeforeValidator(_day_range), _range_text(()), _TEXT]
+Years = Annotated[Range, BeforeValidator(_year_range), _range_text(()), _TEXT]
 
 
 class TimeRange(Settings):
