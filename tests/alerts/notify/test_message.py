@@ -62,7 +62,7 @@ def test_many_alerts_are_counted() -> None:
 
 
 def test_what_was_told_by_mistake_and_what_has_no_value() -> None:
-    alert = replace(told("a1", "resolved", correction="lines came late"), value=None)
+    alert = replace(told("a1", "resolved", correction="told by mistake: lines came late"), value=None)
     assert (
         "- CartErrors\n  told by mistake: lines came late\n  a1 has errors\n  from " in usual(notification(alert)).body
     )

@@ -103,7 +103,7 @@ def _alert(alert: ToldAlert, notification: Notification) -> Iterator[str]:
 def _facts(alert: ToldAlert, now_ns: int) -> Iterator[str]:
     notes = alert.annotations
     if CORRECTION in notes:
-        yield f"told by mistake: {_lines(notes[CORRECTION])}"
+        yield _lines(notes[CORRECTION])
     yield from (_lines(notes[name]) for name in _FIRST if notes.get(name))
     if alert.value is not None and not math.isnan(alert.value):
         yield f"value: {alert.value:.10g}"
