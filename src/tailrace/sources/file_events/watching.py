@@ -163,6 +163,7 @@ class Watching:
             return []
         rows = self._walk.step(_ENTRIES)
         if not rows.height:
+            self._held.append(rows)  # a root that was renamed meanwhile: the event that says so may wait
             if not self._walk.done:
                 self._wait(min(timeout_s, _PACE_S))
             return []
