@@ -15,6 +15,7 @@ from tailrace.query.syntax import (
     Binary,
     LabelReplace,
     LogQuery,
+    Named,
     Number,
     RangeAggregation,
     Vector,
@@ -56,8 +57,9 @@ def _query(query: Query, source: Source) -> None:
                 raise source.error("`label_replace` takes series, not a number", query.operand.at)
             _query(query.operand, source)
             regexes.check(query.regex, query.regex_at, source, whole=True)
-        case Number() | Vector():
-            pass
+        case Named() | Number() | Vector():
+            for matcher in query.matchers if isinstance(query, Named) else ():
+                matchers.check_matcher(matcher, source)
 
 
 def _log(query: LogQuery, source: Source) -> None:

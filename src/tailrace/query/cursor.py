@@ -65,9 +65,9 @@ class Source:
 class Cursor:
     """Walks over tokens; every `expect_*` raises a `QueryError` at the token that is not what was needed."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, names: bool = False) -> None:
         self.source = Source(text)
-        self._tokens = tokens(text)
+        self._tokens = tokens(text, names=names)
         self._index = 0
         self._depth = 0
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import polars as pl
 
 from tailrace.errors import QueryError
-from tailrace.query import functions, leaf, regexes, unwrapped, values
+from tailrace.query import functions, leaf, named, regexes, unwrapped, values
 from tailrace.query.grid import Cells
 from tailrace.query.needs import Needs
 from tailrace.query.pairing import combined, paired
@@ -24,6 +24,7 @@ from tailrace.query.syntax import (
     SETS,
     Binary,
     LabelReplace,
+    Named,
     Number,
     RangeAggregation,
     Vector,
@@ -87,12 +88,8 @@ class Evaluation:
     def _value(self, metric: Metric, needs: Needs) -> Value:
         if isinstance(metric, Number):
             return metric.value
-        if isinstance(metric, Vector):
-            steps = pl.int_range(self.grid.points, dtype=pl.Int64, eager=True)
-            return Samples(pl.DataFrame({"step": steps}).with_columns(value=pl.lit(metric.value, pl.Float64)))
-        if isinstance(metric, RangeAggregation):
-            cells = Cells(self.grid, metric.range.range_ns, metric.range.offset_ns)
-            return self._range(metric, needs, cells)
+        if isinstance(metric, Vector | RangeAggregation | Named):
+            return self._leaf(metric, needs)
         if isinstance(metric, VectorAggregation):
             return self._aggregate(metric)
         if isinstance(metric, LabelReplace):
@@ -101,6 +98,16 @@ class Evaluation:
             return _replaced(metric, operand)
         left, right = self.needed(metric.left, Needs(every=True)), self.needed(metric.right, Needs(every=True))
         return _binary(metric, left, right)
+
+    def _leaf(self, metric: Vector | RangeAggregation | Named, needs: Needs) -> Samples:
+        if isinstance(metric, Vector):
+            steps = pl.int_range(self.grid.points, dtype=pl.Int64, eager=True)
+            return Samples(pl.DataFrame({"step": steps}).with_columns(value=pl.lit(metric.value, pl.Float64)))
+        if isinstance(metric, RangeAggregation):
+            return self._range(metric, needs, Cells(self.grid, metric.range.range_ns, metric.range.offset_ns))
+        if self.reading.recorded is None:
+            raise QueryError(f"recorded series are not known here, so neither is {metric.name}", position=metric.at)
+        return named.on_grid(metric, self.reading.recorded, self.grid)
 
     def _range(self, metric: RangeAggregation, needs: Needs, cells: Cells) -> Samples:
         if metric.function == functions.ABSENT:

@@ -27,6 +27,7 @@ Kind = Literal["name", "string", "number", "duration", "bytes", "flag", "op", "e
 
 _SKIP: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_METRIC: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")  # recorded series may have colons in their names
 _QUANTITY: Final = re.compile(r"(?:\d|\.\d)(?:[eE][+-](?=\d)|[A-Za-z0-9_.µμ])*", re.ASCII)
 _FLAG: Final = re.compile(r"--[A-Za-z][A-Za-z-]*")
 _OP: Final = re.compile(r"\|[=~>]|![=~>]|=~|==|>=|<=|[{}()\[\],=|<>+\-*/%^]")
@@ -73,17 +74,17 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def tokens(text: str) -> list[Token]:
-    """Return the tokens of a query, `end` last."""
+def tokens(text: str, *, names: bool = False) -> list[Token]:
+    """Return the tokens of a query, `end` last; with `names` those of recorded series are names too."""
     if len(text.encode("utf-8", "surrogatepass")) > QUERY_BYTES:
         raise QueryError(f"the query is longer than {QUERY_BYTES} bytes", hint="split it, or shorten its lists")
-    return list(_tokens(text))
+    return list(_tokens(text, _METRIC if names else _NAME))
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def _tokens(text: str, name: re.Pattern[str]) -> Iterator[Token]:
     at = _end_of(_SKIP, text, 0)
     while at < len(text):
-        token = _token(text, at)
+        token = _token(text, at, name)
         yield token
         at = _end_of(_SKIP, text, token.end)
     yield Token("end", "", len(text))
@@ -94,8 +95,8 @@ def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _token(text: str, at: int) -> Token:
-    if match := _NAME.match(text, at):
+def _token(text: str, at: int, name: re.Pattern[str]) -> Token:
+    if match := name.match(text, at):
         return Token("name", match[0], at)
     if text[at] in "\"`'":
         return string_at(text, at)

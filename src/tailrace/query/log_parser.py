@@ -153,9 +153,10 @@ class LogParser:
             raise cursor.error("a range must be longer than zero")
         cursor.next()
         cursor.expect_op("]", "the range")
-        return range_ns, self._offset()
+        return range_ns, self.offset()
 
-    def _offset(self) -> int:
+    def offset(self) -> int:
+        """Read `offset 1h`, if it is ahead, in nanoseconds."""
         cursor = self._cursor
         if not cursor.accept_word("offset"):
             return 0

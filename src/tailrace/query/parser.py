@@ -27,6 +27,7 @@ from tailrace.query.syntax import (
     LogQuery,
     Matching,
     Metric,
+    Named,
     Number,
     Query,
     RangeAggregation,
@@ -43,9 +44,12 @@ _CHAIN: Final = 100
 """Operators in one chain: far more than anyone writes, and no overflow of the stack afterwards."""
 
 
-def parse(text: str) -> Query:
-    """Return the tree of a query that can be run; raise `QueryError` for any other text."""
-    query = _Parser(text).query()
+def parse(text: str, *, names: bool = False) -> Query:
+    """Return the tree of a query that can be run; raise `QueryError` for any other text.
+
+    With `names`, series that rules recorded may stand where a function of lines may, as `job:lines:rate5m{host="a"}`.
+    """
+    query = _Parser(text, names=names).query()
     check.check(query, text)
     return query
 
@@ -60,8 +64,9 @@ def parse_selector(text: str) -> Selector:
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
-        self._cursor = Cursor(text)
+    def __init__(self, text: str, *, names: bool = False) -> None:
+        self._recorded = names
+        self._cursor = Cursor(text, names=names)
         self._logs = LogParser(self._cursor)
 
     # --- whole queries --------------------------------------------------------------------------
@@ -196,7 +201,17 @@ class _Parser:
             return self._range_aggregation(name)
         if name.word in functions.VECTOR:
             return self._vector_aggregation(name)
+        if self._recorded and not self._cursor.at_op("("):
+            return self._named(name)
         raise self._unknown_function(name)
+
+    def _named(self, name: Token) -> Named:
+        """Read the matchers and the offset of recorded series."""
+        matchers = self._logs.selector().matchers if self._cursor.at_op("{") else ()
+        if self._cursor.at_op("["):
+            hint = "a function of lines takes a range; of recorded series the newest samples are known"
+            raise self._cursor.error("recorded series have no range", hint=hint)
+        return Named(name.text, matchers, self._logs.offset(), at=name.at)
 
     def _unknown_function(self, name: Token) -> QueryError:
         cursor = self._cursor

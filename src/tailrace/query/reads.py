@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tailrace.contracts import Engine, Frame, Segments
     from tailrace.query.kept import Kept
+    from tailrace.query.named import Recorded
     from tailrace.query.plan import Branch, Plan
     from tailrace.query.result import Stats
 
@@ -45,7 +46,7 @@ class Reading:
     """One query's reading: engine, what it costs, how long it may take, and whether anybody still waits for it.
 
     `lasting` is false where what is read is no file that will be read again, so that nothing is remembered of it.
-    `kept` may answer range aggregations in the place of lines.
+    `kept` may answer range aggregations in the place of lines; `recorded` knows the series that rules recorded.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class Reading:
         *,
         lasting: bool = True,
         kept: Kept | None = None,
+        recorded: Recorded | None = None,
     ) -> None:
         self.engine = engine
         self.stats = stats
         self.lasting = lasting
         self.kept = kept
+        self.recorded = recorded
         self._cancelled = cancelled
         self._timeout_s = timeout_s
         self._until_s = time.monotonic() + timeout_s

@@ -15,6 +15,7 @@ from tailrace.errors import QueryError, TransientError
 from tailrace.limits import ENTRIES_DEFAULT, QUERY_TIMEOUT_S
 from tailrace.query.grid import Grid, aligned, instant, stepped
 from tailrace.query.lines import EVERYTHING, Window, in_order, lines, walk
+from tailrace.query.named import nameless
 from tailrace.query.newest import newest
 from tailrace.query.parser import parse
 from tailrace.query.plan import plan
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from tailrace.contracts import Engine, Table
     from tailrace.query.kept import Kept
+    from tailrace.query.named import Recorded
 
 ATTEMPTS = 3
 """Fresh snapshots tried when a segment vanished under a query (retention, compaction)."""
@@ -55,14 +57,22 @@ class Request:
     cancelled: Callable[[], bool] = nobody
 
 
-def run(request: Request, table: Table, engine: Engine, kept: Kept | None = None) -> Lines | Series:
-    """Answer a request; what is `kept` of lines may stand in for them in a metric query."""
-    query = parse(request.query)
+def run(
+    request: Request, table: Table, engine: Engine, kept: Kept | None = None, recorded: Recorded | None = None
+) -> Lines | Series:
+    """Answer a request.
+
+    What is `kept` of lines may stand in for them in a metric query. With `recorded` a query may name series that rules
+    recorded, as `job:lines:rate5m > 1`.
+    """
+    query = parse(request.query, names=recorded is not None)
+    if not isinstance(query, LogQuery):
+        query = nameless(query)
     if request.end_ns < request.start_ns:
         raise QueryError("the end of the time range lies before its start", hint="exchange them")
     for _ in range(ATTEMPTS):
         began = time.perf_counter()
-        reading = Reading(engine, Stats(), request.timeout_s, request.cancelled, kept=kept)
+        reading = Reading(engine, Stats(), request.timeout_s, request.cancelled, kept=kept, recorded=recorded)
         try:
             if isinstance(query, LogQuery):
                 window = Window(request.start_ns, request.end_ns, request.limit, request.direction)

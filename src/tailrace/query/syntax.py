@@ -268,5 +268,24 @@ class LabelReplace:
         return f"label_replace({self.operand}, {texts})"
 
 
-Metric: TypeAlias = RangeAggregation | VectorAggregation | Binary | Number | Vector | LabelReplace
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Series that rules recorded under a name, as they were `offset_ns` before each evaluation time.
+
+    `plain` leaves the name out of their labels, as operators and aggregations do.
+    """
+
+    name: str
+    matchers: tuple[Matcher, ...] = ()
+    offset_ns: int = 0
+    plain: bool = False
+    at: int = field(default=0, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        matchers = str(Selector(self.matchers)) if self.matchers else ""
+        offset = f" offset {write_duration(self.offset_ns)}" if self.offset_ns else ""
+        return f"{self.name}{matchers}{offset}"
+
+
+Metric: TypeAlias = RangeAggregation | VectorAggregation | Binary | Number | Vector | LabelReplace | Named
 Query: TypeAlias = LogQuery | Metric
