@@ -16,6 +16,7 @@ from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
 from tailrace.store.delete import delete
+from tailrace.store.deleted import deleted
 from tailrace.store.maintain import Maintenance
 from tailrace.twin.keeper import Keeper
 from tailrace.twin.reading import Twin
@@ -75,6 +76,8 @@ class Server:
             clock=clock,
             accounts=accounts,
             behind=lambda: [*behind(), *pushed.behind()],
+            deleted=partial(deleted, table.root),
+            address=self.address,
         )
         services = Services(
             table=table,

@@ -15,8 +15,9 @@ from tailrace.alerts.evaluator import Evaluator
 from tailrace.alerts.holder import holder
 from tailrace.alerts.horizons import Horizons
 from tailrace.alerts.lease import Lease
+from tailrace.alerts.notify.notifier import Notifier
 from tailrace.alerts.rules import RuleBook
-from tailrace.alerts.service import AlertService
+from tailrace.alerts.service import AlertService, counting
 from tailrace.alerts.shown import shown
 from tailrace.alerts.store import AlertStore
 from tailrace.alerts.templates import Templates
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.alerts.evaluation_log import Wanted
+    from tailrace.alerts.service import Deleted
     from tailrace.alerts.settings import AlertSettings
     from tailrace.alerts.shown import Json
     from tailrace.alerts.watermarks import Behind
@@ -49,30 +51,54 @@ class Alerting:
         clock: Clock,
         accounts: Accounts,
         behind: Callable[[], Sequence[Behind]] = tuple,
+        deleted: Deleted = lambda _since, _version: (),
+        address: str = "",
     ) -> None:
         self._settings, self._control = settings, control
-        self.lease = Lease(control, holder())
+        name, external_url = holder(), (settings.external_url or address).rstrip("/")
+        self.lease = Lease(control, name)
         self.store = AlertStore(control, self.lease)
         self.rules = RuleBook(control, settings.rule_files, clock, round(settings.evaluation_interval_s * NS_PER_S))
         ask = TableAsk(table, engine)
-        fill = Templates(
-            ask, clock, external_labels=settings.external_labels, external_url=settings.external_url.rstrip("/")
-        )
+        fill = Templates(ask, clock, external_labels=settings.external_labels, external_url=external_url)
         horizons = Horizons.of(settings)
         self.watermarks = Watermarks(behind, horizons=horizons, since_ns=clock.now_ns())
-        self.evaluator = Evaluator(self.store, ask, fill, self.watermarks, horizons=horizons)
+        self.evaluator = Evaluator(
+            self.store, ask, fill, self.watermarks, horizons=horizons, written=counting(accounts)
+        )
+        self.notifier = Notifier(
+            control,
+            settings,
+            clock=clock,
+            accounts=accounts,
+            external_labels=settings.external_labels,
+            external_url=external_url,
+            holder=name,
+        )
         self.service = AlertService(
-            self.rules, self.evaluator, self.store, self.lease, table, clock=clock, accounts=accounts
+            self.rules,
+            self.evaluator,
+            self.store,
+            self.lease,
+            table,
+            clock=clock,
+            accounts=accounts,
+            watermarks=self.watermarks,
+            horizons=horizons,
+            deleted=deleted,
+            deliver=self.notifier.poke,
         )
 
     def start(self) -> None:
-        """Begin to evaluate, unless the settings say no."""
+        """Begin to evaluate, unless the settings say no, and to tell."""
         if self._settings.evaluate:
             self.service.start()
+        self.notifier.start()
 
     def stop(self) -> None:
         """Finish the round at hand and stop."""
         self.service.stop()
+        self.notifier.stop()
 
     # --- what the web parts ask (`web.services.Rules`) ---------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from tailrace.alerts import corrections, states
 from tailrace.alerts.corrections import Told
 from tailrace.alerts.horizons import Horizons
+from tailrace.alerts.model import Evaluation
 from tailrace.alerts.store import Progress, Round, Step
 from tailrace.alerts.tasks import tasks
 from tailrace.alerts.verdict import Answer, Seen, judge
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tailrace.alerts.corrections import Incident
-    from tailrace.alerts.model import Alert, Evaluation, Group, Rule
+    from tailrace.alerts.model import Alert, Group, Rule
     from tailrace.alerts.store import AlertStore
     from tailrace.alerts.tasks import Task
     from tailrace.query.syntax import Selector
@@ -92,9 +93,9 @@ class Fill(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Lines that became known just now: the streams they are of, and their times."""
+    """Lines that came, or went, just now: the streams they are of, and their times."""
 
-    streams: tuple[str, ...]
+    streams: tuple[str, ...]  # none: nobody knows, so it may be any
     first_ns: int
     last_ns: int
 
@@ -149,13 +150,14 @@ class Evaluator:
         """Return the latest time of lines that an evaluated window may have: what comes later changes nothing."""
         times = [
             standing.progress.evaluated_ns - task.asked.reach.near_ns - task.group.query_offset_ns
-            for group in self._of(groups)
+            for group in self.tasks(groups)
             for task in group
             if (standing := self._standings.get(task.rule.id)) is not None
         ]
         return max(times, default=0)
 
-    def _of(self, groups: Sequence[Group]) -> list[list[Task]]:
+    def tasks(self, groups: Sequence[Group]) -> list[list[Task]]:
+        """Return what is to be evaluated of each group; made once for the same groups."""
         if groups is not self._groups:
             self._groups, self._tasks = groups, tasks(groups)
         return self._tasks
@@ -168,7 +170,7 @@ class Evaluator:
         `looked` is the version of `logs` up to which late lines are dealt with.
         """
         work = Work(now_ns, Round(looked=looked))
-        waiting = [task for group in self._of(groups) for task in group if self._may_be_due(task, now_ns)]
+        waiting = [task for group in self.tasks(groups) for task in group if self._may_be_due(task, now_ns)]
         completes: dict[tuple[Selector, ...], Complete] = {}
         most = max(1, min(WINDOWS, STEPS // max(1, len(waiting))))
         planned = [plan for task in waiting if (plan := self._due(task, work, completes, most)) is not None]
@@ -298,12 +300,26 @@ class Evaluator:
         after, changes = states.step(rule, alerts, evaluation, annotate)
         return after, [Told(change.key, change.kind, change.at_ns) for change in changes]
 
+    def observe(self, found: Sequence[tuple[Rule, Mapping[str, float]]], at_ns: int, now_ns: int) -> None:
+        """Take what was seen of rules that have no query, at a window: the label sets that fulfil them."""
+        work = Work(now_ns)
+        for rule, series in found:
+            standing = self._standings.get(rule.id) or Standing(Progress("", 0))
+            evaluation = Evaluation(at_ns, "value" if series else "zero", series)
+            alerts, tell = self._carry(rule, standing.alerts, evaluation)
+            work.made.before[rule.id] = standing.alerts
+            if alerts or standing.alerts:
+                work.made.steps.append(Step(rule.id, "", evaluation, alerts, tell))
+                progress = replace(standing.progress, evaluated_ns=at_ns, outcome=evaluation.outcome)
+                work.keep(rule, Standing(progress, alerts))
+        self._write(work)
+
     # --- windows that late lines changed --------------------------------------------------------
 
     def correct(self, groups: Sequence[Group], late: Sequence[Late], now_ns: int, looked: int | None = None) -> int:
         """Evaluate again what lines that came late belong to; return how many windows of rules that were."""
         work, meant = Work(now_ns, Round(looked=looked)), _Meant(late)
-        for task in (task for group in self._of(groups) for task in group):
+        for task in (task for group in self.tasks(groups) for task in group):
             standing = self._standings.get(task.rule.id)
             first_ns = None if standing is None else self._first_untrue(task, standing, meant.by(task.asked.selectors))
             if standing is not None and first_ns is not None:
@@ -365,7 +381,9 @@ class _Meant:
         """Return the lines of streams that one of some selectors means."""
         if selectors not in self._by:
             streams = frozenset[str]().union(*(self._streams(selector) for selector in selectors))
-            self._by[selectors] = [lines for lines in self._late if not streams.isdisjoint(lines.streams)]
+            self._by[selectors] = [
+                lines for lines in self._late if not lines.streams or not streams.isdisjoint(lines.streams)
+            ]
         return self._by[selectors]
 
     def _streams(self, selector: Selector) -> frozenset[str]:

@@ -1,17 +1,17 @@
 """Settings of alerting: which rules count, when they are evaluated, and for how long they are made up for.
 
-Parts of alerting that have settings of their own keep them in their own modules; they are joined here.
+Who is told of alerts has settings of its own in `notify`; both are one mapping in the file, as people know it.
 """
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from tailrace.settings import Settings
+from tailrace.alerts.notify.settings import NotifySettings
 
 
-class AlertSettings(Settings):
-    """Rules and alerts."""
+class AlertSettings(NotifySettings):
+    """Rules and alerts: what is evaluated, and who is told."""
 
     evaluate: bool = True
     """Whether rules are evaluated here. Of several servers on one data folder only one does at a time in any case."""

@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 
     Alerts = Mapping[str, Alert]
 
+ROWS: Final = 2_000_000
+"""Rows of the log of evaluations that are kept in any case: about half a gigabyte."""
+
+_PLAIN: Final = {"value", "zero", "empty"}
 _CHUNK: Final = 500  # values in one list of a statement
+_CUT: Final = 10_000  # rows that are dropped in one transaction: others wait to write
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +172,8 @@ class AlertStore:
             self._keep(connection, made)
             recorded.keep(connection, made.steps)
 
-    def forget(self, rules: Iterable[str], before_ns: int, now_ns: int) -> None:
-        """Drop rules that are no more, and what of the log is older than a time."""
+    def forget(self, rules: Iterable[str], now_ns: int) -> None:
+        """Drop rules that are no more; those who were told of their alerts learn that they are over."""
         gone = list(rules)
         with self._control.transaction() as connection:
             self._lease.assure(connection, now_ns)
@@ -177,11 +182,37 @@ class AlertStore:
                 some = gone[start : start + _CHUNK]
                 for table in (STATES, SCHEDULE, KNOWN):
                     connection.execute(delete(table).where(table.c.rule.in_(some)))
-            connection.execute(delete(EVALUATIONS).where(EVALUATIONS.c.at_ns < before_ns))
+
+    def cut(self, before_ns: int, most: int = ROWS) -> int:
+        """Drop what of the log is older than a time or, where it is longer than `most`, its plain rows, oldest first.
+
+        Some at a time: return how many rows went; if any did, there may be more.
+        """
+        log = EVALUATIONS.c
+        with self._control.transaction() as connection:
+            first, last = connection.execute(select(func.min(log.id), func.max(log.id))).one()
+            oldest = select(log.id).order_by(log.id).limit(_CUT)
+            gone = connection.execute(delete(EVALUATIONS).where(log.id.in_(oldest), log.at_ns < before_ns)).rowcount
+            if first is not None and last - first >= most:
+                plain = select(log.id).where(~log.eventful, log.id <= last - most).order_by(log.id).limit(_CUT)
+                gone += connection.execute(delete(EVALUATIONS).where(log.id.in_(plain))).rowcount
             connection.execute(delete(OUTBOX).where(OUTBOX.c.taken, OUTBOX.c.at_ns < before_ns))
+            connection.execute(delete(KNOWN).where(KNOWN.c.last_ns < before_ns))
+        return int(gone)
+
+    def outbox_age_ns(self, now_ns: int) -> int:
+        """Return for how long the oldest row of the outbox waits to be taken; 0 if there is none."""
+        oldest = select(func.min(OUTBOX.c.written_ns)).where(~OUTBOX.c.taken)
+        with self._control.transaction() as connection:
+            written_ns = connection.execute(oldest).scalar()
+        return 0 if written_ns is None else max(0, now_ns - written_ns)
 
     def _log(self, connection: Connection, made: Round) -> None:
-        rows = [_evaluation(step) for step in made.steps]
+        rows, had = list[dict[str, Any]](), {rule: bool(alerts) for rule, alerts in made.before.items()}
+        for step in made.steps:
+            plain = step.evaluation.outcome in _PLAIN and not step.alerts and not had.get(step.rule)  # or it records
+            rows.append(_evaluation(step, eventful=not plain))
+            had[step.rule] = bool(step.alerts)
         for rule, version, first_ns, last_ns in made.skipped:
             error = f"the windows from {first_ns} to {last_ns} are too old to be made up for"
             empty = _Empty(rule, version, last_ns, error)
@@ -245,10 +276,11 @@ class _Empty:
             "error": self.error,
             "missing": "[]",
             "alerts": "",
+            "eventful": True,
         }
 
 
-def _evaluation(step: Step) -> dict[str, Any]:
+def _evaluation(step: Step, *, eventful: bool) -> dict[str, Any]:
     found = step.evaluation
     values = [value for value in found.series.values() if not math.isnan(value)]
     return {
@@ -266,6 +298,7 @@ def _evaluation(step: Step) -> dict[str, Any]:
         "error": found.error,
         "missing": json.dumps(found.missing),
         "alerts": json.dumps({key: asdict(alert) for key, alert in step.alerts.items()}) if step.alerts else "",
+        "eventful": eventful,
     }
 
 

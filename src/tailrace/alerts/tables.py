@@ -75,8 +75,10 @@ EVALUATIONS: Final = Table(
     Column("error", String, nullable=False),
     Column("missing", String, nullable=False),  # sources that were late, JSON
     Column("alerts", String, nullable=False),  # as it left them, JSON; empty when there are none
+    Column("eventful", Boolean, nullable=False),  # a long log is cut of the others first
     UniqueConstraint("rule", "version", "at_ns", "correction"),  # nothing is evaluated twice
     Index("alert_evaluations_time", "rule", "at_ns"),
+    Index("alert_evaluations_cut", "eventful", "id"),
 )
 """The log of evaluations."""
 
