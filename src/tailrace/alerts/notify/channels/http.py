@@ -33,13 +33,13 @@ _WAIT_MAX_S: Final = 3_600.0  # of what a receiver may ask for
 
 
 class Service:
-    """A connection to services with one way of speaking to them; made anew after a failure, with certificates read."""
+    """Speaks to services in one way."""
 
     def __init__(self, settings: HttpSettings, clock: Clock) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log each address, secrets included
         self._settings = settings
         self._clock = clock
-        self._client: httpx.Client | None = None
+        self._trust: ssl.SSLContext | None = None
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], hidden: Sequence[str] = ()) -> None:
         """Post JSON and return when it is taken; `hidden` are secrets that an answer might repeat."""
@@ -48,9 +48,10 @@ class Service:
         where = SecretUrl(url).shown().removesuffix(MASK)
         auth = self._auth(secrets) or httpx.USE_CLIENT_DEFAULT  # which takes user and password of the address
         try:
-            answer = self._open(url).post(url, content=body, headers=sent, auth=auth)
+            with self._open(url) as client:
+                answer = client.post(url, content=body, headers=sent, auth=auth)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-            self._close()
+            self._trust = None  # certificates that were replaced are read
             why = hide(str(error), secrets) or type(error).__name__
             raise TransientError(f"{where}: {_plain(error, self._settings.timeout_s)}{why}") from None
         if not answer.is_success:
@@ -74,20 +75,12 @@ class Service:
         return httpx.BasicAuth(basic.username, password)
 
     def _open(self, url: str) -> httpx.Client:
-        if self._client is None:
-            settings = self._settings
-            self._client = httpx.Client(
-                verify=trust(settings.tls, needed=url.startswith("https:") or settings.proxy is not None),
-                timeout=settings.timeout_s,
-                proxy=settings.proxy.reveal() if settings.proxy else None,
-                trust_env=False,
-            )
-        return self._client
-
-    def _close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        """Return a client for one message: minutes go by between two, and a kept connection would be stale."""
+        settings = self._settings
+        if self._trust is None:
+            self._trust = trust(settings.tls, needed=url.startswith("https:") or settings.proxy is not None)
+        proxy = settings.proxy.reveal() if settings.proxy else None
+        return httpx.Client(verify=self._trust, timeout=settings.timeout_s, proxy=proxy, trust_env=False)
 
     def _failed(self, where: str, answer: httpx.Response, secrets: list[str]) -> Refused | TransientError:
         status = answer.status_code
