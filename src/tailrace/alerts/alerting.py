@@ -16,6 +16,7 @@ from tailrace.alerts.holder import holder
 from tailrace.alerts.horizons import Horizons
 from tailrace.alerts.lease import Lease
 from tailrace.alerts.notify.notifier import Notifier
+from tailrace.alerts.rule_warnings import Warnings
 from tailrace.alerts.rules import RuleBook
 from tailrace.alerts.service import AlertService, counting
 from tailrace.alerts.shown import shown
@@ -59,6 +60,7 @@ class Alerting:
         self.lease = Lease(control, name)
         self.store = AlertStore(control, self.lease)
         self.rules = RuleBook(control, settings.rule_files, clock, round(settings.evaluation_interval_s * NS_PER_S))
+        self._warnings = Warnings(table, clock)
         ask = TableAsk(table, engine)
         fill = Templates(ask, clock, external_labels=settings.external_labels, external_url=external_url)
         horizons = Horizons.of(settings)
@@ -104,8 +106,9 @@ class Alerting:
 
     def groups(self) -> Sequence[Json]:
         """Return all groups with their states as Prometheus writes them."""
-        missing = missing_sources(self._control)
-        return shown(self.rules.current(), self.store.progress(), self.store.alerts(), missing=missing)
+        groups = self.rules.current()
+        missing, warnings = missing_sources(self._control), self._warnings.of(groups)
+        return shown(groups, self.store.progress(), self.store.alerts(), missing=missing, warnings=warnings)
 
     def evaluations(self, wanted: Wanted) -> Sequence[Json]:
         """Return entries of the log of evaluations, newest written first."""

@@ -10,7 +10,7 @@ at load what is no template. All that a template does is bounded: turns of loops
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from tailrace.alerts.template_functions import RULES, Expansion, Fields
 from tailrace.batch import stream_labels
@@ -94,7 +94,8 @@ class Templates:
 
     def expanded(self, text: str, labels: Mapping[str, str], value: float, at_ns: int) -> str:
         """Return the text of one template; raise `QueryError` or `TemplateError` where it fails."""
-        given: dict[str, Value] = dict(labels)
+        kept = labels if isinstance(labels, dict) else dict(labels)
+        given = cast("dict[str, Value]", kept)  # whose values are texts; templates change nothing
         external: dict[str, Value] = dict(self._external_labels)
         number = float(value)
         data = Fields({"Labels": given, "ExternalLabels": external, "ExternalURL": self._external_url, "Value": number})
