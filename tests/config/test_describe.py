@@ -17,9 +17,10 @@ def test_the_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == markdown(), "run `make docs`"
 
 
-def models(model: type) -> list[type]:
+def models(model: type, above: tuple[type, ...] = ()) -> list[type]:
     inner = [found for field in model.model_fields.values() for found in models_in(field.annotation)]  # type: ignore[attr-defined]
-    return [model, *(deeper for each in inner for deeper in models(each))]
+    new = [each for each in inner if each not in (model, *above)]
+    return [model, *(deeper for each in new for deeper in models(each, (*above, model)))]
 
 
 def test_every_key_is_documented_below_itself() -> None:

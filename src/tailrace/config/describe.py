@@ -76,17 +76,28 @@ def markdown() -> str:
     return "\n".join([_HEAD, *sections])
 
 
-def _models(model: type[BaseModel], name: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield every model with the key under which it stands, depth first."""
+def _models(
+    model: type[BaseModel], name: str, above: tuple[type[BaseModel], ...] = ()
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield every model with the key under which it stands, depth first; one below itself stands there once."""
     yield name, model
     for key, field in model.model_fields.items():
         item = "[]" if "tuple" in str(field.annotation) or "list" in str(field.annotation) else ""
         for inner in models_in(field.annotation):
-            yield from _models(inner, f"{name}.{key}{item}" if name else f"{key}{item}")
+            if inner not in (model, *above):
+                yield from _models(inner, f"{name}.{key}{item}" if name else f"{key}{item}", (*above, model))
+
+
+def _definition(model: type[BaseModel], whole: Schema) -> Schema:
+    """Return the part of the schema about a model; pydantic adds the module where two have one name."""
+    definitions: Schema = whole["$defs"]
+    long = f"{model.__module__}.{model.__name__}".replace(".", "__")
+    found: Schema = definitions[long if long in definitions else model.__name__]
+    return found
 
 
 def _section(name: str, model: type[BaseModel], whole: Schema) -> str:
-    part = whole if model is Config else whole["$defs"][model.__name__]
+    part = whole if model is Config else _definition(model, whole)
     kind = model.model_fields.get("type")
     title = f"`{name}`" + (f" with `type: {kind.default}`" if kind and name.endswith("[]") else "") if name else "Top"
     rows = [
