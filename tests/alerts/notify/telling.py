@@ -97,6 +97,12 @@ class World:
         starts_ns = now_ns if starts_s is None else START + starts_s * S
         self.notifier.post([KnownAlert(fingerprint(labels), labels, {}, starts_ns, now_ns + FAR, now_ns)])
 
+    def report(self, **labels: str) -> None:
+        """Post an alert without an end: it is over when it is not reported for five minutes."""
+        now_ns = self.clock.now_ns()
+        ends_ns = now_ns + 300 * S
+        self.notifier.post([KnownAlert(fingerprint(labels), labels, {}, now_ns, ends_ns, now_ns, timeout=True)])
+
     def end(self, **labels: str) -> None:
         """Post that an alert is over."""
         now_ns = self.clock.now_ns()

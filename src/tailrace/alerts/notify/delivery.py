@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select, update
 
+from tailrace.alerts.holder import is_gone
 from tailrace.alerts.notify.dispatch import read_notification
 from tailrace.alerts.notify.model import BusyError, Refused
 from tailrace.alerts.notify.tables import DELIVERIES
@@ -70,9 +71,14 @@ class Deliveries:
         self._chance = chance or random.Random()  # noqa: S311  spreads attempts, hides nothing
 
     def due(self) -> list[str]:
-        """Return the lines that have something to be sent now."""
+        """Return the lines that have something to be sent now; what a server held that is dead is free."""
         now_ns = self._clock.now_ns()
         with self._control.transaction() as connection:
+            held = (DELIVERIES.c.state == "waiting") & DELIVERIES.c.holder.not_in(("", self._holder))
+            holders = connection.execute(select(DELIVERIES.c.holder).where(held).distinct()).scalars().all()
+            gone = [name for name in holders if is_gone(name)]
+            if gone:
+                connection.execute(update(DELIVERIES).where(held, DELIVERIES.c.holder.in_(gone)).values(holder=""))
             wanted = select(DELIVERIES.c.line).where(*self._ready(now_ns)).distinct()
             return list(connection.execute(wanted).scalars())
 

@@ -111,11 +111,8 @@ class Dispatch:
             why = "correction"
         if why is None or (why == "repeat" and self._waits(look.group, line.id)):
             return
-        kept = [
-            one
-            for one in look.members
-            if one.alert.fingerprint in firing or wants_end or one.alert.fingerprint in noted
-        ]
+        ends = over if wants_end and entry is not None else set()  # what cleared before the first message is not told
+        kept = [one for one in look.members if one.alert.fingerprint in firing | ends | noted]
         if kept:
             told = [self._told(one, noted) for one in kept]
             self._write(look, line.id, why, sorted(told, key=_place))

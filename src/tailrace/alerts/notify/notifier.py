@@ -26,6 +26,7 @@ from tailrace.alerts.notify.model import Refused
 from tailrace.alerts.notify.policy import policy
 from tailrace.alerts.notify.saved import SavedReceivers
 from tailrace.alerts.notify.sending import attempt, channel
+from tailrace.alerts.notify.settings import NotifySettings
 from tailrace.alerts.notify.tables import DELIVERIES, GROUPS, LOG, TOLD
 from tailrace.alerts.tables import OUTBOX
 from tailrace.clock import NS_PER_S
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from tailrace.alerts.notify.policy import Line, Policy
     from tailrace.alerts.notify.receivers import Receiver, Way
     from tailrace.alerts.notify.sending import Tried
-    from tailrace.alerts.notify.settings import NotifySettings
     from tailrace.clock import Clock
     from tailrace.control import Control
     from tailrace.telemetry import Accounts
@@ -141,7 +141,8 @@ class Notifier:
 
     def shown(self) -> Mapping[str, object]:
         """Return the settings and what was saved beside them, without secrets, as Alertmanager's file has them."""
-        shown = self._settings.model_dump(mode="json", exclude_defaults=True)
+        keys = set(NotifySettings.model_fields)
+        shown = self._settings.model_dump(mode="json", include=keys, exclude_defaults=True)
         saved = [one for one in self.receivers.shown() if one["origin"] == "saved"]
         return {**shown, "saved_receivers": saved} if saved else shown
 
