@@ -1,0 +1,123 @@
+"""Puppylog's quick start in three terminals, with our commands: no server, the default alarm rings and recovers.
+
+In the first terminal `metrics create --default` and `alerts observe`, in the second `collect test.log --watch`, in the
+third `cat sample.log > test.log`. The sample's lines are 105 seconds old, so that the two minutes of the alarm's window
+are over in a quarter of one.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.program import COMMAND, STOP_S, answered, rows_of, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from e2e.program import Up
+
+REQUESTS = 1_500  # over 120 seconds: 12.5 a second, and the default alarm rings above 10
+BACK_S = 105
+RINGS_S = 60.0
+"""Bound of what is expected within a quarter of a minute, on a machine that is busy with the rest of the tests."""
+
+
+@contextmanager
+def terminal(output: Path, *words: object) -> Iterator[Callable[[], str]]:
+    """Run a command beside the test until it is left; give what returns the text that it has printed."""
+    with output.open("wb") as file:
+        process = subprocess.Popen([*COMMAND, *map(str, words)], stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+
+    def said() -> str:
+        text = output.read_text()
+        assert process.poll() is None, f"it ended with {process.poll()}:\n{text[-4000:]}"
+        return text
+
+    try:
+        yield said
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_S)
+
+
+def requests(count: int, at_s: float, path: str = "/shop/") -> str:
+    """Return lines of an access log."""
+    at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(at_s))
+    return "".join(f'10.0.0.{n % 9} - - [{at}] "GET {path}{n}?q={n} HTTP/1.1" 200 {n}\n' for n in range(count))
+
+
+def last(text: str, name: str) -> str:
+    """Return the newest line about an alert, without the time of day."""
+    lines = [line for line in text.splitlines() if line[9:].startswith(f"{name}: ")]
+    return lines[-1][9:] if lines else ""
+
+
+@pytest.mark.e2e
+def test_the_default_alarm_rings_and_recovers(tmp_path: Path) -> None:
+    data, log, sample = tmp_path / "data", tmp_path / "test.log", tmp_path / "sample.log"
+    log.touch()
+    assert "alert totaltraffic: created" in answered("metrics", "create", "--default", "--data", data)
+    assert "alert totaltraffic: already created" in answered("metrics", "create", "--default", "--data", data)
+    with (
+        terminal(tmp_path / "observe.txt", "alerts", "observe", "-rr", 1, "--data", data) as observed,
+        terminal(tmp_path / "collect.txt", "collect", log, "--watch", "--data", data) as collected,
+    ):
+        until(lambda: "All good!!!" in last(observed(), "totaltraffic"), RINGS_S, "all good")
+        collected()
+        sample.write_text(requests(REQUESTS, time.time() - BACK_S))
+        log.write_bytes(sample.read_bytes())  # cat sample.log > test.log
+        until(lambda: "Ringing a bell!!!" in last(observed(), "totaltraffic"), RINGS_S, "the bell")
+        assert last(observed(), "totaltraffic").endswith("Z: 12.5 (alert: above 10)")
+        until(lambda: "recovered" in last(observed(), "totaltraffic"), RINGS_S, "the end of the alarm")
+        assert last(observed(), "totaltraffic").endswith("Z: 12.5 (alert: above 10)")
+    history = answered("alerts", "get", "totaltraffic", "--data", data).splitlines()
+    assert history[0].endswith("Z: recovered")
+    assert len(history) > 1
+    assert all(line.endswith("Z: 12.5 (alert: above 10)") for line in history[1:])
+    (section,) = rows_of(answered("metrics", "get", "sections", "-o", "jsonl", "--data", data))
+    assert (section["labels"], section["value"]) == ({"section": "/shop"}, REQUESTS)
+    assert answered("alerts", "meta", "totaltraffic", "--data", data).splitlines()[2].split() == ["state", "inactive"]
+
+
+@pytest.mark.e2e
+def test_custom_alerts_on_log_groups_in_a_server(tmp_path: Path, make_up: Callable[..., Up]) -> None:
+    """A log group is a source; the alert of one group says nothing of the other."""
+    shop, bank, config = tmp_path / "shop.log", tmp_path / "bank.log", tmp_path / "tailrace.yaml"
+    shop.touch()
+    bank.touch()
+    config.write_text(f"sources: [{{name: shop, paths: [{shop}]}}, {{name: bank, paths: [{bank}]}}]\n")
+    up = make_up("--config", config)
+    up.start()
+    up.ready()
+    where = ("--url", up.url)
+    for group in ("shop", "bank"):
+        answered("metrics", "create", "-id", f"{group}_hits", "-pr", 1, "-g", group, *where)
+        words = ("-id", group, "--metric", f"{group}_hits", "-s", "sum", "-w", 5, "-l", 10)
+        answered("alerts", "create", *words, "--label", "severity=page", *where)
+    bank.write_text(requests(10, time.time()))  # not above 10
+    shop.write_text(requests(11, time.time()))
+
+    def state(name: str) -> str:
+        (row,) = rows_of(answered("alerts", "observe", name, "-n", 1, "-o", "jsonl", *where))
+        return "recovered" if row["state"] == "inactive" and row["last_signal"] else str(row["state"])
+
+    until(lambda: state("shop") != "inactive", RINGS_S, "the bell")
+    until(lambda: state("shop") == "recovered", RINGS_S, "the end of the alarm")
+    assert state("bank") == "inactive"
+    assert answered("alerts", "get", "bank", *where) == ""
+    lines = answered("alerts", "get", "shop", *where).splitlines()
+    assert lines[0].endswith("Z: recovered")
+    assert lines[1].endswith("Z: 11 (alert: above 10)")
+    assert answered("alerts", "delete", "shop", *where) == "deleted shop\n"
+    assert [row["name"] for row in rows_of(answered("alerts", "list", "-o", "jsonl", *where))] == ["bank"]
