@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from tailrace.alerts.held import Asked, Copies
     from tailrace.contracts import Engine, Snapshot, Table
+    from tailrace.query.named import Recorded
     from tailrace.query.samples import Samples
 
 TIMEOUT_S: Final = 60.0
@@ -59,7 +60,15 @@ Question = tuple[str, range]
 class TableAsk:
     """Asks one table. One thread calls it."""
 
-    def __init__(self, table: Table, engine: Engine, timeout_s: float = TIMEOUT_S, held_rows: int = HELD_ROWS) -> None:
+    def __init__(
+        self,
+        table: Table,
+        engine: Engine,
+        timeout_s: float = TIMEOUT_S,
+        held_rows: int = HELD_ROWS,
+        recorded: Recorded | None = None,
+    ) -> None:
+        self._recorded = recorded
         self._table = table
         self._engine = engine
         self._timeout_s = timeout_s
@@ -88,7 +97,7 @@ class TableAsk:
     def _alone(self, asked: str, times: range) -> Answers:
         request = Request(asked, times[0], times[-1], times.step, timeout_s=self._timeout_s, aligned=False)
         try:
-            found = run(request, self._table, self._engine)
+            found = run(request, self._table, self._engine, recorded=self._recorded)
         except TailraceError as error:
             return _failed(times, error)
         assert isinstance(found, Series), "rules are read with numbers only"
@@ -151,7 +160,7 @@ class _Member:
 
 @lru_cache(maxsize=65_536)
 def _member(text: str) -> _Member | None:
-    """Take an expression apart; None for one that reads nothing, or that cannot be run."""
+    """Take an expression apart; None for one that reads no lines, or other things than lines, or cannot be run."""
     try:
         query = parse(text)
     except QueryError:

@@ -17,7 +17,7 @@ from tailrace.alerts.corrections import Told
 from tailrace.alerts.horizons import Horizons
 from tailrace.alerts.model import Evaluation
 from tailrace.alerts.store import Progress, Round, Step
-from tailrace.alerts.tasks import tasks
+from tailrace.alerts.tasks import Task, levels, tasks
 from tailrace.alerts.verdict import Answer, Seen, judge
 from tailrace.alerts.windows import due, untrue
 from tailrace.alerts.work import Missing, Planned, Standing, Work, wanted
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tailrace.alerts.corrections import Incident
     from tailrace.alerts.model import Alert, Group, Rule
     from tailrace.alerts.store import AlertStore
-    from tailrace.alerts.tasks import Task
     from tailrace.query.syntax import Selector
 
 WINDOWS: Final = 1000
@@ -174,11 +173,15 @@ class Evaluator:
         completes: dict[tuple[Selector, ...], Complete] = {}
         most = max(1, min(WINDOWS, STEPS // max(1, len(waiting))))
         planned = [plan for task in waiting if (plan := self._due(task, work, completes, most)) is not None]
-        if isinstance(self._ask, Prepares):
-            self._ask.prepare([wanted(plan.task, plan.times) for plan in planned])
-        for plan in planned:
-            self._evaluate(plan, work)
-        return self._write(work) + self._retry(work.sure_again, now_ns)
+        done, again = 0, list[Task]()
+        for level in levels(planned, lambda plan: plan.task):
+            self._prepare(level)
+            for plan in level:
+                self._evaluate(plan, work)
+            done += self._write(work)  # what it recorded is read by the next level
+            again += work.sure_again
+            work = Work(now_ns)
+        return done + self._retry(again, now_ns)
 
     def _may_be_due(self, task: Task, now_ns: int) -> bool:
         """Tell whether a window of a rule ended: most of the time none has, and then nothing else is looked at."""
@@ -196,11 +199,16 @@ class Evaluator:
 
     def _retry(self, again: Sequence[Task], now_ns: int) -> int:
         """Evaluate windows again that failed or lacked a source, of rules whose last window is sure."""
-        work = Work(now_ns)
-        for task in again:
-            standing = self._standings[task.rule.id]
-            self._again(task, standing, standing.progress.unsure_ns, work)
-        return self._write(work)
+        done = 0
+        for level in levels(again, lambda task: task):
+            work, firsts = Work(now_ns), [(task, self._standings[task.rule.id].progress.unsure_ns) for task in level]
+            self._again(firsts, work)
+            done += self._write(work)
+        return done
+
+    def _prepare(self, planned: Sequence[Planned]) -> None:
+        if isinstance(self._ask, Prepares):
+            self._ask.prepare([wanted(plan.task, plan.times) for plan in planned])
 
     def _due(
         self, task: Task, work: Work, completes: dict[tuple[Selector, ...], Complete], most: int
@@ -318,13 +326,20 @@ class Evaluator:
 
     def correct(self, groups: Sequence[Group], late: Sequence[Late], now_ns: int, looked: int | None = None) -> int:
         """Evaluate again what lines that came late belong to; return how many windows of rules that were."""
-        work, meant = Work(now_ns, Round(looked=looked)), _Meant(late)
-        for task in (task for group in self.tasks(groups) for task in group):
+        meant, firsts = _Meant(late), dict[str, int]()
+        every = [task for group in self.tasks(groups) for task in group]
+        for task in every:
             standing = self._standings.get(task.rule.id)
             first_ns = None if standing is None else self._first_untrue(task, standing, meant.by(task.asked.selectors))
-            if standing is not None and first_ns is not None:
-                self._again(task, standing, first_ns, work)
-        return self._write(work)
+            if first_ns is not None:
+                firsts[task.rule.id] = first_ns
+        done, left = 0, levels([task for task in every if task.rule.id in firsts], lambda task: task)
+        while left:
+            level = left.pop(0)
+            work = Work(now_ns, Round(looked=None if left else looked))  # a crash between levels looks at all again
+            self._again([(task, firsts[task.rule.id]) for task in level], work)
+            done += self._write(work)
+        return done
 
     def _first_untrue(self, task: Task, standing: Standing, late: Sequence[Late]) -> int | None:
         """Return the first window of a rule that late lines of its streams belong to, None if there is none."""
@@ -336,9 +351,17 @@ class Evaluator:
             firsts += times[:1]
         return min(firsts, default=None)
 
-    def _again(self, task: Task, standing: Standing, first_ns: int, work: Work) -> None:
-        """Evaluate the windows of a rule from one on up to the last again, and tell what that changes."""
-        rule, interval_ns, last_ns = task.rule, task.group.interval_ns, standing.progress.evaluated_ns
+    def _again(self, firsts: Sequence[tuple[Task, int]], work: Work) -> None:
+        """Evaluate the windows of rules, each from one on, up to the last again, and tell what that changes."""
+        plans = [self._from(task, first_ns, work) for task, first_ns in firsts]
+        self._prepare([plan for plan, _ in plans])
+        for plan, told in plans:
+            self._correct(plan, told, work)
+
+    def _from(self, task: Task, first_ns: int, work: Work) -> tuple[Planned, list[Incident]]:
+        """Return the windows of a rule that are evaluated again, and what was told of them."""
+        rule, interval_ns, standing = task.rule, task.group.interval_ns, self._standings[task.rule.id]
+        last_ns = standing.progress.evaluated_ns
         oldest_ns = -(-(last_ns - self._horizons.corrected_ns) // interval_ns) * interval_ns
         told = self._told(rule, standing, oldest_ns)
         unsure_ns = standing.progress.unsure_ns or first_ns  # what failed before is part of what is to be done again
@@ -346,13 +369,19 @@ class Evaluator:
         times = range(first_ns, last_ns + 1, interval_ns)
         progress = replace(standing.progress, unsure_ns=0)
         start = replace(standing, progress=progress, alerts=self._store.alerts_before(rule.id, first_ns))
-        steps, after = self._steps(Planned(task, start, times, Missing(work.now_ns)), work)
+        return Planned(task, start, times, Missing(work.now_ns)), told
+
+    def _correct(self, plan: Planned, told: Sequence[Incident], work: Work) -> None:
+        """Evaluate windows of a rule again, and tell what that changes."""
+        rule, start, first_ns = plan.task.rule, plan.standing, plan.times[0]
+        standing = self._standings[rule.id]
+        steps, after = self._steps(plan, work)
         if any(step.evaluation.outcome in _UNSURE for step in steps):  # not better than what is known
             work.keep(rule, replace(standing, progress=replace(standing.progress, unsure_ns=first_ns)))
             return
         known = corrections.incidents([one for step in steps for one in step.tell], _firing(start.alerts))
         same = [one for one in told if one.from_ns >= first_ns or any(one.meets(other) for other in known)]
-        by_time: dict[int, list[Told]] = {at_ns: [] for at_ns in times}
+        by_time: dict[int, list[Told]] = {at_ns: [] for at_ns in plan.times}
         for tell in corrections.correct(same, known):
             by_time[max(tell.at_ns, first_ns)].append(tell)  # it may have begun before
         number = self._store.corrections(rule.id, first_ns) + 1

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tailrace.alerts.windows import Reach
+from tailrace.query.named import LOOKBACK_NS, names
 from tailrace.query.parser import parse
 from tailrace.query.syntax import (
     Binary,
@@ -54,6 +55,7 @@ class Expression:
     reach: Reach
     selectors: tuple[Selector, ...]
     counting: bool  # a series that is silent has the value 0
+    names: tuple[str, ...] = ()  # of series that rules recorded
 
     def holds(self, value: float) -> bool:
         """Tell whether a value of `asked` fulfils the condition."""
@@ -63,20 +65,21 @@ class Expression:
 @lru_cache(maxsize=65_536)
 def expression(text: str) -> Expression:
     """Take an expression apart; raises `QueryError` for one that cannot be run."""
-    query = parse(text)
+    query = parse(text, names=True)
     assert not isinstance(query, LogQuery), "rules are read with numbers only"
     asked, op, threshold = _split(query)
     ranges = [found.range for found in _walk(query) if isinstance(found, RangeAggregation)]
+    recorded = list(names(query))
+    looks = [(each.offset_ns, each.offset_ns + each.range_ns) for each in ranges]
+    looks += [(each.offset_ns, each.offset_ns + LOOKBACK_NS) for each in recorded]
     return Expression(
         str(asked),
         op,
         threshold,
-        Reach(
-            min((each.offset_ns for each in ranges), default=0),
-            max((each.offset_ns + each.range_ns for each in ranges), default=0),
-        ),
+        Reach(min((near for near, _ in looks), default=0), max((far for _, far in looks), default=0)),
         tuple(dict.fromkeys(each.log.selector for each in ranges)),
         _is_counting(asked),
+        tuple(dict.fromkeys(each.name for each in recorded)),
     )
 
 

@@ -67,7 +67,7 @@ def _span(value: object) -> object:
 
 def _expression(text: str) -> str:
     try:
-        query = parse(text)
+        query = parse(text, names=True)
     except QueryError as error:
         raise Mistake(error.one_line(), error.hint if error.position is None else "") from error
     if isinstance(query, LogQuery):

@@ -5,17 +5,20 @@ Groups stay the same for hours and are looked at each second, so that what can b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tailrace.alerts.expressions import expression
+from tailrace.alerts.windows import Reach
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.alerts.expressions import Expression
     from tailrace.alerts.model import Group, Rule
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,9 @@ class Task:
 
     rule: Rule
     group: Group
-    asked: Expression
+    asked: Expression  # what it reads of recorded series, their rules read, see `resolved`
     version: str
+    depth: int = 0  # it names series that rules of a lesser depth record
 
     @property
     def interval_ns(self) -> int:
@@ -39,9 +43,49 @@ class Task:
 
 def tasks(groups: Sequence[Group]) -> list[list[Task]]:
     """Return the tasks of each group."""
-    return [
+    every = [
         [Task(rule, group, expression(rule.expr), version_of(rule, group)) for rule in group.rules] for group in groups
     ]
+    sources: dict[str, list[Task]] = {}
+    for task in (task for group in every for task in group):
+        if task.rule.record:
+            sources.setdefault(task.rule.record, []).append(task)
+    return [[resolved(task, sources) for task in group] for group in every]
+
+
+def resolved(task: Task, sources: Mapping[str, Sequence[Task]], over: frozenset[str] = frozenset()) -> Task:
+    """Return a task that knows which lines it reads by way of series that other rules record.
+
+    So it waits for these lines, is evaluated after those rules, and again when lines come late that change what they
+    recorded. A series that ends is zero if what counts recorded it. A rule that names its own series reads the past.
+    """
+    asked = task.asked
+    if not asked.names:
+        return task
+    over |= {task.rule.record} if task.rule.record else set()
+    found = [
+        resolved(one, sources, over | {name})
+        for name in asked.names
+        if name not in over
+        for one in sources.get(name, ())
+    ]
+    reach, selectors, depth = asked.reach, asked.selectors, 0
+    for one in found:
+        near_ns = min(reach.near_ns, asked.reach.near_ns + one.asked.reach.near_ns)
+        reach = Reach(near_ns, max(reach.far_ns, asked.reach.far_ns + one.asked.reach.far_ns))
+        selectors += one.asked.selectors
+        depth = max(depth, one.depth + 1)
+    counting = asked.counting or (bool(found) and all(one.asked.counting for one in found))
+    whole = replace(asked, reach=reach, selectors=tuple(dict.fromkeys(selectors)), counting=counting)
+    return replace(task, asked=whole, depth=depth)
+
+
+def levels(items: Sequence[T], task_of: Callable[[T], Task]) -> list[list[T]]:
+    """Return items by the depth of their tasks, those first that others read; one list at least."""
+    by_depth: dict[int, list[T]] = {0: []}
+    for item in items:
+        by_depth.setdefault(task_of(item).depth, []).append(item)
+    return [by_depth[depth] for depth in sorted(by_depth)]
 
 
 def version_of(rule: Rule, group: Group) -> str:
