@@ -5,11 +5,13 @@ import pytest
 
 from query.reference_table import ReferenceTable
 from query.test_cases import S, frame
+from tailrace.batch import Batch
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import QueryError, QueryTimeoutError, TransientError
 from tailrace.limits import SERIES_LIMIT
 from tailrace.query import lines
 from tailrace.query.run import Request, pages, run
+from tailrace.store.table import LogTable
 
 ROWS = [{"t": n, "line": f"line {n}", "status": 200 + n, "user": f"u{n}"} for n in range(10)]
 
@@ -133,3 +135,23 @@ def test_pages_under_each_other_are_the_answer(tmp_path, monkeypatch, direction,
 def test_pages_are_of_lines(table):
     with pytest.raises(QueryError, match="only a log query"):
         list(pages(Request("vector(1)", 0, 1), table, PolarsEngine()))
+
+
+def test_streams_that_statistics_count_in_one_segment_are_read_of_another(tmp_path):
+    """At 120 s each segment holds one stream wholly, whose bytes are known, and one that the windows part."""
+    second = 1_000_000_000
+    table = LogTable.open(tmp_path, create=True)
+    for rows in ([(0, "a"), (60, "a"), (60.5, "b"), (90, "a")], [(91, "a"), (119, "b"), (120, "a"), (121, "b")]):
+        frame = pl.DataFrame(
+            {
+                "_time_ns": [round(at * second) for at, _ in rows],
+                "_observed_ns": [0] * len(rows),
+                "_stream": [f'{{host="{host}"}}' for _, host in rows],
+                "_line": [f"line {host}" for _, host in rows],
+            }
+        )
+        table.commit([Batch(frame, "test", len(rows), 0)])
+    for function, size in (("count_over_time", 1), ("bytes_over_time", 6)):
+        request = Request(f'sum({function}({{host=~".+"}}[2m]))', 0, 240 * second, 60 * second)
+        answer = run(request, table, PolarsEngine())
+        assert answer.frame["value"].to_list() == [size * lines for lines in (1, 2, 6, 6, 1)]

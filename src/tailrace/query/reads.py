@@ -149,16 +149,28 @@ class Reading:
 
 
 def _alike(branch: Branch, segments: Segments, span: Span) -> Iterator[tuple[Sequence[str], bool, bool]]:
-    """Group paths by whether time and streams must be tested."""
+    """Group paths by whether time and streams must be tested, and for which streams."""
     mixed = set(branch.foreign["path"])
-    groups = segments.frame.select(
-        "path",
-        timed=(pl.col("min_time_ns") < span.start_ns) | (pl.col("max_time_ns") >= span.end_ns),
-        streamed=pl.col("path").is_in(list(mixed)),
-        outside=(pl.col("max_time_ns") < span.start_ns) | (pl.col("min_time_ns") >= span.end_ns),
-    ).filter(~pl.col("outside"))
-    for (timed, streamed), group in groups.group_by("timed", "streamed", maintain_order=True):
+    groups = (
+        segments.frame.join(_tested(branch), on="path", how="left")
+        .select(
+            "path",
+            timed=(pl.col("min_time_ns") < span.start_ns) | (pl.col("max_time_ns") >= span.end_ns),
+            streamed=pl.col("path").is_in(list(mixed)),
+            tested="tested",
+            outside=(pl.col("max_time_ns") < span.start_ns) | (pl.col("min_time_ns") >= span.end_ns),
+        )
+        .filter(~pl.col("outside"))
+    )
+    for (timed, streamed, _), group in groups.group_by("timed", "streamed", "tested", maintain_order=True):
         yield group["path"].to_list(), bool(timed), bool(streamed)
+
+
+def _tested(branch: Branch) -> pl.DataFrame:
+    """Return the paths whose test of streams is their own: a stream that is left out there is wanted of another one."""
+    elsewhere = branch.foreign.join(branch.held.select("_stream"), on="_stream", how="semi").select("path").unique()
+    own = branch.held.join(elsewhere, on="path", how="semi").group_by("path").agg(tested=pl.col("_stream").sort())
+    return own.with_columns(pl.col("tested").list.join("\0"))
 
 
 def _of_streams(held: pl.DataFrame, segments: Segments) -> nw.Expr:

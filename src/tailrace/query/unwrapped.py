@@ -29,7 +29,7 @@ from tailrace.query.rows import Rows
 from tailrace.query.samples import EMPTY, LABEL, Samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tailrace.contracts import Segments, Snapshot
     from tailrace.query.functions.contract import Taken, ValuesFunction
@@ -216,22 +216,24 @@ def _merged(pieces: Sequence[pl.DataFrame], function: type[Taken]) -> pl.DataFra
 def windows(whole: pl.DataFrame, cells: Cells, function: type[ValuesFunction], parameter: float | None) -> pl.DataFrame:
     """Return label columns, `step` and `value`."""
     labels = [column for column in whole.columns if column.startswith(LABEL)]
-    last = cells.grid.points - 1
     if function.ordered:
         whole = whole.sort(_ORDER, maintain_order=True).drop(_ORDER[1:])
-    if cells.whole:
-        whole = whole.with_columns(step=pl.lit(0, pl.Int64))
-    elif cells.even:
-        whole = whole.with_columns(hi=pl.col("lo") + (cells.range_ns // cells.grid.step_ns - 1))
-    if not cells.whole:
-        whole = whole.with_columns(pl.col("lo").clip(lower_bound=0), pl.col("hi").clip(upper_bound=last))
-        whole = whole.filter(pl.col("lo") <= pl.col("hi"))
     value = function.value(cells.range_ns, parameter)
     if function is QuantileOverTime and whole["_value"].is_finite().all():
         value = QuantileOverTime.finite(parameter)
     value = value.cast(pl.Float64)
+    return laid(whole, cells, lambda part: _of_groups(part, labels, value))
+
+
+def laid(whole: pl.DataFrame, cells: Cells, valued: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """Give rows to all windows that they lie in, `step` and `_from_ns`, and return what is made of these."""
+    last = cells.grid.points - 1
     if cells.whole:
-        return _of_groups(whole.with_columns(_from_ns=_from(cells)), labels, value)
+        return valued(whole.with_columns(step=pl.lit(0, pl.Int64)).with_columns(_from_ns=_from(cells)))
+    if cells.even:
+        whole = whole.with_columns(hi=pl.col("lo") + (cells.range_ns // cells.grid.step_ns - 1))
+    whole = whole.with_columns(pl.col("lo").clip(lower_bound=0), pl.col("hi").clip(upper_bound=last))
+    whole = whole.filter(pl.col("lo") <= pl.col("hi"))
     done = []
     for first, end in _chunks(whole, last + 1):
         part = whole.filter((pl.col("lo") < end) & (pl.col("hi") >= first))
@@ -239,7 +241,7 @@ def windows(whole: pl.DataFrame, cells: Cells, function: type[ValuesFunction], p
             step=pl.int_ranges(pl.col("lo").clip(lower_bound=first), pl.col("hi").clip(upper_bound=end - 1) + 1)
         )
         spread = inside.drop("lo", "hi").explode("step").with_columns(_from_ns=_from(cells))
-        done.append(_of_groups(spread, labels, value))
+        done.append(valued(spread))
     return pl.concat(done) if done else EMPTY
 
 
