@@ -1,0 +1,288 @@
+"""The keeper: one thread that takes new lines of `logs` into the rollups of all metrics, once per commit of them.
+
+What is taken is committed with the version of `logs` that it was read from, in one step. A late line is a row more for
+its bucket. A new metric, and lines that were deleted, leave spans that are still to be read; they are filled in by
+steps of bounded size, newest first, and a step that a crash undid is done again. Questions read the lines of such
+spans, and of commits that were not taken, so nobody waits for the keeper.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from tailrace import limits, memory
+from tailrace.clock import NS_PER_S
+from tailrace.errors import QueryError, TailraceError, TransientError
+from tailrace.query.reads import Reading
+from tailrace.query.result import Stats
+from tailrace.rollups.changes import changes
+from tailrace.rollups.compact import compact
+from tailrace.rollups.lines import by_bucket
+from tailrace.rollups.marks import Mark
+from tailrace.rollups.spans import EVER_NS, buckets, common, inside, union, without
+from tailrace.rollups.table import scan
+from tailrace.rollups.views import views
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tailrace.clock import Clock
+    from tailrace.contracts import Engine
+    from tailrace.rollups.changes import Changes
+    from tailrace.rollups.definitions import Definitions
+    from tailrace.rollups.spans import Span
+    from tailrace.rollups.table import RollupSnapshot, RollupTable
+    from tailrace.rollups.views import View
+    from tailrace.store.scan import LogSnapshot
+    from tailrace.store.table import LogTable
+    from tailrace.telemetry import Accounts, Sample
+
+INTERVAL_S: Final = 5.0
+"""Seconds between rounds: answers have what was not taken yet, so there is no hurry."""
+
+TIDY_S: Final = 600.0
+"""Seconds between rounds of upkeep."""
+
+AGAIN_S: Final = 600.0
+"""Seconds after which a span that could not be read is tried again."""
+
+STEP_S: Final = 3_600
+"""The least time that one step of filling in reads, however many lines lie there."""
+
+_TIMEOUT_S: Final = 3_600.0
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class RollupKeeper:
+    """Keeps the rollups of a data folder until it is stopped."""
+
+    def __init__(
+        self,
+        rollups: RollupTable,
+        logs: LogTable,
+        engine: Engine,
+        definitions: Definitions,
+        clock: Clock,
+        accounts: Accounts,
+        *,
+        days: float | None = None,
+    ) -> None:
+        self._rollups, self._logs, self._engine = rollups, logs, engine
+        self._definitions, self._clock, self._accounts = definitions, clock, accounts
+        self._days = days
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rollups", daemon=True)
+        self._due_s = 0.0
+        self._again_s: dict[str, float] = {}  # views that failed, and when they are tried again
+        for name, text in (("versions", "Versions of the table behind."), ("pending", "Spans still to be read.")):
+            accounts.gauge(f"tailrace_rollups_{name}", text, partial(self._samples, name))
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the step at hand and stop."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def round(self) -> None:
+        """Do everything that is due, once; one part that fails leaves the others."""
+        for step in (self.catch_up, self._upkeep):
+            if self._stopping.is_set():
+                return
+            try:
+                step()
+            except (TailraceError, OSError, PolarsError) as error:
+                _LOGGER.warning("rollups: %s", error)
+                self._accounts.count("tailrace_rollups_failures_total", "Rounds of upkeep of rollups that failed.")
+
+    def catch_up(self) -> None:
+        """Take what is new and fill in what is still to be read; `TransientError` if somebody else does so now."""
+        known = [view for metric in self._definitions.list() for view in views(metric)]
+        seen = self._rollups.snapshot()
+        if not known and not seen.marks.views:
+            return
+        snapshot = self._logs.snapshot()
+        seen = self._take(known, snapshot, seen)
+        for view in known:
+            while not self._stopping.is_set() and self._due(view, seen):
+                seen = self._fill(view, snapshot, seen)
+
+    # --- taking ---------------------------------------------------------------------------------
+
+    def _take(self, known: Sequence[View], snapshot: LogSnapshot, seen: RollupSnapshot) -> RollupSnapshot:
+        """Take the commits since the last taking into all views, and begin new views."""
+        mine = seen.marks.only([view.key for view in known])
+        begun = [view for view in known if view.key in mine.views]
+        marks, rows = mine, list[pl.DataFrame]()
+        spoiled: dict[str, Sequence[Span]] = {}
+        if begun and snapshot.version > seen.taken:
+            new = changes(self._logs, seen.taken, snapshot)
+            for view in begun:
+                mark, found = self._taken(view, mine.views[view.key], new, snapshot)
+                if mark != mine.views[view.key]:
+                    spoiled[view.key] = without(mark.pending, mine.views[view.key].pending)
+                    marks = marks.with_view(view.key, mark)
+                rows += [found] if found.height else []
+        for view in known:
+            if view.key not in mine.views:
+                marks = marks.with_view(view.key, _begin(view, snapshot))
+        if snapshot.version == seen.taken and marks == seen.marks:
+            return seen
+        removed, kept = self._without(seen, spoiled)
+        add = [("tail", pl.concat(rows, how="diagonal")), *kept] if rows else kept
+        self._commit(
+            seen, add=add, remove=removed, marks=marks if marks != seen.marks else None, taken=snapshot.version
+        )
+        self._accounts.count("tailrace_rollups_rows_total", "Rows of rollups written.", sum(f.height for f in rows))
+        return self._rollups.snapshot()
+
+    def _taken(self, view: View, mark: Mark, new: Changes, snapshot: LogSnapshot) -> tuple[Mark, pl.DataFrame]:
+        """Return the rows of new lines, and the mark that then holds."""
+        mark = mark.spoiled(_whole(new.spans, view.bucket_ns))
+        frame = new.added.frame.filter(pl.col("rows") > 0)
+        if not frame.height:
+            return mark, pl.DataFrame()
+        first, last = frame.select(pl.col("min_time_ns").min(), last=pl.col("max_time_ns").max()).row(0)
+        span = buckets(first, last, view.bucket_ns)
+        wanted = common([span], mark.known())
+        if not wanted:
+            return mark, pl.DataFrame()
+        try:
+            rows = by_bucket(view, (wanted[0][0], wanted[-1][1]), snapshot, self._reading(), new.added)
+        except QueryError as error:
+            self._failed(view)
+            return mark.spoiled([span], error.one_line()), pl.DataFrame()
+        return mark, rows.filter(inside(pl.col("end_ns"), wanted)) if rows.height else rows
+
+    def _without(
+        self, seen: RollupSnapshot, spoiled: dict[str, Sequence[Span]]
+    ) -> tuple[pl.DataFrame, list[tuple[str, pl.DataFrame]]]:
+        """Return the files that hold rows which do not hold any more, and what is left of each."""
+        removed, kept = seen.files.clear(), list[tuple[str, pl.DataFrame]]()
+        spans = union(span for one in spoiled.values() for span in one)
+        if not spans:
+            return removed, kept
+        gone = pl.lit(value=False)
+        for view, its in spoiled.items():
+            gone |= (pl.col("view") == view) & inside(pl.col("end_ns"), its)
+        files = seen.rows_files().filter(pl.col("last_ns") > spans[0][0], pl.col("first_ns") <= spans[-1][1])
+        for one in files.iter_slices(1):
+            rows = scan([one["path"].item()]).collect()
+            left = rows.filter(~gone)
+            if left.height < rows.height:
+                removed = pl.concat([removed, one])
+                kept.append((one["part"].item(), left))
+        return removed, kept
+
+    # --- filling in -----------------------------------------------------------------------------
+
+    def _due(self, view: View, seen: RollupSnapshot) -> bool:
+        return bool(seen.marks.views[view.key].pending) and self._clock.monotonic_s() >= self._again_s.get(view.key, 0)
+
+    def _fill(self, view: View, snapshot: LogSnapshot, seen: RollupSnapshot) -> RollupSnapshot:
+        """Read the newest lines of a view that are still to be read, a bounded number of them."""
+        if seen.taken != snapshot.version:
+            raise TransientError(f"{self._rollups.root}: another process keeps these rollups now")
+        mark = seen.marks.views[view.key]
+        span = _step(mark.pending[-1], view.bucket_ns, snapshot)
+        try:
+            rows = self._read(view, span, snapshot)
+        except QueryError as error:
+            self._failed(view)
+            rows, mark = pl.DataFrame(), mark.spoiled([], error.one_line())
+        else:
+            mark = mark.filled(span)
+        if mark != seen.marks.views[view.key]:
+            self._commit(seen, add=[("tail", rows)], marks=seen.marks.with_view(view.key, mark))
+        return self._rollups.snapshot()
+
+    def _read(self, view: View, span: Span, snapshot: LogSnapshot) -> pl.DataFrame:
+        """Return the rows of a span, which may be without an end."""
+        frame = snapshot.segments(span[0] + 1, span[1] + 1).frame.filter(pl.col("rows") > 0)
+        if not frame.height:
+            return pl.DataFrame()
+        first, last = frame.select(pl.col("min_time_ns").min(), last=pl.col("max_time_ns").max()).row(0)
+        inner = common([span], [buckets(first, last, view.bucket_ns)])
+        return by_bucket(view, inner[0], snapshot, self._reading(), None)
+
+    def _failed(self, view: View) -> None:
+        self._again_s[view.key] = self._clock.monotonic_s() + AGAIN_S
+
+    # --- upkeep ---------------------------------------------------------------------------------
+
+    def _upkeep(self) -> None:
+        seen = self._rollups.snapshot()
+        if seen.version < 0:
+            return
+        known = {view.key: view for metric in self._definitions.list() for view in views(metric)}
+        oldest = None if self._days is None else self._clock.now_ns() - round(self._days * 86_400 * NS_PER_S)
+        compact(self._rollups, known, oldest)
+        if self._clock.monotonic_s() >= self._due_s:
+            self._due_s = self._clock.monotonic_s() + TIDY_S
+            self._rollups.tidy(self._clock.now_ns())
+
+    def _commit(self, seen: RollupSnapshot, **what: object) -> None:
+        if not self._rollups.commit(seen, **what):  # type: ignore[arg-type]  # the keywords of `commit`, checked above
+            raise TransientError(f"{self._rollups.root}: another process keeps these rollups now")
+
+    def _reading(self) -> Reading:
+        return Reading(self._engine, Stats(), _TIMEOUT_S, self._stopping.is_set, lasting=False)
+
+    def _run(self) -> None:
+        while True:
+            self.round()
+            memory.give_back()
+            if self._clock.wait(self._stopping, INTERVAL_S):
+                return
+
+    def _samples(self, name: str) -> list[Sample]:
+        try:
+            seen = self._rollups.snapshot()
+            if not seen.marks.views:
+                return []
+            if name == "versions":
+                return [({}, float(self._logs.snapshot().version - seen.taken))]
+            return [({}, float(sum(len(mark.pending) for mark in seen.marks.views.values())))]
+        except TailraceError:
+            return []
+
+
+def _begin(view: View, snapshot: LogSnapshot) -> Mark:
+    """Return the mark of a new view: all lines that there are, from its beginning on, are still to be read."""
+    since = -EVER_NS // view.bucket_ns if view.since_ns <= 0 else view.since_ns // view.bucket_ns
+    mark = Mark(since * view.bucket_ns)
+    last = snapshot.files["max_time_ns"].max()
+    return mark.spoiled([(-EVER_NS, buckets(last, last, view.bucket_ns)[1])]) if isinstance(last, int) else mark
+
+
+def _whole(spans: Sequence[Span], bucket_ns: int) -> list[Span]:
+    """Return spans of whole buckets."""
+    return [(low // bucket_ns * bucket_ns, -(-high // bucket_ns) * bucket_ns) for low, high in spans]
+
+
+def _step(span: Span, bucket_ns: int, snapshot: LogSnapshot) -> Span:
+    """Return the newest part of a span that has no more lines than one step reads, or is short."""
+    low, high = span
+    frame = snapshot.segments(low + 1, high + 1).frame.filter(pl.col("rows") > 0)
+    if not frame.height:
+        return span
+    first, last = frame.select(pl.col("min_time_ns").min(), last=pl.col("max_time_ns").max()).row(0)
+    inner_low, inner_high = common([span], [buckets(first, last, bucket_ns)])[0]
+    least = max(bucket_ns, STEP_S * NS_PER_S)
+    at = inner_low
+    while inner_high - at > least and _rows(snapshot, at, inner_high) > limits.ROLLUP_STEP_ROWS:
+        at = inner_high - max(bucket_ns, (inner_high - at) // 2 // bucket_ns * bucket_ns)
+    return (low if at == inner_low else at), high
+
+
+def _rows(snapshot: LogSnapshot, low: int, high: int) -> int:
+    return int(snapshot.segments(low + 1, high + 1).frame["rows"].sum())

@@ -1,0 +1,128 @@
+"""Rollups answer as the lines do, and say that they did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rollups.world import values
+
+if TYPE_CHECKING:
+    from rollups.world import World
+
+COUNT = 'sum by (host) (count_over_time({host=~".+"}[2m]))'
+
+
+def test_a_count_is_answered_from_buckets(world: World) -> None:
+    world.metric("hits", COUNT)
+    world.lines((0, "a", 1), (60, "a", 1), (60.5, "b", 1), (90, "a", 1))
+    world.keeper.round()
+    found = world.ask(COUNT, first=0, last=180)
+    assert found.stats.buckets == 4
+    assert found.stats.rows == 0
+    assert values(found) == {
+        ("host=a",): {0: 1, 60: 2, 120: 2, 180: 1},
+        ("host=b",): {120: 1, 180: 1},
+    }
+    assert values(world.ask(COUNT, first=0, last=180, kept=False)) == values(found)
+
+
+FUNCTIONS = [
+    'rate({host=~".+"}[2m])',
+    'bytes_over_time({host=~".+"}[2m])',
+    'sum(bytes_rate({host=~".+"}[2m]))',
+    'count_over_time({host="a"} |= "line" [3m])',
+    'absent_over_time({host="b"}[1m])',
+    *[f'{function}({{host=~".+"}} | unwrap took [2m])' for function in ("sum_over_time", "rate", "rate_counter")],
+    *[
+        f'{function}{{host=~".+"}} | unwrap took [2m]) by (host)'
+        for function in (
+            "avg_over_time(",
+            "min_over_time(",
+            "max_over_time(",
+            "first_over_time(",
+            "last_over_time(",
+            "stddev_over_time(",
+            "stdvar_over_time(",
+            "quantile_over_time(0.75, ",
+        )
+    ],
+    'topk(1, sum by (host) (rate({host=~".+"}[1m])))',
+    'sum(rate({host=~".+"}[2m])) / sum(count_over_time({host=~".+"}[1m] offset 1m))',
+]
+
+
+@pytest.mark.parametrize("expr", FUNCTIONS)
+def test_every_function_is_answered_as_from_lines(world: World, expr: str) -> None:
+    world.metric("asked", expr)
+    world.lines((0, "a", 3.5), (60, "a", 1), (60.5, "b", -0.25), (90, "a", 100))
+    world.keeper.round()
+    world.lines((91, "a", 7), (119, "b", 2), (120, "a", 5), (121, "b", 4))
+    world.keeper.round()
+    world.lines((150, "a", 9), (200, "b", 1))  # not taken
+    for step, last in ((60, 240), (None, 180)):
+        found = world.ask(expr, first=0, last=last, step=step)
+        want = values(world.ask(expr, first=0, last=last, step=step, kept=False))
+        assert found.stats.buckets > 0
+        got = values(found)
+        assert got.keys() == want.keys()
+        for labels, points in want.items():
+            assert got[labels] == pytest.approx(points, rel=1e-12), labels
+
+
+def test_a_late_line_counts_at_the_next_question_and_after_the_next_taking(world: World) -> None:
+    world.metric("hits", COUNT)
+    world.lines((10, "a", 1), (300, "a", 1))
+    world.keeper.round()
+    world.lines((20, "a", 1))
+    want = {("host=a",): {60: 2, 120: 2}}
+    assert values(world.ask(COUNT, first=60, last=120)) == want
+    world.keeper.round()
+    found = world.ask(COUNT, first=60, last=120)
+    assert (values(found), found.stats.rows) == (want, 0)
+
+
+def test_deleted_lines_leave_at_once(world: World) -> None:
+    world.metric("hits", COUNT)
+    world.lines((10, "a", 1), (20, "b", 1), (70, "a", 1))
+    world.keeper.round()
+    assert world.delete("a", 5, 15) == 1
+    want = {("host=a",): {120: 1}, ("host=b",): {60: 1, 120: 1}}
+    assert values(world.ask(COUNT, first=60, last=120)) == want
+    world.keeper.round()
+    found = world.ask(COUNT, first=60, last=120)
+    assert (values(found), found.stats.rows) == (want, 0)
+
+
+def test_one_window_that_begins_within_a_bucket_reads_its_edges(world: World) -> None:
+    world.metric("hits", COUNT)
+    world.lines(*((at, "a", 1) for at in range(0, 300, 7)))
+    world.keeper.round()
+    expr = 'sum by (host) (count_over_time({host=~".+"}[4m]))'
+    found = world.ask(expr, first=271, last=271, step=None)
+    assert found.stats.buckets == 3
+    assert found.stats.rows > 0
+    assert values(found) == {("host=a",): {271: len([at for at in range(0, 300, 7) if 31 < at <= 271])}}
+
+
+def test_what_buckets_do_not_fit_is_read_from_lines(world: World) -> None:
+    world.metric("hits", COUNT)
+    world.lines((10, "a", 1))
+    world.keeper.round()
+    for expr, first, step in (
+        ('sum by (host) (count_over_time({host=~".+"}[90s]))', 60, 60),
+        (COUNT, 60, 90),
+        (COUNT, 61, 60),
+        ('sum by (host) (count_over_time({host="a"}[2m]))', 60, 60),
+        ('sum by (filename) (count_over_time({host=~".+"}[2m]))', 60, 60),
+    ):
+        assert world.ask(expr, first=first, last=240, step=step).stats.buckets == 0
+
+
+def test_fewer_labels_are_answered_from_more(world: World) -> None:
+    world.metric("hits", COUNT)
+    world.lines((10, "a", 1), (20, "b", 1))
+    world.keeper.round()
+    found = world.ask('sum(count_over_time({host=~".+"}[1m]))', first=60, last=60)
+    assert (values(found), found.stats.rows) == ({(): {60: 2}}, 0)
