@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tailrace.cli import alerts_backtest, alerts_create, alerts_observe, alerts_silence, alerts_test, options, output
+from tailrace.cli import (
+    alerts_backtest,
+    alerts_create,
+    alerts_observe,
+    alerts_receivers,
+    alerts_silence,
+    alerts_test,
+    options,
+    output,
+)
 from tailrace.cli.alerts_shown import Wording
 from tailrace.cli.files_answers import Form
 
@@ -142,6 +151,7 @@ def alerts_delete(
 
 
 app.command("silence")(alerts_silence.alerts_silence)
+app.command("test-receiver")(alerts_receivers.alerts_test_receiver)
 alerts_test.register(app)
 alerts_backtest.register(app)
 

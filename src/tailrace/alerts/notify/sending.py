@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tailrace.alerts.notify.message import writing
-from tailrace.alerts.notify.model import Notification, Refused, ToldAlert
+from tailrace.alerts.notify.model import Notification, ToldAlert
 from tailrace.clock import SystemClock
-from tailrace.errors import TransientError
+from tailrace.errors import TailraceError
 
 if TYPE_CHECKING:
     from tailrace.alerts.notify.model import Channel
@@ -58,15 +58,15 @@ def attempt(receiver: Receiver, external_url: str = "", clock: Clock | None = No
     """Send a test by each way of a receiver, once; return how that went."""
     clock = clock or SystemClock()
     said = example(receiver.name, clock.now_ns(), external_url)
-    tried = []
-    for one in channels(receiver, clock):
-        try:
-            one.send(said)
-        except (TransientError, Refused) as error:
-            tried.append(Tried(one.kind, str(error)))
-        else:
-            tried.append(Tried(one.kind))
-    return tried
+    return [Tried(way, _failure(receiver, way, said, clock)) for way in receiver.ways]
+
+
+def _failure(receiver: Receiver, way: Way, said: Notification, clock: Clock) -> str:
+    try:
+        channel(receiver, way, clock).send(said)
+    except TailraceError as error:
+        return str(error)
+    return ""
 
 
 def example(receiver: str, now_ns: int, external_url: str = "") -> Notification:
