@@ -72,6 +72,9 @@ class Evaluation:
     series: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
     missing: tuple[str, ...] = ()  # sources that are late
+    kept: frozenset[str] = frozenset()  # series that are silent, and whose alerts stay as they are: see `states.series`
+    results: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # labels that the query gave, by series
+    keep: bool = False  # nothing is known of any series: alerts stay as they are
 
 
 @dataclass(frozen=True, slots=True)

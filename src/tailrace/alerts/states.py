@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from tailrace.alerts.model import Alert
-from tailrace.batch import stream_labels
+from tailrace.batch import stream_labels, stream_text
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 KEPT_NS: Final = 15 * 60 * NS_PER_S
 """A recovered alert is kept this long, so that its end can be told again to a receiver that was away."""
+
+
+_OWN: Final = {"alertname", "__name__"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +44,34 @@ def step(
 ) -> tuple[dict[str, Alert], list[Change]]:
     """Return the alerts after an evaluation, by their labels, and what changed for receivers.
 
-    `annotate` fills the rule's annotations in for labels and a value.
+    `annotate` fills the rule's annotations in for the labels of a result and a value.
     """
-    if evaluation.outcome == "error" or (evaluation.outcome == "empty" and rule.no_data == "keep"):
+    if evaluation.outcome == "error" or evaluation.keep:
         return dict(alerts), []
     at_ns, after, changes = evaluation.at_ns, dict[str, Alert](), list[Change]()
     for key, value in evaluation.series.items():
         labels = stream_labels(key)
         after[key] = _present(rule, alerts.get(key), labels, value, at_ns)
-        after[key] = replace(after[key], annotations=annotate(labels, value))
+        after[key] = replace(after[key], annotations=annotate(evaluation.results.get(key, labels), value))
     for key, alert in alerts.items():
-        if key not in after and (absent := _absent(rule, alert, at_ns, sure=evaluation.outcome != "late")) is not None:
+        if key in after:
+            continue
+        sure = evaluation.outcome != "late" and not (evaluation.kept and series(rule, alert.labels) in evaluation.kept)
+        if (absent := _absent(rule, alert, at_ns, sure=sure)) is not None:
             after[key] = absent
     for key, alert in after.items():
         before = alerts.get(key)
         was = before is not None and before.state == "firing" and before.generation == alert.generation
         if alert.state == "firing" and not was:
             changes.append(Change(key, "firing", alert, at_ns))
-        elif was and alert.state == "recovered":
+        elif was and alert.state != "firing":  # over, or asked for more patience: who was told of it, learns that
             changes.append(Change(key, "resolved", alert, at_ns))
     return after, changes
+
+
+def series(rule: Rule, labels: Mapping[str, str]) -> str:
+    """Return the labels of a result without those that its rule sets: what an alert and its series have in common."""
+    return stream_text({name: text for name, text in labels.items() if name not in rule.labels and name not in _OWN})
 
 
 def _present(rule: Rule, alert: Alert | None, labels: Mapping[str, str], value: float, at_ns: int) -> Alert:
@@ -72,7 +83,7 @@ def _present(rule: Rule, alert: Alert | None, labels: Mapping[str, str], value: 
     if alert.state == "pending" and long_enough:
         return replace(alert, state="firing", value=value, fired_ns=at_ns, keep_since_ns=0)
     if alert.state == "firing" and not long_enough:  # the rule asks for more patience than it did
-        return replace(alert, state="pending", value=value, fired_ns=0, keep_since_ns=0)
+        return replace(alert, state="pending", value=value, keep_since_ns=0)
     return replace(alert, value=value, keep_since_ns=0)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tailrace.alerts.model import Evaluation
+from tailrace.alerts.states import series
 from tailrace.batch import stream_labels, stream_text
 
 if TYPE_CHECKING:
@@ -84,21 +85,25 @@ def judge(
         error = f"the rule gives {len(held)} series, and its group allows {group.limit}"
         return Evaluation(at_ns, "error", error=error, missing=gone)
     found: dict[str, float] = {}
+    results: dict[str, Mapping[str, str]] = {}
     absent = [key for key, seen in silent.items() if 0 < rule.absent_for_ns <= at_ns - seen.last_ns]
     extra = [(key, 0.0, {"absent": "true"}) for key in absent if key not in held]
     if not values and what == "alert":
         extra.append(("{}", 0.0, {"no_data": "true"}))
     for key, value, more in [*((key, value, {}) for key, value in held.items()), *extra]:
-        own = alert_key(rule, {**stream_labels(key), **more}, value, labelled)
+        labels = {**stream_labels(key), **more}
+        own = alert_key(rule, labels, value, labelled)
         if own in found:
             error = f"two series become one {'alert' if rule.alert else 'recorded series'}: {own}"
             return Evaluation(at_ns, "error", error=f"{error}; keep a label that tells them apart", missing=gone)
-        found[own] = value
+        found[own], results[own] = value, labels
     if gone:
-        return Evaluation(at_ns, "late", found, missing=gone)
+        return Evaluation(at_ns, "late", found, missing=gone, results=results)
+    kept = frozenset(series(rule, stream_labels(key)) for key in silent) if what == "keep" else frozenset[str]()
     if found:
-        return Evaluation(at_ns, "value", found)
-    return Evaluation(at_ns, "zero" if values or not asked.op else "empty")
+        return Evaluation(at_ns, "value", found, results=results, kept=kept)
+    empty = not values and bool(asked.op)
+    return Evaluation(at_ns, "empty" if empty else "zero", kept=kept, keep=empty and what == "keep")
 
 
 def alert_key(rule: Rule, labels: Mapping[str, str], value: float, labelled: Labelled) -> str:
