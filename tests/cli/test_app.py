@@ -58,6 +58,7 @@ def test_every_command_of_the_design_is_here() -> None:
             "table delete",
             "check config",
             "check query",
+            "check rules",
             "check spec",
             "config show",
             "config schema",
@@ -91,7 +92,7 @@ def test_nothing_asked_shows_the_help_and_is_a_usage_mistake(run: Callable[..., 
             "error: Invalid value for '--limit': Input should be greater than or equal to 0",
         ),
         (("query", "{}", "--outptu", "raw"), "error: No such option: --outptu"),
-        (("collect",), "error: Missing argument 'PATH…'."),
+        (("explain", "file"), "error: Missing argument"),
     ],
 )
 def test_usage_mistakes(run: Callable[..., Done], words: tuple[str, ...], said: str) -> None:

@@ -9,9 +9,10 @@ from tailrace.cli import failures, options, output
 from tailrace.errors import ConfigError, QueryError
 
 if TYPE_CHECKING:
+    from tailrace.cli.check_rules import Checked
     from tailrace.config.model import Config
 
-app = typer.Typer(no_args_is_help=True, help="Check a configuration or a query without using it.")
+app = typer.Typer(no_args_is_help=True, help="Check a configuration, rules or a query without using them.")
 
 
 @app.command("config")
@@ -87,6 +88,50 @@ def check_spec(
         command.show(done)
     for warning in spec.warnings if done is None else done.warnings:
         output.note(f"warning: {warning}")
+
+
+@app.command("rules")
+def check_rules(
+    files: Annotated[list[Path], typer.Argument(readable=False, metavar="FILE…", help="Rule files to check.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="DIR", readable=False, help="Data folder: are there lines that a rule looks for?"
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Take what is doubtful for a mistake.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Find all mistakes of rule files, and warn about rules that never fire, look away or say nothing.
+
+    Exit code 0: they can be used. 1: there are mistakes. 2: a file cannot be read.
+
+    For example:
+
+        tailrace check rules rules.yaml
+
+        tailrace check rules --data data --strict rules.yaml more.yaml
+    """
+    from tailrace.cli import check_rules as command
+
+    streams = command.streams_of(data)
+    found = [command.checked(file, streams) for file in files]
+    if json:
+        output.as_json([each.as_json() for each in found])
+    else:
+        for each in found:
+            _show_rules(each)
+    if any(each.mistakes or (strict and each.doubts) for each in found):
+        raise typer.Exit(failures.FOUND)
+
+
+def _show_rules(found: "Checked") -> None:
+    for mistake in found.mistakes:
+        output.note(mistake.one_line(str(found.file)))
+    for doubt in found.doubts:
+        output.note(f"warning: {doubt.one_line(str(found.file))}")
+    if not found.mistakes:
+        output.line(f"{found.file}: good, {found.rules} rule{'s' * (found.rules != 1)}")
 
 
 def _refuse(error: ConfigError, file: Path, *, json: bool) -> NoReturn:
