@@ -23,11 +23,11 @@ def annotated(labels, value):
     return {"text": f"{labels['host']} {value:g}"}
 
 
-def evaluation(tick: str, at_ns: int) -> Evaluation:
+def evaluation(tick: str, at_ns: int, *, keeps: bool = False) -> Evaluation:
     outcome = OUTCOMES.get(tick[0], "value")
     number = tick.lstrip("L")
     series = {KEY: float(number)} if number and number[0].isdigit() else {}
-    return Evaluation(at_ns, outcome, series)
+    return Evaluation(at_ns, outcome, series, keep=outcome == "empty" and keeps)
 
 
 def rule_of(case) -> Rule:
@@ -41,7 +41,7 @@ def rule_of(case) -> Rule:
 def test_states(case):
     rule, alerts, states, told = rule_of(case), {}, "", []
     for number, tick in enumerate(case["ticks"]):
-        alerts, changes = step(rule, alerts, evaluation(tick, number * MINUTE), annotated)
+        alerts, changes = step(rule, alerts, evaluation(tick, number * MINUTE, keeps=rule.no_data == "keep"), annotated)
         states += LETTERS[alerts[KEY].state] if KEY in alerts else "."
         told += [f"{number} {change.kind}" for change in changes]
     assert (states, told) == (case["states"], case["told"])
@@ -61,7 +61,7 @@ def test_a_longer_wait_takes_a_firing_alert_back():
     alerts, _ = step(rule, alerts, evaluation("1", 0), annotated)
     patient = replace(rule, for_ns=2 * MINUTE)
     alerts, changes = step(patient, alerts, evaluation("1", MINUTE), annotated)
-    assert (alerts[KEY].state, changes) == ("pending", [])
+    assert (alerts[KEY].state, [change.kind for change in changes]) == ("pending", ["resolved"])
     alerts, changes = step(patient, alerts, evaluation("1", 2 * MINUTE), annotated)
     assert [change.kind for change in changes] == ["firing"]
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from tailrace.alerts.evaluator import Answers
 from tailrace.alerts.expressions import expression
 from tailrace.alerts.result_labels import result_labels
+from tailrace.alerts.template_functions import Texts
 from tailrace.alerts.templates import Templates
 from tailrace.alerts.verdict import Answer
 from tailrace.batch import stream_labels
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
     from tailrace.alerts.model import Group, Rule
     from tailrace.contracts import Table
     from tailrace.query.syntax import Query, Selector
+    from tailrace.query.template_values import Value
 
 DAYS: Final = 7
 """Days that a selector is looked for in."""
 
 _REPEATS: Final = 100  # of a part of a regex, from which on it is slow
-_MISSING: Final = "<no value>"
 
 
 @dataclass(frozen=True)
@@ -213,14 +214,14 @@ def _costly(pattern: str) -> Iterator[Doubt]:
 # --- templates ----------------------------------------------------------------------------------
 
 
-class _Labels(dict[str, str]):
+class _Labels(Texts):
     """Labels of a sample, which note what is looked for in vain."""
 
     def __init__(self, labels: Iterable[str]) -> None:
         super().__init__({name: name for name in labels})
         self.missed: dict[str, None] = {}
 
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # one shape of it
+    def get(self, name: str, default: Value = "") -> Value:  # type: ignore[override]  # names of a template are text
         if name not in self:
             self.missed[name] = None
         return super().get(name, default)
@@ -247,7 +248,7 @@ def _templates(rule: Rule, query: Query, streams: Seen | None) -> Iterator[Doubt
             what = "the value is a part of this label: each new value is another alert, and none goes on for long"
             yield Doubt(("labels", name), what, "write it into an annotation")
     for name, text in rule.annotations.items():
-        yield from _tried(("annotations", name), text, _Labels({*names, *rule.labels, "alertname"}), exact=exact)
+        yield from _tried(("annotations", name), text, _Labels(names), exact=exact)
 
 
 def _filled(text: str, value: float) -> str:
@@ -261,10 +262,10 @@ def _tried(trail: Trail, text: str, labels: _Labels, *, exact: bool) -> Iterator
     try:
         _FILL.expanded(text, labels, 1.0, 0)
     except (TemplateError, QueryError) as error:
-        if exact or _MISSING not in str(error):  # a label that is not known now may be there then
+        if exact or not labels.missed:  # a label that is not known now may be there then
             yield Doubt(trail, f"this fails for a sample: {error}")
         return
     for name in labels.missed if exact else ():
         known = ", ".join(labels) or "none"
         hint = did_you_mean(name, labels) or f"its labels are: {known}"
-        yield Doubt(trail, f"the result has no label {name!r}, so the text says {_MISSING}", hint)
+        yield Doubt(trail, f"the result has no label {name!r}, so its text is empty", hint)

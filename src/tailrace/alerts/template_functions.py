@@ -43,6 +43,14 @@ class Fields(dict[str, Value]):
         return super().get(name, default)
 
 
+class Texts(dict[str, Value]):
+    """Labels: one that is not there is an empty text, as in Prometheus (`missingkey=zero`)."""
+
+    def get(self, name: str, default: Value = "") -> Value:  # type: ignore[override]  # names of a template are text
+        """Return the text of a label."""
+        return super().get(name, "") if default is None else super().get(name, default)
+
+
 @dataclass(slots=True)
 class Expansion:
     """What the functions of one expansion reach for: queries at its time, and where the page is."""
@@ -221,7 +229,7 @@ def expansion(scope: Scope) -> Expansion:
 
 def sample(labels: Mapping[str, str], value: float) -> Fields:
     """Return one series of a result, as templates see it."""
-    return Fields({"Labels": dict(labels), "Value": value})
+    return Fields({"Labels": Texts(labels), "Value": value})
 
 
 def _query(scope: Scope, text: str) -> Value:

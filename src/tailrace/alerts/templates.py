@@ -10,9 +10,9 @@ at load what is no template. All that a template does is bounded: turns of loops
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from tailrace.alerts.template_functions import RULES, Expansion, Fields
+from tailrace.alerts.template_functions import RULES, Expansion, Fields, Texts
 from tailrace.batch import stream_labels
 from tailrace.config.trail import trail_text
 from tailrace.errors import Problem, QueryError
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tailrace.alerts.model import Rule
     from tailrace.alerts.template_functions import Sample
     from tailrace.clock import Clock
-    from tailrace.query.template_values import Value
 
 _OPEN: Final = "{{"
 
@@ -80,7 +79,7 @@ class Templates:
         """Return the texts of templates for a series at a window."""
         return {name: self.expand(text, labels, value, at_ns) for name, text in templates.items()}
 
-    def expand(self, text: str, labels: Mapping[str, str], value: float, at_ns: int) -> str:
+    def expand(self, text: str, labels: Mapping[str, str] | Texts, value: float, at_ns: int) -> str:
         """Return the text of one template; what fails says so in its place."""
         if _OPEN not in text:
             return text
@@ -92,11 +91,10 @@ class Templates:
         except RecursionError:
             return "<error expanding template: its values are nested too deeply>"
 
-    def expanded(self, text: str, labels: Mapping[str, str], value: float, at_ns: int) -> str:
+    def expanded(self, text: str, labels: Mapping[str, str] | Texts, value: float, at_ns: int) -> str:
         """Return the text of one template; raise `QueryError` or `TemplateError` where it fails."""
-        kept = labels if isinstance(labels, dict) else dict(labels)
-        given = cast("dict[str, Value]", kept)  # whose values are texts; templates change nothing
-        external: dict[str, Value] = dict(self._external_labels)
+        given = labels if isinstance(labels, Texts) else Texts(labels)
+        external = Texts(self._external_labels)
         number = float(value)
         data = Fields({"Labels": given, "ExternalLabels": external, "ExternalURL": self._external_url, "Value": number})
         variables = (given, external, self._external_url, number)
