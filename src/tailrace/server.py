@@ -12,15 +12,17 @@ import uvicorn
 
 from tailrace.alerts.alerting import Alerting
 from tailrace.alerts.pushed import Pushed
+from tailrace.alerts.recordings import Recordings
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
+from tailrace.rollups.samples import SamplesTable
 from tailrace.store.delete import delete
 from tailrace.store.deleted import deleted
 from tailrace.store.maintain import Maintenance
 from tailrace.twin.keeper import Keeper
 from tailrace.twin.reading import Twin
-from tailrace.web import files_api, history_api
+from tailrace.web import alerts_api, files_api, history_api, receivers_api
 from tailrace.web.app import create_app
 from tailrace.web.deletions import DeletionQueue
 from tailrace.web.services import Services
@@ -68,6 +70,7 @@ class Server:
         self._deletions = DeletionQueue(config.data, table, partial(_delete, table), clock, table.files)
         self._control, engine = Control.open(config.data), PolarsEngine()
         pushed = Pushed(sink, clock, disorder_s=config.alerts.push_disorder_s, wait_s=config.alerts.max_wait_s)
+        self._recordings = Recordings(self._control, SamplesTable(config.data, table.files))
         self._alerting = Alerting(
             config.alerts,
             self._control,
@@ -78,6 +81,7 @@ class Server:
             behind=lambda: [*behind(), *pushed.behind()],
             deleted=partial(deleted, table.root),
             address=self.address,
+            recordings=self._recordings,
         )
         services = Services(
             table=table,
@@ -92,6 +96,7 @@ class Server:
             config=lambda: config.model_dump(mode="json"),
             rules=self._alerting,
             deletions=self._deletions,
+            recordings=self._recordings,
         )
         self._maintenance = Maintenance(table, config.store, clock, accounts)
         self._twin = Twin(config.data, table, PolarsEngine(), clock)
@@ -99,6 +104,8 @@ class Server:
         app = create_app(services)
         app.include_router(files_api.routes(self._twin, Work()))
         app.include_router(history_api.routes(self._control))
+        app.include_router(alerts_api.routes(self._alerting.notifier, self._control, clock))
+        app.include_router(receivers_api.routes(self._alerting.notifier))
         settings = uvicorn.Config(
             app,
             log_config=None,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.alerts.evaluation_log import Wanted
+    from tailrace.alerts.recordings import Recordings
     from tailrace.alerts.service import Deleted
     from tailrace.alerts.settings import AlertSettings
     from tailrace.alerts.shown import Json
@@ -54,6 +55,7 @@ class Alerting:
         behind: Callable[[], Sequence[Behind]] = tuple,
         deleted: Deleted = lambda _since, _version: (),
         address: str = "",
+        recordings: Recordings | None = None,
     ) -> None:
         self._settings, self._control = settings, control
         name, external_url = holder(), (settings.external_url or address).rstrip("/")
@@ -61,7 +63,8 @@ class Alerting:
         self.store = AlertStore(control, self.lease)
         self.rules = RuleBook(control, settings.rule_files, clock, round(settings.evaluation_interval_s * NS_PER_S))
         self._warnings = Warnings(table, clock)
-        ask = TableAsk(table, engine)
+        ask = TableAsk(table, engine, recorded=recordings)
+        self._clock, self._recordings = clock, recordings
         fill = Templates(ask, clock, external_labels=settings.external_labels, external_url=external_url)
         horizons = Horizons.of(settings)
         self.watermarks = Watermarks(behind, horizons=horizons, since_ns=clock.now_ns())
@@ -88,8 +91,14 @@ class Alerting:
             watermarks=self.watermarks,
             horizons=horizons,
             deleted=deleted,
-            deliver=self.notifier.poke,
+            deliver=self._after,
         )
+
+    def _after(self) -> None:
+        """Do what a round leaves to be done: tell, and move what was recorded to where it stays."""
+        self.notifier.poke()
+        if self._recordings is not None:
+            self._recordings.upkeep(self._clock.now_ns())
 
     def start(self) -> None:
         """Begin to evaluate, unless the settings say no, and to tell."""

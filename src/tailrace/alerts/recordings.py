@@ -17,7 +17,6 @@ from tailrace.alerts.recorded import SAMPLES, SERIES
 from tailrace.batch import stream_labels
 from tailrace.clock import NS_PER_S
 from tailrace.query.named import chosen
-from tailrace.query.parser import parse_selector
 from tailrace.rollups.samples import SCHEMA
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from tailrace.control import Control
+    from tailrace.query.syntax import Selector
     from tailrace.rollups.samples import SamplesTable
 
 MOVED_ROWS: Final = 200_000
@@ -38,6 +38,9 @@ LEAST_S: Final = 600.0
 KEPT_NS: Final = 90 * 86_400 * NS_PER_S
 """How long samples are kept; whole days go."""
 
+TIDY_NS: Final = 3600 * NS_PER_S
+"""Between two looks at what is too old."""
+
 _READ: Final = {"id": pl.Int64, "rule": pl.String, "key": pl.String, "_time_ns": pl.Int64, "version": pl.Int64}
 _VALUES: Final = {"value": pl.Float64, "stale": pl.Boolean}
 
@@ -49,6 +52,7 @@ class Recordings:
         self._control = control
         self._table = table
         self._kept_ns = kept_ns
+        self._tidy_ns = 0
         self._align()
 
     def _align(self) -> None:
@@ -80,14 +84,21 @@ class Recordings:
         value = pl.when(~pl.col("stale")).then(pl.col("value").fill_null(float("nan")))
         return newest.select("key", "_time_ns", value.alias("value"), "stale")
 
-    def series(self, start_ns: int, end_ns: int, matches: Sequence[str] = ()) -> list[Mapping[str, str]]:
+    def series(self, start_ns: int, end_ns: int, matches: Sequence[Selector] = ()) -> list[Mapping[str, str]]:
         """Return the label sets of which samples may lie in `start_ns <= time < end_ns`, of those that are matched."""
         seen = (SERIES.c.last_ns + recorded.SEEN_NS >= start_ns) & (SERIES.c.first_ns < end_ns)
         with self._control.transaction() as connection:
             keys = [key for (key,) in connection.execute(select(SERIES.c.key).where(seen).distinct())]
         if matches and keys:
-            keys = chosen(keys, [parse_selector(each).matchers for each in matches])["key"].to_list()
+            keys = chosen(keys, matches)["key"].to_list()
         return [stream_labels(key) for key in sorted(keys)]
+
+    def upkeep(self, now_ns: int) -> None:
+        """Do what is due, after a round: one thread calls it."""
+        self.move(now_ns)
+        if now_ns >= self._tidy_ns:
+            self._tidy_ns = now_ns + TIDY_NS
+            self.tidy(now_ns)
 
     # --- moving ---------------------------------------------------------------------------------
 

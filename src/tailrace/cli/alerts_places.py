@@ -163,15 +163,23 @@ class Folder:
     def evaluated(self) -> Iterator[None]:
         """Evaluate the rules until the end of a `with`, unless a server does: one of both has the lease."""
         from tailrace.alerts.alerting import Alerting
+        from tailrace.alerts.recordings import Recordings
         from tailrace.clock import SystemClock
         from tailrace.engines.polars import PolarsEngine
+        from tailrace.rollups.samples import SamplesTable
         from tailrace.store.table import LogTable
         from tailrace.telemetry import Accounts
 
         config = self._config
         table = LogTable.open(config.data, create=True, settings=config.store)
         alerting = Alerting(
-            config.alerts, self._control, table, PolarsEngine(), clock=SystemClock(), accounts=Accounts()
+            config.alerts,
+            self._control,
+            table,
+            PolarsEngine(),
+            clock=SystemClock(),
+            accounts=Accounts(),
+            recordings=Recordings(self._control, SamplesTable(config.data, table.files)),
         )
         alerting.start()
         try:

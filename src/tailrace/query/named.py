@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
 
+from tailrace.errors import QueryError
+from tailrace.query.parser import parse, parse_selector
 from tailrace.query.samples import EMPTY, LABEL, Samples
 from tailrace.query.streams import select
 from tailrace.query.syntax import (
@@ -19,6 +21,7 @@ from tailrace.query.syntax import (
     SETS,
     Binary,
     LabelReplace,
+    Matcher,
     Matching,
     Named,
     Number,
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tailrace.query.grid import Grid
-    from tailrace.query.syntax import Matcher, Metric
+    from tailrace.query.syntax import Metric
 
 LOOKBACK_NS: Final = 5 * 60 * 10**9
 """A sample is older than nothing for this long."""
@@ -39,13 +42,17 @@ NAME: Final = "__name__"
 _KEEPING: Final = frozenset({"topk", "bottomk", "sort", "sort_desc", "approx_topk"})
 
 
+SAMPLES: Final = {"key": pl.String(), "_time_ns": pl.Int64(), "value": pl.Float64(), "stale": pl.Boolean()}
+"""The columns of samples: `key` is all labels (see `batch.stream_text`), `stale` says that the series ended there."""
+
+
 class Recorded(Protocol):
     """Who keeps recorded series; any thread may ask."""
 
     def samples(self, name: str, start_ns: int, end_ns: int) -> pl.DataFrame:
         """Return the samples of a name with `start_ns <= time < end_ns`, each once.
 
-        Columns: `key` (all labels, see `batch.stream_text`), `_time_ns`, `value`, `stale` (the series ended there).
+        Columns: `SAMPLES`.
         """
         ...
 
@@ -54,7 +61,7 @@ def on_grid(named: Named, recorded: Recorded, grid: Grid) -> Samples:
     """Return the newest sample of each series at each point."""
     first_ns, last_ns = grid.first_ns - named.offset_ns, grid.last_ns - named.offset_ns
     rows = recorded.samples(named.name, first_ns - LOOKBACK_NS + 1, last_ns + 1)
-    labels = chosen(rows["key"].unique().to_list(), [named.matchers])
+    labels = chosen(rows["key"].unique().to_list(), [Selector(named.matchers)])
     if labels.is_empty():
         return Samples(EMPTY)
     if named.plain and LABEL + NAME in labels.columns:
@@ -72,11 +79,21 @@ def on_grid(named: Named, recorded: Recorded, grid: Grid) -> Samples:
     return Samples(joined.select(*(name for name in labels.columns if name != "key"), "step", "value"))
 
 
-def chosen(keys: Sequence[str], matchers: Sequence[Sequence[Matcher]]) -> pl.DataFrame:
-    """Return `key` and a column per label of the series that all matchers of any list accept."""
-    tables = [select(keys, Selector(tuple(each))) for each in matchers]
+def chosen(keys: Sequence[str], selectors: Sequence[Selector]) -> pl.DataFrame:
+    """Return `key` and a column per label of the series that any selector accepts."""
+    tables = [select(keys, each) for each in selectors]
     table = pl.concat(tables, how="diagonal").unique("_stream") if len(tables) > 1 else tables[0]
     return table.rename(lambda column: "key" if column == "_stream" else LABEL + column.removeprefix("stream."))
+
+
+def selector(text: str) -> Selector:
+    """Read a selector as lists of series take it: `{host="a"}`, or a name with or without one; `{}` is allowed."""
+    if text.lstrip().startswith("{"):
+        return parse_selector(text)
+    query = parse(text, names=True)
+    if not isinstance(query, Named) or query.offset_ns:
+        raise QueryError("this is no selector of series", query=text, position=0, hint='as up{host="a"} or {host="a"}')
+    return Selector((Matcher(NAME, "=", query.name), *query.matchers))
 
 
 def names(metric: Metric) -> Iterator[Named]:

@@ -1,4 +1,6 @@
-"""The read side of Prometheus' HTTP API over LogQL's metric queries, for Grafana's Prometheus source and its like.
+"""The read side of Prometheus' HTTP API over LogQL's metric queries and the series that rules recorded.
+
+It is there for Grafana's Prometheus source and its like, and for `ALERTS`.
 
 Prometheus' own rules hold here: a time is Unix seconds, however many digits, or RFC 3339; a range is evaluated at
 `start`, `start + step` and so on, as far as `end`; lists reach over all times unless told otherwise. Failures are
@@ -7,7 +9,8 @@ Prometheus' own rules hold here: a time is Unix seconds, however many digits, or
 
 from __future__ import annotations
 
-# ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
+# ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -18,9 +21,9 @@ from starlette.responses import Response
 
 from tailrace.errors import QueryError
 from tailrace.limits import QUERY_TIMEOUT_S
-from tailrace.query import labels, parser
+from tailrace.query import labels, named, parser
 from tailrace.query.run import Request
-from tailrace.query.syntax import LogQuery
+from tailrace.query.syntax import LogQuery, Selector
 from tailrace.web.answers import answer, loki_json
 from tailrace.web.loki_metadata import selectors
 from tailrace.web.parameters import get_or_post, integer, parameters, query_text
@@ -51,7 +54,7 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         given = await parameters(request)
         at_ns = seconds_ns(given["time"], "time") if given.get("time") else services.clock.now_ns()
         asked = Request(_metric(given), at_ns, at_ns, timeout_s=_timeout_s(given))
-        return await work.query(request, asked, services, _PLAIN)
+        return await work.query(request, asked, services, _PLAIN, services.recordings)
 
     needed = ("query", "start", "end", "step")
 
@@ -69,34 +72,34 @@ def _add_queries(router: APIRouter, services: Services, work: Work) -> None:
         if step <= 0:
             raise QueryError("step must be more than zero")
         asked = Request(_metric(given), start_ns, end_ns, step, timeout_s=_timeout_s(given), aligned=False)
-        return await work.query(request, asked, services, _PLAIN)
+        return await work.query(request, asked, services, _PLAIN, services.recordings)
 
 
 def _add_labels(router: APIRouter, services: Services, work: Work) -> None:
-    table, names = services.table, ("start", "end", "match[]", "limit")
+    names = ("start", "end", "match[]", "limit")
+
+    async def found(request: HttpRequest, given: QueryParams) -> list[Mapping[str, str]]:
+        return await work.run(request, partial(_series, services, _span(given), _matches(given)), lane="quick")
 
     @get_or_post(router, "/labels", *names)
     async def label_names(request: HttpRequest) -> Response:
-        """List the names of the labels of streams."""
+        """List the names of the labels of streams and of recorded series."""
         given = await parameters(request)
-        found = await work.run(request, lambda: labels.series(table, *_span(given), _matches(given)), lane="quick")
-        return _success(_first(given, sorted({name for one in found for name in one})))
+        return _success(_first(given, sorted({name for one in await found(request, given) for name in one})))
 
     @router.get("/label/{name}/values", openapi_extra=None)
     async def label_values(request: HttpRequest, name: str) -> Response:
-        """List the values of one label of streams."""
+        """List the values of one label of streams and of recorded series."""
         given = await parameters(request)
-        found = await work.run(request, lambda: labels.series(table, *_span(given), _matches(given)), lane="quick")
-        return _success(_first(given, sorted({one[name] for one in found if name in one})))
+        return _success(_first(given, sorted({one[name] for one in await found(request, given) if name in one})))
 
     @get_or_post(router, "/series", *names, required=["match[]"])
     async def series(request: HttpRequest) -> Response:
-        """List the label sets of streams that any of the selectors matches."""
+        """List the label sets of streams and of recorded series that any of the selectors matches."""
         given = await parameters(request)
         if not given.getlist("match[]"):
             raise QueryError("no match[] parameter provided")
-        found = await work.run(request, lambda: labels.series(table, *_span(given), _matches(given)), lane="quick")
-        return _success(_first(given, found))
+        return _success(_first(given, await found(request, given)))
 
 
 def _add_state(router: APIRouter) -> None:
@@ -114,7 +117,7 @@ def _add_state(router: APIRouter) -> None:
 
 def _metric(given: QueryParams) -> str:
     text = query_text(given)
-    if isinstance(parser.parse(text), LogQuery):
+    if isinstance(parser.parse(text, names=True), LogQuery):
         raise QueryError("a log query gives no numbers", hint="count its lines: count_over_time({…}[5m])")
     return text
 
@@ -134,8 +137,13 @@ def _span(given: QueryParams) -> tuple[int, int]:
     return start_ns, end_ns + 1  # a time at the end is part of the range
 
 
-def _matches(given: QueryParams) -> list[str]:
-    return selectors(given.getlist("match[]"))
+def _matches(given: QueryParams) -> list[Selector]:
+    return [named.selector(text) for text in selectors(given.getlist("match[]"))]
+
+
+def _series(services: Services, span: tuple[int, int], matches: list[Selector]) -> list[Mapping[str, str]]:
+    """Return the label sets of streams, then those of recorded series."""
+    return [*labels.series(services.table, *span, matches), *services.recordings.series(*span, matches)]
 
 
 def _first(given: QueryParams, found: list[Any]) -> list[Any]:  # Any: names, or label sets

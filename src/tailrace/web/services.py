@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import polars as pl
+
 from tailrace.errors import QueryError
+from tailrace.query.named import SAMPLES, Recorded
 from tailrace.web.refusals import Refused
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from tailrace.alerts.evaluation_log import Wanted
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Followed, Sink, Table
+    from tailrace.query.syntax import Selector
     from tailrace.telemetry import Accounts
     from tailrace.web.deletions import Deletion
 
@@ -69,6 +73,26 @@ class NoRules:
     def delete(self, namespace: str, group: str | None) -> bool:  # noqa: ARG002  there is none, whatever its name
         """Find nothing."""
         return False
+
+
+class Recordings(Recorded, Protocol):
+    """The series that rules recorded here. Any thread may call."""
+
+    def series(self, start_ns: int, end_ns: int, matches: Sequence[Selector] = ()) -> Sequence[Mapping[str, str]]:
+        """Return the label sets, `__name__` among them, that have samples in a range of time, of those matched."""
+        ...
+
+
+class NoRecordings:
+    """The series of a server that records none."""
+
+    def samples(self, name: str, start_ns: int, end_ns: int) -> pl.DataFrame:  # noqa: ARG002  there are none
+        """Return nothing."""
+        return pl.DataFrame(schema=SAMPLES)
+
+    def series(self, start_ns: int, end_ns: int, matches: Sequence[Selector] = ()) -> Sequence[Mapping[str, str]]:  # noqa: ARG002
+        """Return nothing."""
+        return ()
 
 
 class Deletions(Protocol):
@@ -127,3 +151,4 @@ class Services:
     config: Callable[[], Json] = _empty  # the effective configuration, secrets and all: they are masked when shown
     rules: Rules = field(default_factory=NoRules)
     deletions: Deletions = field(default_factory=NoDeletions)
+    recordings: Recordings = field(default_factory=NoRecordings)

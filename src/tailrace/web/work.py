@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from tailrace.query.named import Recorded
     from tailrace.query.result import Lines, Series
     from tailrace.query.run import Request as Asked
     from tailrace.web.services import Services
@@ -97,14 +98,23 @@ class Work:
             waited.cancel()
 
     async def query(
-        self, request: Request, asked: Asked, services: Services, shape: Callable[[Lines | Series], T]
+        self,
+        request: Request,
+        asked: Asked,
+        services: Services,
+        shape: Callable[[Lines | Series], T],
+        recorded: Recorded | None = None,
     ) -> T:
-        """Return what `shape` makes of a query's answer, in the same thread; the statistics say how long it waited."""
+        """Return what `shape` makes of a query's answer, in the same thread; the statistics say how long it waited.
+
+        With `recorded` the query may name series that rules recorded.
+        """
         asked_s = time.perf_counter()
 
         def answer(unwanted: Callable[[], bool]) -> T:
             waited_s = time.perf_counter() - asked_s
-            result = run(begun(asked, waited_s, unwanted), services.table, services.engine)
+            mine = begun(asked, waited_s, unwanted)
+            result = run(mine, services.table, services.engine, recorded=recorded)
             result.stats.queue_seconds = waited_s
             return shape(result)
 
