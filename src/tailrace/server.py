@@ -106,6 +106,8 @@ class Server:
         app.include_router(history_api.routes(self._control))
         app.include_router(alerts_api.routes(self._alerting.notifier, self._control, clock))
         app.include_router(receivers_api.routes(self._alerting.notifier))
+        app.include_router(alerts_api.routes(self._alerting.notifier, self._control, clock))
+        app.include_router(receivers_api.routes(self._alerting.notifier))
         settings = uvicorn.Config(
             app,
             log_config=None,
