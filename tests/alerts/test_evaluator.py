@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.world import MINUTE, Line, S, World, group, rule
+from tailrace.alerts.evaluator import Complete
 from tailrace.alerts.lease import LEASE_NS, LeaseLostError
 
 START = 100 * MINUTE
@@ -229,3 +230,60 @@ def test_an_offset_moves_the_window_and_not_the_time(world):
     world.lines += burst(1)
     run(world, server, 3, group(query_offset_ns=MINUTE))
     assert told(server) == ["2 firing", "3 resolved"]
+
+
+def test_a_clock_that_is_set_back_far_does_not_stop_rules(world):
+    server = world.server()
+    world.lines += burst(2)
+    run(world, server, 2)
+    right_ns = world.now_ns
+    world.now_ns += 24 * 60 * MINUTE  # by mistake
+    server.round(group())
+    world.now_ns = right_ns + MINUTE
+    world.lines += burst(3)
+    server.round(group())
+    assert log(server)[-2:] == ["2 value", "3 value"]
+    (alert,) = server.evaluator.standing("A").alerts.values()
+    assert (alert.state, alert.active_ns) == ("firing", START + 3 * MINUTE)
+    assert told(world.server())[-1] == "3 firing"
+
+
+def test_a_new_rule_begins_where_it_was_seen_first(world):
+    """Its first window is one that ends later than the lines are complete, again and again."""
+    server, fast = world.server(), group(interval_ns=S)
+    world.behind_ns = S + S // 2
+    for _ in range(5):
+        world.now_ns += S
+        server.round(fast)
+    assert len(log(server)) >= 2
+
+
+def test_what_may_be_had_of_missing_sources_is_not_waited_for(world):
+    """A source that is missing, not late: others are complete up to a second ago, and that is enough."""
+    server = world.server()
+    run(world, server, 1)
+    world.lines += burst(2)
+    world.complete = lambda _selectors, now_ns: Complete(now_ns - 9 * MINUTE, ("dead",), open_ns=now_ns - S)
+    server = world.server()
+    world.now_ns += MINUTE + 2 * S
+    server.round(group())
+    assert log(server)[-1] == "2 late"
+    assert told(server) == ["2 firing"], "a hit is a hit"
+    world.now_ns += 3 * MINUTE
+    server.round(group())
+    assert told(server) == ["2 firing"], "and nothing is over before the source is back"
+
+
+def test_a_start_gives_sources_their_time(world):
+    """Before a source caught up, what was missed is not evaluated without it."""
+    run(world, world.server(), 1)
+    world.now_ns += 60 * MINUTE
+    began_ns = world.now_ns
+    world.complete = lambda _selectors, _now_ns: Complete(0, ("files",), since_ns=began_ns)
+    server = world.server()
+    world.now_ns += 4 * MINUTE
+    server.round(group())
+    assert len(log(server)) == 1
+    world.now_ns += MINUTE
+    server.round(group())
+    assert log(server)[1:] == [f"{window} late" for window in range(2, 62)]

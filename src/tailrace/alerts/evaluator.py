@@ -21,6 +21,7 @@ from tailrace.alerts.tasks import Task, levels, tasks
 from tailrace.alerts.verdict import Answer, Seen, judge
 from tailrace.alerts.windows import due, untrue
 from tailrace.alerts.work import Missing, Planned, Standing, Work, wanted
+from tailrace.clock import NS_PER_S
 from tailrace.query.streams import select
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ WINDOWS: Final = 1000
 
 STEPS: Final = 50_000
 """Windows of all rules in one round: they are in memory until they are durable."""
+
+REWOUND_NS: Final = 120 * NS_PER_S
+"""A rule that is further ahead of the clock than this saw a wrong one; for less it waits."""
 
 _UNSURE: Final = {"error", "late"}
 """Outcomes of windows that are evaluated again as soon as a later one is sure."""
@@ -188,10 +192,11 @@ class Evaluator:
         standing = self._standings.get(task.rule.id)
         if standing is None or standing.progress.version != task.version:
             return True
-        return now_ns - standing.progress.evaluated_ns >= task.interval_ns
+        since_ns = now_ns - standing.progress.evaluated_ns
+        return since_ns >= task.interval_ns or since_ns < -REWOUND_NS
 
     def _write(self, work: Work) -> int:
-        if work.made.steps or work.made.skipped or work.made.progress:
+        if work.made.steps or work.made.progress:
             self._store.write(work.made, work.now_ns)
             self._written(work.made)
         self._standings.update(work.after)  # only what is durable counts
@@ -219,6 +224,8 @@ class Evaluator:
         if standing is None:
             standing = Standing(Progress(task.version, task.floor(work.now_ns) - task.interval_ns))
             work.keep(rule, standing)
+        if standing.progress.evaluated_ns > work.now_ns + REWOUND_NS:
+            standing = self._rewound(task, standing, work)
         if selectors not in completes:
             completes[selectors] = self._complete(selectors, work.now_ns)
         missing, upto_ns = self._reach(task, completes[selectors], work.now_ns)
@@ -233,6 +240,16 @@ class Evaluator:
             standing = replace(standing, progress=replace(progress, version=task.version))
             work.keep(rule, standing)
         return Planned(task, standing, times, missing) if times else None
+
+    def _rewound(self, task: Task, standing: Standing, work: Work) -> Standing:
+        """Return how a rule stands when the clock was set back: windows that are still to come do not count."""
+        before_ns = task.floor(work.now_ns) - task.interval_ns
+        alerts = {key: states.not_after(alert, before_ns) for key, alert in standing.alerts.items()}
+        progress = replace(standing.progress, evaluated_ns=before_ns, unsure_ns=0)
+        after = Standing(progress, alerts, standing.known)
+        work.made.rewound.append((task.rule.id, before_ns))
+        work.keep(task.rule, after)
+        return after
 
     def _reach(self, task: Task, complete: Complete, now_ns: int) -> tuple[Missing, int]:
         """Return which windows are sure, and up to which one all are evaluated, sure or not."""

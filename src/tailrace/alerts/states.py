@@ -69,6 +69,17 @@ def step(
     return after, changes
 
 
+def not_after(alert: Alert, at_ns: int) -> Alert:
+    """Return an alert of which nothing lies behind a time: what came later was seen by a clock that was wrong."""
+    return replace(
+        alert,
+        active_ns=min(alert.active_ns, at_ns),
+        fired_ns=min(alert.fired_ns, at_ns),
+        resolved_ns=min(alert.resolved_ns, at_ns),
+        keep_since_ns=min(alert.keep_since_ns, at_ns),
+    )
+
+
 def series(rule: Rule, labels: Mapping[str, str]) -> str:
     """Return the labels of a result without those that its rule sets: what an alert and its series have in common."""
     return stream_text({name: text for name, text in labels.items() if name not in rule.labels and name not in _OWN})

@@ -79,6 +79,7 @@ class Round:
 
     steps: list[Step] = field(default_factory=list)
     skipped: list[tuple[str, str, int, int]] = field(default_factory=list)  # rule, version, first and last window
+    rewound: list[tuple[str, int]] = field(default_factory=list)  # rule, and the time behind which nothing counts
     progress: dict[str, Progress] = field(default_factory=dict)
     seen: dict[str, dict[str, Seen]] = field(default_factory=dict)  # of each rule: series to the windows that had it
     before: dict[str, Alerts] = field(default_factory=dict)  # rule to its alerts before the first step
@@ -167,6 +168,9 @@ class AlertStore:
         """Make a round durable, all of it or nothing."""
         with self._control.transaction() as connection:
             self._lease.assure(connection, now_ns)
+            for rule, before_ns in made.rewound:
+                log = EVALUATIONS.c
+                connection.execute(delete(EVALUATIONS).where(log.rule == rule, log.at_ns > before_ns))
             self._log(connection, made)
             self._tell(connection, made, now_ns)
             self._keep(connection, made)
