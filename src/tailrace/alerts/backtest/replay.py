@@ -1,7 +1,7 @@
 """Replay a rule over its history: the judge and the states of the running program, window after window. Pure.
 
 Windows in which no series fulfils the condition change nothing while there is no alert; they are passed over by a look
-at the columns, unless silence itself may be an alert. So 30 days of minutes cost little more than the windows in which
+at the columns. Where silence matters, windows in which a known series is silent are played too. So 30 days of minutes cost little more than the windows in which
 something is wrong. Everything counts as complete, and nothing is known from before the first window.
 """
 
@@ -119,9 +119,9 @@ class _Play:
                 at_ns = wanted_ns + times.step
 
     def _silence_counts(self) -> bool:
-        """Tell whether a window without hits may begin an alert."""
+        """Tell whether it matters which series are silent: that may begin an alert, or keep one from ending."""
         what = policy(self.rule, self.asked)
-        return what == "alert" or bool(self.rule.absent_for_ns) or (what == "zero" and self.asked.holds(0.0))
+        return what in {"alert", "keep"} or bool(self.rule.absent_for_ns) or (what == "zero" and self.asked.holds(0.0))
 
     def _hits(self) -> set[int]:
         """Return the windows in which the condition may hold for a series: `judge` has the last word."""
