@@ -62,6 +62,11 @@ def test_every_command_of_the_design_is_here() -> None:
             "check spec",
             "config show",
             "config schema",
+            *(f"metrics {name}" for name in ("list", "get", "meta", "create", "delete")),
+            *(f"alerts {name}" for name in ("list", "get", "meta", "observe", "create", "delete", "silence", "check")),
+            "alerts test",
+            "alerts test-receiver",
+            "alerts backtest",
         ]
     )
 
@@ -92,7 +97,7 @@ def test_nothing_asked_shows_the_help_and_is_a_usage_mistake(run: Callable[..., 
             "error: Invalid value for '--limit': Input should be greater than or equal to 0",
         ),
         (("query", "{}", "--outptu", "raw"), "error: No such option: --outptu"),
-        (("explain", "file"), "error: Missing argument"),
+        (("metrics", "get"), "error: Missing argument 'METRIC'."),
     ],
 )
 def test_usage_mistakes(run: Callable[..., Done], words: tuple[str, ...], said: str) -> None:

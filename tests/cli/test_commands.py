@@ -179,6 +179,18 @@ def test_collect_of_a_relative_path_names_the_stream_by_the_whole_path(
     assert found["labels"]["filename"] == str(tmp_path / "a.log")
 
 
+def test_collect_in_the_spelling_of_puppylog(run: Callable[..., Done], tmp_path: Path) -> None:
+    log = tmp_path / "test.log"
+    log.write_text("one\ntwo\n")
+    done = run("collect", "-s", log, "-n", "-r", "--data", tmp_path / "data")
+    assert done.code == 0
+    assert "-r is not needed" in done.err
+    assert "imported 2 lines" in done.err
+    refused = run("collect", "--data", tmp_path / "data")
+    assert (refused.code, refused.out) == (2, "")
+    assert "there is nothing to import" in refused.err
+
+
 def test_collect_with_a_bar(run: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailrace.cli.output.is_terminal", lambda: True)
     (tmp_path / "a.log").write_text("one\n")

@@ -1,6 +1,7 @@
 """`tailrace alerts`: see how alerts stand and what they said, make and remove them."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,10 +13,10 @@ from tailrace.cli import (
     alerts_receivers,
     alerts_silence,
     alerts_test,
+    check,
     options,
     output,
 )
-from tailrace.cli.alerts_shown import Wording
 from tailrace.cli.files_answers import Form
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ app = typer.Typer(no_args_is_help=True, help="See how alerts stand and what they
 Name = Annotated[str, typer.Argument(metavar="ALERT", help="Name of an alert, or the id of its rule.")]
 Output = Annotated[Form, typer.Option("--output", "-o", metavar="text|jsonl", help="Format of the rows.")]
 Words = Annotated[
-    Wording, typer.Option("--wording", metavar="puppylog|plain", help="In puppylog's words, or by names of states.")
+    options.Wording,
+    typer.Option("--wording", metavar="puppylog|plain", help="In puppylog's words, or by names of states."),
 ]
 
 
@@ -154,6 +156,22 @@ app.command("silence")(alerts_silence.alerts_silence)
 app.command("test-receiver")(alerts_receivers.alerts_test_receiver)
 alerts_test.register(app)
 alerts_backtest.register(app)
+
+
+@app.command("check")
+def alerts_check(
+    files: Annotated[list[Path], typer.Argument(readable=False, metavar="FILE…", help="Rule files to check.")],
+    data: options.Data = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Take what is doubtful for a mistake.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Find the mistakes of rule files, as `tailrace check rules` does: with --data also what lines they look for.
+
+    For example:
+
+        tailrace alerts check rules.yaml --data ./data
+    """
+    check.check_rules(files, data, strict, json)
 
 
 def _described(row: "AlertRow") -> "Iterable[tuple[str, str]]":

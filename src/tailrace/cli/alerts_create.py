@@ -9,7 +9,7 @@ from tailrace.cli import options, output
 from tailrace.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 def alerts_create(
@@ -77,8 +77,11 @@ def alerts_create(
             output.line(f"{name}: already created")
             output.note(f"to change it, delete it first: tailrace alerts delete {name}")
             raise typer.Exit(1)
-        found.save(NAMESPACE, _with(group, more))
+        group = _with(group, more)
+        found.save(NAMESPACE, group)
     output.line(f"{name}: created")
+    for doubt in _doubts(group, data, url, config):
+        output.note(f"warning: {doubt}")
 
 
 def _of_query(name: str, expr: str, period: str | None) -> dict[str, Any]:  # a group, as YAML has it
@@ -121,6 +124,21 @@ def _with(group: dict[str, Any], more: "Mapping[str, Any]") -> dict[str, Any]:
     if "annotations" in kept:
         kept["annotations"] = {**rule.get("annotations", {}), **kept["annotations"]}
     return {**group, "rules": [{**rule, **kept}]}
+
+
+def _doubts(group: dict[str, Any], data: Path | None, url: str | None, config: Path | None) -> "Iterator[str]":
+    """Yield what is doubtful about a rule that was saved: that it can never fire, for one."""
+    from tailrace.alerts.checks import check_groups
+    from tailrace.alerts.metric_alerts import NAMESPACE
+    from tailrace.alerts.rules import parsed
+    from tailrace.cli.check_rules import streams_of
+    from tailrace.config.folders import holds_table
+    from tailrace.config.load import load
+
+    folder = None if url is not None else load(config, {"data": data}).data
+    streams = None if folder is None or not holds_table(folder) else streams_of(folder)
+    for doubt in check_groups(parsed(NAMESPACE, group), streams):
+        yield f"{doubt.what} ({doubt.hint})" if doubt.hint else doubt.what
 
 
 def _pairs(texts: "Iterable[str] | None", flag: str) -> dict[str, str]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tailrace.cli import options, output
-from tailrace.cli.alerts_shown import Wording
 from tailrace.cli.files_answers import Form
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def alerts_observe(
         int, typer.Option("--count", "-n", metavar="N", min=0, help="Look so often, then end; 0 is until Ctrl-C.")
     ] = 0,
     wording: Annotated[
-        Wording,
+        options.Wording,
         typer.Option("--wording", metavar="puppylog|plain", help="In puppylog's words, or by names of states."),
     ] = "puppylog",
     form: Annotated[Form, typer.Option("--output", "-o", metavar="text|jsonl", help="Format of the rows.")] = "text",
@@ -80,7 +79,7 @@ def _watched(data: Path | None, url: str | None, config: Path | None) -> "Iterat
             yield place
 
 
-def _show(place: "Place", wanted: "list[str] | tuple[str, ...]", wording: Wording, form: Form) -> None:
+def _show(place: "Place", wanted: "list[str] | tuple[str, ...]", wording: options.Wording, form: Form) -> None:
     from tailrace.cli.alerts_places import named, rows
     from tailrace.cli.alerts_shown import status_line
 

@@ -12,7 +12,7 @@ from tailrace.web.times import iso
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Wording = Literal["puppylog", "plain"]
+    from tailrace.cli.options import Wording
 
 CONDITIONS: Final = {
     ">": "above",

@@ -20,14 +20,19 @@ _RETRY_S: Final = 30.0
 
 def collect(
     paths: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             readable=False,
             allow_dash=True,
             metavar="PATH…",
             help="Files, folders or globs to import; - is standard input.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    source: Annotated[
+        list[Path] | None,
+        typer.Option("--source", "-s", readable=False, allow_dash=True, metavar="PATH", help="The same as PATH."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on following the files until Ctrl-C.")] = False,
     now: Annotated[bool, typer.Option("--now", "-n", help="Give every line the time of the import.")] = False,
     group: Annotated[
@@ -39,6 +44,7 @@ def collect(
             "--format", metavar="NAME", help="Format of the lines; several with | between: the first that fits."
         ),
     ] = None,
+    redirect: Annotated[bool, typer.Option("--redirect_psql_out", "-r", hidden=True)] = False,
     spec: options.SpecFile = None,
     data: options.Data = None,
     config: options.ConfigFile = None,
@@ -57,6 +63,8 @@ def collect(
 
         zcat old.log.gz | tailrace collect -
 
+        tailrace collect -s test.log --watch
+
         tailrace collect events.jsonl --watch --spec aggregator-spec.json
     """
     from tailrace.cli.paths import missing
@@ -64,7 +72,9 @@ def collect(
     from tailrace.config.model import agent_name
     from tailrace.settings import Mistake
 
-    wanted = _wanted(paths)
+    wanted = _wanted([*(paths or ()), *(source or ())])
+    if redirect:
+        output.note("note: -r is not needed: there is no psql whose output could be shown")
     # The format is looked at as that of a source, which may be one that the spec declares.
     sources = None if line_format is None else [{"paths": wanted, "format": line_format}]
     flags = {"data": data, "spec": None if spec is None else str(spec), "sources": sources}
@@ -102,6 +112,8 @@ def collect(
 def _wanted(paths: list[Path]) -> list[str]:
     from tailrace.cli.paths import absolute
 
+    if not paths:
+        raise ConfigError([Problem("PATH", "there is nothing to import", "name files, folders or globs, or -")])
     if Path(STDIN) not in paths:
         return absolute(paths)
     if len(paths) > 1:

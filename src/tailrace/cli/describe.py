@@ -54,7 +54,7 @@ def _commands(words: tuple[str, ...], command: Command) -> Iterator[tuple[tuple[
 def _section(words: tuple[str, ...], command: Command) -> str:
     text, _, examples = inspect.cleandoc(command.help or "").partition("For example:")
     arguments = " ".join(_argument(each) for each in command.params if each.param_type_name == "argument")
-    rows = [f"| `{_flags(each)}` | {_meaning(each)} |" for each in command.params]
+    rows = [f"| `{_flags(each)}` | {_meaning(each)} |" for each in command.params if not getattr(each, "hidden", False)]
     shown = [line.strip() for line in examples.splitlines() if line.strip()]
     parts = [
         f"## `{' '.join(words)}`",

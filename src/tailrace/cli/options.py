@@ -8,6 +8,7 @@ import typer
 from tailrace.errors import ConfigError
 
 Direction = Literal["backward", "forward"]
+Wording = Literal["puppylog", "plain"]
 
 Data = Annotated[
     Path | None,
