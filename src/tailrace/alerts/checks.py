@@ -97,7 +97,7 @@ def check_groups(groups: Sequence[Group], streams: Seen | None = None) -> list[D
 
 def check_rule(rule: Rule, group: Group, streams: Seen | None = None) -> list[Doubt]:
     """Return the doubts about one rule; their trails begin below the rule."""
-    query = parse(rule.expr)
+    query = parse(rule.expr, names=True)
     return [
         *_windows(rule, group, query),
         *_condition(rule, query),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tailrace.query.syntax import Binary, LabelReplace, Number, RangeAggregation, VectorAggregation
+from tailrace.query.syntax import Binary, LabelReplace, Named, Number, RangeAggregation, VectorAggregation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ def result_labels(query: Query, streams: Iterable[str] = ()) -> tuple[frozenset[
             return _grouped(query.grouping, streams)
         case VectorAggregation() if query.function in _KEEPING:
             return result_labels(query.operand, streams)
-        case RangeAggregation():
+        case RangeAggregation() | Named():
             return frozenset(streams), False
         case Binary():
             return _joined(query, streams)

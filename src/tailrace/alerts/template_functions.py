@@ -245,7 +245,7 @@ def _query(scope: Scope, text: str) -> Value:
 def bad_query(text: str) -> str:
     """Return why a query gives no series, empty if it does."""
     try:
-        asked = parse(text)
+        asked = parse(text, names=True)
     except QueryError as error:
         line, column = error.line_column or (1, 1)
         return f"{error.what}, at line {line}, col {column} of the query"
