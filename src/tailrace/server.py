@@ -16,13 +16,14 @@ from tailrace.alerts.recordings import Recordings
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
+from tailrace.rollups.metrics import Metrics
 from tailrace.rollups.samples import SamplesTable
 from tailrace.store.delete import delete
 from tailrace.store.deleted import deleted
 from tailrace.store.maintain import Maintenance
 from tailrace.twin.keeper import Keeper
 from tailrace.twin.reading import Twin
-from tailrace.web import alerts_api, files_api, history_api, receivers_api
+from tailrace.web import alerts_api, files_api, history_api, metrics_api, receivers_api
 from tailrace.web.app import create_app
 from tailrace.web.deletions import DeletionQueue
 from tailrace.web.services import Services
@@ -83,6 +84,9 @@ class Server:
             address=self.address,
             recordings=self._recordings,
         )
+        self._metrics = Metrics(
+            config.data, self._control, table, engine, clock=clock, accounts=accounts, settings=config.metrics
+        )
         services = Services(
             table=table,
             engine=engine,
@@ -96,6 +100,7 @@ class Server:
             config=lambda: config.model_dump(mode="json"),
             rules=self._alerting,
             deletions=self._deletions,
+            kept=self._metrics.kept,
             recordings=self._recordings,
         )
         self._maintenance = Maintenance(table, config.store, clock, accounts)
@@ -103,9 +108,8 @@ class Server:
         self._keeper = Keeper(self._twin, accounts)
         app = create_app(services)
         app.include_router(files_api.routes(self._twin, Work()))
+        app.include_router(metrics_api.routes(services, self._metrics, Work()))
         app.include_router(history_api.routes(self._control))
-        app.include_router(alerts_api.routes(self._alerting.notifier, self._control, clock))
-        app.include_router(receivers_api.routes(self._alerting.notifier))
         app.include_router(alerts_api.routes(self._alerting.notifier, self._control, clock))
         app.include_router(receivers_api.routes(self._alerting.notifier))
         settings = uvicorn.Config(
@@ -124,6 +128,7 @@ class Server:
         self._maintenance.start()
         self._deletions.start()
         self._keeper.start()
+        self._metrics.start()
         self._alerting.start()
         self._thread.start()
         while not self._http.started and self._thread.is_alive():
@@ -135,6 +140,7 @@ class Server:
         self._thread.join(_GRACE_S + 3)
         self._alerting.stop()
         self._deletions.stop()
+        self._metrics.stop()
         self._keeper.stop()
         self._maintenance.stop()
         self._control.close()

@@ -23,6 +23,7 @@ from tailrace.errors import ConfigError, did_you_mean
 from tailrace.reduce.spec import Spec
 from tailrace.reduce.traceleft.document import is_document
 from tailrace.registry import COLUMNED, COMPONENTS, format_parts, names
+from tailrace.rollups.settings import RollupSettings
 from tailrace.settings import Mistake, Mistakes, Settings
 from tailrace.sources.fifo import FifoSettings
 from tailrace.sources.file_events.settings import FileEventsSettings
@@ -90,6 +91,9 @@ class Config(Settings):
 
     alerts: AlertSettings = AlertSettings()
     """Rules and alerts: where rules are, and how patiently they are evaluated."""
+
+    metrics: RollupSettings = RollupSettings()
+    """Metrics over the lines: how long their numbers are kept, and who sees them."""
 
     @field_validator("data", mode="before")
     @classmethod

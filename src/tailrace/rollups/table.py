@@ -83,6 +83,10 @@ class RollupSnapshot:
         """Return the files of rows."""
         return self.files.filter(pl.col("part").is_in(list(parts)))
 
+    def lazy(self, views: Sequence[str]) -> pl.LazyFrame:
+        """Return all rows of views, lazily."""
+        return scan(self.rows_files()["path"].to_list()).filter(pl.col("view").is_in(list(views)))
+
     def read(self, views: Sequence[str], spans: Sequence[Span]) -> pl.DataFrame:
         """Return the rows of views whose buckets end in one of the spans."""
         low, high = (spans[0][0], spans[-1][1]) if spans else (0, 0)

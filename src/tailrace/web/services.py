@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tailrace.alerts.evaluation_log import Wanted
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Followed, Sink, Table
+    from tailrace.query.kept import Kept
     from tailrace.query.syntax import Selector
     from tailrace.telemetry import Accounts
     from tailrace.web.deletions import Deletion
@@ -151,4 +152,5 @@ class Services:
     config: Callable[[], Json] = _empty  # the effective configuration, secrets and all: they are masked when shown
     rules: Rules = field(default_factory=NoRules)
     deletions: Deletions = field(default_factory=NoDeletions)
+    kept: Kept | None = None  # what metric queries may be answered from, in the place of lines
     recordings: Recordings = field(default_factory=NoRecordings)

@@ -114,7 +114,7 @@ class Work:
         def answer(unwanted: Callable[[], bool]) -> T:
             waited_s = time.perf_counter() - asked_s
             mine = begun(asked, waited_s, unwanted)
-            result = run(mine, services.table, services.engine, recorded=recorded)
+            result = run(mine, services.table, services.engine, services.kept, recorded=recorded)
             result.stats.queue_seconds = waited_s
             return shape(result)
 
