@@ -6,6 +6,7 @@ text each. They are alerts as all others: they have states, are told once, and a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -98,7 +99,8 @@ class Sources:
         for one in behind:
             complete_ns = now_ns - one.seconds * NS_PER_S
             was_ns, since_ns = self._seen.get(one.name, (complete_ns, now_ns))
-            if complete_ns > was_ns + NS_PER_S // 2 or one.seconds * NS_PER_S < STUCK_NS / 2:
+            moved = complete_ns > was_ns + NS_PER_S // 2 or math.isinf(one.seconds)  # of a start nothing is known
+            if moved or one.seconds * NS_PER_S < STUCK_NS / 2:
                 was_ns, since_ns = complete_ns, now_ns
             self._seen[one.name] = was_ns, since_ns
             found[one.name] = now_ns - since_ns
@@ -123,11 +125,11 @@ def findings(
             _of_rule(task, how, wait_ns, now_ns, found)
     for name, still_ns in stuck.items():
         if still_ns > STUCK_NS:
-            found[STUCK.id][_key(STUCK, stuck=name)] = still_ns / NS_PER_S
+            found[STUCK.id][_key(STUCK, {"stuck": name})] = still_ns / NS_PER_S
     for name in missing:
-        found[MISSING.id][_key(MISSING, missing=name)] = 1.0
+        found[MISSING.id][_key(MISSING, {"missing": name})] = 1.0
     if outbox_ns > OUTBOX_NS:
-        found[OUTBOX.id][_key(OUTBOX)] = outbox_ns / NS_PER_S
+        found[OUTBOX.id][_key(OUTBOX, {})] = outbox_ns / NS_PER_S
     return found
 
 
@@ -135,7 +137,7 @@ def _of_rule(task: Task, how: Progress, wait_ns: int, now_ns: int, found: dict[s
     def note(rule: Rule, value: float) -> None:
         if len(found[rule.id]) < MOST:
             labels = {"rule": task.rule.name, "group": task.group.name, "namespace": task.group.namespace}
-            found[rule.id][_key(rule, **labels)] = value
+            found[rule.id][_key(rule, labels)] = value
 
     if how.failures >= FAILURES:
         note(FAILING, how.failures)
@@ -147,5 +149,5 @@ def _of_rule(task: Task, how: Progress, wait_ns: int, now_ns: int, found: dict[s
         note(SKIPPED, 1.0)
 
 
-def _key(rule: Rule, **labels: str) -> str:
+def _key(rule: Rule, labels: Mapping[str, str]) -> str:
     return stream_text({**labels, **rule.labels, "alertname": rule.alert})
