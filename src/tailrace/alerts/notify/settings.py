@@ -7,6 +7,7 @@ cannot be read, and a first route that asks for labels.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -24,7 +26,7 @@ from tailrace.alerts.notify.receivers import Receiver, receiver_problems
 from tailrace.alerts.notify.time_intervals import TimeInterval  # noqa: TC001  pydantic reads it at run time
 from tailrace.alerts.rule_files import Span
 from tailrace.clock import NS_PER_S
-from tailrace.errors import DataError, did_you_mean
+from tailrace.errors import ConfigError, DataError, did_you_mean
 from tailrace.query.literals import write_duration
 from tailrace.settings import Mistake, Mistakes, Settings
 
@@ -196,6 +198,9 @@ class InhibitSettings(Settings):
 class NotifySettings(Settings):
     """Who is told of alerts, and how."""
 
+    alertmanager_file: Path | None = None
+    """An `alertmanager.yml` that says all of this; the keys `route`, `receivers`, `inhibit_rules` and `time_intervals`
+    are not given then. It is read at the start; a relative path starts where Tailrace is started."""
     route: RouteSettings = RouteSettings()
     """The first route takes every alert; those below it take what they ask for."""
     receivers: tuple[Receiver, ...] = ()
@@ -212,15 +217,19 @@ class NotifySettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _intervals(cls, value: Any) -> Any:  # whatever a file says
-        """Take `mute_time_intervals`, the older name of `time_intervals`, too."""
+        """Take `mute_time_intervals`, the older name of `time_intervals`, and a whole `alertmanager.yml`, too."""
+        if isinstance(value, dict) and value.get("alertmanager_file") is not None:
+            return _of_file(value)
         if isinstance(value, dict) and isinstance(value.get("mute_time_intervals"), list):
             value = dict(value)
             value["time_intervals"] = [*(value.get("time_intervals") or ()), *value.pop("mute_time_intervals")]
         return value
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
-        mistakes = [Mistake(str(one), one.hint, ("receivers", *one.below)) for one in receiver_problems(self.receivers)]
+    def _fits(self, found: ValidationInfo) -> Self:
+        several = self.alertmanager_file is not None or (found.context or {}).get("several")
+        taken = [] if several else receiver_problems(self.receivers)  # there a receiver may have one way several times
+        mistakes = [Mistake(str(one), one.hint, ("receivers", *one.below)) for one in taken]
         mistakes += self._root()
         names = [*(one.name for one in self.receivers), *self.silent_receivers]
         mistakes += unknown_names(self.route, names, [one.name for one in self.time_intervals])
@@ -236,6 +245,26 @@ class NotifySettings(Settings):
             yield Mistake("the first route takes every alert", "ask for labels in a route below it", ("route",))
         if root.mute_time_intervals or root.active_time_intervals:
             yield Mistake("the first route is always active", "name intervals in a route below it", ("route",))
+
+
+_OF_FILE: Final = ("route", "receivers", "silent_receivers", "inhibit_rules", "time_intervals", "resolve_timeout_s")
+
+
+def _of_file(value: dict[str, Any]) -> dict[str, Any]:  # whatever a file says
+    """Return the keys of settings with those that an `alertmanager.yml` says."""
+    from tailrace.alerts.notify.alertmanager_file import load_alertmanager
+
+    path, twice = value["alertmanager_file"], [key for key in _OF_FILE if key in value]
+    if not isinstance(path, str | Path):
+        raise Mistake(f"expected a path, got {path!r}", "", ("alertmanager_file",))
+    if twice:
+        raise Mistake("the file given as `alertmanager_file` says this", "keep one of them", (twice[0],))
+    try:
+        read = load_alertmanager(Path(path).expanduser())
+    except ConfigError as error:
+        below = ("alertmanager_file",)
+        raise Mistakes([Mistake(one.one_line(error.file), below=below) for one in error.problems]) from None
+    return {**value, **{key: getattr(read, key) for key in _OF_FILE}}
 
 
 def unknown_names(route: RouteSettings, receivers: Sequence[str], intervals: Sequence[str]) -> Iterator[Mistake]:
