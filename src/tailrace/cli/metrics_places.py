@@ -5,24 +5,26 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
 from tailrace.cli import options, remote
+from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError, did_you_mean
-from tailrace.rollups.definitions import Definitions
+from tailrace.rollups.definitions import Definitions, MetricExistsError
+from tailrace.rollups.metrics import SETTLE_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tailrace.control import Control
-    from tailrace.query.result import Series
     from tailrace.rollups.forms import Form
+    from tailrace.rollups.metrics import Metrics
     from tailrace.rollups.model import Metric
 
 METRICS: Final = "/api/v1/metrics"
-QUERY_RANGE: Final = "/api/v1/query_range"
 
 BACK_NS: Final = 86_400 * 10**9
 """How far back the newest values are looked for."""
@@ -102,7 +104,7 @@ def newest(where: Place, metric: Metric, limit: int, now_ns: int | None = None) 
     """Return the newest values of a metric, newest first; the period that is not over is left out."""
     now_ns = time.time_ns() if now_ns is None else now_ns
     period_ns = metric.period_ns
-    end_ns = now_ns // period_ns * period_ns
+    end_ns = (now_ns - SETTLE_NS) // period_ns * period_ns
     first_ns = max(metric.since_ns + 1, end_ns - max(BACK_NS, _POINTS[0] * period_ns))
     found: list[Value] = []
     points = iter(_POINTS)
@@ -122,7 +124,7 @@ class Folder:
 
     def __init__(self, control: Control, data: Path) -> None:
         self._definitions = Definitions(control)
-        self._data = data
+        self._control, self._data = control, data
 
     def metrics(self) -> list[Metric]:
         """Return all metrics by name."""
@@ -144,17 +146,31 @@ class Folder:
 
     def values(self, metric: Metric, start_ns: int, end_ns: int) -> list[Value]:
         """Return the values of some periods."""
+        if self._metrics is None:
+            return []
+        found = self._metrics.values(metric, start_ns, end_ns)
+        return [Value(at_ns, found.labels[series], value) for series, at_ns, value in found.frame.iter_rows()]
+
+    @cached_property
+    def _metrics(self) -> Metrics | None:
+        """What reads values, from kept numbers where there are any; None before the first line has come."""
         from tailrace.cli.folder import open_table
-        from tailrace.cli.question import TIMEOUT_S
+        from tailrace.clock import SystemClock
         from tailrace.config.folders import holds_table
         from tailrace.engines.polars import PolarsEngine
-        from tailrace.query.run import Request, run
+        from tailrace.rollups.metrics import Metrics
+        from tailrace.telemetry import Accounts
 
-        if not holds_table(self._data):  # metrics may be made before the first line comes
-            return []
-        request = Request(metric.expr, start_ns, end_ns, metric.period_ns, timeout_s=TIMEOUT_S, aligned=False)
-        answer: Series = run(request, open_table(self._data), PolarsEngine())  # type: ignore[assignment]  # of a metric query
-        return [Value(at_ns, answer.labels[series], value) for series, at_ns, value in answer.frame.iter_rows()]
+        if not holds_table(self._data):
+            return None
+        return Metrics(
+            self._data,
+            self._control,
+            open_table(self._data),
+            PolarsEngine(),
+            clock=SystemClock(),
+            accounts=Accounts(),
+        )
 
 
 def _metric(told: Mapping[str, Any]) -> Metric:
@@ -187,7 +203,13 @@ class Server:
     def create(self, wanted: Wanted) -> None:
         """Make a metric."""
         what: dict[str, Any] = {"expr": wanted.what} if isinstance(wanted.what, str) else asdict(wanted.what)
-        remote.call(self._url, METRICS, method="POST", body={"name": wanted.name, **what})
+        if wanted.period_ns is not None:
+            what["period_s"] = wanted.period_ns / NS_PER_S
+        what["backfill_s"] = None if wanted.backfill_ns is None else wanted.backfill_ns / NS_PER_S
+        try:
+            remote.call(self._url, METRICS, method="POST", body={"name": wanted.name, **what})
+        except remote.TakenError as error:
+            raise MetricExistsError(error.what) from None
 
     def delete(self, name: str) -> None:
         """Remove a metric."""
@@ -195,15 +217,10 @@ class Server:
 
     def values(self, metric: Metric, start_ns: int, end_ns: int) -> list[Value]:
         """Return the values of some periods."""
-        asked = {
-            "query": metric.expr,
-            "start": f"{start_ns // 10**9}",
-            "end": f"{end_ns // 10**9}",
-            "step": f"{metric.period_ns // 10**9}",
-        }
-        found: Sequence[Any] = remote.call(self._url, QUERY_RANGE, parameters=asked)["data"]["result"]
+        path = f"{METRICS}/{quote(metric.name, safe='')}/values"
+        found = remote.call(self._url, path, parameters={"start": start_ns, "end": end_ns})["data"]["result"]
         return [
-            Value(round(at_s * 10**9), series["metric"], float(text))
+            Value(round(at_s * 1000) * 10**6, series["metric"], float(text))
             for series in found
             for at_s, text in series["values"]
         ]

@@ -20,6 +20,10 @@ _CONNECT_S = 10.0
 _CALL_S = 60.0
 
 
+class TakenError(QueryError):
+    """There is one of that name already."""
+
+
 def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
     r"""Yield the name and the data of each server-sent event.
 
@@ -82,6 +86,8 @@ def call(
     what, hint = _told(answered)
     if what == "{'detail': 'Not Found'}":  # of the framework, which knows no such address
         what, hint = f"there is no {path} at {url}", "is an older Tailrace running there?"
+    if answered.status_code == httpx.codes.CONFLICT:
+        raise TakenError(what, hint=hint)
     if answered.is_client_error:
         raise QueryError(what, hint=hint)
     raise TransientError(f"{answered.url.copy_with(query=None)}: HTTP {answered.status_code} {what}".rstrip())
