@@ -8,7 +8,9 @@ lease lets one of them evaluate, and all show the same.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
+from tailrace.alerts import health
 from tailrace.alerts.asking import TableAsk
 from tailrace.alerts.evaluation_log import evaluations, missing_sources
 from tailrace.alerts.evaluator import Evaluator
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.alerts.evaluation_log import Wanted
+    from tailrace.alerts.model import Group
     from tailrace.alerts.recordings import Recordings
     from tailrace.alerts.service import Deleted
     from tailrace.alerts.settings import AlertSettings
@@ -38,6 +41,25 @@ if TYPE_CHECKING:
     from tailrace.contracts import Engine, Table
     from tailrace.control import Control
     from tailrace.telemetry import Accounts
+
+
+class Links:
+    """The page of a rule, by its id: its query in the explorer. Without an address, or for built-in rules, none."""
+
+    def __init__(self, rules: RuleBook, external_url: str) -> None:
+        self._rules, self._external_url = rules, external_url
+        self._groups: Sequence[Group] = ()
+        self._queries: dict[str, str] = {}
+
+    def __call__(self, rule: str) -> str:
+        """Return the page of a rule, empty if there is none."""
+        groups = self._rules.current()
+        if groups is not self._groups:
+            self._queries = {one.id: one.expr for group in groups for one in group.rules}
+            self._groups = groups
+        if not self._external_url or rule not in self._queries:
+            return ""
+        return f"{self._external_url}/?{urlencode({'q': self._queries[rule]})}"
 
 
 class Alerting:
@@ -78,6 +100,7 @@ class Alerting:
             accounts=accounts,
             external_labels=settings.external_labels,
             external_url=external_url,
+            link=Links(self.rules, external_url),
             holder=name,
         )
         self.service = AlertService(
@@ -116,6 +139,7 @@ class Alerting:
     def groups(self) -> Sequence[Json]:
         """Return all groups with their states as Prometheus writes them."""
         groups = self.rules.current()
+        groups = (*groups, health.GROUP) if groups else groups
         missing, warnings = missing_sources(self._control), self._warnings.of(groups)
         return shown(groups, self.store.progress(), self.store.alerts(), missing=missing, warnings=warnings)
 
