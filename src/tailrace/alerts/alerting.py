@@ -139,13 +139,13 @@ class Alerting:
     def groups(self) -> Sequence[Json]:
         """Return all groups with their states as Prometheus writes them."""
         groups = self.rules.current()
-        groups = (*groups, health.GROUP) if groups else groups
         missing, warnings = missing_sources(self._control), self._warnings.of(groups)
+        groups = (*groups, health.GROUP) if groups else groups
         return shown(groups, self.store.progress(), self.store.alerts(), missing=missing, warnings=warnings)
 
     def evaluations(self, wanted: Wanted) -> Sequence[Json]:
         """Return entries of the log of evaluations, newest written first."""
-        return evaluations(self._control, self.rules.current(), wanted)
+        return evaluations(self._control, (*self.rules.current(), health.GROUP), wanted)
 
     def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
         """Return namespace to name to definition, as it was saved."""
