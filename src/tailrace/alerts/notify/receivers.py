@@ -59,9 +59,13 @@ def _refuse(mistakes: list[Mistake]) -> None:
         raise Mistakes(mistakes)
 
 
-def _as(key: str) -> BeforeValidator:
-    """Return what reads a text, or a list of them, as a mapping with this one key."""
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str | list | tuple) else _unseen(value))
+def _as(key: str, shown: object) -> BeforeValidator:
+    """Return what reads a text, or a list of them, as a mapping with this one key; `shown` is what a schema says."""
+
+    def read(value: object) -> object:
+        return {key: value} if isinstance(value, str | list | tuple) else _unseen(value)
+
+    return BeforeValidator(read, json_schema_input_type=shown)
 
 
 def _unseen(value: object) -> object:
@@ -75,6 +79,7 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str | Secret) else value
 
 
+_LISTED: Final = BeforeValidator(_listed, json_schema_input_type=str | list[str])
 Url = Annotated[str, AfterValidator(_http)]
 HiddenUrl = Annotated[SecretUrl, AfterValidator(_secret_http)]
 Timeout = Annotated[float, Field(gt=0, le=300)]
@@ -114,8 +119,21 @@ class Tls(Settings):
     """Trust whoever answers. For tests."""
 
 
-class HttpSettings(Settings):
-    """How a service is spoken to over HTTP."""
+class Connection(Settings):
+    """How a service is reached."""
+
+    tls: Tls = Tls()
+    """Whom to trust, for addresses with https."""
+
+    proxy: HiddenUrl | None = None
+    """Address of a proxy to go through; the environment's are not used."""
+
+    timeout_s: Timeout = 10.0
+    """Seconds that a request may take before it counts as failed."""
+
+
+class HttpSettings(Connection):
+    """How a service is reached, and how it is shown who we are."""
 
     basic_auth: Annotated[BasicAuth | None, BeforeValidator(_unseen)] = None
     """User and password."""
@@ -128,15 +146,6 @@ class HttpSettings(Settings):
 
     headers: Annotated[dict[str, Secret], BeforeValidator(_unseen)] = Field(default_factory=dict)
     """Further headers; their values are not shown."""
-
-    tls: Tls = Tls()
-    """Whom to trust, for addresses with https."""
-
-    proxy: HiddenUrl | None = None
-    """Address of a proxy to go through; the environment's are not used."""
-
-    timeout_s: Timeout = 10.0
-    """Seconds that a request may take before it counts as failed."""
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -153,7 +162,7 @@ class HttpSettings(Settings):
 class AlertmanagerSettings(HttpSettings):
     """Prometheus Alertmanagers: each is told of every alert, again and again while it fires, as Prometheus does."""
 
-    urls: Annotated[tuple[Url, ...], BeforeValidator(_listed), Field(min_length=1)]
+    urls: Annotated[tuple[Url, ...], _LISTED, Field(min_length=1)]
     """Their addresses, as `http://127.0.0.1:9093`; those of one cluster all belong here."""
 
     renew_s: float = Field(60.0, ge=1, le=3600)
@@ -195,7 +204,7 @@ class EmailSettings(Settings):
     sender: str = Field(alias="from", min_length=1)
     """Address that the mail is from."""
 
-    to: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+    to: Annotated[tuple[str, ...], _LISTED, Field(min_length=1)]
     """Addresses that it goes to."""
 
     username: str = ""
@@ -254,7 +263,7 @@ def _host_port(text: str) -> tuple[str, str, str]:
     return text.partition(":")
 
 
-class PagerDutySettings(HttpSettings):
+class PagerDutySettings(Connection):
     """PagerDuty's Events API v2: an incident for each group, which ends when its alerts do."""
 
     routing_key: Secret | None = None
@@ -278,7 +287,7 @@ class PagerDutySettings(HttpSettings):
 class AppriseSettings(Settings):
     """Any of the services that Apprise knows, by its addresses: Slack, Teams, Telegram, Discord and a hundred more."""
 
-    urls: Annotated[tuple[SecretUrl, ...], BeforeValidator(_listed)] = ()
+    urls: Annotated[tuple[SecretUrl, ...], _LISTED] = ()
     """Addresses, as `slack://…`, `tgram://…`, the address of an incoming webhook of Slack or Teams, or `env:NAME`."""
 
     urls_file: Path | None = None
@@ -313,25 +322,27 @@ class Receiver(Settings):
     body: str | None = None
     """Template of the text of messages to people. By default each alert with its value, since when, and links."""
 
-    alertmanager: Annotated[AlertmanagerSettings | None, _as("urls")] = None
+    alertmanager: Annotated[AlertmanagerSettings | None, _as("urls", AlertmanagerSettings | str | list[str] | None)] = (
+        None
+    )
     """Alertmanagers; a list of addresses is enough."""
 
-    webhook: Annotated[WebhookSettings | None, _as("url")] = None
+    webhook: Annotated[WebhookSettings | None, _as("url", WebhookSettings | str | None)] = None
     """A service of your own; its address is enough."""
 
     email: Annotated[EmailSettings | None, BeforeValidator(_unseen)] = None
     """Mail."""
 
-    pagerduty: Annotated[PagerDutySettings | None, _as("routing_key")] = None
+    pagerduty: Annotated[PagerDutySettings | None, _as("routing_key", PagerDutySettings | str | None)] = None
     """PagerDuty; the integration key is enough."""
 
-    slack: Annotated[AppriseSettings | None, _as("urls")] = None
+    slack: Annotated[AppriseSettings | None, _as("urls", AppriseSettings | str | list[str] | None)] = None
     """Slack; the address of an incoming webhook is enough."""
 
-    teams: Annotated[AppriseSettings | None, _as("urls")] = None
+    teams: Annotated[AppriseSettings | None, _as("urls", AppriseSettings | str | list[str] | None)] = None
     """Microsoft Teams; the address of a workflow that takes webhooks is enough."""
 
-    apprise: Annotated[AppriseSettings | None, _as("urls")] = None
+    apprise: Annotated[AppriseSettings | None, _as("urls", AppriseSettings | str | list[str] | None)] = None
     """Any service that Apprise knows; its address is enough."""
 
     @field_validator("title", "body")

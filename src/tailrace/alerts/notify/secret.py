@@ -58,7 +58,7 @@ class Secret:
         named = _ENV.fullmatch(self._text)
         if not named:
             return self._text
-        value = os.environ.get(named[1])
+        value = os.environ.get(named[1], "").strip()
         if not value:
             raise TransientError(f"the environment variable {named[1]}, which holds a secret, is not set")
         return value
@@ -86,9 +86,9 @@ class Secret:
             raise Mistake(f"expected text, got {_kind(value)}", "quote it")
         if MASK in value:
             raise Mistake("this is not the secret but what is shown of it", "write the secret, or env:NAME")
-        if not value:
+        if not value.strip():
             raise Mistake("this must not be empty")
-        return cls(value)
+        return cls(value.strip())
 
 
 class SecretUrl(Secret):
@@ -132,7 +132,7 @@ def parts_of(url: str) -> list[str]:
     """Return the parts of an address that may be secrets, as written and as meant; the host of a web service is none.
 
     >>> parts_of("https://hooks.example.com/services/T0AB/x%2Fyz")
-    ['services/T0AB/x%2Fyz', 'services', 'x%2Fyz', 'x/yz', 'T0AB']
+    ['T0AB', 'services', 'services/T0AB/x%2Fyz', 'x%2Fyz', 'x/yz']
     """
     scheme, _, rest = url.partition("://")
     if scheme in ("http", "https"):
@@ -142,12 +142,12 @@ def parts_of(url: str) -> list[str]:
     else:
         wholes = [url, rest]
     found = {part for whole in wholes for part in _SEPARATORS.split(whole) if len(part) >= _WORTH_HIDING}
-    return sorted({*found, *map(unquote, found), *filter(None, wholes)}, key=lambda part: (-len(part), part))
+    return sorted({*found, *map(unquote, found), *filter(None, wholes)})
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """Return a text without the secrets that stand in it, longest first."""
-    for secret in secrets:
+    """Return a text without the secrets that stand in it."""
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         if secret:
             text = text.replace(secret, MASK)
     return text

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from tailrace.alerts.notify.model import BusyError, Refused
+from tailrace.alerts.notify.receivers import HttpSettings
 from tailrace.alerts.notify.secret import MASK, SecretUrl, hide, secret_of
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
@@ -24,7 +25,7 @@ from tailrace.errors import TransientError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tailrace.alerts.notify.receivers import HttpSettings, Tls
+    from tailrace.alerts.notify.receivers import Connection, Tls
     from tailrace.clock import Clock
 
 _BUSY: Final = (408, 425, 429)
@@ -35,7 +36,7 @@ _WAIT_MAX_S: Final = 3_600.0  # of what a receiver may ask for
 class Service:
     """Speaks to services in one way."""
 
-    def __init__(self, settings: HttpSettings, clock: Clock) -> None:
+    def __init__(self, settings: Connection, clock: Clock) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log each address, secrets included
         self._settings = settings
         self._clock = clock
@@ -43,7 +44,7 @@ class Service:
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], hidden: Sequence[str] = ()) -> None:
         """Post JSON and return when it is taken; `hidden` are secrets that an answer might repeat."""
-        secrets = [*hidden, *(value.reveal() for value in self._settings.headers.values())]
+        secrets = list(hidden)
         sent = {"Content-Type": "application/json", "User-Agent": "tailrace", **headers, **self._signed(secrets)}
         where = SecretUrl(url).shown().removesuffix(MASK)
         auth = self._auth(secrets) or httpx.USE_CLIENT_DEFAULT  # which takes user and password of the address
@@ -58,20 +59,24 @@ class Service:
             raise self._failed(where, answer, secrets)
 
     def _signed(self, secrets: list[str]) -> dict[str, str]:
-        """Return the headers that let us in; notes their secrets."""
-        headers = {name: value.reveal() for name, value in self._settings.headers.items()}
-        token = secret_of(self._settings.bearer_token, self._settings.bearer_token_file)
-        if token:
-            secrets.insert(0, token)
+        """Return the headers that are asked for, with the token; notes what is secret."""
+        settings = self._settings
+        if not isinstance(settings, HttpSettings):
+            return {}
+        headers = {name: value.reveal() for name, value in settings.headers.items()}
+        secrets += headers.values()
+        if token := secret_of(settings.bearer_token, settings.bearer_token_file):
+            secrets.append(token)
             headers["Authorization"] = f"Bearer {token}"
         return headers
 
     def _auth(self, secrets: list[str]) -> httpx.BasicAuth | None:
-        basic = self._settings.basic_auth
+        """Return user and password; notes what is secret."""
+        basic = self._settings.basic_auth if isinstance(self._settings, HttpSettings) else None
         if basic is None:
             return None
         password = secret_of(basic.password, basic.password_file) or ""
-        secrets.insert(0, password)
+        secrets.append(password)
         return httpx.BasicAuth(basic.username, password)
 
     def _open(self, url: str) -> httpx.Client:
