@@ -13,7 +13,6 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tailrace.alerts.notify.alerts import KnownAlert, Member
-from tailrace.alerts.notify.routes import taking
 from tailrace.alerts.notify.tables import ALERTS, GROUPS, MEMBERS
 from tailrace.alerts.tables import STATES
 from tailrace.batch import stream_text
@@ -70,7 +69,7 @@ def route(connection: Connection, policy: Policy, alert: KnownAlert, now_ns: int
     A route has a group for the lines that remember what they were told, and one for each rhythm of those that do not.
     """
     groups = []
-    for taken in taking(policy.root, alert.labels):
+    for taken in policy.taking(alert.labels):
         labels = taken.group_labels(alert.labels)
         for renew_ns in policy.rhythms.get(taken.receiver, {0: ()}):
             name = group_id(taken, labels, renew_ns)

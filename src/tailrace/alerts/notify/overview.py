@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from tailrace.alerts.notify import known
 from tailrace.alerts.notify.dispatch import Mutes
 from tailrace.alerts.notify.matchers import all_match
-from tailrace.alerts.notify.routes import taking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,7 +93,7 @@ def _all(control: Control, policy: Policy, wanted: Wanted, now_ns: int) -> list[
     for alert in alerts:
         if alert.over(now_ns) or not all_match(wanted.tests, alert.labels):
             continue
-        routes = taking(policy.root, alert.labels)
+        routes = policy.taking(alert.labels)
         receivers = list(dict.fromkeys(route.receiver for route in routes if route.receiver))
         one = Standing(alert, receivers, mutes.silenced_by(alert.labels), mutes.inhibited_by(alert.labels))
         if _asked(one, wanted):

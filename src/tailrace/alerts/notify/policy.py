@@ -1,7 +1,7 @@
 """Settings as telling uses them: the tree of routes with its receivers, joined from a file and from what was saved.
 
-A receiver that people save here may bring a route of its own. It is asked before those of the configuration, and an
-alert that fits goes on to them: what is saved here takes nothing from anybody.
+A receiver that people save here may bring a route of its own. It stands beside those of the configuration: what is
+saved here takes nothing from anybody.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tailrace.alerts.notify.routes import every, tree
+from tailrace.alerts.notify.routes import beside, every, taking, tree
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
@@ -44,13 +44,17 @@ class Line:
 class Policy:
     """Who is told of what."""
 
-    root: Route
+    roots: Sequence[Route]  # that of the configuration, and those beside it
     routes: Mapping[str, Route]  # by key
     lines: Mapping[str, Line]  # by id
     rhythms: Mapping[str, Mapping[int, Sequence[Line]]]  # receiver to its lines by how often they must be told again
     inhibitions: Sequence[InhibitSettings]
     intervals: Mapping[str, TimeInterval]
     resolve_timeout_ns: int
+
+    def taking(self, labels: Mapping[str, str]) -> list[Route]:
+        """Return the routes that take an alert."""
+        return [route for root in self.roots for route in taking(root, labels)]
 
     def mute_by(self, route: Route, at_ns: int) -> list[str]:
         """Return the names of the time intervals that make a route mute at a time."""
@@ -66,8 +70,8 @@ class Policy:
 
 def policy(settings: NotifySettings, saved: Sequence[tuple[Receiver, RouteSettings | None]] = ()) -> Policy:
     """Return the policy of a configuration and of receivers that were saved."""
-    own = tuple(route for _, route in saved if route is not None)
-    root = tree(settings.route.model_copy(update={"routes": (*own, *settings.route.routes)}))
+    root = tree(settings.route)
+    roots = [root, *(beside(route, root, one.name) for one, route in saved if route is not None)]
     lines = dict[str, Line]()
     rhythms: dict[str, dict[int, list[Line]]] = defaultdict(lambda: defaultdict(list))
     for receiver in (*settings.receivers, *(receiver for receiver, _ in saved)):
@@ -76,8 +80,8 @@ def policy(settings: NotifySettings, saved: Sequence[tuple[Receiver, RouteSettin
             lines[line.id] = line
             rhythms[receiver.name][line.renew_ns].append(line)
     return Policy(
-        root=root,
-        routes={route.key: route for route in every(root)},
+        roots=roots,
+        routes={route.key: route for one in roots for route in every(one)},
         lines=lines,
         rhythms={name: dict(mine) for name, mine in rhythms.items()},
         inhibitions=settings.inhibit_rules,

@@ -54,6 +54,11 @@ def tree(settings: RouteSettings) -> Route:
     return _route(settings, start, "{}")
 
 
+def beside(settings: RouteSettings, root: Route, name: str) -> Route:
+    """Return routes that stand beside a tree, and inherit from its root what they do not say."""
+    return _route(settings, root, f"{{}}+{name}/{test_text(settings.tests)}")
+
+
 def _route(settings: RouteSettings, above: Route, key: str) -> Route:
     own = Route(
         key=key,

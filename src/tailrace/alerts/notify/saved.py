@@ -107,7 +107,7 @@ class SavedReceivers:
 
 
 def _read(text: str) -> Saved | None:
-    """Return a receiver with its route, which is its own and lets alerts go on; None if it cannot be read any more."""
+    """Return a receiver with its route, which is its own; None if it cannot be read any more."""
     try:
         found = SavedReceiver.model_validate(json.loads(text))
     except ValidationError as error:
@@ -115,6 +115,4 @@ def _read(text: str) -> Saved | None:
         return None
     if found.route is None:
         return found.receiver, None
-    return found.receiver, found.route.model_copy(
-        update={"receiver": found.route.receiver or found.receiver.name, "continue_": True}
-    )
+    return found.receiver, found.route.model_copy(update={"receiver": found.route.receiver or found.receiver.name})
