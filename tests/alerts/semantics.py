@@ -142,7 +142,8 @@ class Play:
     def go(self):
         """Play all ticks; return the letter of each alert at each, by rule and key."""
         seen = {}
-        for self.tick in range(self.ticks):
+        for tick in range(self.ticks):
+            self.tick = tick
             self.clock.advance((self.start + self.tick * self.interval - self.clock.now_ns()) / S)
             if self.tick in self.case.get("down", ()):
                 seen[self.tick] = None

@@ -72,9 +72,9 @@ def check(case, play, seen):
         assert [line for rule in rules.values() for line in play.told(rule)] == case["told"]
     if "log" in case:
         assert " ".join(play.log(next(iter(rules.values())))) == case["log"]
-    for text, annotations in case.get("annotations", {}).items():
+    for text, texts in case.get("annotations", {}).items():
         (found,) = [alert for alert in play.alerts() if stream_text(alert.labels) == key(text)]
-        assert dict(found.annotations) == annotations
+        assert dict(found.annotations) == texts
     for text, value in case.get("values", {}).items():
         (found,) = [alert for alert in play.alerts() if stream_text(alert.labels) == key(text)]
         assert found.value == value

@@ -70,10 +70,10 @@ class Check:
             (stream_text({"alertname": one.alertname, **each.exp_labels}), each.exp_annotations)
             for each in one.exp_alerts
         ]
-        unsaid = {labels for labels, annotations in wanted if annotations is None}
+        said = {labels for labels, annotations in wanted if annotations is not None}
         expected = sorted(_alert(labels, annotations) for labels, annotations in wanted)
         got = sorted(
-            _alert(labels, None if labels in unsaid else alert.annotations)
+            _alert(labels, alert.annotations if labels in said else None)
             for rule in rules
             for labels, alert in self.world.alerts(rule).items()
             if alert.state == one.state

@@ -45,12 +45,11 @@ def load(path: Path) -> Suite:
 
 def _checked(document: Document, file: str) -> TestFile:
     value = document.value
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) and () not in document.problems:
         document.refuse((), document.places.get(()), f"expected a mapping of keys to values, got {found_text(value)}")
-        value = {}
     tests = None
     try:
-        tests = TestFile.model_validate(value)
+        tests = None if () in document.problems else TestFile.model_validate(value)
     except ValidationError as error:
         unread = set(document.problems)
         for trail, problem in explain(error.errors(), value, document, TestFile):
