@@ -26,6 +26,7 @@ from tailrace.batch import stream_text
 from tailrace.errors import QueryError, TailraceError
 from tailrace.limits import SERIES_LIMIT
 from tailrace.query.evaluate import Evaluation
+from tailrace.query.functions.approx_topk import ApproxTopk
 from tailrace.query.grid import stepped
 from tailrace.query.parser import parse
 from tailrace.query.reads import Reading
@@ -95,7 +96,11 @@ class TableAsk:
     # --- one expression -------------------------------------------------------------------------
 
     def _alone(self, asked: str, times: range) -> Answers:
-        request = Request(asked, times[0], times[-1], times.step, timeout_s=self._timeout_s, aligned=False)
+        if len(times) > 1 and ApproxTopk.name in asked:  # which no range is asked with
+            single = [self._alone(asked, range(at_ns, at_ns + 1)) for at_ns in times]
+            return Answers({at_ns: one.at[at_ns] for at_ns, one in zip(times, single, strict=True)}, single[-1].rows)
+        step_ns = times.step if len(times) > 1 else None
+        request = Request(asked, times[0], times[-1], step_ns, timeout_s=self._timeout_s, aligned=False)
         try:
             found = run(request, self._table, self._engine, recorded=self._recorded)
         except TailraceError as error:
