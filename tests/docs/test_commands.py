@@ -11,7 +11,7 @@ from tailrace.config.load import load
 CLI = (ROOT / "docs/reference/cli.md").read_text("utf-8")
 SECTIONS = {
     found[1]: found[2]
-    for found in re.finditer(r"^## `tailrace ([a-z ]+)`\n(.*?)(?=^## |\Z)", CLI, re.MULTILINE | re.DOTALL)
+    for found in re.finditer(r"^## `tailrace ([a-z -]+)`\n(.*?)(?=^## |\Z)", CLI, re.MULTILINE | re.DOTALL)
 }
 
 

@@ -14,6 +14,7 @@ HOSTS = {
     *("127.0.0.1", "localhost"),
     *("delta.io", "docs.delta.io", "grafana.com", "pola.rs", "docs.pola.rs", "duckdb.org", "spark.apache.org"),
     *("github.com", "json-schema.org", "www.rfc-editor.org", "keepachangelog.com", "semver.org", "www.apache.org"),
+    *("example.com", "hooks.slack.com", "events.pagerduty.com", "events.eu.pagerduty.com"),
 }
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|tmp/lab)(?:/|\b)")
 
