@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tailrace.alerts.evaluator import Answers
 from tailrace.alerts.model import Rule
@@ -53,6 +58,52 @@ def test_templates(case):
     else:
         assert error is None
         assert expand(case) == case["gives"]
+
+
+SAME = [case for case in BOOK["case"] if "ours" not in case and "refused" not in case]
+IN_PROMQL = dict(zip(BOOK["queries"], ("vector(1)", "q", "nothing"), strict=False))
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory):
+    """What promtool makes of all templates, by their names: it says what it got where it got what was not expected."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not there (apt: prometheus)")
+    labels = ", ".join(f'{name}="{text}"' for name, text in BOOK["labels"].items())
+    rules, series = [], [f"q{{host={host}}}" for host in ('"b", zone="1"', '"a", zone="2"', '"c"')]
+    inputs = [{"series": one, "values": value} for one, value in zip(series, ("11", "21.5", "0"), strict=True)]
+    for place, case in enumerate(SAME):
+        text = case["text"]
+        for ours, theirs in IN_PROMQL.items():
+            text = text.replace(ours, theirs)
+        value = str(case.get("value", BOOK["value"])).replace("nan", "NaN").replace("inf", "Inf")
+        inputs.append({"series": f"m{place}{{{labels}}}", "values": value})
+        by = ", ".join(BOOK["labels"])
+        rules.append({"alert": f"A{place}", "expr": f"sum by ({by}) (m{place})", "annotations": {"text": text}})
+    asked = [{"eval_time": "0m", "alertname": rule["alert"], "exp_alerts": []} for rule in rules]
+    test = {"interval": "1m", "input_series": inputs, "alert_rule_test": asked}
+    test |= {name: BOOK[name] for name in ("external_labels", "external_url")}
+    folder = tmp_path_factory.mktemp("promtool")
+    (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": rules}]}))
+    (folder / "test.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [test]}))
+    done = subprocess.run(
+        [promtool, "test", "rules", "test.yaml"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    got = {}
+    for part in done.stderr.split("alertname: A")[1:]:
+        text = re.search(r'got:.*?Annotations:\{text=("(?:[^"\\]|\\.)*")\}', part, re.DOTALL)
+        got[SAME[int(part.split(",")[0])]["name"]] = json.loads(text[1]) if text else ""
+    assert len(got) == len(SAME), done.stderr[:1000]
+    return got
+
+
+@pytest.mark.parametrize("case", SAME, ids=[case["name"] for case in SAME])
+def test_prometheus_says_the_same(case, prometheus):
+    if case["gives"].startswith("<error"):
+        assert prometheus[case["name"]].startswith("<error expanding template: ")
+    else:
+        assert prometheus[case["name"]] == case["gives"]
 
 
 def test_all_texts_of_a_rule_are_filled_in():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tailrace.errors import QueryError
 from tailrace.query.lexer import string_at
+from tailrace.query.literals import MAX_INT64
 
 if TYPE_CHECKING:
     from tailrace.query.template_values import Value
@@ -62,7 +63,10 @@ def _word(text: str, at: int, opened: int) -> tuple[Token, int]:
         string = string_at(text, start)
         return Token("string", string.text, start, string.value), string.end
     if number := _NUMBER.match(text, at):
-        return Token("number", number[1], start, _constant(number[1])), number.end()
+        value = _constant(number[1])
+        if isinstance(value, int) and abs(value) > MAX_INT64:
+            raise QueryError(f"the number {number[1]} has more than 64 bits", query=text, position=start)
+        return Token("number", number[1], start, value), number.end()
     if word := _WORD.match(text, at):
         return Token(str(word.lastgroup), word[0].strip(), start), word.end()
     raise QueryError(f"unexpected character {text[start]!r} in a template", query=text, position=start)
