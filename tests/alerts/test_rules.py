@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from sqlalchemy import text
 
 from tailrace.alerts.rules import LOOK_S, RuleBook
 from tailrace.clock import ManualClock
@@ -65,6 +66,59 @@ def test_a_file_that_is_wrong_leaves_what_it_said(book, tmp_path, clock):
     path.write_text(ONE)
     assert names(book, clock) == ["A"]
     assert book.problems == {}
+
+
+def test_a_file_that_is_wrong_at_a_restart_says_what_it_said_when_it_was_good(book, control, tmp_path, clock):
+    path = tmp_path / "a.yaml"
+    path.write_text(ONE)
+    (before,) = book.current()
+    path.write_text("groups: 3")
+    again = RuleBook(control, [str(tmp_path / "*.yaml")], clock)
+    assert again.current() == (before,)
+    assert str(path) in again.problems
+    path.write_text(ONE.replace("alert: A", "alert: A3"))
+    assert names(again, clock) == ["A3"]
+    path.unlink()
+    assert RuleBook(control, [str(tmp_path / "*.yaml")], clock).current() == ()
+
+
+def test_a_file_that_changes_but_says_the_same_changes_nothing(book, tmp_path, clock):
+    path = tmp_path / "a.yaml"
+    path.write_text(ONE)
+    before = book.current()
+    path.write_text(ONE + "  # a word about it\n")
+    assert names(book, clock) == ["A"]
+    assert book.current() is before
+
+
+def test_what_another_process_saves_is_seen(book, control, clock):
+    assert names(book, clock) == []
+    other = RuleBook(control, [], clock)
+    other.save("mine", GROUP)
+    assert names(book, clock) == ["B"]
+    other.delete("mine", "g")
+    assert names(book, clock) == []
+
+
+def test_a_saved_group_that_is_not_taken_any_more_is_a_problem_and_leaves_the_others(book, control, clock):
+    book.save("mine", GROUP)
+    book.save("other", {**GROUP, "rules": [{"alert": "C", "expr": "vector(1)"}]})
+    with control.transaction() as connection:
+        connection.execute(
+            text(
+                "UPDATE alert_groups SET definition = replace(definition, 'vector', 'wektor'),"
+                " saved_ns = saved_ns + 1 WHERE namespace = 'mine'"
+            )
+        )
+    assert names(book, clock) == ["C"]
+    assert "unknown function `wektor`" in book.problems["mine/g"]
+
+
+def test_groups_are_evaluated_as_often_as_they_are_told_to(control, tmp_path, clock):
+    (tmp_path / "a.yaml").write_text(ONE)
+    book = RuleBook(control, [str(tmp_path / "*.yaml")], clock, interval_ns=15 * 10**9)
+    book.save("mine", {"name": "h", "rules": [{"alert": "C", "expr": "vector(1)"}]})
+    assert [group.interval_ns // 10**9 for group in book.current()] == [15, 15]
 
 
 def test_a_wrong_file_does_not_touch_the_others(book, tmp_path, clock):

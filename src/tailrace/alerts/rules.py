@@ -1,9 +1,9 @@
 """The rules of a server: those of files, read again when they change, and those that people save here.
 
 Comes in: patterns of rule files, and groups from the API. Goes out: `current`, the groups that count now. A file that
-cannot be read, or is wrong, leaves its last good groups in force and is named in `problems`; one that is gone takes
-its groups along. What is saved here is durable in the control database and never mixes with what files say: a
-namespace belongs to one of the two.
+cannot be read, or is wrong, leaves its last good groups in force, across a restart too, and is named in `problems`; one
+that is gone takes its groups along. What is saved here is durable in the control database and never mixes with what
+files say: a namespace belongs to one of the two.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sqlalchemy.dialects.sqlite import insert
 from tailrace.alerts import rule_files
 from tailrace.config.document import Document
 from tailrace.config.problems import explain
+from tailrace.config.text import text_of
 from tailrace.control import METADATA
 from tailrace.errors import ConfigError, DataError
 
@@ -45,7 +46,14 @@ _SAVED: Final = Table(
     Column("saved_ns", BigInteger, nullable=False),
 )
 
-_Mark = tuple[int, int, int]  # of a file: inode, size, time of change
+_GOOD: Final = Table(
+    "alert_rule_files",
+    METADATA,
+    Column("path", String, primary_key=True),
+    Column("text", String, nullable=False),  # as it was when it was read without a mistake last
+)
+
+_Mark = tuple[int, int, int]  # of a file: inode, size, time at which anything of it changed
 
 
 class RuleBook:
@@ -88,6 +96,8 @@ class RuleBook:
     def _look(self) -> None:
         there = {Path(path) for pattern in self._patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207  a pattern may be absolute
         for path in self._filed.keys() - there:
+            with self._control.transaction() as connection:
+                connection.execute(delete(_GOOD).where(_GOOD.c.path == str(path)))
             del self._filed[path]
             self._marks.pop(path, None)
             self._current = None
@@ -100,17 +110,36 @@ class RuleBook:
             found = path.stat()
         except OSError:  # gone since it was listed
             return
-        mark = (found.st_ino, found.st_size, found.st_mtime_ns)
+        mark = (found.st_ino, found.st_size, found.st_ctime_ns)
         if self._marks.get(path) == mark:
             return
         self._marks[path] = mark
         try:
-            self._filed[path] = rule_files.load_rules(path, str(path), self._interval_ns)
+            text = text_of(path)
+            groups = rule_files.parse_rules(text, str(path), str(path), self._interval_ns)
         except ConfigError as error:
             self._wrong_files[str(path)] = str(error)
+            if path not in self._filed:
+                self._filed[path], self._current = self._last_good(path), None
             return
+        if self._filed.get(path) != groups:
+            self._keep_good(path, text)
+            self._filed[path], self._current = groups, None
         self._wrong_files.pop(str(path), None)
-        self._current = None
+
+    def _last_good(self, path: Path) -> tuple[Group, ...]:
+        """Return what a file said when it was good last; nothing if it never was."""
+        with self._control.transaction() as connection:
+            text = connection.execute(select(_GOOD.c.text).where(_GOOD.c.path == str(path))).scalar()
+        try:
+            return rule_files.parse_rules(text or "", str(path), str(path), self._interval_ns)
+        except ConfigError:  # an older Tailrace took it
+            return ()
+
+    def _keep_good(self, path: Path, text: str) -> None:
+        row = insert(_GOOD).values(path=str(path), text=text)
+        with self._control.transaction() as connection:
+            connection.execute(row.on_conflict_do_update(index_elements=["path"], set_={"text": text}))
 
     # --- what people save -----------------------------------------------------------------------
 
