@@ -7,6 +7,7 @@ import tomllib
 from datetime import datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 from hypothesis import given
@@ -20,6 +21,7 @@ from tailrace.alerts.notify.settings import NotifySettings
 from tailrace.alerts.notify.time_intervals import Interval
 from tailrace.config.document import read_document
 from tailrace.config.problems import explain
+from tailrace.query.regexes import anchored, problem
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "alerts" / "routing.toml").read_text())
 NAMES = ("default", "db", "pages", "log", "eq", "re", "ne", "nr", "web", "both", "old", "dotted", "umlaut", "quoted")
@@ -96,3 +98,11 @@ TESTS = st.builds(Matcher, st.text(min_size=1, max_size=8), st.sampled_from(["="
 @given(st.lists(TESTS, min_size=1, max_size=3))
 def test_what_is_written_is_read_again(tests):
     assert sorted(matchers(text_of(tests))) == sorted(tests)
+
+
+@given(st.text(st.sampled_from("ab|.*+-\n"), max_size=8), st.text(st.sampled_from("ab.\n|"), max_size=6))
+def test_both_ways_to_match_a_pattern_agree(pattern, value):
+    """Simple patterns are matched by Python: it says what the engine says of the same pattern in a group."""
+    if problem(pattern) is None and problem(f"(?:{pattern})") is None:
+        expected = pl.Series([value]).str.contains(anchored(pattern)).item()
+        assert Matcher("a", "=~", pattern).matches({"a": value}) == expected

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     Row = Any  # of SQLAlchemy, which types its columns as anything
 
-ROWS: Final = 500
-"""Rows that are taken in one transaction."""
+ROWS: Final = 200
+"""Rows that are taken in one transaction, which takes about 0.1 s: evaluations wait for it."""
 
 MISTAKE: Final = "told by mistake: lines that came late show that it did not fire at {}"
 MISSED: Final = "lines that came late show that it fired at {}, too"

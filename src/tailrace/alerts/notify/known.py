@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tailrace.alerts.notify.alerts import KnownAlert, Member
@@ -30,43 +30,61 @@ STATELESS: Final = STATES.c.rule.is_(None)
 """Says of what is read that no rule has it firing."""
 
 
+_OURS: Final = (STATES.c.rule == ALERTS.c.rule) & (STATES.c.key == ALERTS.c.key) & (STATES.c.state == "firing")
+_READ: Final = (
+    select(ALERTS, STATES.c.annotations.label("newest"), STATES.c.value.label("now"))
+    .select_from(ALERTS.outerjoin(STATES, _OURS))
+    .order_by(ALERTS.c.labels)
+)
+_ONE: Final = _READ.where(ALERTS.c.fingerprint == bindparam("name"))
+_MINE: Final = select(MEMBERS.c.fingerprint).where(MEMBERS.c.group == bindparam("group"))
+_OF_GROUP: Final = _READ.where(ALERTS.c.fingerprint.in_(_MINE))
+_NEW: Final = insert(ALERTS)
+_PUT: Final = _NEW.on_conflict_do_update(
+    index_elements=["fingerprint"],
+    set_={column.name: _NEW.excluded[column.name] for column in ALERTS.c if not column.primary_key},
+)
+_ADD_GROUP: Final = insert(GROUPS).on_conflict_do_nothing()
+_JOIN: Final = insert(MEMBERS).on_conflict_do_nothing()
+_HURRY: Final = (
+    update(GROUPS)
+    .where(GROUPS.c.id == bindparam("name"), GROUPS.c.next_ns > bindparam("now"))
+    .where((GROUPS.c.renew_ns > 0) | ~GROUPS.c.flushed)
+    .values(next_ns=bindparam("now"))
+)
+"""Statements that are run for each alert: made once, since making one costs more than running it."""
+
+
 def read(connection: Connection, *where: ColumnElement[bool]) -> list[KnownAlert]:
     """Return alerts; ours that fire have annotations and value of their last evaluation."""
-    ours = (STATES.c.rule == ALERTS.c.rule) & (STATES.c.key == ALERTS.c.key) & (STATES.c.state == "firing")
-    joined = ALERTS.outerjoin(STATES, ours)
-    wanted = select(ALERTS, STATES.c.annotations.label("newest"), STATES.c.value.label("now")).select_from(joined)
-    return [_alert(row) for row in connection.execute(wanted.where(*where).order_by(ALERTS.c.labels))]
+    return [_alert(row) for row in connection.execute(_READ.where(*where))]
 
 
 def one(connection: Connection, name: str) -> KnownAlert | None:
     """Return the alert of a fingerprint."""
-    return next(iter(read(connection, ALERTS.c.fingerprint == name)), None)
+    row = connection.execute(_ONE, {"name": name}).one_or_none()
+    return None if row is None else _alert(row)
 
 
 def of_group(connection: Connection, group: str) -> list[Member]:
     """Return the alerts of a group."""
     rows = connection.execute(select(MEMBERS).where(MEMBERS.c.group == group)).all()
     notes = {row.fingerprint: (row.note, row.noted_ns) for row in rows}
-    mine = select(MEMBERS.c.fingerprint).where(MEMBERS.c.group == group)
-    return [Member(alert, *notes[alert.fingerprint]) for alert in read(connection, ALERTS.c.fingerprint.in_(mine))]
+    alerts = [_alert(row) for row in connection.execute(_OF_GROUP, {"group": group})]
+    return [Member(alert, *notes[alert.fingerprint]) for alert in alerts]
 
 
 def put(connection: Connection, alert: KnownAlert) -> None:
     """Write an alert, in place of what was known of it."""
-    values = {
-        **asdict(alert),
-        "labels": json.dumps(dict(sorted(alert.labels.items()))),
-        "annotations": json.dumps(dict(alert.annotations)),
-    }
-    statement = insert(ALERTS).values(values)
-    del values["fingerprint"]
-    connection.execute(statement.on_conflict_do_update(index_elements=["fingerprint"], set_=values))
+    labels, annotations = json.dumps(dict(sorted(alert.labels.items()))), json.dumps(dict(alert.annotations))
+    connection.execute(_PUT, {**asdict(alert), "labels": labels, "annotations": annotations})
 
 
 def route(connection: Connection, policy: Policy, alert: KnownAlert, now_ns: int) -> list[str]:
     """Put an alert in its groups, which are made if they are not there; return their ids.
 
     A route has a group for the lines that remember what they were told, and one for each rhythm of those that do not.
+    A group that waits for its first look is looked at now for an alert that has waited already; one that renews always.
     """
     groups = []
     for taken in policy.taking(alert.labels):
@@ -82,21 +100,13 @@ def route(connection: Connection, policy: Policy, alert: KnownAlert, now_ns: int
                 "next_ns": now_ns if late else now_ns + taken.group_wait_ns,
                 "flushed": False,
             }
-            connection.execute(insert(GROUPS).values(row).on_conflict_do_nothing())
+            connection.execute(_ADD_GROUP, row)
             if late:
-                _hurry(connection, name, renew_ns, now_ns)
+                connection.execute(_HURRY, {"name": name, "now": now_ns})
             member = {"group": name, "fingerprint": alert.fingerprint, "note": "", "noted_ns": 0}
-            connection.execute(insert(MEMBERS).values(member).on_conflict_do_nothing())
+            connection.execute(_JOIN, member)
             groups.append(name)
     return groups
-
-
-def _hurry(connection: Connection, name: str, renew_ns: int, now_ns: int) -> None:
-    """Have a group looked at now: one that waits for its first look, or one that renews."""
-    waiting = (GROUPS.c.id == name) & (GROUPS.c.next_ns > now_ns)
-    if not renew_ns:
-        waiting &= ~GROUPS.c.flushed
-    connection.execute(update(GROUPS).where(waiting).values(next_ns=now_ns))
 
 
 def reroute(connection: Connection, policy: Policy, now_ns: int) -> None:

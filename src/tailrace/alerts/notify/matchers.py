@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Op = Literal["=", "!=", "=~", "!~"]
 
+_SIMPLE: Final = re.compile(r"(?:[A-Za-z0-9_/:@ |-]|\.[*+]?)*")  # without groups nothing takes long
 _OLD: Final = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!=|!~|=)\s*(.*?)\s*", re.DOTALL)
 _OLD_CUT: Final = re.compile(r',(?=(?:[^"\\]|\\.|"(?:[^"\\]|\\.)*")*\Z)', re.DOTALL)
 _OLD_ESCAPE: Final = re.compile(r'\\([n"\\])')
@@ -72,7 +73,13 @@ class Matcher:
 
 @lru_cache(maxsize=65_536)
 def _whole(pattern: str, value: str) -> bool:
-    """Tell whether a pattern matches a whole value; remembered, since the engine is made for many values at once."""
+    """Tell whether a pattern matches a whole value.
+
+    Remembered, since the engine is made for many values at once and takes 0.5 ms for one. What most people write means
+    the same to Python, in a hundredth of that.
+    """
+    if _SIMPLE.fullmatch(pattern):
+        return re.fullmatch(pattern, value, re.DOTALL) is not None
     return bool(pl.Series([value]).str.contains(anchored(pattern)).item())
 
 

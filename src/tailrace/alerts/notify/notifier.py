@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     Make = Callable[[Receiver, Way, Clock], Channel]
 
 STEP_S: Final = 1.0
-LOOKS: Final = 200
+LOOKS: Final = 100
 """Groups that are looked at in one transaction."""
 SENDERS: Final = 16
 """Lines that are sent to at once."""
