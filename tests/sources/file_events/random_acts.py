@@ -1,6 +1,8 @@
 """Random acts on files below two folders: `python random_acts.py BASE SEED COUNT` acts in BASE/in and BASE/out."""
 
+import contextlib
 import ctypes
+import fcntl
 import os
 import random
 import shutil
@@ -78,8 +80,19 @@ class Acts:
         self.move(self.entry(), self.entry())
 
     def move(self, path, new):
-        if not self.parts_links(path, new):
-            os.rename(path, new)
+        with self.alone():
+            if not self.parts_links(path, new):
+                os.rename(path, new)
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Let no other actor make or move names of files meanwhile."""
+        handle = os.open(self.tops[0], os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def parts_links(self, path, new):
         """Tell whether names of one file would come to lie on both sides of the border, as `link` avoids."""
@@ -96,8 +109,9 @@ class Acts:
     def link(self):
         # Not across the border of what is watched: what is written there under the other name tells nothing here.
         path, new = self.entry(), self.new()
-        if path.startswith(self.tops[0]) == new.startswith(self.tops[0]):
-            os.link(path, new, follow_symlinks=False)
+        with self.alone():
+            if path.startswith(self.tops[0]) == new.startswith(self.tops[0]):
+                os.link(path, new, follow_symlinks=False)
 
     def symlink(self):
         os.symlink(f"target{self.number}", self.new())
@@ -109,8 +123,9 @@ class Acts:
 
     def exchange(self):
         path, other = self.entry(), self.entry()
-        if not self.parts_links(path, other):
-            ctypes.CDLL(None).renameat2(-100, path.encode(), -100, other.encode(), 2)
+        with self.alone():
+            if not self.parts_links(path, other):
+                ctypes.CDLL(None).renameat2(-100, path.encode(), -100, other.encode(), 2)
 
     def truncate(self):
         os.truncate(self.file(), self.dice.randrange(30))
