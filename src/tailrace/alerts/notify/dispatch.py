@@ -21,6 +21,7 @@ from tailrace.alerts.notify.grouping import Entry, look_ns, reason
 from tailrace.alerts.notify.inhibition import Inhibitions
 from tailrace.alerts.notify.model import CORRECTION, Notification, ToldAlert
 from tailrace.alerts.notify.tables import ALERTS, DELIVERIES, GROUPS, LOG, TOLD
+from tailrace.alerts.states import KEPT_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +78,8 @@ class Dispatch:
             for line in self._policy.rhythms.get(route.receiver, {}).get(row.renew_ns, ()):
                 self._decide(look, line)
         known.clear_notes(connection, group)
-        over = [one.alert for one in members if one.alert.over(now_ns)]
+        kept_ns = KEPT_NS if row.renew_ns else 0  # an end, too, is told again to those who forget
+        over = [one.alert for one in members if one.alert.over(now_ns) and one.alert.ends_ns <= now_ns - kept_ns]
         known.leave(connection, group, over)
         if len(over) == len(members):
             connection.execute(delete(GROUPS).where(GROUPS.c.id == group))
@@ -105,6 +107,7 @@ class Dispatch:
             at_ns=look.at_ns,
             repeat_ns=line.renew_ns or look.route.repeat_interval_ns,
             send_resolved=wants_end,
+            renews=bool(line.renew_ns),
         )
         noted = {one.alert.fingerprint for one in look.members if self._noted(one, line.id, why, firing)}
         if noted:

@@ -7,6 +7,7 @@
 | nothing fires any more, and it was told that something does | `all_resolved` |
 | some alert is over since it was told last, and it wants to know | `some_resolved` |
 | something fires, without news for the repeat interval | `repeat` |
+| nothing fires, but what is over is told again to it, and so much time went by | `repeat` |
 
 What began and ended between two looks is never told. Times lie on the grid of a group's looks, so a repeat interval
 is rounded up to a multiple of the group interval.
@@ -40,14 +41,17 @@ def reason(
     at_ns: int,
     repeat_ns: int,
     send_resolved: bool,
+    renews: bool = False,
 ) -> Reason | None:
-    """Return why a channel is told at a time, or None if it is not."""
+    """Return why a channel is told at a time, or None if it is not; one that `renews` forgets what it was told."""
     if entry is None:
         return "first" if firing else None
     if not firing <= entry.firing:
         return "new_alerts"
-    if not firing:
-        return "all_resolved" if entry.firing else None
+    if not firing and entry.firing:
+        return "all_resolved"
+    if not firing and not renews:
+        return None
     if send_resolved and not resolved <= entry.resolved:
         return "some_resolved"
     return "repeat" if at_ns - entry.at_ns >= repeat_ns else None
