@@ -16,7 +16,7 @@ import polars as pl
 
 from tailrace.errors import QueryError
 from tailrace.limits import LABEL_SETS, VALUES_HELD
-from tailrace.query import functions, values
+from tailrace.query import functions, sums, values
 from tailrace.query.functions.contract import EASE, TOTALS
 from tailrace.query.functions.quantile_over_time import QuantileOverTime
 from tailrace.query.leaf import CELL, bounded, in_scan, in_windows, refuse_errors
@@ -147,14 +147,7 @@ def _by_scan(
     """Total the numbers of a column in the scan, grouped by columns of the table."""
     columns = branch.loader().columns()
     read = columns | {column: branch.scan.fields.types[column]} | ({} if cells.whole else {"_time_ns": pl.Int64()})
-    number = nw.col("_value")
-    every = {
-        "_sum": number.sum(),
-        "_eased": (number / EASE).sum(),
-        "_min": number.min(),
-        "_max": number.max(),
-    }
-    totals = (nw.len().alias("_count"), *(every[name].alias(name) for name in function.totals))
+    totals = _of_numbers(function)
     for scan in reading.scans(branch, branch.segments, Span(cells.start_ns, cells.end_ns), read):
         numbers = nw.col(column).cast(nw.Float64).alias("_value")
         keyed = scan.filter(~nw.col(column).is_null()).select(*columns, *cells.keys(nw.col("_time_ns")), numbers)
@@ -196,12 +189,25 @@ def _with_values(rows: Rows, unwrap: Unwrap, shown: Needs) -> Rows:
     return rows
 
 
+def _of_numbers(function: type[Taken]) -> tuple[nw.Expr, ...]:
+    """Return the totals of `_value` that a function takes."""
+    number = nw.col("_value")
+    every = {
+        "_sum": number.sum(),
+        "_eased": (number / EASE).sum(),
+        "_min": number.min(),
+        "_max": number.max(),
+    }
+    if not every.keys() >= set(function.totals):
+        every |= sums.made(number)
+    return nw.len().alias("_count"), *(every[name].alias(name) for name in function.totals)
+
+
 def _totals(piece: pl.DataFrame, function: type[Taken]) -> pl.DataFrame:
-    value = pl.col("_value")
-    every = {"_sum": value.sum(), "_eased": (value / EASE).sum(), "_min": value.min(), "_max": value.max()}
     keys = [column for column in piece.columns if column not in ("_time_ns", "_value")]
-    totals = {"_count": pl.len().cast(pl.Int64), **{name: every[name] for name in function.totals}}
-    return piece.group_by(keys).agg(**totals) if keys else piece.select(**totals).filter(pl.col("_count") > 0)
+    frame, totals = nw.from_native(piece), _of_numbers(function)
+    found = (frame.group_by(keys).agg(*totals) if keys else frame.select(*totals)).to_native()
+    return found.filter(pl.col("_count") > 0).with_columns(pl.col("_count").cast(pl.Int64))
 
 
 def _merged(pieces: Sequence[pl.DataFrame], function: type[Taken]) -> pl.DataFrame:

@@ -25,9 +25,8 @@ from typing import TYPE_CHECKING, Any, Final  # Any: a type made for a seam of t
 
 import polars as pl
 
-from tailrace.query import functions, values
+from tailrace.query import functions, sums, values
 from tailrace.query.functions.rate_counter import extrapolated
-from tailrace.rollups import sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,7 +122,13 @@ KINDS: Final[Mapping[str, Kind]] = {
     for kind in (
         Kind("lines", ("lines",), (), _sum("lines")),
         Kind("bytes", ("lines", "bytes"), (), _sum("lines", "bytes")),
-        Kind("sum", ("count", *sums.COLUMNS), (_COUNTED, *sums.made(_VALUE)), (*_sum("count"), *sums.MERGED)),
+        Kind(
+            "sum",
+            ("count", *sums.COLUMNS),
+            (pl.col("_count").alias("count"), *map(pl.col, sums.COLUMNS)),
+            (*_sum("count"), *sums.MERGED.values()),
+            totals=tuple(sums.COLUMNS),
+        ),
         Kind(
             "extremes",
             ("count", "low", "high"),

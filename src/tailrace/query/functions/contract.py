@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol
 
 import polars as pl
 
+from tailrace.query import sums
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,6 +30,7 @@ TOTALS: Final[Mapping[str, pl.Expr]] = {
     "_count": pl.col("_count").sum(),
     "_min": pl.col("_min").min(),
     "_max": pl.col("_max").max(),
+    **sums.MERGED,
 }
 """The totals of parts of a window, and how those of several parts become one."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import narwhals as nw
 import polars as pl
 
 DIGITS: Final = ("sum4", "sum3", "sum2", "sum1", "sum0")
@@ -20,20 +21,20 @@ COLUMNS: Final = {**dict.fromkeys(DIGITS, pl.Int64()), "rest": pl.Float64()}
 _DIGIT: Final = 2.0**32
 _LARGE: Final = 2.0**62
 
-MERGED: Final = tuple(pl.col(name).sum() for name in COLUMNS)
+MERGED: Final = {name: pl.col(name).sum() for name in COLUMNS}
 """Sums of several sums."""
 
 
-def made(value: pl.Expr) -> tuple[pl.Expr, ...]:
+def made(value: nw.Expr) -> dict[str, nw.Expr]:
     """Return the sums of values: each step is exact, since it cuts at a power of two."""
     small = value.abs() < _LARGE
-    left = pl.when(small).then(value).otherwise(0.0) / _DIGIT
-    digits = []
+    left = nw.when(small).then(value).otherwise(0.0) / _DIGIT
+    sums = {}
     for name in DIGITS:
-        digit = left.cast(pl.Int64)  # towards zero
-        digits.append(digit.sum().alias(name))
-        left = (left - digit.cast(pl.Float64)) * _DIGIT
-    return (*digits, pl.when(~small).then(value).otherwise(0.0).sum().alias("rest"))
+        digit = left.cast(nw.Int64)  # towards zero
+        sums[name] = digit.sum()
+        left = (left - digit.cast(nw.Float64)) * _DIGIT
+    return {**sums, "rest": nw.when(~small).then(value).otherwise(0.0).sum()}
 
 
 def total() -> pl.Expr:
