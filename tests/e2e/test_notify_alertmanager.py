@@ -92,6 +92,22 @@ def test_it_was_away_for_a_while(tmp_path: Path, inbox: WebInbox) -> None:
         ours.close()
 
 
+def test_an_alert_ends_while_it_is_away(tmp_path: Path, inbox: WebInbox) -> None:
+    alertmanager = Alertmanager(tmp_path / "alertmanager", inbox.url).start()
+    ours = telling(tmp_path / "data", alertmanager.url)
+    try:
+        ours.fire("a1")
+        until(lambda: told(inbox, "firing") == {"a1"}, 10, "told")
+        alertmanager.close()
+        ours.end("a1")
+        until(lambda: any(one.attempts for one in ours.notifier.deliveries.shown(("waiting",))), 10, "one attempt")
+        with alertmanager:  # which remembers what it told, and knows of no alert
+            until(lambda: told(inbox, "resolved") == {"a1"}, 15, "told of the end")
+    finally:
+        ours.close()
+        alertmanager.close()
+
+
 def test_one_of_two_is_away(tmp_path: Path, inbox: WebInbox, alertmanager: Alertmanager) -> None:
     ours = telling(tmp_path / "data", "http://127.0.0.1:1", alertmanager.url)
     try:
