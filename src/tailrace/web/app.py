@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from tailrace import __version__
 from tailrace.errors import TailraceError
 from tailrace.web import (
+    backtest_api,
     ingest,
     jsonline,
     loki_api,
@@ -66,6 +67,7 @@ def create_app(services: Services) -> FastAPI:
         loki_tail.routes(services),
         loki_delete.routes(services),
         rules_api.routes(services),
+        backtest_api.routes(services, work),
         prometheus_api.routes(services, work),
         native_api.routes(services, work, tails),
         views.routes(services, work, tails),

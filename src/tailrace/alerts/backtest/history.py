@@ -15,11 +15,12 @@ import polars as pl
 from tailrace.batch import stream_text
 from tailrace.errors import QueryError
 from tailrace.limits import POINTS_LIMIT
+from tailrace.query.reads import nobody
 from tailrace.query.result import Series
 from tailrace.query.run import Request, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tailrace.contracts import Engine, Table
 
@@ -36,13 +37,23 @@ class History:
     rows: int = 0  # read for it
 
     @classmethod
-    def read(cls, table: Table, engine: Engine, asked: str, times: range, offset_ns: int = 0) -> History:
+    def read(
+        cls,
+        table: Table,
+        engine: Engine,
+        asked: str,
+        times: range,
+        offset_ns: int = 0,
+        cancelled: Callable[[], bool] = nobody,
+    ) -> History:
         """Ask for an expression at windows whose lines lie `offset_ns` further back."""
         frames, rows = list[pl.DataFrame](), 0
         for first in range(0, len(times), POINTS_LIMIT):
             some = times[first : first + POINTS_LIMIT]
             start_ns, end_ns = some[0] - offset_ns, some[-1] - offset_ns
-            request = Request(asked, start_ns, end_ns, times.step, timeout_s=TIMEOUT_S, aligned=False)
+            request = Request(
+                asked, start_ns, end_ns, times.step, timeout_s=TIMEOUT_S, aligned=False, cancelled=cancelled
+            )
             answer = run(request, table, engine)
             assert isinstance(answer, Series), "rules are read with numbers only"
             if not answer.complete:

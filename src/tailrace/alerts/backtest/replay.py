@@ -1,8 +1,9 @@
 """Replay a rule over its history: the judge and the states of the running program, window after window. Pure.
 
 Windows in which no series fulfils the condition change nothing while there is no alert; they are passed over by a look
-at the columns. Where silence matters, windows in which a known series is silent are played too. So 30 days of minutes cost little more than the windows in which
-something is wrong. Everything counts as complete, and nothing is known from before the first window.
+at the columns. Where silence matters, windows in which a known series is silent are played too. So 30 days of minutes
+cost little more than the windows in which something is wrong. Everything counts as complete, and nothing is known from
+before the first window.
 """
 
 from __future__ import annotations

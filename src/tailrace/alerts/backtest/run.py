@@ -16,9 +16,10 @@ from tailrace.alerts.backtest.variants import Difference, difference, variants
 from tailrace.alerts.expressions import expression
 from tailrace.batch import stream_labels, stream_text
 from tailrace.errors import QueryError
+from tailrace.query.reads import nobody
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.alerts.backtest.variants import Knob
     from tailrace.alerts.evaluator import Fill
@@ -49,6 +50,7 @@ class Backtest:
     table: Table
     engine: Engine
     fill: Fill
+    cancelled: Callable[[], bool] = nobody  # asked while queries run: true ends them
 
     def __call__(
         self,
@@ -70,7 +72,7 @@ class Backtest:
             asked, times = expression(one.expr).asked, windows(its, start_ns, end_ns)
             key = asked, times, its.query_offset_ns
             if key not in read:
-                read[key] = History.read(self.table, self.engine, *key)
+                read[key] = History.read(self.table, self.engine, *key, self.cancelled)
             return replay(one, its, read[key], self.fill)
 
         found = replayed(rule, group)
