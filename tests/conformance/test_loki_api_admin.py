@@ -40,9 +40,13 @@ class FewRules:
 
     kept: dict[str, dict[str, dict]] = field(default_factory=dict)
     wanted: Wanted | None = None
+    wrong: list[str] = field(default_factory=list)
 
     def groups(self):
         return [STATE, STATE | {"name": "h", "file": "other", "rules": []}]
+
+    def problems(self):
+        return self.wrong
 
     def evaluations(self, wanted):
         self.wanted = wanted
@@ -187,6 +191,30 @@ def test_alerts_are_left_out_of_rules_on_request(client: httpx.Client) -> None:
     assert ["alerts" in rule for rule in group["rules"]] == [False, False]
     (group, _) = client.get("/api/v1/rules").json()["data"]["groups"]
     assert ["alerts" in rule for rule in group["rules"]] == [True, False]
+
+
+def test_what_is_wrong_with_rule_files_is_said_beside_the_rules(client: httpx.Client, rules: FewRules) -> None:
+    assert "warnings" not in client.get("/api/v1/rules").json()
+    rules.wrong = ["rules.yaml:3:1: $.groups: expected a list"]
+    assert client.get("/prometheus/api/v1/rules").json()["warnings"] == ["rules.yaml:3:1: $.groups: expected a list"]
+
+
+def test_groups_come_in_pages(client: httpx.Client) -> None:
+    def page(**given: object) -> tuple[list[str], str | None]:
+        data = client.get("/api/v1/rules", params=given).json()["data"]
+        return [group["name"] for group in data["groups"]], data.get("groupNextToken")
+
+    first, token = page(group_limit=1)
+    assert (first, page(group_limit=1, group_next_token=token)) == (["g"], (["h"], None))
+    assert page(group_limit=2) == (["g", "h"], None)
+    for given, says in [
+        ({"group_next_token": token}, "needs a group_limit"),
+        ({"group_limit": 1, "group_next_token": "x"}, "the groups changed"),
+        ({"group_limit": -1}, "less than zero"),
+    ]:
+        answer = client.get("/api/v1/rules", params=given)
+        assert answer.status_code == 400
+        assert says in answer.json()["error"]
 
 
 def test_the_log_of_evaluations_is_asked_by_rule_outcome_and_time(client: httpx.Client, rules: FewRules) -> None:

@@ -143,6 +143,10 @@ class Alerting:
         groups = (*groups, health.GROUP) if groups else groups
         return shown(groups, self.store.progress(), self.store.alerts(), missing=missing, warnings=warnings)
 
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with rule files, and with saved groups: what they said before counts, or nothing."""
+        return [" ".join(said.split()) for said in self.rules.problems.values()]
+
     def evaluations(self, wanted: Wanted) -> Sequence[Json]:
         """Return entries of the log of evaluations, newest written first."""
         return evaluations(self._control, (*self.rules.current(), health.GROUP), wanted)

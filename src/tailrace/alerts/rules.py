@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import glob
 import json
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from tailrace.control import Control
 
     Json = Mapping[str, Any]  # a group as it was saved: JSON of several kinds
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 LOOK_S: Final = 5.0
 """Seconds between two looks at the files."""
@@ -119,6 +122,7 @@ class RuleBook:
             groups = rule_files.parse_rules(text, str(path), str(path), self._interval_ns)
         except ConfigError as error:
             self._wrong_files[str(path)] = str(error)
+            _LOGGER.warning("rules: %s", error)
             if path not in self._filed:
                 self._filed[path], self._current = self._last_good(path), None
             return
@@ -182,7 +186,8 @@ class RuleBook:
                 try:
                     found += parsed(namespace, group, self._interval_ns)
                 except DataError as error:
-                    self._wrong_saved[f"{namespace}/{name}"] = str(error)
+                    self._wrong_saved[f"{namespace}/{name}"] = f"{namespace}/{name}: {error}"
+                    _LOGGER.warning("rules: %s/%s: %s", namespace, name, error)
         return found
 
     def _look_saved(self) -> None:

@@ -61,6 +61,8 @@ PARAMETERS: Final[Mapping[str, tuple[Schema, str]]] = {
     "rule_name": (_list("TooManyErrors"), "names of rules"),
     "rule": (_list("TooManyErrors"), "names or ids of rules"),
     "outcome": (_list("error"), "what windows gave: value, zero, empty, late, error, skipped"),
+    "group_limit": (_number(0, 10_000, 0), "most groups of one answer; all"),
+    "group_next_token": (_TEXT, "`groupNextToken` of the answer before"),
     "exclude_alerts": ({"type": "string", "enum": ["true", "false"]}, "leave the alerts of rules out"),
     "active": (_FLAG, "whether to return alerts that nothing keeps silent"),
     "silenced": (_FLAG, "whether to return alerts that a silence is for"),

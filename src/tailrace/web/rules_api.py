@@ -9,6 +9,7 @@ from __future__ import annotations
 
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, Final
 
 import yaml
@@ -42,6 +43,8 @@ RULES_SCHEMA: Final = {
 """The body of a rule group."""
 
 _TRUE: Final = ("1", "t", "true")
+_Json = dict[str, Any]  # a group or a rule: nested, of several kinds
+
 _KINDS: Final = {"alert": "alerting", "record": "recording"}
 _FILTERS: Final = ("type", "file", "rule_group", "rule_name")
 _LOGGED: Final = ("rule", "rule_group", "file", "outcome", "start", "end", "limit")
@@ -117,16 +120,17 @@ def _add_changes(router: APIRouter, rules: Rules, prefix: str, *, shown: bool) -
 
 
 def _add_states(router: APIRouter, services: Services, prefix: str, family: str) -> None:
-    shown = address((*_FILTERS, "exclude_alerts"))
+    described = address((*_FILTERS, "exclude_alerts", "group_limit", "group_next_token"))
 
-    @router.get(f"{prefix}/rules", openapi_extra=shown, responses=FAILURES, name=f"{family}_rules")
+    @router.get(f"{prefix}/rules", openapi_extra=described, responses=FAILURES, name=f"{family}_rules")
     def states(request: Request) -> Response:
         """Return the state of all rules."""
         groups = _chosen(services.rules.groups(), request.query_params)
         if request.query_params.get("exclude_alerts", "").lower() in _TRUE:
             for rule in (rule for group in groups for rule in group["rules"]):
                 rule.pop("alerts", None)
-        return _state({"groups": groups})
+        shown, after = _page(groups, request.query_params)
+        return _state({"groups": shown} | ({"groupNextToken": after} if after else {}), services.rules.problems())
 
     @router.get(f"{prefix}/alerts", responses=FAILURES, name=f"{family}_alerts")
     def alerts() -> Response:
@@ -159,15 +163,31 @@ def _several(given: QueryParams, name: str) -> tuple[str, ...]:
     return tuple(given.getlist(name) + given.getlist(f"{name}[]"))
 
 
-def _state(data: Mapping[str, Any]) -> Response:  # Any: JSON of several shapes
-    return loki_json({"status": "success", "data": data, "errorType": "", "error": ""})
+def _state(data: Mapping[str, Any], warnings: Sequence[str] = ()) -> Response:  # Any: JSON of several shapes
+    said = {"warnings": list(warnings)} if warnings else {}
+    return loki_json({"status": "success", "data": data, "errorType": "", "error": "", **said})
+
+
+def _page(groups: Sequence[_Json], given: QueryParams) -> tuple[Sequence[_Json], str]:
+    """Return the groups from a token on, as many as are wanted, and the token of those behind; empty for none."""
+    token, limit = given.get("group_next_token") or "", integer(given, "group_limit", 0)
+    if token and not limit:
+        raise QueryError("group_next_token needs a group_limit")
+    if limit < 0:
+        raise QueryError(f"group_limit={limit} is less than zero")
+    tokens = [blake2b(f"{group['file']}\0{group['name']}".encode(), digest_size=16).hexdigest() for group in groups]
+    if token and token not in tokens:
+        raise QueryError("the groups changed since the page before", hint="begin again without group_next_token")
+    start = tokens.index(token) if token else 0
+    end = start + limit if limit else len(groups)
+    return groups[start:end], tokens[end] if end < len(groups) else ""
 
 
 def _yaml(data: Any) -> Response:  # Any: YAML of several shapes
     return Response(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), media_type="application/yaml")
 
 
-def _chosen(groups: Sequence[Mapping[str, Any]], given: QueryParams) -> list[dict[str, Any]]:  # Any: JSON
+def _chosen(groups: Sequence[Mapping[str, Any]], given: QueryParams) -> list[_Json]:  # Any: JSON
     """Return the groups with the rules that all filters let pass; groups without one are left out if any is set."""
     kind = given.get("type")
     if kind and kind not in _KINDS:

@@ -35,6 +35,10 @@ class Rules(Protocol):
         """Return all groups with their states as Prometheus writes them; `file` is the namespace."""
         ...
 
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with rule files and groups, a line each."""
+        ...
+
     def evaluations(self, wanted: Wanted) -> Sequence[Json]:
         """Return entries of the log of evaluations, newest written first."""
         ...
@@ -56,6 +60,10 @@ class NoRules:
     """The rules of a server that evaluates none."""
 
     def groups(self) -> Sequence[Json]:
+        """Return nothing."""
+        return ()
+
+    def problems(self) -> Sequence[str]:
         """Return nothing."""
         return ()
 
