@@ -50,11 +50,11 @@ def alerts_list(
 
         tailrace alerts list --url http://127.0.0.1:9080 -o jsonl
     """
-    from tailrace.cli.alerts_places import place, rows
+    from tailrace.cli.alerts_places import place, rows, told
     from tailrace.cli.alerts_shown import available
 
     with place(data, url, config) as where:
-        found = rows(where)
+        found = told(rows(where))
     if form == "jsonl":
         _documents(row.as_json() for row in found)
     elif wording == "puppylog":

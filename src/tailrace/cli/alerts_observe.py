@@ -14,6 +14,7 @@ import typer
 
 from tailrace.cli import options, output
 from tailrace.cli.files_answers import Form
+from tailrace.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,12 @@ def alerts_observe(
     looks = 0
     with _watched(data, url, config) as place:
         while True:
-            _show(place, name or (), wording, form)
+            try:
+                _show(place, name or (), wording, form)
+            except TransientError as error:  # a server that restarts, a database that is busy: the next look says more
+                if count:
+                    raise
+                output.note(f"warning: {error}")
             looks += 1
             if looks == count:
                 return
@@ -80,11 +86,11 @@ def _watched(data: Path | None, url: str | None, config: Path | None) -> "Iterat
 
 
 def _show(place: "Place", wanted: "list[str] | tuple[str, ...]", wording: options.Wording, form: Form) -> None:
-    from tailrace.cli.alerts_places import named, rows
+    from tailrace.cli.alerts_places import named, rows, told
     from tailrace.cli.alerts_shown import status_line
 
     found = rows(place)
-    for row in [row for name in wanted for row in named(found, name)] if wanted else found:
+    for row in [row for name in wanted for row in named(found, name)] if wanted else told(found):
         past = place.history(row.id, 20)
         if form == "jsonl":
             last = next((one.as_json() for one in past if one.kind == "signal"), None)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Json = Mapping[str, Any]  # a JSON object: nested, of several kinds
 
+BUILT_IN: Final = "tailrace"
+"""The namespace of the rules about rules, see `alerts.health`."""
+
 RULES: Final = "/api/v1/rules"
 HISTORY: Final = "/api/v1/alerts/history"
 CHANGES: Final = "/loki/api/v1/rules"
@@ -73,6 +76,11 @@ def rows(where: Place) -> list[AlertRow]:
     return [row for group in where.groups() for row in _rows(group)]
 
 
+def told(found: Sequence[AlertRow]) -> list[AlertRow]:
+    """Return the rules that a list shows: of the built-in ones, which watch the others, those that say something."""
+    return [row for row in found if row.namespace != BUILT_IN or row.state != "inactive"]
+
+
 def _rows(group: Json) -> Iterator[AlertRow]:
     for rule in group["rules"]:
         if rule["type"] != "alerting":
@@ -100,7 +108,7 @@ def named(found: Sequence[AlertRow], name: str) -> list[AlertRow]:
     chosen = [row for row in found if name in (row.name, row.id)]
     if chosen:
         return chosen
-    names = sorted({row.name for row in found})
+    names = sorted({row.name for row in told(found)})
     if not names:
         raise QueryError(f"there is no alert {name!r}, nor any other", hint="tailrace metrics create --default")
     listed = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
@@ -134,9 +142,11 @@ class Folder:
 
     def groups(self) -> Sequence[Json]:
         """Return all groups with their states; say which rule files cannot be read."""
+        from tailrace.alerts.health import GROUP
         from tailrace.alerts.shown import shown
 
-        found = shown(self._book.current(), self._store.progress(), self._store.alerts())
+        groups = self._book.current()
+        found = shown((*groups, GROUP) if groups else groups, self._store.progress(), self._store.alerts())
         for why in self._book.problems.values():
             output.note(f"warning: {why}")
         return found
@@ -171,6 +181,9 @@ class Folder:
         from tailrace.telemetry import Accounts
 
         config = self._config
+        if not config.alerts.evaluate:
+            yield
+            return
         table = LogTable.open(config.data, create=True, settings=config.store)
         alerting = Alerting(
             config.alerts,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tailrace.alerts.expressions import expression
 from tailrace.batch import stream_text
+from tailrace.errors import QueryError
 from tailrace.web.times import iso
 
 if TYPE_CHECKING:
@@ -90,7 +91,10 @@ def condition(expr: str) -> str:
     >>> condition('sum(rate({app="x"}[1m])) > 1.5'), condition('sum(rate({app="x"}[1m]))')
     ('above 1.5', '')
     """
-    found = expression(expr)
+    try:
+        found = expression(expr)
+    except QueryError:  # of a built-in rule, which asks for no lines
+        return ""
     return f"{CONDITIONS[found.op]} {number(found.threshold)}" if found.op else ""
 
 

@@ -83,14 +83,12 @@ def call(
         raise TransientError(f"{url}: {error or type(error).__name__} (is Tailrace running there?)") from None
     if answered.is_success:
         return _value(answered)
-    what, hint = _told(answered)
-    if what == "{'detail': 'Not Found'}":  # of the framework, which knows no such address
-        what, hint = f"there is no {path} at {url}", "is an older Tailrace running there?"
-    if answered.status_code == httpx.codes.CONFLICT:
-        raise TakenError(what, hint=hint)
+    refusal = _told(answered, str(body.get("expr", "")) if isinstance(body, dict) else "")
+    if refusal.what == "{'detail': 'Not Found'}":  # of the framework, which knows no such address
+        raise QueryError(f"there is no {path} at {url}", hint="is an older Tailrace running there?")
     if answered.is_client_error:
-        raise QueryError(what, hint=hint)
-    raise TransientError(f"{answered.url.copy_with(query=None)}: HTTP {answered.status_code} {what}".rstrip())
+        raise refusal
+    raise TransientError(f"{answered.url.copy_with(query=None)}: HTTP {answered.status_code} {refusal.what}".rstrip())
 
 
 def _value(response: httpx.Response) -> Any:  # of several kinds
@@ -101,16 +99,18 @@ def _value(response: httpx.Response) -> Any:  # of several kinds
     return response.json() if response.content else None
 
 
-def _told(response: httpx.Response) -> tuple[str, str]:
-    """Return what a refusal says, and what to do, in whichever shape it comes."""
+def _told(response: httpx.Response, query: str) -> QueryError:
+    """Return what a refusal says, in whichever shape it comes; a place in it is one of `query`."""
+    kind = TakenError if response.status_code == httpx.codes.CONFLICT else QueryError
     try:
         said = response.json()
     except ValueError:
-        return response.text.strip()[:500], ""
+        return kind(response.text.strip()[:500])
     said = said.get("error", said) if isinstance(said, dict) else said
-    if isinstance(said, dict) and "what" in said:
-        return str(said["what"]), str(said.get("hint") or "")
-    return str(said)[:500], ""
+    if not isinstance(said, dict) or "what" not in said:
+        return kind(str(said)[:500])
+    position = _position(query, said["line"], said["column"]) if query and said.get("line") else None
+    return kind(str(said["what"]), query=query, position=position, hint=str(said.get("hint") or ""))
 
 
 def _refusal(response: httpx.Response, query: str) -> QueryError | TransientError:
