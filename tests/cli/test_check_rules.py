@@ -74,3 +74,16 @@ def test_what_is_wrong_with_the_files(run, tmp_path, rules):
     several = run("check", "rules", rules(GOOD), rules(GOOD), "--data", tmp_path / "none")
     assert several.code != 0
     assert "there is no table in" in several.err
+
+
+def test_a_configuration_is_checked_with_its_rule_files(run, rules, tmp_path):
+    file = rules(GOOD.replace("> 1", ">"))
+    config = tmp_path / "tailrace.yaml"
+    config.write_text(f"alerts: {{rule_files: [{tmp_path}/ru*.yaml, {tmp_path}/none/*.yaml]}}", encoding="utf-8")
+    done = run("check", "config", config)
+    assert done.code == 0
+    first, second = (line for line in done.err.splitlines() if "$.sources" not in line)
+    assert first.startswith(f"warning: {file}:5:11: $.groups[0].rules[0].expr: parse error")
+    assert second == (
+        f"warning: $.alerts.rule_files[1]: {tmp_path}/none/*.yaml does not exist; it is read when it appears"
+    )

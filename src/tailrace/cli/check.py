@@ -36,7 +36,9 @@ def check_config(
         config = load(file)
     except ConfigError as error:
         _refuse(error, file, json=json)
-    warnings = [*missing_paths(config), *config.spec.warnings]
+    from tailrace.cli.check_rules import mistakes
+
+    warnings = [*missing_paths(config), *config.spec.warnings, *mistakes(config.alerts.rule_files)]
     if json:
         output.as_json({"ok": True, "file": str(file), "warnings": warnings})
         return

@@ -65,6 +65,26 @@ def checked(file: Path, streams: Seen | None) -> Checked:
     return Checked(file, sum(len(group.rules) for group in groups), doubts=tuple(found))
 
 
+def mistakes(patterns: Sequence[str]) -> list[str]:
+    """Return what is wrong with the rule files of a configuration, a line each."""
+    from glob import glob
+    from pathlib import Path
+
+    found: list[str] = []
+    for number, pattern in enumerate(patterns):
+        files = sorted(glob(pattern, recursive=True))  # noqa: PTH207  a pattern may be absolute
+        if not files:
+            found.append(f"$.alerts.rule_files[{number}]: {pattern} does not exist; it is read when it appears")
+        for file in files:
+            try:
+                wrong = checked(Path(file), None).mistakes
+            except ConfigError as error:
+                found.append(str(error))
+            else:
+                found += [problem.one_line(file) for problem in wrong]
+    return found
+
+
 def _place(trail: Trail, document: Document) -> tuple[int, int] | None:
     """Return where a value stands, or what is around it."""
     around = (trail[:length] for length in range(len(trail), -1, -1))
