@@ -18,6 +18,7 @@ from tailrace.rollups.reading import Rollups
 from tailrace.rollups.table import RollupTable
 from tailrace.store.compact import compact
 from tailrace.store.delete import delete
+from tailrace.store.replace import replace
 from tailrace.store.table import LogTable
 from tailrace.telemetry import Accounts
 
@@ -74,6 +75,15 @@ class World:
         """Delete on request."""
         start_ns, end_ns = START_NS + round(first * NS), START_NS + round(until * NS)
         return delete(self.logs, streams=[f'{{host="{host}"}}'], start_ns=start_ns, end_ns=end_ns, dry_run=False).rows
+
+    def retire(self, count: int) -> list[int]:
+        """Drop the oldest files, as retention does, and return the offsets of their lines."""
+        oldest = self.logs.snapshot().files.sort("max_time_ns").head(count)
+        if not oldest.height:
+            return []
+        offsets = pl.read_parquet(oldest["path"].to_list(), hive_partitioning=False)["_offset"].to_list()
+        assert replace(self.logs, oldest, [], data_change=True, why="retention")
+        return offsets
 
     def compact(self) -> None:
         compact(self.logs, everything=True)

@@ -1,6 +1,6 @@
 """What happened to the table `logs` between two versions: which files brought lines, and from which spans lines went.
 
-Compaction changes no line and is not seen here. What retention drops is not seen either: rollups outlive their lines.
+Compaction changes no line and is not seen here. What retention drops is told apart: rollups outlive their lines.
 """
 
 from __future__ import annotations
@@ -29,10 +29,14 @@ _RETIRED: Final = "retention"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is new since a version. Lines of `spans` are to be read anew; lines elsewhere are those of `added`."""
+    """What is new since a version. Lines of `spans` are to be read anew; lines elsewhere are those of `added`.
+
+    `retired` are files that retention dropped, perhaps some of `added`.
+    """
 
     added: Segments
     spans: tuple[Span, ...]
+    retired: Segments
 
 
 def changes(logs: LogTable, since: int, snapshot: LogSnapshot) -> Changes:
@@ -40,15 +44,18 @@ def changes(logs: LogTable, since: int, snapshot: LogSnapshot) -> Changes:
     added = snapshot.added_since(since)
     there = set(added.frame["path"])
     spans: list[Span] = []
+    retired: list[str] = []
     for version in range(since + 1, snapshot.version + 1):
         try:
             commit = log.read(logs.root, version)
         except FileNotFoundError:
-            return Changes(added.only([]), (_rest(snapshot),))
+            return Changes(added.only([]), (_rest(snapshot),), added.only([]))
         spans += [_times(add) for add in commit.adds if add["dataChange"] and str(logs.root / add["path"]) not in there]
-        if commit.gone and commit.why != _RETIRED:
+        if commit.why == _RETIRED:
+            retired += [str(logs.root / path) for path in commit.gone]
+        else:
             spans += [_deleted(logs.root / path, commit.why) for path in commit.gone]
-    return Changes(added, tuple(union(spans)))
+    return Changes(added, tuple(union(spans)), snapshot.departed(retired))
 
 
 def _rest(snapshot: LogSnapshot) -> Span:

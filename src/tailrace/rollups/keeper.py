@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -25,15 +26,15 @@ from tailrace.rollups.changes import changes
 from tailrace.rollups.compact import compact
 from tailrace.rollups.lines import by_bucket
 from tailrace.rollups.marks import Mark
-from tailrace.rollups.spans import EVER_NS, buckets, common, inside, union, without
-from tailrace.rollups.table import scan
+from tailrace.rollups.spans import EVER_NS, buckets, common, inside, without
+from tailrace.rollups.taking import Taken, rewritten
 from tailrace.rollups.views import views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tailrace.clock import Clock
-    from tailrace.contracts import Engine
+    from tailrace.contracts import Engine, Segments
     from tailrace.rollups.changes import Changes
     from tailrace.rollups.definitions import Definitions
     from tailrace.rollups.spans import Span
@@ -56,6 +57,7 @@ STEP_S: Final = 3_600
 """The least time that one step of filling in reads, however many lines lie there."""
 
 _TIMEOUT_S: Final = 3_600.0
+_NONE: Final = pl.DataFrame()
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -120,68 +122,57 @@ class RollupKeeper:
 
     def _take(self, known: Sequence[View], snapshot: LogSnapshot, seen: RollupSnapshot) -> RollupSnapshot:
         """Take the commits since the last taking into all views, and begin new views."""
-        mine = seen.marks.only([view.key for view in known])
-        begun = [view for view in known if view.key in mine.views]
-        marks, rows = mine, list[pl.DataFrame]()
-        spoiled: dict[str, Sequence[Span]] = {}
-        if begun and snapshot.version > seen.taken:
+        marks = mine = seen.marks.only([view.key for view in known])
+        taken: list[Taken] = []
+        if mine.views and snapshot.version > seen.taken:
             new = changes(self._logs, seen.taken, snapshot)
-            for view in begun:
-                mark, found = self._taken(view, mine.views[view.key], new, snapshot)
-                if mark != mine.views[view.key]:
-                    spoiled[view.key] = without(mark.pending, mine.views[view.key].pending)
-                    marks = marks.with_view(view.key, mark)
-                rows += [found] if found.height else []
+            begun = [view for view in known if view.key in mine.views]
+            taken = [self._taken(view, mine.views[view.key], new, snapshot) for view in begun]
+            for one in taken:
+                marks = marks.with_view(one.view, one.mark)
         for view in known:
             if view.key not in mine.views:
                 marks = marks.with_view(view.key, _begin(view, snapshot))
         if snapshot.version == seen.taken and marks == seen.marks:
             return seen
-        removed, kept = self._without(seen, spoiled)
-        add = [("tail", pl.concat(rows, how="diagonal")), *kept] if rows else kept
+        removed, add = rewritten(seen, taken)
+        rows = [one.rows for one in taken if one.rows.height]
+        add = [("tail", pl.concat(rows, how="diagonal")), *add] if rows else add
         self._commit(
             seen, add=add, remove=removed, marks=marks if marks != seen.marks else None, taken=snapshot.version
         )
         self._accounts.count("tailrace_rollups_rows_total", "Rows of rollups written.", sum(f.height for f in rows))
         return self._rollups.snapshot()
 
-    def _taken(self, view: View, mark: Mark, new: Changes, snapshot: LogSnapshot) -> tuple[Mark, pl.DataFrame]:
-        """Return the rows of new lines, and the mark that then holds."""
+    def _taken(self, view: View, mark: Mark, new: Changes, snapshot: LogSnapshot) -> Taken:
+        """Return the rows of new lines, those of lines that retire, and what then holds."""
+        before = mark.pending
         mark = mark.spoiled(_whole(new.spans, view.bucket_ns))
-        frame = new.added.frame.filter(pl.col("rows") > 0)
-        if not frame.height:
-            return mark, pl.DataFrame()
-        first, last = frame.select(pl.col("min_time_ns").min(), last=pl.col("max_time_ns").max()).row(0)
-        span = buckets(first, last, view.bucket_ns)
-        wanted = common([span], mark.known())
-        if not wanted:
-            return mark, pl.DataFrame()
+        quiet, shared = _retiring(view, mark, new.retired.frame, snapshot)
+        apart = without(
+            [*shared, *common([_covered(view, new.retired.frame)], mark.pending)], [(-EVER_NS, mark.since_ns)]
+        )
+        mark = mark.spoiled(shared)
+        found = []
         try:
-            rows = by_bucket(view, (wanted[0][0], wanted[-1][1]), snapshot, self._reading(), new.added)
+            wanted = common([_covered(view, new.added.frame)], mark.known())
+            found.append(self._rows(view, wanted, new.added, snapshot))
+            retired = self._rows(view, apart, new.retired, snapshot)
+            found.append(retired.with_columns(retired=pl.lit(value=True)) if retired.height else retired)
         except QueryError as error:
             self._failed(view)
-            return mark.spoiled([span], error.one_line()), pl.DataFrame()
-        return mark, rows.filter(inside(pl.col("end_ns"), wanted)) if rows.height else rows
+            mark = mark.spoiled([_covered(view, new.added.frame)], error.one_line())
+            found = []
+        rows = pl.concat([part for part in found if part.height], how="diagonal") if any(map(len, found)) else _NONE
+        one = Taken(view.key, mark, rows, tuple(without(mark.pending, before)), tuple(quiet))
+        return replace(one, rows=one.held(rows)) if rows.height else one
 
-    def _without(
-        self, seen: RollupSnapshot, spoiled: dict[str, Sequence[Span]]
-    ) -> tuple[pl.DataFrame, list[tuple[str, pl.DataFrame]]]:
-        """Return the files that hold rows which do not hold any more, and what is left of each."""
-        removed, kept = seen.files.clear(), list[tuple[str, pl.DataFrame]]()
-        spans = union(span for one in spoiled.values() for span in one)
-        if not spans:
-            return removed, kept
-        gone = pl.lit(value=False)
-        for view, its in spoiled.items():
-            gone |= (pl.col("view") == view) & inside(pl.col("end_ns"), its)
-        files = seen.rows_files().filter(pl.col("last_ns") > spans[0][0], pl.col("first_ns") <= spans[-1][1])
-        for one in files.iter_slices(1):
-            rows = scan([one["path"].item()]).collect()
-            left = rows.filter(~gone)
-            if left.height < rows.height:
-                removed = pl.concat([removed, one])
-                kept.append((one["part"].item(), left))
-        return removed, kept
+    def _rows(self, view: View, spans: Sequence[Span], segments: Segments, snapshot: LogSnapshot) -> pl.DataFrame:
+        """Return the rows of lines of some files in some spans."""
+        if not spans or not segments.frame.height:
+            return _NONE
+        rows = by_bucket(view, (spans[0][0], spans[-1][1]), snapshot, self._reading(), segments)
+        return rows.filter(inside(pl.col("end_ns"), spans)) if rows.height else rows
 
     # --- filling in -----------------------------------------------------------------------------
 
@@ -198,7 +189,7 @@ class RollupKeeper:
             rows = self._read(view, span, snapshot)
         except QueryError as error:
             self._failed(view)
-            rows, mark = pl.DataFrame(), mark.spoiled([], error.one_line())
+            rows, mark = _NONE, mark.spoiled([], error.one_line())
         else:
             mark = mark.filled(span)
         if mark != seen.marks.views[view.key]:
@@ -209,9 +200,8 @@ class RollupKeeper:
         """Return the rows of a span, which may be without an end."""
         frame = snapshot.segments(span[0] + 1, span[1] + 1).frame.filter(pl.col("rows") > 0)
         if not frame.height:
-            return pl.DataFrame()
-        first, last = frame.select(pl.col("min_time_ns").min(), last=pl.col("max_time_ns").max()).row(0)
-        inner = common([span], [buckets(first, last, view.bucket_ns)])
+            return _NONE
+        inner = common([span], [_covered(view, frame)])
         return by_bucket(view, inner[0], snapshot, self._reading(), None)
 
     def _failed(self, view: View) -> None:
@@ -254,6 +244,28 @@ class RollupKeeper:
             return [({}, float(sum(len(mark.pending) for mark in seen.marks.views.values())))]
         except TailraceError:
             return []
+
+
+def _covered(view: View, files: pl.DataFrame) -> Span:
+    """Return the span of the buckets that lines of files lie in; an empty one if there is no line."""
+    times = files.filter(pl.col("rows") > 0).select(pl.col("min_time_ns").min(), last=pl.col("max_time_ns").max())
+    first, last = times.row(0)
+    return (0, 0) if first is None else buckets(first, last, view.bucket_ns)
+
+
+def _retiring(
+    view: View, mark: Mark, retired: pl.DataFrame, snapshot: LogSnapshot
+) -> tuple[Sequence[Span], Sequence[Span]]:
+    """Return the spans of lines that retire: those whose rows are of these alone, and those shared with other lines."""
+    if not retired.height:
+        return [], []
+    span = _covered(view, retired)
+    others = [
+        buckets(first, last, view.bucket_ns)
+        for first, last in snapshot.files.filter(pl.col("rows") > 0).select("min_time_ns", "max_time_ns").iter_rows()
+    ]
+    shared = common([span], others) if others else []
+    return without([span], [*shared, *mark.pending]), without(shared, mark.pending)
 
 
 def _begin(view: View, snapshot: LogSnapshot) -> Mark:

@@ -87,6 +87,9 @@ class Rollups:
         if not known or len(known) + len(rest) > PARTS:
             return None
         rows = seen.read([view.key], known)
+        outlived = common(rest, _inner(wanted, view, cells))
+        if outlived:  # lines that are read there do not have those that retention dropped
+            rows = pl.concat([rows, seen.read([view.key], outlived).filter("retired")])
         parts = [_celled(rows, asked, view, cells)]
         tail: Segments | None = new.added.only(new.added.frame.filter(pl.col("rows") > 0)["path"].to_list())
         for spans, segments in ((known, tail), (rest, None)):

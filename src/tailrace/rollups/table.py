@@ -44,10 +44,16 @@ TAKEN: Final = "logs"
 NUMBER: Final = "rollups"
 """Name of the transaction that counts the commits."""
 
-KEY: Final = ("view", "end_ns", "labels")
-"""What tells rows of one view apart, beside the keys of its kind."""
+KEY: Final = ("view", "end_ns", "labels", "retired")
+"""What tells rows of one view apart, beside the keys of its kind; `retired` are those of lines that are gone."""
 
-SCHEMA: Final = {"view": pl.String(), "end_ns": pl.Int64(), "labels": pl.String(), **COLUMNS}
+SCHEMA: Final = {
+    "view": pl.String(),
+    "end_ns": pl.Int64(),
+    "labels": pl.String(),
+    "retired": pl.Boolean(),
+    **COLUMNS,
+}
 """The columns of rows."""
 
 GRACE_S: Final = 900.0
@@ -280,7 +286,7 @@ def scan(paths: Sequence[str]) -> pl.LazyFrame:
     """Return the rows of some files, lazily."""
     if not paths:
         return pl.LazyFrame(schema=dict(SCHEMA))
-    return pl.scan_parquet(
+    found = pl.scan_parquet(
         list(paths),
         schema=dict(SCHEMA),
         missing_columns="insert",
@@ -288,6 +294,7 @@ def scan(paths: Sequence[str]) -> pl.LazyFrame:
         hive_partitioning=False,
         glob=False,
     )
+    return found.with_columns(pl.col("retired").fill_null(value=False))
 
 
 def _ends(frame: pl.DataFrame) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,6 @@ from tailrace.store.needles import SkipIndexes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from tailrace.contracts import Needle
     from tailrace.store.state import State
@@ -152,6 +152,16 @@ class LogSnapshot:
     def added_since(self, version: int) -> FileSegments:
         """Return the files that brought new rows after an earlier version, oldest first; not compacted ones."""
         return self._segments(state.added(self._root, version, self.state), 0)
+
+    def departed(self, paths: Sequence[str]) -> FileSegments:
+        """Return files that left the table, those that are still on the disk."""
+        there = [path for path in paths if Path(path).exists()]
+        held = self._caches.streams.of(there).group_by("path", maintain_order=True)
+        times = pl.col("min_time_ns").min(), pl.col("max_time_ns").max()
+        names = pl.col("_stream").min().alias("min_stream"), pl.col("_stream").max().alias("max_stream")
+        frame = held.agg(pl.col("rows").sum(), pl.col("line_bytes").sum().alias("bytes"), *times, *names)
+        frame = frame.with_columns(date=pl.lit(None, pl.Date)).cast(pl.Schema(state.FILES_SCHEMA))
+        return FileSegments(frame.select(*state.FILES_SCHEMA), 0, self._caches)
 
     def _segments(self, files: pl.DataFrame, skipped: int) -> FileSegments:
         return FileSegments(files.select(*state.FILES_SCHEMA), skipped, self._caches)
