@@ -31,7 +31,9 @@ STAGES: Final = {
     "memory": "bench.memory:measure",
     "file_events": "bench.file_events:measure",
     "twin": "bench.twin:measure",
+    "rollups": "bench.rollups:measure",
     "trace": "bench.trace:measure",
+    "backtest": "bench.backtest:measure",
 }
 """Name of each stage, and the function that returns its rows."""
 

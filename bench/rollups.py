@@ -1,0 +1,108 @@
+"""Rollups: what it costs to keep three metrics while lines come in, and what a question over all of it takes.
+
+Bound: keeping costs at most 15 % of the CPU time of ingest, which is parsing and durable commits here: nothing that the
+background does for the table counts for it. Lines come as fast as they can be stored, a commit per turn of reading, and
+the keeper takes them every `TURNS` commits, as at 5 s and a commit a second. Afterwards its answers are compared with
+those of the lines.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from bench.generate import START_MS
+from bench.inputs import generated
+from bench.measure import OUT, Plan, Row, Timer, verdict
+from bench.parse import parsed
+from tailrace.batch import Batch, Position
+from tailrace.clock import ManualClock
+from tailrace.control import Control
+from tailrace.engines.polars import PolarsEngine
+from tailrace.query.result import Series
+from tailrace.query.run import Request, run
+from tailrace.rollups.metrics import Metrics
+from tailrace.store.table import LogTable
+from tailrace.telemetry import Accounts
+
+if TYPE_CHECKING:
+    from tailrace.query.kept import Kept
+
+SHARE = 0.15
+TURNS = 25
+METRICS = {
+    "lines": 'sum by (level, service) (count_over_time({filename=~".+"}[1m]))',
+    "errors": 'sum by (service) (count_over_time({filename=~".+"} | status >= 500 [1m]))',
+    "took": 'avg_over_time({filename=~".+"} | unwrap duration_ms [1m]) by (service)',
+}
+
+
+def measure(plan: Plan) -> list[Row]:
+    path = generated("json", plan.import_rows, plan.seed)
+    data = OUT / "rollups"
+    shutil.rmtree(data, ignore_errors=True)
+    table, control, clock = LogTable.open(data, create=True), Control.open(data), ManualClock(START_MS * 1_000_000)
+    metrics = Metrics(data, control, table, PolarsEngine(), clock=clock, accounts=Accounts())
+    for name, expr in METRICS.items():
+        metrics.definitions.create(name, expr, now_ns=clock.now_ns())
+    metrics.keeper.round()
+    clock.advance(60)
+    lines = number = 0
+    ingest_s = keep_s = 0.0
+    turns = parsed(path)
+    while True:
+        with Timer() as timer:
+            turn = next(turns, None)
+            if turn is not None:
+                table.commit(
+                    [
+                        Batch(
+                            turn.frame.drop("_in_lines", "_in_bytes"),
+                            "bench",
+                            turn.lines,
+                            turn.lines,
+                            Position("bench", number),
+                        )
+                    ]
+                )
+                table.sync()
+        ingest_s += timer.cpu_s
+        if turn is not None:
+            number, lines = number + 1, lines + turn.lines
+        if turn is None or number % TURNS == 0:
+            with Timer() as timer:
+                metrics.keeper.round()
+            keep_s += timer.cpu_s
+        if turn is None:
+            break
+    held = verdict(keep_s <= SHARE * ingest_s)
+    note = f"{keep_s / ingest_s:.1%} of the {ingest_s:.1f} s of ingest"
+    rows = [Row("rollups", "keep 3 metrics", lines=lines, cpu_s=keep_s, verdict=held, note=note)]
+    rows += [_asked(name, expr, table, metrics.kept, lines) for name, expr in METRICS.items()]
+    control.close()
+    shutil.rmtree(data)
+    return rows
+
+
+def _asked(name: str, expr: str, table: LogTable, kept: Kept, lines: int) -> Row:
+    """Ask for all minutes, from rollups and from lines."""
+    end_ns = int(table.snapshot().files.select(pl.col("max_time_ns").max()).item())
+    request = Request(expr, START_MS * 1_000_000, end_ns, 60_000_000_000)
+    found, seconds = [], []
+    for what in (kept, None):
+        with Timer() as timer:
+            answer = run(request, table, PolarsEngine(), what)
+        assert isinstance(answer, Series)
+        found.append(answer.frame)
+        seconds.append(timer.seconds)
+    exact = found[0].equals(found[1]) or (name == "took" and _near(*found))
+    note = f"{seconds[0] * 1000:.0f} ms, from the lines {seconds[1] * 1000:.0f} ms"
+    return Row("rollups", f"{name}, all minutes", seconds[0], lines, verdict=verdict(exact), note=note)
+
+
+def _near(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    """Tell whether values differ by rounding alone: lines are summed in whatever order they are read."""
+    off = ((one["value"] - other["value"]).abs() / one["value"]).max()
+    return one.drop("value").equals(other.drop("value")) and isinstance(off, float) and off < 1e-12  # noqa: PLR2004
