@@ -72,6 +72,9 @@ class Server:
         self._control, engine = Control.open(config.data), PolarsEngine()
         pushed = Pushed(sink, clock, disorder_s=config.alerts.push_disorder_s, wait_s=config.alerts.max_wait_s)
         self._recordings = Recordings(self._control, SamplesTable(config.data, table.files))
+        self._metrics = Metrics(
+            config.data, self._control, table, engine, clock=clock, accounts=accounts, settings=config.metrics
+        )
         self._alerting = Alerting(
             config.alerts,
             self._control,
@@ -83,9 +86,7 @@ class Server:
             deleted=partial(deleted, table.root),
             address=self.address,
             recordings=self._recordings,
-        )
-        self._metrics = Metrics(
-            config.data, self._control, table, engine, clock=clock, accounts=accounts, settings=config.metrics
+            kept=self._metrics.kept,
         )
         services = Services(
             table=table,

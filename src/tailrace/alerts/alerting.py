@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Table
     from tailrace.control import Control
+    from tailrace.query.kept import Kept
     from tailrace.telemetry import Accounts
 
 
@@ -78,6 +79,7 @@ class Alerting:
         deleted: Deleted = lambda _since, _version: (),
         address: str = "",
         recordings: Recordings | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._settings, self._control = settings, control
         name, external_url = holder(), (settings.external_url or address).rstrip("/")
@@ -85,7 +87,7 @@ class Alerting:
         self.store = AlertStore(control, self.lease)
         self.rules = RuleBook(control, settings.rule_files, clock, round(settings.evaluation_interval_s * NS_PER_S))
         self._warnings = Warnings(table, clock)
-        ask = TableAsk(table, engine, recorded=recordings)
+        ask = TableAsk(table, engine, recorded=recordings, kept=kept)
         self._clock, self._recordings = clock, recordings
         fill = Templates(ask, clock, external_labels=settings.external_labels, external_url=external_url)
         horizons = Horizons.of(settings)

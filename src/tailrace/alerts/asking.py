@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from tailrace.alerts.held import Asked, Copies
     from tailrace.contracts import Engine, Snapshot, Table
+    from tailrace.query.kept import Kept
     from tailrace.query.named import Recorded
     from tailrace.query.samples import Samples
 
@@ -68,8 +69,10 @@ class TableAsk:
         timeout_s: float = TIMEOUT_S,
         held_rows: int = HELD_ROWS,
         recorded: Recorded | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._recorded = recorded
+        self._kept = kept
         self._table = table
         self._engine = engine
         self._timeout_s = timeout_s
@@ -102,7 +105,7 @@ class TableAsk:
         step_ns = times.step if len(times) > 1 else None
         request = Request(asked, times[0], times[-1], step_ns, timeout_s=self._timeout_s, aligned=False)
         try:
-            found = run(request, self._table, self._engine, recorded=self._recorded)
+            found = run(request, self._table, self._engine, self._kept, recorded=self._recorded)
         except TailraceError as error:
             return _failed(times, error)
         assert isinstance(found, Series), "rules are read with numbers only"

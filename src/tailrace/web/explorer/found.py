@@ -144,7 +144,7 @@ def bars(services: Services, log: LogQuery, start_ns: int, end_ns: int) -> list[
     """Return the counts by level on the grid of the range."""
     grid = histogram.grid(start_ns, end_ns)
     asked = Request(histogram.query(log, grid.step_ns), grid.start_ns + grid.step_ns, grid.end_ns, grid.step_ns)
-    return histogram.bars(_series(run(asked, services.table, services.engine)), grid)
+    return histogram.bars(_series(run(asked, services.table, services.engine, services.kept)), grid)
 
 
 def facets(services: Services, log: LogQuery, start_ns: int, end_ns: int) -> list[Facet]:
@@ -166,7 +166,7 @@ def _facet_order(facet: Facet) -> tuple[bool, int, str]:
 
 
 def _count(services: Services, query: str, end_ns: int) -> list[tuple[Mapping[str, str], int]]:
-    answer = _series(run(Request(query, end_ns, end_ns), services.table, services.engine))
+    answer = _series(run(Request(query, end_ns, end_ns), services.table, services.engine, services.kept))
     counts = answer.frame.select("series", "value").iter_rows()
     return [(answer.labels[series], int(value)) for series, value in counts]
 
