@@ -68,3 +68,12 @@ def test_a_server_is_asked_to_do_it(run):
         done = run("alerts", "test-receiver", "a/b", "--url", server.url)
     assert (done.code, done.out) == (1, "email  no\nslack  taken\n")
     assert [posted.path for posted in server.got] == ["/api/v1/receivers/a%2Fb/test"]
+
+
+def test_what_would_keep_a_receiver_from_being_told_is_said_when_the_configuration_is_checked(tmp_path, run):
+    team = {"name": "team", "webhook": "env:TAILRACE_TEST_GONE"}
+    file = tmp_path / "tailrace.yaml"
+    file.write_text(json.dumps({"sources": [], "alerts": {"route": {"receiver": "team"}, "receivers": [team]}}))
+    done = run("check", "config", file)
+    assert done.code == 0
+    assert "warning: $.alerts.receivers[0].webhook.url: the environment variable TAILRACE_TEST_GONE" in done.err

@@ -39,6 +39,7 @@ def check_config(
     from tailrace.cli.check_rules import mistakes
 
     warnings = [*missing_paths(config), *config.spec.warnings, *mistakes(config.alerts.rule_files)]
+    warnings += untold(config)
     if json:
         output.as_json({"ok": True, "file": str(file), "warnings": warnings})
         return
@@ -168,6 +169,16 @@ def missing_paths(config: "Config") -> list[str]:
             for path in missing(wanted)
         ]
     return warnings
+
+
+def untold(config: "Config") -> list[str]:
+    """Return a warning for all that would keep receivers from being told: secrets and files that are not here."""
+    if not config.alerts.receivers:
+        return []
+    from tailrace.alerts.notify.doubts import doubts
+
+    receivers = enumerate(config.alerts.receivers)
+    return [str(doubt) for index, one in receivers for doubt in doubts(one, ("alerts", "receivers", index))]
 
 
 @app.command("query")

@@ -17,6 +17,8 @@ from tailrace.alerts.notify.secret import SecretUrl, hide, parts_of, secret_of
 from tailrace.errors import ConfigError, Problem, TransientError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import apprise
 
     from tailrace.alerts.notify.message import Message, Writing
@@ -42,7 +44,9 @@ class Apprise:
         self._partly = Partly()
         logging.getLogger("apprise").propagate = False  # it logs secrets, as of an address that it cannot read
         logging.getLogger("urllib3").setLevel(logging.WARNING)  # it logs addresses
-        self._check()
+        problems = [Problem(f"$.{kind}.urls[{index}]", what, hint) for index, what, hint in unreadable(settings)]
+        if problems:
+            raise ConfigError(problems)
 
     def send(self, notification: Notification) -> None:
         """Send to all addresses that do not have it yet; raise what failed, temporary failures first."""
@@ -83,15 +87,15 @@ class Apprise:
         listed = secret_of(None, self._settings.urls_file) or ""
         return [*urls, *filter(None, map(str.strip, listed.splitlines()))]
 
-    def _check(self) -> None:
-        """Refuse addresses that Apprise cannot read; those in the environment or in a file are read when used."""
-        problems = [
-            Problem(f"$.{self.kind}.urls[{index}]", _unknown(url.reveal()), _hint(url.reveal()))
-            for index, url in enumerate(self._settings.urls)
-            if not url.shown().startswith("env:") and _service(url.reveal(), self._settings.timeout_s) is None
-        ]
-        if problems:
-            raise ConfigError(problems)
+
+def unreadable(settings: AppriseSettings) -> Iterator[tuple[int, str, str]]:
+    """Yield the places of addresses that Apprise cannot read, what is wrong and what to do.
+
+    Those that are in the environment or in a file are read when they are used.
+    """
+    for index, secret in enumerate(settings.urls):
+        if not secret.shown().startswith("env:") and _service(secret.reveal(), settings.timeout_s) is None:
+            yield index, _unknown(secret.reveal()), _hint(secret.reveal())
 
 
 def _service(url: str, timeout_s: float) -> apprise.Apprise | None:
