@@ -331,6 +331,12 @@ ROLLUP_SETS: Final = 100_000
 
 # --- alerts -----------------------------------------------------------------------------------
 
+RULES_BYTES: Final = 16 * MIB
+"""Length of a rule file: those of ten thousand rules, written by programs, have two to five MiB."""
+
+RULES_NODES: Final = 1_000_000
+"""Values of a rule file: a rule has about ten."""
+
 TEMPLATE_QUERIES: Final = 100
 """Queries that one template of a rule may ask when it is filled in: a loop over hosts asks one for each."""
 

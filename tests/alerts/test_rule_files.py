@@ -6,6 +6,7 @@ import pytest
 
 from tailrace.alerts.rule_files import load_rules, parse_group, parse_rules
 from tailrace.errors import ConfigError
+from tailrace.limits import CONFIG_BYTES, RULES_BYTES
 
 S = 10**9
 CART = """
@@ -124,6 +125,15 @@ def test_all_that_is_wrong_with_one_group(text, said):
     found = [str(problem) for problem in caught.value.problems]
     assert len(found) == len(said)
     assert all(each.startswith(start) for each, start in zip(found, said, strict=True)), found
+
+
+def test_a_file_may_be_longer_than_a_configuration_but_not_without_end(tmp_path):
+    path = tmp_path / "rules.yaml"
+    path.write_text("#" * (CONFIG_BYTES + 1) + "\n" + CART)
+    assert [group.name for group in load_rules(path)] == ["cart"]
+    path.write_text("#" * (RULES_BYTES + 1))
+    with pytest.raises(ConfigError, match="longer than"):
+        load_rules(path)
 
 
 def test_an_empty_file_has_no_groups():

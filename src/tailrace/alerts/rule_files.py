@@ -33,6 +33,7 @@ from tailrace.config.document import read_document
 from tailrace.config.problems import explain, found_text
 from tailrace.config.text import text_of
 from tailrace.errors import ConfigError, Problem, QueryError
+from tailrace.limits import RULES_BYTES, RULES_NODES
 from tailrace.query.literals import range_duration
 from tailrace.query.parser import parse
 from tailrace.query.syntax import LogQuery
@@ -222,7 +223,7 @@ class RuleFile(_Given):
 
 def load_rules(path: Path, namespace: str | None = None, interval_ns: int = INTERVAL_NS) -> tuple[Group, ...]:
     """Return the groups of a file; those that do not say are evaluated each `interval_ns`."""
-    return parse_rules(text_of(path), namespace or path.name, str(path), interval_ns)
+    return parse_rules(text_of(path, RULES_BYTES), namespace or path.name, str(path), interval_ns)
 
 
 def parse_rules(
@@ -245,7 +246,7 @@ def _read(
     text: str, model: type[_Model], nothing: Mapping[str, object], file: str | None
 ) -> tuple[_Model, dict[str, Any]]:
     """Return what a text says, and as plain values; `nothing` stands for an empty one."""
-    document = read_document(text, None)
+    document = read_document(text, None, RULES_NODES)
     value = nothing if document.value is None else document.value
     if not isinstance(value, dict):
         document.refuse((), document.places.get(()), f"expected a mapping of keys to values, got {found_text(value)}")

@@ -25,6 +25,7 @@ from tailrace.config.problems import explain
 from tailrace.config.text import text_of
 from tailrace.control import METADATA
 from tailrace.errors import ConfigError, DataError
+from tailrace.limits import RULES_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,7 +119,7 @@ class RuleBook:
             return
         self._marks[path] = mark
         try:
-            text = text_of(path)
+            text = text_of(path, RULES_BYTES)
             groups = rule_files.parse_rules(text, str(path), str(path), self._interval_ns)
         except ConfigError as error:
             self._wrong_files[str(path)] = str(error)

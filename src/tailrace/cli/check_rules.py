@@ -53,13 +53,14 @@ def checked(file: Path, streams: Seen | None) -> Checked:
     from tailrace.alerts.rule_files import parse_rules
     from tailrace.config.document import read_document
     from tailrace.config.text import text_of
+    from tailrace.limits import RULES_BYTES, RULES_NODES
 
-    text = text_of(file)
+    text = text_of(file, RULES_BYTES)
     try:
         groups = parse_rules(text, file.name, str(file))
     except ConfigError as error:
         return Checked(file, 0, error.problems)
-    document = read_document(text, None)
+    document = read_document(text, None, RULES_NODES)
     doubts = (doubt.problem(_place(doubt.trail, document)) for doubt in check_groups(groups, streams))
     found = sorted(doubts, key=lambda problem: (problem.line or 0, problem.column or 0))
     return Checked(file, sum(len(group.rules) for group in groups), doubts=tuple(found))

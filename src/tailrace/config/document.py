@@ -62,13 +62,16 @@ class _Loader(yaml.SafeLoader):
         return tag
 
 
-def read_document(text: str, environ: Mapping[str, str] | None) -> Document:
-    """Return what a text says; never raises for what it says. Without an environment a `$` stands for itself."""
+def read_document(text: str, environ: Mapping[str, str] | None, most: int = CONFIG_NODES) -> Document:
+    """Return what a text says, which has at most so many values; never raises for what it says.
+
+    Without an environment a `$` stands for itself.
+    """
     document = Document()
     try:
         node = _Loader(text).get_single_node()
         if node is not None:
-            _Reader(document, environ).read(node, ())
+            _Reader(document, environ, most).read(node, ())
     except yaml.YAMLError as error:
         place, what, hint = _syntax(error, text)
         document.refuse((), place, what, hint)
@@ -80,8 +83,9 @@ def read_document(text: str, environ: Mapping[str, str] | None) -> Document:
 class _Reader:
     """Walks the nodes of one document."""
 
-    def __init__(self, document: Document, environ: Mapping[str, str] | None) -> None:
+    def __init__(self, document: Document, environ: Mapping[str, str] | None, most: int) -> None:
         self._document = document
+        self._most = most  # values
         self._environ = environ
         self._above: set[int] = set()
         self._nodes = 0
@@ -96,11 +100,9 @@ class _Reader:
         if id(node) in self._above:
             self._document.refuse(trail, place, "this anchor contains itself", "write the values out")
             return None
-        if self._nodes > CONFIG_NODES:
-            if self._nodes == CONFIG_NODES + 1:
-                self._document.refuse(
-                    (), place, f"more than {CONFIG_NODES:,} values", "anchors multiply what they hold"
-                )
+        if self._nodes > self._most:
+            if self._nodes == self._most + 1:
+                self._document.refuse((), place, f"more than {self._most:,} values", "anchors multiply what they hold")
             return None
         if node.tag != _PLAIN and node.tag not in _TAGS:
             self._document.refuse(trail, place, f"the tag {node.tag!r} is not supported", "remove the tag")
