@@ -8,6 +8,7 @@ LISTEN ?= 127.0.0.1:9080
 DATA ?= data
 RUNS ?= 50000
 FACTOR ?= 10
+SCHEDULES ?= 5000
 
 .PHONY: help run test lint bench torture docs lock clean
 
@@ -33,7 +34,7 @@ bench: $(VENV)/dev.stamp ## measure parse, commit, import, query, latency, memor
 	$(BIN)/python -m bench $(ARGS)
 
 torture: $(VENV)/dev.stamp ## the long tests of tailing: storms, crash points, kills, rotation at speed (RUNS=… FACTOR=…)
-	TAILRACE_STORMS=$(RUNS) TAILRACE_TORTURE=$(FACTOR) $(BIN)/pytest -n 2 --dist worksteal --timeout 36000 \
+	TAILRACE_STORMS=$(RUNS) TAILRACE_TORTURE=$(FACTOR) TAILRACE_SCHEDULES=$(SCHEDULES) $(BIN)/pytest -n 2 --dist worksteal --timeout 36000 \
 	  tests/torture tests/e2e/test_exactly_once.py tests/e2e/test_crash_points.py $(ARGS)
 
 docs: $(VENV)/dev.stamp ## write the generated reference pages

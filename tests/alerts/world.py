@@ -58,8 +58,8 @@ class World:
     def complete(self, _selectors, now_ns: int) -> Complete:
         return Complete(now_ns - self.behind_ns, ("files",) if self.behind_ns else ())
 
-    def server(self, name: str = "one") -> Server:
-        return Server(self, name)
+    def server(self, name: str = "one", control: Control | None = None) -> Server:
+        return Server(self, name, control or self.control)
 
 
 def fill(templates, labels, value, at_ns):
@@ -69,10 +69,10 @@ def fill(templates, labels, value, at_ns):
 class Server:
     """A server of a world; a new one is a restart."""
 
-    def __init__(self, world: World, name: str) -> None:
-        self.world = world
-        self.lease = Lease(world.control, name)
-        self.store = AlertStore(world.control, self.lease)
+    def __init__(self, world: World, name: str, control: Control) -> None:
+        self.world, self.control = world, control
+        self.lease = Lease(control, name)
+        self.store = AlertStore(control, self.lease)
         self.evaluator = Evaluator(self.store, world.ask, fill, world.complete)
         self.looked_ns = self.store.looked()
 
