@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tailrace.alerts.expressions import expression
 from tailrace.alerts.windows import Reach
+from tailrace.query.parser import parse
 
 S = 10**9
 COUNT = 'sum by (host) (count_over_time({app="x"} |= "e" [5m]))'
@@ -43,6 +46,88 @@ def test_the_reach_is_that_of_all_ranges():
 def test_the_selectors_are_named_once():
     text = 'rate({a="b"}[5m]) / rate({a="b"}[1m]) + rate({a="c"}[1m])'
     assert [str(selector) for selector in expression(text).selectors] == ['{a="b"}', '{a="c"}']
+
+
+RATE = 'rate({app="x"}[5m])'
+
+
+@pytest.mark.parametrize(
+    ("text", "op", "threshold"),
+    [
+        (f"{COUNT} > 60 * 60", ">", 3600),
+        (f"-1 + 3 < {COUNT}", ">", 2),
+        (f"2 * {COUNT} + 1 >= 5", ">=", 5),
+        (f"({COUNT} > bool 3) == 1", "==", 1),
+        (f"max({RATE}) - min({RATE}) != 0", "!=", 0),
+        (f"{RATE} or vector(0) > 1", "", 0),  # `or` binds less tightly
+        (f"({RATE} or vector(0)) > 1", ">", 1),
+        ("cart:errors:rate5m > 1", ">", 1),
+        (f"{COUNT} > bool 5", "", 0),
+        (f"{COUNT} > 1 < 5", "", 0),
+        (f"({COUNT} > 1) * 2 > 5", "", 0),
+        (f"count({COUNT} > 1) > 5", "", 0),
+        (f"{COUNT} > 1 and {COUNT} < 5", "", 0),
+        (f"({COUNT} and {RATE}) > 5", "", 0),
+        (f"({COUNT} unless {RATE}) > 5", "", 0),
+        (f"topk(3, {COUNT}) > 5", "", 0),
+        (f"sum(topk(3, {COUNT})) > 5", "", 0),
+        (f"{RATE} > {RATE}", "", 0),
+        (f"{RATE} > on (host) group_left () {RATE}", "", 0),
+        ('absent_over_time({app="x"}[5m]) == 1', "", 0),
+        ("2 > 1", "", 0),
+    ],
+)
+def test_a_condition_is_split_off_where_what_is_left_leaves_nothing_out(text, op, threshold):
+    found = expression(text)
+    assert (found.op, found.threshold) == (op, threshold)
+    if not op:
+        assert found.asked == str(parse(text, names=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "silent"),
+    [
+        (f"{COUNT} > 1", 0),
+        (f"60 * {COUNT} + 3 > 1", 3),
+        (f"1 - {RATE} > 1", 1),
+        (f"({RATE} < bool 5) == 1", 1),  # silence is less than five
+        (f"({RATE} > bool 5) == 1", 0),
+        (f"sum({RATE} + 1) > 1", None),  # of how many series?
+        (f"max({RATE} + 1) > 1", 1),
+        (f"{RATE} + {RATE} > 1", 0),
+        (f"{RATE} - on (host) {RATE} > 1", None),
+        (f"{RATE} / {RATE} > 1", None),  # nothing of nothing
+        (f"{RATE} * {RATE} > 1", None),
+        (f"({RATE} or {RATE}) > 1", 0),
+        (f"({RATE} or vector(1)) > 1", None),
+        (f'label_replace({RATE}, "a", "b", "c", "d") > 1', 0),
+        ("a:b > 1", None),
+    ],
+)
+def test_silence_has_the_value_that_zero_would_give(text, silent):
+    assert expression(text).silent == silent
+
+
+def test_what_rules_recorded_is_silent_as_they_are():
+    assert expression("2 * a:b + 1 > 3").knowing({"a:b": 0.0}) == 1
+    assert expression("2 * a:b + 1 > 3").knowing({"a:b": None}) is None
+
+
+def test_nothing_can_be_divided_by_silence():
+    silent = expression(f"1 / {RATE} > 5").silent
+    assert silent is not None
+    assert math.isnan(silent)
+    assert not expression(f"1 / {RATE} > 5").holds(silent)
+
+
+def test_a_silent_side_is_zero_where_the_other_one_speaks():
+    some, every = 'sum(rate({app="x"} |= "e" [5m]))', 'sum(rate({app="x"} [5m]))'
+    assert expression(f"{some} / {every} > 0.1").asked == f"({some} or {every} * 0) / {every}"
+    assert expression(f"{some} - {every} > 1").asked == f"({some} or {every} * 0) - ({every} or {some} * 0)"
+    assert expression(f"100 * {some} / {every} > 1").asked == f"(100 * {some} or {every} * 0) / {every}"
+    assert expression(f"{some} / {every}").asked == f"{some} / {every}"  # a value is asked as it is
+    on = f"{some} / on (host) {every}"
+    assert expression(f"{on} > 1").asked == on
 
 
 @pytest.mark.parametrize(

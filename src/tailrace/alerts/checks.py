@@ -59,6 +59,16 @@ class Seen:
                 found.setdefault(name, set()).add(value)
         return found
 
+    def has(self, selector: Selector) -> bool:
+        """Tell whether a stream is what a selector says; each selector is looked for once."""
+        if selector not in self._found:
+            self._found[selector] = select(self.streams, selector).height > 0
+        return self._found[selector]
+
+    @cached_property
+    def _found(self) -> dict[Selector, bool]:
+        return {}
+
 
 def seen(table: Table, now_ns: int) -> Seen:
     """Return the streams that had lines in the last days; the first call reads two columns of each file."""
@@ -151,7 +161,7 @@ def _condition(rule: Rule, query: Query) -> Iterator[Doubt]:
         what = "with `bool` each series is an alert, those with the value 0 too"
         yield Doubt(("expr",), what, "leave `bool` out")
     asked = expression(rule.expr)
-    if not asked.counting or not asked.op:
+    if not asked.natural or not asked.op:
         return
     below, equal = asked.threshold < 0, asked.threshold == 0
     if (asked.op == "<" and (below or equal)) or (asked.op in ("<=", "==") and below):
@@ -164,7 +174,7 @@ def _unknown(rule: Rule, query: Query, streams: Seen) -> Iterator[Doubt]:
     """Yield a doubt for each selector that no stream of the last days has."""
     wanted = [part for part in _parts(query) if isinstance(part, RangeAggregation) and part.function != ABSENT]
     for selector in dict.fromkeys(part.range.log.selector for part in wanted):
-        if not select(streams.streams, selector).height:
+        if not streams.has(selector):
             fires = "is empty" if rule.record else "can never fire"
             what = f"no stream of the last {DAYS} days is {selector}, so this {fires}"
             yield Doubt(("expr",), what, _nearest(selector, streams))

@@ -63,20 +63,18 @@ def resolved(task: Task, sources: Mapping[str, Sequence[Task]], over: frozenset[
     if not asked.names:
         return task
     over |= {task.rule.record} if task.rule.record else set()
-    found = [
-        resolved(one, sources, over | {name})
-        for name in asked.names
-        if name not in over
-        for one in sources.get(name, ())
-    ]
-    reach, selectors, depth = asked.reach, asked.selectors, 0
-    for one in found:
-        near_ns = min(reach.near_ns, asked.reach.near_ns + one.asked.reach.near_ns)
-        reach = Reach(near_ns, max(reach.far_ns, asked.reach.far_ns + one.asked.reach.far_ns))
-        selectors += one.asked.selectors
-        depth = max(depth, one.depth + 1)
-    counting = asked.counting or (bool(found) and all(one.asked.counting for one in found))
-    whole = replace(asked, reach=reach, selectors=tuple(dict.fromkeys(selectors)), counting=counting)
+    reach, selectors, depth, silents = asked.reach, asked.selectors, 0, dict[str, float | None]()
+    for name in (name for name in asked.names if name not in over):
+        found = [resolved(one, sources, over | {name}) for one in sources.get(name, ())]
+        values = {one.asked.silent for one in found if not one.asked.op}
+        silents[name] = values.pop() if len(values) == 1 else None
+        for one in found:
+            near_ns = min(reach.near_ns, asked.reach.near_ns + one.asked.reach.near_ns)
+            reach = Reach(near_ns, max(reach.far_ns, asked.reach.far_ns + one.asked.reach.far_ns))
+            selectors += one.asked.selectors
+            depth = max(depth, one.depth + 1)
+    silent = asked.knowing(silents)
+    whole = replace(asked, reach=reach, selectors=tuple(dict.fromkeys(selectors)), silent=silent)
     return replace(task, asked=whole, depth=depth)
 
 

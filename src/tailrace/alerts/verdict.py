@@ -79,7 +79,7 @@ def judge(
     values = dict(answer.values)
     what = policy(rule, asked)
     if what == "zero" and asked.op:
-        values.update(dict.fromkeys(silent, 0.0))
+        values.update(dict.fromkeys(silent, asked.silent or 0.0))
     held = {key: value for key, value in values.items() if asked.holds(value)}
     if group.limit and len(held) > group.limit:
         error = f"the rule gives {len(held)} series, and its group allows {group.limit}"
