@@ -55,6 +55,22 @@ def test_what_can_be_written() -> None:
     assert not receivers[1].send_resolved
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("a@b.c", ("a@b.c",)),
+        ("a@b.c, Zwei <d@e.f>", ("a@b.c", "Zwei <d@e.f>")),
+        ('"Team, A" <a@b.c>,d@e.f', ('"Team, A" <a@b.c>', "d@e.f")),
+        (["Eins <a@b.c>", "d@e.f,g@h.i"], ("Eins <a@b.c>", "d@e.f", "g@h.i")),
+    ],
+)
+def test_addresses_of_mail(written: object, read: tuple[str, ...]) -> None:
+    email = {"smarthost": "h", "from": "a@b.c", "to": written}
+    found = Receiver.model_validate({"name": "x", "email": email}).email
+    assert found is not None
+    assert found.to == read
+
+
 def test_what_has_no_secret_in_it_is_shown_so_that_it_loads_again() -> None:
     document = read_document(GOOD.replace("k3y", "env:K").replace("slack://a/b/c", "env:A"), {})
     receivers = File.model_validate(document.value).receivers
@@ -110,6 +126,7 @@ CASES = [
             "receivers[0].email.to[1]: 'c' is no mail address (write name@example.com)",
         ],
     ),
+    ("{name: x, email: {smarthost: h, from: a@b, to: ''}}", ["receivers[0].email.to"]),
     (
         "{name: x, email: {smarthost: h, from: a@b, to: a@b, username: me}}",
         ["receivers[0].email: a user needs a password, and a password a user (give both, or none)"],

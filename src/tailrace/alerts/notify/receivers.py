@@ -7,6 +7,7 @@ secret. Only settings: reading them loads no client.
 
 from __future__ import annotations
 
+from email.utils import formataddr, getaddresses, parseaddr
 from pathlib import Path  # noqa: TC003  pydantic reads it
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -79,6 +80,13 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str | Secret) else value
 
 
+def _addresses(value: object) -> object:
+    """Return the addresses of texts, each of which may have several, as headers of a mail have them."""
+    texts = list(value) if isinstance(value, list | tuple) else [value]
+    return [formataddr(one) for one in getaddresses(texts)] if all(isinstance(one, str) for one in texts) else value
+
+
+_ADDRESSES: Final = BeforeValidator(_addresses, json_schema_input_type=str | list[str])
 _LISTED: Final = BeforeValidator(_listed, json_schema_input_type=str | list[str])
 Url = Annotated[str, AfterValidator(_http)]
 HiddenUrl = Annotated[SecretUrl, AfterValidator(_secret_http)]
@@ -204,8 +212,8 @@ class EmailSettings(Settings):
     sender: str = Field(alias="from", min_length=1)
     """Address that the mail is from."""
 
-    to: Annotated[tuple[str, ...], _LISTED, Field(min_length=1)]
-    """Addresses that it goes to."""
+    to: Annotated[tuple[str, ...], _ADDRESSES, Field(min_length=1)]
+    """Addresses that it goes to: a list, or a text with commas between."""
 
     username: str = ""
     """User of the mail server; nobody logs in without."""
@@ -239,7 +247,7 @@ class EmailSettings(Settings):
             hint = "write for example mail.example.com:587"
             mistakes.append(Mistake("this is no host with a port", hint, ("smarthost",)))
         for index, address in enumerate((self.sender, *self.to)):
-            if "@" not in address or any(sign in address for sign in "\r\n"):
+            if "@" not in parseaddr(address)[1] or any(sign in address for sign in "\r\n"):
                 below = ("to", index - 1) if index else ("from",)
                 mistakes.append(Mistake(f"{address!r} is no mail address", "write name@example.com", below))
         _refuse(mistakes)
