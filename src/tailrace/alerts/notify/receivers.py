@@ -82,8 +82,9 @@ def _listed(value: object) -> object:
 
 def _addresses(value: object) -> object:
     """Return the addresses of texts, each of which may have several, as headers of a mail have them."""
-    texts = list(value) if isinstance(value, list | tuple) else [value]
-    return [formataddr(one) for one in getaddresses(texts)] if all(isinstance(one, str) for one in texts) else value
+    given = list(value) if isinstance(value, list | tuple) else [value]
+    texts = [one for one in given if isinstance(one, str)]
+    return [formataddr(one) for one in getaddresses(texts)] if len(texts) == len(given) else value
 
 
 _ADDRESSES: Final = BeforeValidator(_addresses, json_schema_input_type=str | list[str])
