@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from alerts.notify.samples import T0, S, notification, told
+from tailrace.alerts.notify.channels.webhook import as_json, payload
 from tailrace.alerts.notify.message import duration, usual, writing
+from tailrace.alerts.notify.model import ToldAlert
 
 TWO = notification(told("a1", description="Look.\nHard.", runbook="http://wiki/cart"), told("b1", "resolved"))
 
@@ -91,3 +97,29 @@ def test_durations() -> None:
     assert [duration(span * S) for span in (59, 60, 3_600, 90_061, 86_400)] == ["59s", "1m", "1h", "1d 1h", "1d"]
     assert duration(-5 * S) == ""
     assert usual(notification(told(began=T0 + S))).body.count("(") == 1  # a clock that is behind shows no span
+
+
+TEXT = st.text(max_size=12)
+LABELS = st.dictionaries(st.sampled_from(["alertname", "host", "x\n", "ü"]), TEXT, max_size=4)
+ALERTS = st.builds(
+    ToldAlert,
+    status=st.sampled_from(["firing", "resolved"]),
+    labels=LABELS,
+    annotations=st.dictionaries(st.sampled_from(["summary", "correction", "runbook"]), TEXT),
+    starts_ns=st.integers(0, 2 * T0),
+    ends_ns=st.integers(0, 2 * T0),
+    generator_url=TEXT,
+    fingerprint=st.just("0" * 16),
+    value=st.none() | st.floats(),
+)
+
+
+@given(st.lists(ALERTS, min_size=1, max_size=5), LABELS)
+def test_anything_can_be_written_for_people_and_for_programs(alerts, group_labels) -> None:
+    said = notification(*alerts, group_labels=group_labels)
+    title = "{{ .Status }} {{ range .Alerts }}{{ .Labels.host }}{{ .Value }}{{ end }}"
+    for message in (usual(said), writing(title, "{{ .UsualBody }}")(said)):
+        assert len(message.title.splitlines()) <= 1
+        assert message.body
+    read = json.loads(as_json(payload(said, 3)))
+    assert len(read["alerts"]) + read["truncatedAlerts"] == len(alerts)
