@@ -157,9 +157,9 @@ MISTAKES = [
     ("groups: [{name: g, rules: [{record: r, expr: vector(1), for: 1m}]}]", "$.groups[0].rules[0].for", "no `for`"),
     ("groups: [{name: g, rules: [{record: r-s, expr: vector(1)}]}]", "$.groups[0].rules[0].record", "name of a metric"),
     (
-        "groups: [{name: g, rules: [{alert: A, expr: vector(1), labels: {alertname: x}}]}]",
-        "$.groups[0].rules[0].labels.alertname",
-        "the rule's own",
+        "groups: [{name: g, rules: [{alert: A, expr: vector(1), labels: {__name__: x}}]}]",
+        "$.groups[0].rules[0].labels.__name__",
+        "no name of a label",
     ),
     (
         "groups: [{name: g, rules: [{alert: A, expr: vector(1), labels: {a-b: x}}]}]",

@@ -251,6 +251,8 @@ _FILL: Final = Templates(_AnyAnswer(), SystemClock(), external_url="http://127.0
 def _templates(rule: Rule, query: Query, streams: Seen | None) -> Iterator[Doubt]:
     if rule.record:
         return
+    if "alertname" in rule.labels:
+        yield Doubt(("labels", "alertname"), "the rule's name counts, not this label", "leave it out")
     names, exact = result_labels(query, () if streams is None else streams.values)
     for name, text in rule.labels.items():
         yield from _tried(("labels", name), text, _Labels(names), exact=exact)

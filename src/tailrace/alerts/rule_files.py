@@ -50,7 +50,6 @@ _Model = TypeVar("_Model", bound=Settings)
 
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_OWN: Final = {"alert": "alertname", "record": "__name__"}  # labels that are the rule's to set
 
 
 def _span(value: object) -> object:
@@ -111,13 +110,11 @@ def _template(text: str) -> str:
     return text
 
 
-def _checked(labels: Mapping[str, str], own: str, *, templated: bool) -> Mapping[str, str]:
+def _checked(labels: Mapping[str, str], *, templated: bool) -> Mapping[str, str]:
     """Return labels that a rule may set; raise all mistakes at once."""
     mistakes = []
     for name, text in labels.items():
-        if name == own:
-            mistakes.append(Mistake(f"the label {name!r} is the rule's own", "leave it out", below=(name,)))
-        elif name == "__name__" or not _LABEL.fullmatch(name):
+        if name == "__name__" or not _LABEL.fullmatch(name):
             mistakes.append(Mistake(f"{name!r} is no name of a label", "letters, digits and _", below=(name,)))
         if templated and (error := templates.mistake(text)):
             mistakes.append(Mistake(error.one_line(), below=(name,)))
@@ -164,8 +161,7 @@ class RuleSettings(_Given):
     @field_validator("labels")
     @classmethod
     def _good_labels(cls, value: dict[str, str], info: ValidationInfo) -> Mapping[str, str]:
-        kind = "record" if info.data.get("record") else "alert"
-        return _checked(value, _OWN[kind], templated=kind == "alert")
+        return _checked(value, templated=not info.data.get("record"))
 
     def _check_record(self) -> None:
         if not _METRIC.fullmatch(self.record):
@@ -195,7 +191,7 @@ class GroupSettings(_Given):
     @field_validator("labels")
     @classmethod
     def _good_labels(cls, value: dict[str, str]) -> Mapping[str, str]:
-        return _checked(value, "", templated=True)
+        return _checked(value, templated=True)
 
     @field_validator("interval_ns")
     @classmethod
