@@ -226,3 +226,17 @@ def test_what_is_counted(world):
     world.channel().down = False
     world.run(10, every_s=1)
     assert 'tailrace_notifications_total{outcome="sent",receiver="a/webhook"} 1.0' in shown()
+
+
+def test_a_clock_that_steps_back_delays_nothing_by_more_than_it_would_wait_anyway(world):
+    world.fire(alertname="A")
+    world.run(10)
+    world.channel().down = True
+    world.fire(alertname="B")
+    world.run(30)
+    world.clock.advance(-7200)
+    world.channel().down = False
+    world.end(alertname="A")
+    world.notifier.step()
+    names = [(one.group_labels["alertname"], one.status) for one in world.channel().got]
+    assert sorted(names) == [("A", "firing"), ("A", "resolved"), ("B", "firing")]

@@ -41,6 +41,7 @@ PATIENCE_NS: Final = 3 * 86_400 * NS_PER_S
 HELD_NS: Final = 60 * NS_PER_S
 """A server that holds a row for longer than this is gone: another one may send it."""
 
+_LONGEST_NS: Final = 3600 * NS_PER_S  # that a busy receiver may ask for
 _ERROR_CHARS: Final = 500
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -120,8 +121,10 @@ class Deliveries:
         before = DELIVERIES.alias()
         same = (before.c.line == DELIVERIES.c.line) & (before.c.group == DELIVERIES.c.group)
         earlier = select(before.c.id).where(before.c.state == "waiting", same, before.c.id < DELIVERIES.c.id).exists()
-        free = (DELIVERIES.c.holder.in_(("", self._holder))) | (DELIVERIES.c.held_ns <= now_ns)
-        return (DELIVERIES.c.state == "waiting", DELIVERIES.c.next_ns <= now_ns, free, ~earlier)
+        held = DELIVERIES.c.held_ns.between(now_ns + 1, now_ns + HELD_NS)  # not longer, if the clock stepped back
+        free = DELIVERIES.c.holder.in_(("", self._holder)) | ~held
+        pause = DELIVERIES.c.next_ns.between(now_ns + 1, now_ns + _LONGEST_NS)
+        return (DELIVERIES.c.state == "waiting", ~pause, free, ~earlier)
 
     def _hold(self, line: str) -> Any:  # a row or None: SQLAlchemy types its columns as anything
         now_ns = self._clock.now_ns()
@@ -158,7 +161,7 @@ class Deliveries:
         first_s, longest_s = PAUSES_S
         pause_s = min(first_s * 2 ** min(row.attempts, 30), longest_s) * self._chance.uniform(0.5, 1.0)
         if isinstance(error, BusyError):
-            pause_s = max(pause_s, min(error.after_s, 3600.0))
+            pause_s = max(pause_s, min(error.after_s, _LONGEST_NS / NS_PER_S))
         self._update(row, {"next_ns": now_ns + round(pause_s * NS_PER_S), "error": str(error)[:_ERROR_CHARS]})
         self._count("failed", row.line)
 

@@ -22,6 +22,7 @@ from tailrace.alerts.notify.inhibition import Inhibitions
 from tailrace.alerts.notify.model import CORRECTION, Notification, ToldAlert
 from tailrace.alerts.notify.tables import ALERTS, DELIVERIES, GROUPS, LOG, TOLD
 from tailrace.alerts.states import KEPT_NS
+from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,8 +55,9 @@ class Dispatch:
         self._mutes: Mutes | None = None
 
     def due(self, limit: int) -> list[str]:
-        """Return groups whose look is due."""
-        wanted = select(GROUPS.c.id).where(GROUPS.c.next_ns <= self._now_ns).order_by(GROUPS.c.next_ns).limit(limit)
+        """Return groups whose look is due; all of them that were put off before the clock stepped back."""
+        now = (GROUPS.c.next_ns <= self._now_ns) | (GROUPS.c.set_ns > self._now_ns)
+        wanted = select(GROUPS.c.id).where(now).order_by(GROUPS.c.next_ns).limit(limit)
         return list(self._connection.execute(wanted).scalars())
 
     def changed(self) -> None:
@@ -67,7 +69,10 @@ class Dispatch:
         connection, now_ns = self._connection, self._now_ns
         row = connection.execute(select(GROUPS).where(GROUPS.c.id == group)).one_or_none()
         route = self._policy.routes.get(row.route) if row is not None else None
-        if row is None or route is None:
+        if row is None:
+            return
+        if route is None:  # of a server with other settings
+            self._put_off(group, now_ns + NS_PER_S * 60)
             return
         interval_ns = row.renew_ns or route.group_interval_ns
         at_ns = now_ns if early else look_ns(row.next_ns, interval_ns, now_ns)
@@ -84,8 +89,11 @@ class Dispatch:
         if len(over) == len(members):
             connection.execute(delete(GROUPS).where(GROUPS.c.id == group))
         else:
-            mine = update(GROUPS).where(GROUPS.c.id == group)
-            connection.execute(mine.values(next_ns=at_ns + interval_ns, flushed=True))
+            self._put_off(group, at_ns + interval_ns)
+
+    def _put_off(self, group: str, next_ns: int) -> None:
+        values = {"next_ns": next_ns, "set_ns": self._now_ns, "flushed": True}
+        self._connection.execute(update(GROUPS).where(GROUPS.c.id == group).values(values))
 
     def knows(self, group: str, fingerprint: str) -> bool:
         """Tell whether every line of a group was told that an alert fires."""

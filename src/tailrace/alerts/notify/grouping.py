@@ -60,7 +60,9 @@ def reason(
 def look_ns(due_ns: int, interval_ns: int, now_ns: int) -> int:
     """Return the latest time of a group's grid up to now: looks that were missed are one.
 
-    >>> look_ns(100, 50, 100), look_ns(100, 50, 149), look_ns(100, 50, 260)
-    (100, 100, 250)
+    One that is looked at before its time, since the clock stepped back, has its grid from now on.
+
+    >>> look_ns(100, 50, 100), look_ns(100, 50, 149), look_ns(100, 50, 260), look_ns(100, 50, 30)
+    (100, 100, 250, 30)
     """
-    return due_ns + (now_ns - due_ns) // interval_ns * interval_ns
+    return now_ns if now_ns < due_ns else due_ns + (now_ns - due_ns) // interval_ns * interval_ns

@@ -50,7 +50,7 @@ _HURRY: Final = (
     update(GROUPS)
     .where(GROUPS.c.id == bindparam("name"), GROUPS.c.next_ns > bindparam("now"))
     .where((GROUPS.c.renew_ns > 0) | ~GROUPS.c.flushed)
-    .values(next_ns=bindparam("now"))
+    .values(next_ns=bindparam("now"), set_ns=bindparam("now"))
 )
 """Statements that are run for each alert: made once, since making one costs more than running it."""
 
@@ -98,6 +98,7 @@ def route(connection: Connection, policy: Policy, alert: KnownAlert, now_ns: int
                 "labels": json.dumps(labels),
                 "renew_ns": renew_ns,
                 "next_ns": now_ns if late else now_ns + taken.group_wait_ns,
+                "set_ns": now_ns,
                 "flushed": False,
             }
             connection.execute(_ADD_GROUP, row)

@@ -40,6 +40,7 @@ GROUPS: Final = Table(
     Column("labels", String, nullable=False),  # JSON
     Column("renew_ns", BigInteger, nullable=False),  # of the lines that it is for; 0: those that remember
     Column("next_ns", BigInteger, nullable=False),  # when it is looked at
+    Column("set_ns", BigInteger, nullable=False),  # when that was decided: later than now if the clock stepped back
     Column("flushed", Boolean, nullable=False),  # whether it was looked at
     Index("notify_groups_due", "next_ns"),
 )
