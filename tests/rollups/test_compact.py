@@ -54,9 +54,15 @@ def test_what_is_of_no_metric_or_too_old_goes(world: World) -> None:
     world.metric("rate", RATE)
     fill(world)
     world.definitions.delete("rate")
+    day_ns = 86_400 * NS
     merge(world, START_NS + 60 * NS)
-    files = world.table.snapshot().rows_files()
-    assert files["rows"].to_list() == [1]
+    assert world.table.snapshot().rows_files()["rows"].to_list() == [2]  # of a day that is not over
+    for _ in range(TIER_FILES):
+        world.lines((day_ns // NS, "a", 1))
+        world.keeper.catch_up()
+    merge(world, START_NS + day_ns)
+    old = world.ask(COUNT, first=60, last=120)
+    assert (old.stats.buckets, values(old)) == (0, {("host=a",): {60: 8, 120: 8}, ("host=b",): {120: 8}})
 
 
 def test_files_that_were_replaced_leave_the_disk(world: World) -> None:

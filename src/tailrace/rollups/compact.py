@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.rollups import states
+from tailrace.rollups.definitions import DAY_NS
 from tailrace.rollups.table import KEY, SCHEMA, scan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tailrace.rollups.marks import Marks
     from tailrace.rollups.table import RollupTable
     from tailrace.rollups.views import View
 
@@ -34,15 +36,28 @@ def compact(table: RollupTable, views: Mapping[str, View], oldest_ns: int | None
     done = 0
     for group in plan(table.snapshot().rows_files()):
         seen = table.snapshot()
+        if group.join(seen.files, on="path", how="anti").height:
+            continue
         rows = scan(group["path"].to_list()).filter(pl.col("view").is_in(list(views)))
-        if oldest_ns is not None:
-            rows = rows.filter(pl.col("end_ns") > oldest_ns)
+        marks = None if oldest_ns is None else _aged(seen.marks, views, oldest_ns)
+        if marks is not None:
+            since = {view: mark.since_ns for view, mark in marks.views.items()}
+            first = pl.col("view").replace_strict(list(since), list(since.values()), default=0, return_dtype=pl.Int64)
+            rows = rows.filter(pl.col("end_ns") > first)
         found = merged(rows.collect(), views)
-        if not group.join(seen.files, on="path", how="anti").height and table.commit(
-            seen, add=[("done", found)], remove=group
-        ):
+        if table.commit(seen, add=[("done", found)], remove=group, marks=marks if marks != seen.marks else None):
             done += group.height
     return done
+
+
+def _aged(marks: Marks, views: Mapping[str, View], oldest_ns: int) -> Marks:
+    """Return the marks of views that are kept from a day on; what is older is read from lines, if there are any."""
+    for key, mark in marks.views.items():
+        if key in views:
+            bucket = views[key].bucket_ns
+            first = -(-(oldest_ns // DAY_NS * DAY_NS) // bucket) * bucket
+            marks = marks.with_view(key, mark.since(first)) if first > mark.since_ns else marks
+    return marks
 
 
 def plan(files: pl.DataFrame) -> list[pl.DataFrame]:

@@ -28,7 +28,7 @@ from tailrace.rollups.lines import by_bucket
 from tailrace.rollups.marks import Mark
 from tailrace.rollups.spans import EVER_NS, buckets, common, inside, without
 from tailrace.rollups.taking import Taken, rewritten
-from tailrace.rollups.views import views
+from tailrace.rollups.views import views_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,7 @@ STEP_S: Final = 3_600
 
 _TIMEOUT_S: Final = 3_600.0
 _NONE: Final = pl.DataFrame()
+_FAILURES: Final = (QueryError, PolarsError)
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -108,7 +109,7 @@ class RollupKeeper:
 
     def catch_up(self) -> None:
         """Take what is new and fill in what is still to be read; `TransientError` if somebody else does so now."""
-        known = [view for metric in self._definitions.list() for view in views(metric)]
+        known = views_of(self._definitions.list())
         seen = self._rollups.snapshot()
         if not known and not seen.marks.views:
             return
@@ -159,9 +160,8 @@ class RollupKeeper:
             found.append(self._rows(view, wanted, new.added, snapshot))
             retired = self._rows(view, apart, new.retired, snapshot)
             found.append(retired.with_columns(retired=pl.lit(value=True)) if retired.height else retired)
-        except QueryError as error:
-            self._failed(view)
-            mark = mark.spoiled([_covered(view, new.added.frame)], error.one_line())
+        except _FAILURES as error:
+            mark = mark.spoiled([_covered(view, new.added.frame)], self._failed(view, error))
             found = []
         rows = pl.concat([part for part in found if part.height], how="diagonal") if any(map(len, found)) else _NONE
         one = Taken(view.key, mark, rows, tuple(without(mark.pending, before)), tuple(quiet))
@@ -187,9 +187,8 @@ class RollupKeeper:
         span = _step(mark.pending[-1], view.bucket_ns, snapshot)
         try:
             rows = self._read(view, span, snapshot)
-        except QueryError as error:
-            self._failed(view)
-            rows, mark = _NONE, mark.spoiled([], error.one_line())
+        except _FAILURES as error:
+            rows, mark = _NONE, mark.spoiled([], self._failed(view, error))
         else:
             mark = mark.filled(span)
         if mark != seen.marks.views[view.key]:
@@ -204,8 +203,12 @@ class RollupKeeper:
         inner = common([span], [_covered(view, frame)])
         return by_bucket(view, inner[0], snapshot, self._reading(), None)
 
-    def _failed(self, view: View) -> None:
+    def _failed(self, view: View, error: QueryError | PolarsError) -> str:
+        """Say why a view cannot be read, and try it again later; a stop is no failure of it."""
+        if self._stopping.is_set():
+            raise TransientError("the keeper was stopped") from error
         self._again_s[view.key] = self._clock.monotonic_s() + AGAIN_S
+        return error.one_line() if isinstance(error, QueryError) else str(error).partition("\n")[0]
 
     # --- upkeep ---------------------------------------------------------------------------------
 
@@ -213,7 +216,7 @@ class RollupKeeper:
         seen = self._rollups.snapshot()
         if seen.version < 0:
             return
-        known = {view.key: view for metric in self._definitions.list() for view in views(metric)}
+        known = {view.key: view for view in views_of(self._definitions.list())}
         oldest = None if self._days is None else self._clock.now_ns() - round(self._days * 86_400 * NS_PER_S)
         compact(self._rollups, known, oldest)
         if self._clock.monotonic_s() >= self._due_s:

@@ -39,6 +39,10 @@ class Mark:
         more = without(union(spans), [(-EVER_NS, self.since_ns)])
         return replace(self, pending=tuple(union([*self.pending, *more])), error=error or self.error)
 
+    def since(self, first_ns: int) -> Mark:
+        """Return the mark of a view that is kept from a later time on."""
+        return Mark(first_ns, tuple(without(self.pending, [(-EVER_NS, first_ns)])), self.error)
+
     def filled(self, span: Span) -> Mark:
         """Return the mark with less to be read."""
         left = tuple(without(self.pending, [span]))

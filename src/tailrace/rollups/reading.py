@@ -20,7 +20,7 @@ from tailrace.rollups import label_sets, states
 from tailrace.rollups.changes import changes
 from tailrace.rollups.lines import keys, merged, of_lines
 from tailrace.rollups.spans import Span, common, union, without
-from tailrace.rollups.views import views
+from tailrace.rollups.views import views_of
 from tailrace.store.scan import LogSnapshot
 
 if TYPE_CHECKING:
@@ -33,13 +33,15 @@ if TYPE_CHECKING:
     from tailrace.query.reads import Reading
     from tailrace.query.syntax import RangeAggregation
     from tailrace.rollups.definitions import Definitions
-    from tailrace.rollups.model import Metric
     from tailrace.rollups.table import RollupTable
     from tailrace.rollups.views import View
     from tailrace.store.table import LogTable
 
 FRESH_S: Final = 1.0
 """How long the list of metrics is taken for the newest one."""
+
+BEHIND: Final = 1_000
+"""Commits that a question looks into for itself; with more of them, nobody keeps the rollups, it reads all lines."""
 
 PARTS: Final = 16
 """Spans that are read one by one; with more of them all lines are read at once."""
@@ -53,32 +55,33 @@ class Rollups:
     def __init__(self, rollups: RollupTable, logs: LogTable, definitions: Definitions, clock: Clock) -> None:
         self._rollups, self._logs, self._definitions, self._clock = rollups, logs, definitions, clock
         self._lock = threading.Lock()
-        self._listed: tuple[float, Sequence[Metric]] | None = None
+        self._listed: tuple[float, Sequence[View]] | None = None
 
     def samples(
         self, aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot: Snapshot, reading: Reading
     ) -> Samples | None:
         """Return the samples of a range aggregation, None if its lines are to be read."""
-        for metric in self._metrics():
-            for view in views(metric):
-                if view.answers(aggregation, needs) and view.fits(cells):
-                    asked = replace(view, aggregation=aggregation, needs=needs)
-                    found = self._answer(asked, view, cells, snapshot, reading)
-                    if found is not None:
-                        return found
+        for view in self._views():
+            if view.answers(aggregation, needs) and view.fits(cells):
+                asked = replace(view, aggregation=aggregation, needs=needs)
+                found = self._answer(asked, view, cells, snapshot, reading)
+                if found is not None:
+                    return found
         return None
 
-    def _metrics(self) -> Sequence[Metric]:
+    def _views(self) -> Sequence[View]:
         with self._lock:
             now_s = self._clock.monotonic_s()
             if self._listed is None or now_s >= self._listed[0]:
-                self._listed = (now_s + FRESH_S, self._definitions.list())
+                self._listed = (now_s + FRESH_S, views_of(self._definitions.list()))
             return self._listed[1]
 
     def _answer(self, asked: View, view: View, cells: Cells, snapshot: Snapshot, reading: Reading) -> Samples | None:
         seen = self._rollups.snapshot()
         mark = seen.marks.views.get(view.key)
         if mark is None or not isinstance(snapshot, LogSnapshot) or seen.taken > snapshot.version:
+            return None
+        if snapshot.version - seen.taken > BEHIND:
             return None
         new = changes(self._logs, seen.taken, snapshot)
         wanted = [(cells.start_ns - 1, cells.end_ns - 1)]

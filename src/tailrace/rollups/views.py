@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tailrace.errors import QueryError
 from tailrace.query import unwrapped
 from tailrace.query.evaluate import aggregations
 from tailrace.query.needs import Needs
@@ -20,6 +21,8 @@ from tailrace.query.syntax import LogQuery
 from tailrace.rollups.states import KINDS, kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tailrace.query.grid import Cells
     from tailrace.query.syntax import RangeAggregation
     from tailrace.rollups.model import Metric
@@ -75,6 +78,17 @@ def shows(aggregation: RangeAggregation, needs: Needs) -> Needs:
     if aggregation.range.unwrap:
         needs = unwrapped.shows(aggregation.grouping, needs, aggregation.range.unwrap.label)
     return Needs(needs.every, needs.names, but=needs.but)
+
+
+def views_of(metrics: Iterable[Metric]) -> list[View]:
+    """Return the views of metrics; one whose query this Tailrace cannot read has none, and leaves the others alone."""
+    found: list[View] = []
+    for metric in metrics:
+        try:
+            found += views(metric)
+        except QueryError:
+            continue
+    return found
 
 
 @lru_cache(maxsize=4_096)
