@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,7 +96,8 @@ def _handler(inbox: WebInbox) -> type[BaseHTTPRequestHandler]:
             for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body.encode())
+            with suppress(OSError):  # who asked may have heard enough
+                self.wfile.write(answer.body.encode())
 
         def log_message(self, *_: object) -> None:
             pass

@@ -131,7 +131,7 @@ def test_addresses_from_a_file_and_the_environment(tmp_path, monkeypatch) -> Non
         monkeypatch.setenv("APPRISE_URL", address(inbox, "env"))
         apprise("env:APPRISE_URL", urls_file=str(tmp_path / "urls")).send(notification())
         monkeypatch.setenv("APPRISE_URL", "nonsense://here")
-        with pytest.raises(Refused, match="cannot read this address"):
+        with pytest.raises(TransientError, match="cannot read this address"):
             apprise("env:APPRISE_URL").send(notification())
     assert [posted.path for posted in inbox.got] == ["/env", "/file"]
 

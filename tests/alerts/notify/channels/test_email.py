@@ -147,3 +147,14 @@ def test_starttls_and_login(certificate, monkeypatch) -> None:
         with pytest.raises(Refused, match="535") as raised:
             email(inbox, encryption="auto", **{**login, "password": "wr0ng"}).send(notification())
         assert "wr0ng" not in str(raised.value)
+
+
+def test_tls_from_the_start(certificate) -> None:
+    cert, key = certificate
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with MailInbox(ssl_context=context) as inbox:
+        email(inbox, encryption="tls", tls={"ca_file": str(cert)}).send(notification())
+        with pytest.raises(TransientError, match="CERTIFICATE_VERIFY_FAILED"):
+            email(inbox, encryption="tls").send(notification())
+    assert len(inbox.got) == 1

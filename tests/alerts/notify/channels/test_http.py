@@ -75,6 +75,22 @@ def test_an_answer_that_repeats_secrets_is_shown_without_them() -> None:
         assert secret not in said
 
 
+def test_a_long_answer_is_cut_behind_its_secrets() -> None:
+    with WebInbox() as inbox:
+        inbox.answers.append(Answer(400, body="x" * 196 + "t0ken12" + "y" * 10_000_000))
+        with pytest.raises(Refused) as raised:
+            webhook(inbox.url, bearer_token="t0ken12").send(notification())
+    assert str(raised.value) == f"{inbox.url}/: answered 400: " + "x" * 196 + "****"
+
+
+def test_an_address_of_the_environment_that_is_none(monkeypatch) -> None:
+    monkeypatch.setenv("HOOK_URL", "s3cret")
+    with pytest.raises(TransientError) as raised:
+        webhook("env:HOOK_URL").send(notification())
+    assert str(raised.value).startswith("the address: ")
+    assert "s3cret" not in str(raised.value)
+
+
 def test_no_connection_shows_the_host_only() -> None:
     with pytest.raises(TransientError) as raised:
         webhook("http://me:geheim@127.0.0.1:1/T0ps3cret?q=s3cret").send(notification())

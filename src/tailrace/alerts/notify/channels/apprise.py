@@ -69,7 +69,7 @@ class Apprise:
 
         service = _service(url, self._settings.timeout_s)
         if service is None:
-            return f"error=400: {_unknown(url)}"
+            return _unknown(url)  # of the environment or a file, where it can be put right
         result = service.notify(
             body=message.body,
             title=message.title,

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from tailrace.clock import Clock
 
 _BUSY: Final = (408, 425, 429)
-_SAID_CHARS: Final = 200  # of an answer that a message repeats
+_SAID_BYTES: Final = 16_384  # of an answer that are read: it is only shown
+_SAID_CHARS: Final = 200
 _WAIT_MAX_S: Final = 3_600.0  # of what a receiver may ask for
 
 
@@ -46,17 +47,17 @@ class Service:
         """Post JSON and return when it is taken; `hidden` are secrets that an answer might repeat."""
         secrets = list(hidden)
         sent = {"Content-Type": "application/json", "User-Agent": "tailrace", **headers, **self._signed(secrets)}
-        where = SecretUrl(url).shown().removesuffix(MASK)
+        where = SecretUrl(url).shown().removesuffix(MASK) or "the address"
         auth = self._auth(secrets) or httpx.USE_CLIENT_DEFAULT  # which takes user and password of the address
         try:
-            with self._open(url) as client:
-                answer = client.post(url, content=body, headers=sent, auth=auth)
+            with self._open(url) as client, client.stream("POST", url, content=body, headers=sent, auth=auth) as answer:
+                said = b"" if answer.is_success else next(answer.iter_bytes(_SAID_BYTES), b"")
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             self._trust = None  # certificates that were replaced are read
             why = hide(str(error), secrets) or type(error).__name__
             raise TransientError(f"{where}: {_plain(error, self._settings.timeout_s)}{why}") from None
         if not answer.is_success:
-            raise self._failed(where, answer, secrets)
+            raise self._failed(where, answer, hide(said.decode("utf-8", "replace"), secrets))
 
     def _signed(self, secrets: list[str]) -> dict[str, str]:
         """Return the headers that are asked for, with the token; notes what is secret."""
@@ -87,10 +88,9 @@ class Service:
         proxy = settings.proxy.reveal() if settings.proxy else None
         return httpx.Client(verify=self._trust, timeout=settings.timeout_s, proxy=proxy, trust_env=False)
 
-    def _failed(self, where: str, answer: httpx.Response, secrets: list[str]) -> Refused | TransientError:
-        status = answer.status_code
-        said = " ".join(answer.text[:_SAID_CHARS].split())
-        text = f"{where}: answered {status}" + (f": {hide(said, secrets)}" if said else "")
+    def _failed(self, where: str, answer: httpx.Response, said: str) -> Refused | TransientError:
+        status, said = answer.status_code, " ".join(said.split())[:_SAID_CHARS]
+        text = f"{where}: answered {status}" + (f": {said}" if said else "")
         if status in _BUSY or answer.is_server_error:
             after_s = self._wait_s(answer.headers.get("Retry-After", ""))
             return TransientError(text) if after_s is None else BusyError(text, after_s)
