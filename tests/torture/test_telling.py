@@ -28,7 +28,7 @@ from tailrace.alerts.tables import OUTBOX, STATES
 from tailrace.batch import stream_text
 
 SCHEDULES = int(os.environ.get("TAILRACE_SCHEDULES", "60"))
-PARTS = 10
+PARTS = max(10, SCHEDULES // 10)
 WAIT_S, INTERVAL_S = 30, 120
 ALERTS = [{"alertname": name, "host": host} for name in "AB" for host in "xyz"]
 
