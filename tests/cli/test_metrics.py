@@ -58,6 +58,13 @@ def test_the_default_set_is_made_once(run, tmp_path):
     assert run(*words).out == second.out.replace("bytes: already created", "bytes: created")
 
 
+def test_a_database_server_is_not_needed(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PGHOST", "db")
+    monkeypatch.setenv("PGPASSWORD", "secret")
+    done = run("metrics", "create", "--default", "--data", tmp_path / "new")
+    assert (done.code, done.err) == (0, "note: PGHOST, PGPASSWORD: not needed, there is no database server\n")
+
+
 def test_values_are_those_of_periods_that_are_over_newest_first(run, data, start_s):
     make(run, data, "--default")
     one, two = iso((start_s + 10) * 10**9), iso((start_s + 20) * 10**9)

@@ -171,7 +171,10 @@ class Folder:
 
     @contextmanager
     def evaluated(self) -> Iterator[None]:
-        """Evaluate the rules until the end of a `with`, unless a server does: one of both has the lease."""
+        """Evaluate the rules until the end of a `with`, unless a server does: one of both has the lease.
+
+        Nobody is told: what a command finds while somebody looks at it is told by the next server.
+        """
         from tailrace.alerts.alerting import Alerting
         from tailrace.alerts.recordings import Recordings
         from tailrace.clock import SystemClock
@@ -194,11 +197,11 @@ class Folder:
             accounts=Accounts(),
             recordings=Recordings(self._control, SamplesTable(config.data, table.files)),
         )
-        alerting.start()
+        alerting.service.start()
         try:
             yield
         finally:
-            alerting.stop()
+            alerting.service.stop()
 
 
 class Server:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Final
 
 from tailrace.alerts import defaults, metric_alerts
 from tailrace.cli import alerts_places, metrics_places, output
@@ -12,9 +13,14 @@ from tailrace.rollups.definitions import BACKFILL_NS, MetricExistsError
 if TYPE_CHECKING:
     from pathlib import Path
 
+_DATABASE: Final = ("PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE")
+"""What puppylog was told of its database by."""
+
 
 def create(data: Path | None, url: str | None, config: Path | None) -> None:
     """Make what of the set is missing, and say of each part whether it was there."""
+    if unneeded := [name for name in _DATABASE if os.environ.get(name)]:
+        output.note(f"note: {', '.join(unneeded)}: not needed, there is no database server")
     with metrics_places.place(data, url, config, create=True) as metrics:
         for name, form in defaults.METRICS.items():
             wanted = metrics_places.Wanted(name, form, form.period_s * NS_PER_S, BACKFILL_NS)
