@@ -92,12 +92,14 @@ def act(world: World, action: tuple) -> None:
 def check(world: World, *, rest: bool = False) -> None:
     for name, expr in METRICS.items():
         found = world.ask(expr, first=0, last=LAST)
-        assert values(found) == values(world.ask(expr, first=0, last=LAST, kept=False)), name
+        lines = world.ask(expr, first=0, last=LAST, kept=False)
+        assert found.labels == lines.labels, name
+        assert found.frame.equals(lines.frame), name  # which takes NaN as equal to itself
         if rest:
             assert found.stats.rows == 0, name
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(actions, min_size=2, max_size=12))
 def test_rollups_say_what_the_lines_say(found: list[tuple]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -156,7 +158,7 @@ class Oracle:
 retiring = st.one_of(actions, st.tuples(st.just("retire"), st.integers(1, 2)))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(retiring, min_size=2, max_size=12).filter(lambda found: ("metric",) not in found))
 def test_rollups_outlive_their_lines_but_not_those_that_were_deleted(found: list[tuple]) -> None:
     with tempfile.TemporaryDirectory() as folder:

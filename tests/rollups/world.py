@@ -81,7 +81,8 @@ class World:
         oldest = self.logs.snapshot().files.sort("max_time_ns").head(count)
         if not oldest.height:
             return []
-        offsets = pl.read_parquet(oldest["path"].to_list(), hive_partitioning=False)["_offset"].to_list()
+        paths = oldest["path"].to_list()
+        offsets = [at for path in paths for at in pl.read_parquet(path, columns=["_offset"])["_offset"]]
         assert replace(self.logs, oldest, [], data_change=True, why="retention")
         return offsets
 
