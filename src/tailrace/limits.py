@@ -337,6 +337,9 @@ RULES_BYTES: Final = 16 * MIB
 RULES_NODES: Final = 1_000_000
 """Values of a rule file: a rule has about ten."""
 
+TEMPLATE_QUERIES_S: Final = 10.0
+"""Seconds after which a template of a rule asks no further query: the rules behind it wait."""
+
 TEMPLATE_QUERIES: Final = 100
 """Queries that one template of a rule may ask when it is filled in: a loop over hosts asks one for each."""
 

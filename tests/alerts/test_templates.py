@@ -151,6 +151,29 @@ def test_a_template_asks_no_more_than_it_may():
     )
 
 
+def test_queries_that_take_long_hold_the_rules_up_only_once():
+    clock = ManualClock()
+
+    class Slow(Table):
+        def __call__(self, asked, times):
+            clock.advance(6.0)
+            return super().__call__(asked, times)
+
+    table = Slow()
+    fill = filler(table, clock)
+    text = "{{ query `vector(1)` | len }}"
+    assert [fill.expand(text, {}, 1.0, AT_NS) for _ in range(3)] == ["1", "1", "1"]
+    assert len(table.asked) == 1
+    failing = '{{ query `sum(rate({app="slow"}[5m]))` }}'
+    assert fill.expand(failing, {}, 1.0, AT_NS) == fill.expand(failing, {}, 1.0, AT_NS)
+    assert len(table.asked) == 2
+    clock.advance(1.0)
+    three = "".join(f"{{{{ query `{text}` | len }}}}" for text in list(BOOK["queries"])[:3])
+    assert fill.expand(three, {}, 1.0, AT_NS) == (
+        "<error expanding template: query: the template asks for longer than 10 s>"
+    )
+
+
 def test_without_a_table_nothing_can_be_asked():
     assert filler().expand("{{ query `vector(1)` }}", {}, 1.0, AT_NS) == (
         "<error expanding template: query: nothing can be asked here>"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from tailrace import limits
 from tailrace.alerts.template_functions import RULES, Expansion, Fields, Texts
 from tailrace.batch import stream_labels
 from tailrace.config.trail import trail_text
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 _OPEN: Final = "{{"
 
 _FRESH_S: Final = 0.5
-"""Seconds for which the answer to a template's query is used again: alerts of one round ask the same."""
+"""Seconds behind the last use for which answers to queries are used again: alerts of one round ask the same."""
+
+_ANSWERS: Final = 1000  # that are remembered
 
 
 @lru_cache(maxsize=65_536)
@@ -61,7 +64,7 @@ def problems(rule: Rule) -> list[Problem]:
 
 
 class Templates:
-    """Fills templates in. Any thread may call; queries are asked in the caller's thread, and one at a time counts."""
+    """Fills templates in; queries are asked in the caller's thread, and one thread at a time may call."""
 
     def __init__(
         self, ask: Ask | None, clock: Clock, *, external_labels: Mapping[str, str] | None = None, external_url: str = ""
@@ -70,8 +73,8 @@ class Templates:
         self._clock = clock
         self._external_labels = dict(external_labels or {})
         self._external_url = external_url
-        self._answers: dict[tuple[str, int], list[Sample]] = {}
-        self._asked_s = float("-inf")
+        self._answers: dict[tuple[str, int], list[Sample] | str] = {}  # a text says why there is none
+        self._used_s = float("-inf")
 
     def __call__(
         self, templates: Mapping[str, str], labels: Mapping[str, str], value: float, at_ns: int
@@ -98,23 +101,27 @@ class Templates:
         number = float(value)
         data = Fields({"Labels": given, "ExternalLabels": external, "ExternalURL": self._external_url, "Value": number})
         variables = (given, external, self._external_url, number)
-        host = Expansion(lambda query: self._series(query, at_ns), self._external_url)
+        began_s = self._clock.monotonic_s()
+        host = Expansion(lambda query: self._series(query, at_ns, began_s), self._external_url)
         return compiled(text).expand(data, variables, at_ns, host)
 
-    def _series(self, query: str, at_ns: int) -> list[Sample]:
+    def _series(self, query: str, at_ns: int, began_s: float) -> list[Sample]:
         """Return the series of a query at a time, in the order of their labels."""
         now_s = self._clock.monotonic_s()
-        if now_s - self._asked_s >= _FRESH_S:
-            self._answers, self._asked_s = {}, now_s
-        answers = self._answers
-        if (query, at_ns) not in answers:
-            answers[query, at_ns] = self._asked(query, at_ns)
-        return answers[query, at_ns]
+        if now_s - self._used_s >= _FRESH_S or len(self._answers) >= _ANSWERS:
+            self._answers = {}
+        if (query, at_ns) not in self._answers:
+            if now_s - began_s > limits.TEMPLATE_QUERIES_S:
+                raise TemplateError(f"query: the template asks for longer than {limits.TEMPLATE_QUERIES_S:g} s")
+            self._answers[query, at_ns] = self._asked(query, at_ns)
+        self._used_s = self._clock.monotonic_s()
+        found = self._answers[query, at_ns]
+        if isinstance(found, str):
+            raise TemplateError(f"query: {found}")
+        return found
 
-    def _asked(self, query: str, at_ns: int) -> list[Sample]:
+    def _asked(self, query: str, at_ns: int) -> list[Sample] | str:
         if self._ask is None:
-            raise TemplateError("query: nothing can be asked here")
+            return "nothing can be asked here"
         answer = self._ask(query, range(at_ns, at_ns + 1)).at[at_ns]
-        if answer.error:
-            raise TemplateError(f"query: {answer.error}")
-        return [(stream_labels(key), answer.values[key]) for key in sorted(answer.values)]
+        return answer.error or [(stream_labels(key), answer.values[key]) for key in sorted(answer.values)]
