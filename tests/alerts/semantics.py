@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from tailrace.alerts.evaluator import Answers, Complete, Evaluator, Late
 from tailrace.alerts.lease import Lease
+from tailrace.alerts.recordings import Recordings
 from tailrace.alerts.rule_files import parse_rules
 from tailrace.alerts.store import AlertStore
 from tailrace.alerts.templates import Templates
@@ -26,6 +27,7 @@ from tailrace.clock import ManualClock
 from tailrace.control import Control
 from tailrace.query.literals import range_duration, write_number
 from tailrace.query.parser import parse
+from tailrace.rollups.samples import SamplesTable
 
 FOLDER = Path(__file__).parents[1] / "cases" / "alerts"
 S = 10**9
@@ -83,7 +85,6 @@ class Play:
     case: dict
     folder: Path
     tick: int = 0
-    recorded: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self.interval = range_duration(self.case.get("interval", "1m"))
@@ -109,7 +110,7 @@ class Play:
             external_labels=self.case.get("external_labels", {}),
             external_url=self.case.get("external_url", ""),
         )
-        self.evaluator = Evaluator(self.store, self.ask, fill, self.complete, recorded=self.record)
+        self.evaluator = Evaluator(self.store, self.ask, fill, self.complete)
         self.evaluator.load()
 
     # --- what the server asks -------------------------------------------------------------------
@@ -134,8 +135,12 @@ class Play:
         behind = self.case.get("behind", {}).get(str(self.tick), 0)
         return Complete(now_ns - behind * self.interval, ("files",) if behind else ())
 
-    def record(self, rule, evaluation):
-        self.recorded[rule.record, evaluation.at_ns] = evaluation.series
+    def recorded(self, tick):
+        """Return what recording rules left at a tick, by all labels."""
+        at_ns, series = self.start + tick * self.interval, Recordings(self.control, SamplesTable(self.folder))
+        names = {rule.record for rule in self.rules() if rule.record}
+        rows = [row for name in names for row in series.samples(name, at_ns, at_ns + 1).iter_rows(named=True)]
+        return {row["key"]: row["value"] for row in rows if not row["stale"]}
 
     # --- ticks ----------------------------------------------------------------------------------
 

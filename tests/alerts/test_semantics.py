@@ -81,11 +81,11 @@ def check(case, play, seen):
     for text, active in case.get("active", {}).items():
         assert actives(play, seen, key(text)) == active
     for tick, samples in case.get("samples", {}).items():
-        at_ns = play.start + int(tick) * play.interval
-        found = {stream_text(stream_labels(text)): value for one in play.recorded.items() if one[0][1] == at_ns
-                 for text, value in one[1].items()}  # fmt: skip
-        assert found == {stream_text({"__name__": text.partition("{")[0], **stream_labels(text)}): float(value)
-                         for text, value in samples.items()}  # fmt: skip
+        wanted = {
+            stream_text({"__name__": text.partition("{")[0], **stream_labels(text)}): float(value)
+            for text, value in samples.items()
+        }
+        assert play.recorded(int(tick)) == wanted
 
 
 def actives(play, seen, wanted: str) -> str:

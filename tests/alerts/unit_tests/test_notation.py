@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tailrace.alerts.unit_tests.notation import is_series, labels_of, moment, samples
+from tailrace.alerts.unit_tests.notation import labels_of, moment, samples
 from tailrace.errors import QueryError
 
 
@@ -19,7 +19,7 @@ from tailrace.errors import QueryError
         ("0x3", [0, 0, 0, 0]),
         ("-2+4x1", [-2, 2]),
         ("1.5 .5 2e3", [1.5, 0.5, 2000]),
-        ("_ stale _x2", [None, None, None, None]),
+        ("_ stale _x2", ["_", "stale", "_", "_"]),
         ("+Inf -Inf", [math.inf, -math.inf]),
         ("", []),
     ],
@@ -58,15 +58,6 @@ def test_labels(text, wanted):
 def test_what_is_no_label_set_is_refused(text):
     with pytest.raises((ValueError, QueryError)):
         labels_of(text)
-
-
-def test_a_series_is_told_from_a_query():
-    assert [is_series(text) for text in ("ALERTS", 'a:b{x="1"}', '{app="x"}', 'sum(rate({app="x"}[1m]))')] == [
-        True,
-        True,
-        False,
-        False,
-    ]
 
 
 def test_moments():

@@ -309,3 +309,26 @@ def test_junit_has_failures_and_files_that_cannot_be_read(tmp_path):
     assert first.get("name") == "a \N{REPLACEMENT CHARACTER} b"
     assert "exp:\n          - zero\n        got:\n          + empty" in (first[0].text or "")
     assert (read[1][0][0].text, len(read[0][1])) == ("no such file", 0)
+
+
+def test_a_rule_may_name_what_another_one_recorded_and_what_the_test_gives(tmp_path):
+    rules = """
+groups:
+- name: g
+  rules:
+  - {record: "x:lines", expr: 'sum by (host) (count_over_time({app="x"}[1m]))'}
+  - {alert: Many, expr: 'x:lines > 2', for: 1m}
+  - {alert: Down, expr: 'up == 0'}
+"""
+    test = """
+- interval: 1m
+  input_series: [{series: 'up{job="a"}', values: '1 1 0 1 0 stale'}]
+  input_logs: [{stream: '{app="x", host="a"}', lines: [{at: 1s, every: 10s, count: 12, text: hello}]}]
+  alert_rule_test:
+  - {eval_time: 1m, alertname: Many, state: pending, exp_alerts: [{exp_labels: {host: a}}]}
+  - {eval_time: 2m, alertname: Many, exp_alerts: [{exp_labels: {host: a}}]}
+  - {eval_time: 3m, alertname: Many}
+  - {eval_time: 2m, alertname: Down, exp_alerts: [{exp_labels: {job: a}}]}
+  - {eval_time: 3m, alertname: Down}
+"""
+    assert failures(tmp_path, test, rules=rules) == []

@@ -98,7 +98,7 @@ class Check:
     def _answer(self, one: ExprTest, about: str) -> Failure | None:
         wanted = sorted((answers.text(each.labels), each.value) for each in one.exp_samples)
         expected = [_sample(*each) for each in wanted]
-        found = answers.ask(self.world, one.expr, self.test)
+        found = answers.ask(self.world, one.expr)
         if isinstance(found, str):
             return Failure(about, tuple(expected), (f"error: {found}",))
         got = sorted((answers.text(labels), value) for labels, value in found)

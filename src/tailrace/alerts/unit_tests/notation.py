@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from tailrace.clock import NS_PER_S
 from tailrace.query.parser import parse_selector
@@ -20,15 +20,15 @@ _STEPS: Final = re.compile(rf"({_NUMBER})(?:([+-])({_NUMBER}))?x(\d+)")
 _GAPS: Final = re.compile(r"(_|stale)(?:x(\d+))?")
 _METRIC: Final = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?\s*(\{.*\})?", re.DOTALL)
 
-Sample = float | None
-"""A number, or that there is none."""
+Sample = float | Literal["_", "stale"]
+"""A number, that there is none, or that the series ended."""
 
 
 def samples(text: str) -> list[Sample]:
     """Return the numbers of a series; raises `ValueError` for what is not in the notation.
 
     >>> samples("1+2x2 _ 4x1 stale")
-    [1.0, 3.0, 5.0, None, 4.0, 4.0, None]
+    [1.0, 3.0, 5.0, '_', 4.0, 4.0, 'stale']
     """
     found: list[Sample] = []
     for word in text.split():
@@ -40,7 +40,8 @@ def samples(text: str) -> list[Sample]:
 
 def _of_word(word: str) -> list[Sample]:
     if gaps := _GAPS.fullmatch(word):
-        return [None] * _times(gaps[2], 1)
+        gap: Sample = "stale" if gaps[1] == "stale" else "_"
+        return [gap] * _times(gaps[2], 1)
     if steps := _STEPS.fullmatch(word):
         first, by = float(steps[1]), float(steps[3] or 0) * (-1 if steps[2] == "-" else 1)
         return [first + by * number for number in range(_times(steps[4], 0) + 1)]
@@ -54,16 +55,6 @@ def _times(digits: str | None, otherwise: int) -> int:
     if count > MOST:
         raise ValueError(f"more than {MOST:,} numbers")
     return count
-
-
-def is_series(text: str) -> bool:
-    """Tell whether a query asks for a series by its name alone, which LogQL has no words for.
-
-    >>> is_series('ALERTS{alertname="A"}'), is_series('sum(rate({app="a"}[1m]))')
-    (True, False)
-    """
-    found = _METRIC.fullmatch(text.strip())
-    return found is not None and bool(found[1])
 
 
 def labels_of(text: str) -> dict[str, str]:

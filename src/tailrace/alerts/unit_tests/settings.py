@@ -53,8 +53,7 @@ def _moment(value: object) -> object:
 
 
 def _query(text: str) -> str:
-    if not notation.is_series(text):
-        parse(text)
+    parse(text, names=True)
     return text
 
 

@@ -6,7 +6,6 @@ late are committed when the clock reaches the time at which they become known, s
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,22 +14,25 @@ import polars as pl
 from tailrace.alerts.asking import TableAsk
 from tailrace.alerts.evaluator import Answers, Complete, Evaluator
 from tailrace.alerts.lease import Lease
+from tailrace.alerts.recordings import Recordings
 from tailrace.alerts.service import added
 from tailrace.alerts.store import AlertStore
 from tailrace.alerts.templates import Templates
+from tailrace.alerts.unit_tests.series import NamedSeries
 from tailrace.alerts.verdict import Answer
 from tailrace.batch import Batch, field_column, stack, stream_text
 from tailrace.clock import NS_PER_S, ManualClock
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.parse import level
+from tailrace.rollups.samples import SamplesTable
 from tailrace.store.table import LogTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from tailrace.alerts.model import Alert, Evaluation, Group, Rule
+    from tailrace.alerts.model import Alert, Group, Rule
     from tailrace.alerts.unit_tests.settings import Fault, InputLogs, LogLines, RuleTest
     from tailrace.query.syntax import Selector
 
@@ -41,15 +43,16 @@ class World:
     """One test's world; it begins at the test's start."""
 
     def __init__(self, folder: Path, groups: Sequence[Group], test: RuleTest, interval_ns: int) -> None:
-        self.groups, self.interval_ns = tuple(groups), interval_ns
+        self.groups = tuple(groups)
         self._clock = ManualClock(test.start_ns)
-        self.recorded: dict[str, dict[int, Mapping[str, float]]] = defaultdict(dict)
         self._start_ns = test.start_ns
         self._faults = [_Fault.of(each, test.start_ns, interval_ns) for each in test.faults]
         self.table = LogTable.open(folder, create=True)
         self.control = Control.open(folder)
         self.engine = PolarsEngine()
-        self._ask = TableAsk(self.table, self.engine)
+        recordings = Recordings(self.control, SamplesTable(folder))
+        self.series = NamedSeries(recordings, test.input_series, test.start_ns, interval_ns)
+        self._ask = TableAsk(self.table, self.engine, recorded=self.series)
         self._fill = Templates(
             self._ask, self._clock, external_labels=test.external_labels, external_url=test.external_url
         )
@@ -107,7 +110,7 @@ class World:
         self._lease = Lease(self.control, _HOLDER)
         self._lease.take(self.now_ns)
         self.store = AlertStore(self.control, self._lease)
-        self.evaluator = Evaluator(self.store, self._answers, self._fill, self._complete, recorded=self._record)
+        self.evaluator = Evaluator(self.store, self._answers, self._fill, self._complete)
         self.evaluator.load()
 
     def _answers(self, asked: str, times: range) -> Answers:
@@ -119,9 +122,6 @@ class World:
     def _complete(self, _selectors: Sequence[Selector], now_ns: int) -> Complete:
         since = [fault.from_ns for fault in self._now("late")]
         return Complete(min(since), ("source",)) if since else Complete(now_ns)
-
-    def _record(self, rule: Rule, evaluation: Evaluation) -> None:
-        self.recorded[rule.record][evaluation.at_ns] = evaluation.series
 
     def _is(self, what: str) -> bool:
         return bool(self._now(what))
