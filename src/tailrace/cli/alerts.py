@@ -10,6 +10,7 @@ from tailrace.cli import (
     alerts_backtest,
     alerts_create,
     alerts_observe,
+    alerts_parked,
     alerts_receivers,
     alerts_silence,
     alerts_test,
@@ -153,6 +154,7 @@ def alerts_delete(
 
 
 app.command("silence")(alerts_silence.alerts_silence)
+app.command("parked")(alerts_parked.alerts_parked)
 app.command("test-receiver")(alerts_receivers.alerts_test_receiver)
 alerts_test.register(app)
 alerts_backtest.register(app)

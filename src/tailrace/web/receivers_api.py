@@ -98,7 +98,7 @@ def _add_notifications(router: APIRouter, notifier: Notifier) -> None:
         if unknown:
             raise DataError(f"state={unknown[0][:40]!r} is not known: {', '.join(get_args(State))}")
         found = notifier.deliveries.shown(cast("list[State]", states))  # each was compared with its words
-        return JSONResponse({"notifications": [_shown(one) for one in found]})
+        return JSONResponse({"notifications": [notification_json(one) for one in found]})
 
     @router.post("/notifications/{number}/retry", responses=FAILURES)
     def retry(number: int) -> Response:
@@ -130,7 +130,8 @@ def _object(body: bytes) -> Mapping[str, Any]:  # a JSON object: nested, of seve
     return found
 
 
-def _shown(one: Delivery) -> Mapping[str, object]:
+def notification_json(one: Delivery) -> Mapping[str, object]:
+    """Write a notification with how its delivery stands."""
     said = one.notification
     return {
         "id": one.id,
