@@ -28,7 +28,10 @@ class Holds(Settings):
         ("token", MASK),
         ("http://host:port/x", MASK),
         ("env:HOOK", "env:HOOK"),
-        ("env:not a name", f"env://{MASK}"),
+        ("env:not a name", MASK),
+        ("s3cret:pass", MASK),
+        ("//s3cret/x", MASK),
+        ("http://h?k=s3cret", f"http://h/{MASK}"),
     ],
 )
 def test_what_is_shown_of_an_address(url: str, shown: str) -> None:
@@ -109,5 +112,12 @@ def test_parts_that_may_be_secret() -> None:
     after=st.text(max_size=20),
 )
 def test_no_part_of_an_address_is_left(secret: str, before: str, after: str) -> None:
-    for url in (f"slack://{secret}/b", f"http://h/x/{secret}?a=b", f"http://h/?k={secret}", f"json://u:{secret}@h"):
+    for url in (
+        f"slack://{secret}/b",
+        f"http://h/x/{secret}?a=b",
+        f"http://h/?k={secret}",
+        f"http://h?k={secret}",
+        f"https://{secret}@h",
+        f"json://u:{secret}@h",
+    ):
         assert secret not in hide(f"{before}{secret}{after}", parts_of(url))

@@ -27,6 +27,7 @@ MASK: Final = "********"
 
 _ENV: Final = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 _SEPARATORS: Final = re.compile(r"[/?#&=@:,]")
+_HOST: Final = re.compile(r"[^/?#]*")
 _WORTH_HIDING: Final = 4  # characters: shorter parts of an address are words such as `C` or `80`
 
 
@@ -104,7 +105,7 @@ class SecretUrl(Secret):
         except ValueError:
             return MASK
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            return f"{parts.scheme}://{MASK}" if parts.scheme else MASK
+            return f"{parts.scheme}://{MASK}" if text.lower().startswith(f"{parts.scheme}://") else MASK
         more = parts.path.strip("/") or parts.query or parts.username
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return f"{parts.scheme}://{host}{port}/{MASK if more else ''}"
@@ -136,9 +137,8 @@ def parts_of(url: str) -> list[str]:
     """
     scheme, _, rest = url.partition("://")
     if scheme in ("http", "https"):
-        host, _, path = rest.partition("/")
-        user, _, _ = host.rpartition("@")
-        wholes = [user, path] if user else [path]
+        host = _HOST.match(rest)[0]  # type: ignore[index]  # it matches any text
+        wholes = [host.rpartition("@")[0], rest[len(host) + 1 :]]
     else:
         wholes = [url, rest]
     found = {part for whole in wholes for part in _SEPARATORS.split(whole) if len(part) >= _WORTH_HIDING}
