@@ -69,8 +69,8 @@ def unsynced(connection, _record) -> None:
     connection.execute("PRAGMA synchronous=OFF")
 
 
-class KilledError(Exception):
-    """The server is gone, as by kill -9."""
+class KilledError(BaseException):
+    """The server is gone, as by kill -9: nothing in it catches that."""
 
 
 @dataclass
@@ -234,8 +234,8 @@ class Play:
         self.step()
 
     def lag(self) -> None:
-        """The source falls behind: lines are known later, and it says so; then it is over."""
-        self.delay_ns = 0 if self.delay_ns else 2 * MINUTE
+        """The source falls behind, by more than rules wait or less: lines are known later, and it says so."""
+        self.delay_ns = 0 if self.delay_ns else self.chance.choice([2, 2, 9]) * MINUTE
         self.world.behind_ns = self.delay_ns
         self.step()
 
@@ -276,7 +276,7 @@ class Play:
         for name in self.names if only is None else only:
             server, notifier = self.servers[name]
             if self.chance.random() < kill:
-                server.control.left, server.control.after = self.chance.randint(0, 12), self.chance.random() < 0.5
+                server.control.left, server.control.after = self.chance.randint(0, 9), self.chance.random() < 0.5
             try:
                 server.round(self.group)
                 notifier.step()
