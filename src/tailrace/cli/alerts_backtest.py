@@ -1,7 +1,6 @@
 """`tailrace alerts backtest`: when a rule would have fired, on the lines that are stored."""
 
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tailrace.alerts.model import Group, Rule
+    from tailrace.control import Control
 
 _NAMED: Final = 10  # names that a message lists
 
@@ -63,22 +63,28 @@ def run_backtest(
     from tailrace.alerts.backtest import report
     from tailrace.alerts.backtest.run import Backtest
     from tailrace.alerts.backtest.variants import sweeps_of
+    from tailrace.alerts.recordings import Recordings
+    from tailrace.alerts.rule_files import load_rules
     from tailrace.alerts.templates import Templates
     from tailrace.cli import folder
     from tailrace.cli.span import span
     from tailrace.clock import SystemClock
     from tailrace.config.load import load
     from tailrace.engines.polars import PolarsEngine
+    from tailrace.rollups.samples import SamplesTable
 
-    settings = load(config, {"data": data})
-    groups = _groups(file, settings.data, settings.alerts.rule_files)
-    asked, group = _chosen(groups, rule)
-    before = None if against is None else _chosen(_filed(against), rule)
-    asked_span = span(None if start else since, start, end, time.time_ns())
+    settings, now_ns = load(config, {"data": data}), time.time_ns()
+    sweeps, asked = sweeps_of(sweep or ()), span(None if start else since, start, end, now_ns)
+    before = None if against is None else _chosen(load_rules(against), rule)
     table, engine = folder.open_table(settings.data), PolarsEngine()
-    test = Backtest(table, engine, Templates(TableAsk(table, engine), SystemClock()))
-    end_ns = min(asked_span.end_ns, time.time_ns())
-    found = test(asked, group, asked_span.start_ns, end_ns, sweeps=sweeps_of(sweep or ()), before=before)
+    with folder.opened_control(settings.data) as control:
+        groups = _saved(control, settings.alerts.rule_files) if file is None else load_rules(file)
+        chosen, group = _chosen(groups, rule)
+        recorded = Recordings(control, SamplesTable(settings.data))
+        fill = Templates(TableAsk(table, engine, recorded=recorded), SystemClock())
+        test = Backtest(table, engine, fill, recorded=recorded)
+        end_ns = min(asked.end_ns, now_ns)
+        found = test(chosen, group, asked.start_ns, end_ns, sweeps=sweeps, before=before)
     if json:
         output.as_json(report.as_json(found))
         return
@@ -86,25 +92,16 @@ def run_backtest(
         output.line(line)
 
 
-def _groups(file: Path | None, data: Path, rule_files: "Sequence[str]") -> "Sequence[Group]":
-    if file is not None:
-        return _filed(file)
+def _saved(control: "Control", rule_files: "Sequence[str]") -> "Sequence[Group]":
+    """Return the groups that count: those of the configuration's files, and those that are saved."""
     from tailrace.alerts.rules import RuleBook
     from tailrace.clock import SystemClock
-    from tailrace.control import Control
 
-    with closing(Control.open(data)) as control:
-        book = RuleBook(control, rule_files, SystemClock())
-        groups = book.current()
+    book = RuleBook(control, rule_files, SystemClock())
+    groups = book.current()
     for why in book.problems.values():
         output.note(f"warning: {why}")
     return groups
-
-
-def _filed(file: Path) -> "Sequence[Group]":
-    from tailrace.alerts.rule_files import load_rules
-
-    return load_rules(file)
 
 
 def _chosen(groups: "Sequence[Group]", name: str) -> "tuple[Rule, Group]":

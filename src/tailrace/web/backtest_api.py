@@ -97,8 +97,9 @@ def _tested(services: Services, asked: Asked, unwanted: Callable[[], bool]) -> d
     now_ns = services.clock.now_ns()
     span = (moment_ns(str(asked.start), now_ns, "start"), moment_ns(str(asked.end), now_ns, "end"))
     words = (f"{knob}={','.join(map(str, values))}" for knob, values in asked.sweep.items())
-    fill = Templates(TableAsk(services.table, services.engine), services.clock)
-    test = Backtest(services.table, services.engine, fill, unwanted)
+    ask = TableAsk(services.table, services.engine, recorded=services.recordings)
+    fill = Templates(ask, services.clock)
+    test = Backtest(services.table, services.engine, fill, unwanted, services.recordings)
     return as_json(test(rule, group, *span, sweeps=sweeps_of(words), before=before))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -14,6 +15,7 @@ from tailrace.alerts.model import Group, Rule
 from tailrace.batch import Batch
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import QueryError
+from tailrace.query.named import SAMPLES
 from tailrace.store.table import LogTable
 
 S = 10**9
@@ -70,7 +72,7 @@ def test_an_offset_moves_the_lines(backtest):
 def test_a_sweep_asks_once(backtest, monkeypatch):
     asked = []
     read = history.run
-    monkeypatch.setattr(history, "run", lambda *given: asked.append(given) or read(*given))
+    monkeypatch.setattr(history, "run", lambda *given, **more: asked.append(given) or read(*given, **more))
     found = backtest(*rule(), START, END, sweeps=sweeps_of(["threshold=0,3", "for=0s,1m"]))
     assert [(said, len(each.incidents)) for said, each in found.variants] == [
         ("threshold=0 for=0s", 3),
@@ -136,3 +138,15 @@ def test_a_recording_rule_is_refused(backtest):
 def test_too_little_and_too_much_time_is_refused(end, what):
     with pytest.raises(QueryError, match=what):
         windows(rule()[1], START, end)
+
+
+def test_a_rule_on_a_recorded_series_is_tested_on_what_was_recorded(backtest):
+    class Recorded:
+        def samples(self, name: str, start_ns: int, end_ns: int) -> pl.DataFrame:
+            rows = [(f'{{__name__="{name}"}}', START + tick * MINUTE, float(tick), False) for tick in range(11)]
+            found = pl.DataFrame(rows, schema=SAMPLES, orient="row")
+            return found.filter(pl.col("_time_ns") >= start_ns, pl.col("_time_ns") < end_ns)
+
+    made = Rule("r", "x:lines > 8", "A")
+    named = replace(backtest, recorded=Recorded())
+    assert spans(named(made, Group("f", "g", MINUTE, (made,)), START, END).replay.incidents) == [(9, None)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tailrace.contracts import Engine, Table
+    from tailrace.query.named import Recorded
 
 TIMEOUT_S: Final = 300.0
 """Seconds that one query of a back-test may take: it reads much, and nobody waits behind it."""
@@ -45,6 +46,7 @@ class History:
         times: range,
         offset_ns: int = 0,
         cancelled: Callable[[], bool] = nobody,
+        recorded: Recorded | None = None,
     ) -> History:
         """Ask for an expression at windows whose lines lie `offset_ns` further back."""
         frames, rows = list[pl.DataFrame](), 0
@@ -54,7 +56,7 @@ class History:
             request = Request(
                 asked, start_ns, end_ns, times.step, timeout_s=TIMEOUT_S, aligned=False, cancelled=cancelled
             )
-            answer = run(request, table, engine)
+            answer = run(request, table, engine, recorded=recorded)
             assert isinstance(answer, Series), "rules are read with numbers only"
             if not answer.complete:
                 raise QueryError("; ".join(answer.warnings) or "the answer is not complete")

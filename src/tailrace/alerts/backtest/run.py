@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tailrace.alerts.evaluator import Fill
     from tailrace.alerts.model import Group, Rule
     from tailrace.contracts import Engine, Table
+    from tailrace.query.named import Recorded
 
 WINDOWS: Final = 1_000_000
 """Windows of one back-test."""
@@ -51,6 +52,7 @@ class Backtest:
     engine: Engine
     fill: Fill
     cancelled: Callable[[], bool] = nobody  # asked while queries run: true ends them
+    recorded: Recorded | None = None  # series that rules may name
 
     def __call__(
         self,
@@ -72,7 +74,7 @@ class Backtest:
             asked, times = expression(one.expr).asked, windows(its, start_ns, end_ns)
             key = asked, times, its.query_offset_ns
             if key not in read:
-                read[key] = History.read(self.table, self.engine, *key, self.cancelled)
+                read[key] = History.read(self.table, self.engine, *key, self.cancelled, self.recorded)
             return replay(one, its, read[key], self.fill)
 
         found = replayed(rule, group)
