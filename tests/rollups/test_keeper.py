@@ -153,3 +153,13 @@ def test_a_metric_that_is_gone_leaves_no_mark(world: World) -> None:
     world.definitions.delete("hits")
     world.keeper.catch_up()
     assert world.table.snapshot().marks.views == {}
+
+
+def test_a_metric_of_too_many_label_sets_is_read_from_lines(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ROLLUP_SETS", 1)
+    world.metric("hits", COUNT)
+    world.keeper.catch_up()
+    world.lines((10, "a", 1), (20, "b", 1))
+    world.keeper.catch_up()
+    assert "label sets" in world.table.snapshot().marks.views[key(world, "hits")].error
+    assert values(world.ask(COUNT, first=60, last=60)) == {("host=a",): {60: 1}, ("host=b",): {60: 1}}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rollups.world import values
+from tailrace.rollups import reading, states
+from tailrace.rollups.reading import Rollups
 
 if TYPE_CHECKING:
     from rollups.world import World
@@ -126,3 +128,36 @@ def test_fewer_labels_are_answered_from_more(world: World) -> None:
     world.keeper.round()
     found = world.ask('sum(count_over_time({host=~".+"}[1m]))', first=60, last=60)
     assert (values(found), found.stats.rows) == ({(): {60: 2}}, 0)
+
+
+MEDIAN = 'quantile_over_time(0.5, {host="a"} | unwrap took [1m])'
+
+
+def test_a_sketch_is_asked_only_where_it_is_welcome_or_the_lines_are_gone(world: World) -> None:
+    world.metric("median", MEDIAN)
+    many = states.VALUES + 1
+    world.lines(*((1 + 58 * number / many, "a", float(number)) for number in range(many)))
+    world.keeper.round()
+    exact = (many - 1) / 2
+    found = world.ask(MEDIAN, first=60, last=60)
+    assert (values(found), found.stats.buckets, found.warnings) == ({("host=a",): {60: exact}}, 0, ())
+    rough = Rollups(world.table, world.logs, world.definitions, world.clock, rough=True)
+    for kept, retired in ((rough, 0), (world.kept, 1)):
+        world.retire(retired)
+        world.keeper.round()
+        world.kept = kept
+        found = world.ask(MEDIAN, first=60, last=60)
+        assert values(found)["host=a",][60] == pytest.approx(exact, rel=states.ERROR)
+        assert found.complete
+        assert found.warnings == ("quantiles are of a sketch, whose values are 0.5% off at most",)
+
+
+def test_rollups_that_nobody_keeps_are_not_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BEHIND", 2)
+    world.metric("hits", COUNT)
+    world.lines((9, "a", 1))
+    world.keeper.round()
+    for turn, buckets in enumerate((1, 1, 1, 0)):
+        found = world.ask(COUNT, first=60, last=60)
+        assert (values(found), found.stats.buckets) == ({("host=a",): {60: 1 + turn}}, buckets)
+        world.lines((10 + turn, "a", 1))

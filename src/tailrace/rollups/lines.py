@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tailrace import limits
+from tailrace.errors import QueryError
 from tailrace.query import leaf, unwrapped
 from tailrace.query.grid import Cells, Grid
 from tailrace.rollups import label_sets, states
@@ -67,5 +69,9 @@ def by_bucket(view: View, span: Span, snapshot: Snapshot, reading: Reading, segm
     found = of_lines(view, replace(Cells(grid, step, 0), until_ns=high + 1), snapshot, reading, segments)
     if not found.height:
         return found
+    sets = label_sets.columns(found)
+    if sets and found.select(sets).n_unique() > limits.ROLLUP_SETS:
+        hint = "group by few labels: sum by (…) (…)"
+        raise QueryError(f"the metric has more than {limits.ROLLUP_SETS} label sets at once", hint=hint)
     ends = pl.col("lo") * step + (low + step)
     return label_sets.to_text(found.with_columns(end_ns=ends, view=pl.lit(view.key)).drop("lo"))

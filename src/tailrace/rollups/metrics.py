@@ -75,6 +75,7 @@ class Metrics:
         self._table = RollupTable(data)
         self.definitions = Definitions(control)
         self.kept = Rollups(self._table, logs, self.definitions, clock)
+        self._rough = Rollups(self._table, logs, self.definitions, clock, rough=True)
         self.keeper = RollupKeeper(
             self._table, logs, engine, self.definitions, clock, accounts, days=self._settings.days
         )
@@ -113,14 +114,14 @@ class Metrics:
         return Health(state, error, rows["last"].item(), int(rows["len"].item()), shown, behind)
 
     def values(self, metric: Metric, start_ns: int, end_ns: int) -> Series:
-        """Return the values of the periods that end from `start_ns` to `end_ns`."""
+        """Return the values of the periods that end from `start_ns` to `end_ns`; warnings say what is not exact."""
         period = metric.period_ns
         first, last = -(-start_ns // period) * period, end_ns // period * period
         if last < first:
             hint = f"the periods of {metric.name} are {period / 1e9:g} s long"
             raise QueryError("no period ends in the range of time", hint=hint)
         request = Request(metric.expr, first, last, period, aligned=False)
-        found = run(request, self._logs, self._engine, self.kept)
+        found = run(request, self._logs, self._engine, self._rough)
         assert isinstance(found, Series), "metrics are metric queries"
         return found
 

@@ -50,10 +50,16 @@ APPROXIMATE: Final = f"quantiles are of a sketch, whose values are {states.ERROR
 
 
 class Rollups:
-    """The rollups of a data folder, for queries (`query.kept.Kept`). Any thread may ask."""
+    """The rollups of a data folder, for queries (`query.kept.Kept`). Any thread may ask.
 
-    def __init__(self, rollups: RollupTable, logs: LogTable, definitions: Definitions, clock: Clock) -> None:
+    What is not exact, quantiles of sketches, is answered if it is welcome (`rough`), or if the lines are gone.
+    """
+
+    def __init__(
+        self, rollups: RollupTable, logs: LogTable, definitions: Definitions, clock: Clock, *, rough: bool = False
+    ) -> None:
         self._rollups, self._logs, self._definitions, self._clock = rollups, logs, definitions, clock
+        self._rough = rough
         self._lock = threading.Lock()
         self._listed: tuple[float, Sequence[View]] | None = None
 
@@ -79,34 +85,42 @@ class Rollups:
     def _answer(self, asked: View, view: View, cells: Cells, snapshot: Snapshot, reading: Reading) -> Samples | None:
         seen = self._rollups.snapshot()
         mark = seen.marks.views.get(view.key)
-        if mark is None or not isinstance(snapshot, LogSnapshot) or seen.taken > snapshot.version:
+        if mark is None or not isinstance(snapshot, LogSnapshot):
             return None
-        if snapshot.version - seen.taken > BEHIND:
+        if not 0 <= snapshot.version - seen.taken <= BEHIND:
             return None
         new = changes(self._logs, seen.taken, snapshot)
         wanted = [(cells.start_ns - 1, cells.end_ns - 1)]
-        known = common(without(mark.known(), _outer(new.spans, view.bucket_ns)), _inner(wanted, view, cells))
+        whole = _inner(wanted, view, cells)
+        known = common(without(mark.known(), _outer(new.spans, view.bucket_ns)), whole)
         rest = without(wanted, known)
         if not known or len(known) + len(rest) > PARTS:
             return None
         rows = seen.read([view.key], known)
-        outlived = common(rest, _inner(wanted, view, cells))
+        outlived = common(rest, whole)
         if outlived:  # lines that are read there do not have those that retention dropped
             rows = pl.concat([rows, seen.read([view.key], outlived).filter("retired")])
+        rough = bool(rows["rounded"].any())
+        if rough and not (self._rough or rows["retired"].any()):
+            return None
+        tail = new.added.only(new.added.frame.filter(pl.col("rows") > 0)["path"].to_list())
         parts = [_celled(rows, asked, view, cells)]
-        tail: Segments | None = new.added.only(new.added.frame.filter(pl.col("rows") > 0)["path"].to_list())
-        for spans, segments in ((known, tail), (rest, None)):
-            if segments is not None and not segments.frame.height:
-                continue
-            for low, high in spans:
-                some = replace(cells, first_ns=low + 1, until_ns=high + 1)
-                parts.append(of_lines(asked, some, snapshot, reading, segments))
+        if tail.frame.height:
+            parts += _of_spans(asked, cells, known, snapshot, reading, tail)
+        parts += _of_spans(asked, cells, rest, snapshot, reading, None)
         if view.kind.whole and _by_turns(parts):
             return None
-        if rows["rounded"].any():
-            reading.stats.approximate = APPROXIMATE
+        reading.stats.approximate = APPROXIMATE if rough else reading.stats.approximate
         reading.stats.buckets += rows.height
         return _windows(asked, cells, parts)
+
+
+def _of_spans(
+    asked: View, cells: Cells, spans: Sequence[Span], snapshot: Snapshot, reading: Reading, segments: Segments | None
+) -> list[pl.DataFrame]:
+    """Return the partial results of lines in spans, of all segments or of some."""
+    some = (replace(cells, first_ns=low + 1, until_ns=high + 1) for low, high in spans)
+    return [of_lines(asked, one, snapshot, reading, segments) for one in some]
 
 
 def _inner(wanted: Sequence[Span], view: View, cells: Cells) -> Sequence[Span]:
