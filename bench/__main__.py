@@ -33,6 +33,7 @@ STAGES: Final = {
     "twin": "bench.twin:measure",
     "rollups": "bench.rollups:measure",
     "trace": "bench.trace:measure",
+    "alerts": "bench.alerts:measure",
     "backtest": "bench.backtest:measure",
 }
 """Name of each stage, and the function that returns its rows."""
