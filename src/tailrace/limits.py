@@ -349,5 +349,8 @@ SECRET_BYTES: Final = 64 * KIB
 ALERTS_A_REQUEST: Final = 64
 """Alerts that an Alertmanager is sent at once, as Prometheus does."""
 
+FOREIGN_ALERTS: Final = 100_000
+"""Alerts from elsewhere that are known at once: more are refused, and their senders come again."""
+
 MESSAGE_ALERTS: Final = 50
 """Alerts that a message to people lists; the rest is counted."""

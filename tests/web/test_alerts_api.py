@@ -100,6 +100,15 @@ def test_a_body_that_is_none(client):
         assert answer.json().startswith("the body is no")
 
 
+def test_more_alerts_than_may_be_known_are_refused_as_a_whole(client, monkeypatch):
+    monkeypatch.setattr("tailrace.alerts.notify.intake.FOREIGN_ALERTS", 2)
+    post(client, {"alertname": "A"})
+    answer = post(client, {"alertname": "A"}, {"alertname": "B"}, {"alertname": "C"})
+    assert (answer.status_code, answer.json()) == (503, "more than 2 alerts from elsewhere are known; come again")
+    assert names(client) == ["A"]
+    assert post(client, {"alertname": "B"}).status_code == 200
+
+
 def test_an_alert_without_an_end_is_over_after_the_resolve_timeout(client, world):
     post(client, {"alertname": "A"})
     world.clock.advance(299)

@@ -12,13 +12,15 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from tailrace.alerts.notify import known
 from tailrace.alerts.notify.alerts import KnownAlert, fingerprint, merged
 from tailrace.alerts.notify.message import moment
 from tailrace.alerts.notify.tables import ALERTS, GROUPS, MEMBERS
 from tailrace.alerts.tables import OUTBOX
+from tailrace.errors import TransientError
+from tailrace.limits import FOREIGN_ALERTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -61,9 +63,14 @@ class Intake:
         return len(rows)
 
     def post(self, alerts: Iterable[KnownAlert]) -> None:
-        """Take alerts from elsewhere."""
+        """Take alerts from elsewhere; `TransientError` if more are known than may be."""
+        foreign = select(func.count()).select_from(ALERTS).where(ALERTS.c.rule == "")
+        room = FOREIGN_ALERTS - self._connection.execute(foreign).scalar_one()
         for alert in alerts:
             old = known.one(self._connection, alert.fingerprint)
+            room -= old is None
+            if room < 0:
+                raise TransientError(f"more than {FOREIGN_ALERTS} alerts from elsewhere are known; come again")
             if old is not None and old.rule and not old.over(self._now_ns):
                 continue  # ours, sent back to us
             self._put(alert if old is None else merged(old, alert))
