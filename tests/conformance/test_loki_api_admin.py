@@ -26,10 +26,11 @@ STATE = {
         {
             "type": "alerting",
             "name": "A",
+            "labels": {"severity": "page"},
             "state": "firing",
             "alerts": [{"labels": {"alertname": "A"}, "value": "1e+00"}],
         },
-        {"type": "recording", "name": "R"},
+        {"type": "recording", "name": "R", "labels": {}},
     ],
 }
 
@@ -173,6 +174,9 @@ def test_states_of_rules_are_filtered(client: httpx.Client, prefix: str) -> None
     assert names(type="record") == [("g", ["R"])]
     assert names(file=["other", "none"]) == [("h", [])]
     assert names(rule_group="g", rule_name="R") == [("g", ["R"])]
+    assert names(**{"match[]": '{severity="page"}'}) == [("g", ["A"])]
+    assert names(**{"match[]": ['{severity=""}', '{severity=~"x.*"}']}) == [("g", ["R"])]
+    assert names(**{"match[]": '{severity="none"}'}) == []
     wrong = client.get(f"{prefix}/rules", params={"type": "x"})
     assert wrong.status_code == 400
     assert wrong.json()["errorType"] == "bad_data"

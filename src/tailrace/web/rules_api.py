@@ -23,6 +23,9 @@ from tailrace import limits
 from tailrace.alerts.evaluation_log import OUTCOMES, Wanted
 from tailrace.alerts.rule_files import parse_group
 from tailrace.errors import ConfigError, DataError, QueryError, did_you_mean
+from tailrace.query.matching import accepts
+from tailrace.query.parser import parse_selector
+from tailrace.query.syntax import Selector
 from tailrace.web.answers import loki_json
 from tailrace.web.described import FAILURES, address, answers
 from tailrace.web.parameters import integer, whole_body
@@ -120,7 +123,7 @@ def _add_changes(router: APIRouter, rules: Rules, prefix: str, *, shown: bool) -
 
 
 def _add_states(router: APIRouter, services: Services, prefix: str, family: str) -> None:
-    described = address((*_FILTERS, "exclude_alerts", "group_limit", "group_next_token"))
+    described = address((*_FILTERS, "match[]", "exclude_alerts", "group_limit", "group_next_token"))
 
     @router.get(f"{prefix}/rules", openapi_extra=described, responses=FAILURES, name=f"{family}_rules")
     def states(request: Request) -> Response:
@@ -193,6 +196,7 @@ def _chosen(groups: Sequence[Mapping[str, Any]], given: QueryParams) -> list[_Js
     if kind and kind not in _KINDS:
         raise QueryError(f"type={kind[:40]!r} is not known", hint="alert or record")
     files, names, rules = (set(_several(given, name)) for name in _FILTERS[1:])
+    labelled = [parse_selector(text) for text in given.getlist("match[]")]
     chosen = []
     for group in groups:
         if (files and group["file"] not in files) or (names and group["name"] not in names):
@@ -200,11 +204,17 @@ def _chosen(groups: Sequence[Mapping[str, Any]], given: QueryParams) -> list[_Js
         kept = [
             dict(rule)
             for rule in group["rules"]
-            if (not kind or rule["type"] == _KINDS[kind]) and (not rules or rule["name"] in rules)
+            if (not kind or rule["type"] == _KINDS[kind])
+            and (not rules or rule["name"] in rules)
+            and (not labelled or any(_has(rule["labels"], selector) for selector in labelled))
         ]
-        if kept or not (kind or rules):
+        if kept or not (kind or rules or labelled):
             chosen.append({**group, "rules": kept})
     return chosen
+
+
+def _has(labels: Mapping[str, str], selector: Selector) -> bool:
+    return all(accepts(matcher, labels.get(matcher.name, "")) for matcher in selector.matchers)
 
 
 def _group(body: bytes) -> dict[str, Any]:  # Any: YAML as it came, checked here
