@@ -134,6 +134,20 @@ def test_late_lines_count_at_once(run, data, start_s, tmp_path):
     assert got(run, data, "bytes")[-1] == f"{iso(start_s * 10**9)}: 90"
 
 
+def test_old_lines_have_values_if_the_metric_goes_back_to_them(run, tmp_path):
+    lines = [f'h - - [03/May/2015:10:00:{second:02} +0000] "GET /a HTTP/1.1" 200 {second}\n' for second in (5, 7, 15)]
+    lines.append('h - - [01/May/2015:10:00:01 +0000] "GET /b HTTP/1.1" 200 1\n')
+    (tmp_path / "old.log").write_text("".join(lines))
+    data = tmp_path / "data"
+    assert run("collect", tmp_path / "old.log", "--data", data).code == 0
+    make(run, data, "-id", "old", "-s", "sum", "-p", "bytes", "-pr", 10, "--backfill", "all")
+    make(run, data, "-id", "new", "-pr", 10)
+    assert got(run, data, "old") == ["2015-05-03T10:00:20Z: 15", "2015-05-03T10:00:10Z: 12"]  # of a day
+    assert got(run, data, "old", "--from", "2015-05-01T00:00:00Z")[-1] == "2015-05-01T10:00:10Z: 1"
+    assert got(run, data, "old", "--to", "2015-05-03T10:00:19Z") == ["2015-05-03T10:00:10Z: 12"]
+    assert run("metrics", "get", "new", "--data", data).err == "new has no values yet\n"
+
+
 def test_a_metric_cannot_be_changed(run, data):
     make(run, data, "-id", "m")
     again = run("metrics", "create", "-id", "m", "-s", "sum", "-p", "bytes", "--data", data)

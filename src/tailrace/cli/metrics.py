@@ -66,6 +66,12 @@ def metrics_get(
         typer.Option("--top", metavar="N", min=1, help="Only the newest period, its N greatest values."),
     ] = None,
     refresh_s: Refresh = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="1h", help="Look back so far. (default: a day before the newest line)"),
+    ] = None,
+    start: options.From = None,
+    end: options.To = None,
     form: Output = "text",
     config: options.ConfigFile = None,
     data: options.Data = None,
@@ -82,11 +88,14 @@ def metrics_get(
         tailrace metrics get sections --top 5 --refresh_rate 10
     """
     from tailrace.cli.metrics_places import named, newest, place
+    from tailrace.cli.span import span
 
     with place(data, url, config) as found:
         metric = named(found, name)
         while True:
-            values = _greatest(newest(found, metric, limit if top is None else 1_000_000), top)
+            values = newest(found, metric, limit if top is None else None, span(since, start, end, time.time_ns()))[
+                :top
+            ]
             if not values and refresh_s is None:
                 output.note(f"{name} has no values yet")
             _print(values, form)
@@ -240,13 +249,6 @@ def _make(found: "Place", wanted: "Wanted") -> bool:
     except MetricExistsError:
         return False
     return True
-
-
-def _greatest(values: "list[Value]", top: int | None) -> "list[Value]":
-    """Return the greatest values of the newest period; they are sorted by time and value already."""
-    if top is None:
-        return values
-    return [one for one in values if one.at_ns == values[0].at_ns][:top]
 
 
 def _print(values: "Iterable[Value]", form: Format) -> None:

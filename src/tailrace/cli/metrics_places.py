@@ -14,15 +14,18 @@ from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError, did_you_mean
 from tailrace.rollups.definitions import Definitions, MetricExistsError
 from tailrace.rollups.metrics import SETTLE_NS
+from tailrace.web.times import MAX_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from tailrace.cli.span import Span
     from tailrace.control import Control
     from tailrace.rollups.forms import Form
     from tailrace.rollups.metrics import Metrics
     from tailrace.rollups.model import Metric
+    from tailrace.store.table import LogTable
 
 METRICS: Final = "/api/v1/metrics"
 
@@ -67,6 +70,10 @@ class Place(Protocol):
         """Remove a metric that is there."""
         ...
 
+    def newest_ns(self, metric: Metric) -> int | None:
+        """Return a time behind which there are no values, None if none is known."""
+        ...
+
     def values(self, metric: Metric, start_ns: int, end_ns: int) -> list[Value]:
         """Return the values of the periods that end from `start_ns` to `end_ns`, both of them ends."""
         ...
@@ -100,23 +107,29 @@ def named(where: Place, name: str) -> Metric:
     raise QueryError(f"there is no metric {name!r}", hint=did_you_mean(name, names) or f"there are: {listed}")
 
 
-def newest(where: Place, metric: Metric, limit: int, now_ns: int | None = None) -> list[Value]:
-    """Return the newest values of a metric, newest first; the period that is not over is left out."""
-    now_ns = time.time_ns() if now_ns is None else now_ns
+def newest(where: Place, metric: Metric, limit: int | None, within: Span) -> list[Value]:
+    """Return the newest values of a metric, newest first; all of the newest period that has any if `limit` is None.
+
+    The period that is not over is left out. Values are looked for `within` a range; without a start, within a day
+    before the newest line.
+    """
     period_ns = metric.period_ns
-    end_ns = (now_ns - SETTLE_NS) // period_ns * period_ns
-    first_ns = max(metric.since_ns + 1, end_ns - max(BACK_NS, _POINTS[0] * period_ns))
+    end_ns = min(time.time_ns() - SETTLE_NS, within.end_ns) // period_ns * period_ns
+    if (last_ns := where.newest_ns(metric)) is not None:
+        end_ns = min(end_ns, last_ns + -last_ns % period_ns)
+    first_ns = max(metric.since_ns + 1, within.start_ns, -NS_PER_S)
+    if within.start_ns == -MAX_NS:
+        first_ns = max(first_ns, end_ns - max(BACK_NS, _POINTS[0] * period_ns))
+    first_ns += -first_ns % period_ns
     found: list[Value] = []
     points = iter(_POINTS)
     size = next(points)
-    while end_ns >= first_ns and len(found) < limit:
-        start_ns = max(end_ns - (size - 1) * period_ns, first_ns + -first_ns % period_ns)
-        if start_ns > end_ns:
-            break
+    while end_ns >= first_ns and (not found if limit is None else len(found) < limit):
+        start_ns = max(end_ns - (size - 1) * period_ns, first_ns)
         page = where.values(metric, start_ns, end_ns)
         found += sorted(page, key=lambda one: (-one.at_ns, -one.value, sorted(one.labels.items())))
         end_ns, size = start_ns - period_ns, next(points, size)
-    return found[:limit]
+    return [one for one in found if one.at_ns == found[0].at_ns] if limit is None else found[:limit]
 
 
 class Folder:
@@ -144,6 +157,14 @@ class Folder:
         """Remove a metric."""
         self._definitions.delete(name)
 
+    def newest_ns(self, metric: Metric) -> int | None:
+        """Return the time of the newest line."""
+        del metric  # nobody may have kept its numbers
+        if self._table is None:
+            return None
+        newest: int | None = self._table.snapshot().segments(-MAX_NS, MAX_NS).frame["max_time_ns"].max()  # type: ignore[assignment]  # of integers
+        return newest
+
     def values(self, metric: Metric, start_ns: int, end_ns: int) -> list[Value]:
         """Return the values of some periods."""
         if self._metrics is None:
@@ -152,25 +173,24 @@ class Folder:
         return [Value(at_ns, found.labels[series], value) for series, at_ns, value in found.frame.iter_rows()]
 
     @cached_property
-    def _metrics(self) -> Metrics | None:
-        """What reads values, from kept numbers where there are any; None before the first line has come."""
+    def _table(self) -> LogTable | None:
+        """The table, None before the first line has come."""
         from tailrace.cli.folder import open_table
-        from tailrace.clock import SystemClock
         from tailrace.config.folders import holds_table
+
+        return open_table(self._data) if holds_table(self._data) else None
+
+    @cached_property
+    def _metrics(self) -> Metrics | None:
+        """What reads values, from kept numbers where there are any."""
+        from tailrace.clock import SystemClock
         from tailrace.engines.polars import PolarsEngine
         from tailrace.rollups.metrics import Metrics
         from tailrace.telemetry import Accounts
 
-        if not holds_table(self._data):
+        if self._table is None:
             return None
-        return Metrics(
-            self._data,
-            self._control,
-            open_table(self._data),
-            PolarsEngine(),
-            clock=SystemClock(),
-            accounts=Accounts(),
-        )
+        return Metrics(self._data, self._control, self._table, PolarsEngine(), clock=SystemClock(), accounts=Accounts())
 
 
 def _metric(told: Mapping[str, Any]) -> Metric:
@@ -214,6 +234,12 @@ class Server:
     def delete(self, name: str) -> None:
         """Remove a metric."""
         remote.call(self._url, f"{METRICS}/{quote(name, safe='')}", method="DELETE")
+
+    def newest_ns(self, metric: Metric) -> int | None:
+        """Return the end of the newest bucket with a line, if the numbers are kept and nothing is left to be read."""
+        health = remote.call(self._url, f"{METRICS}/{quote(metric.name, safe='')}").get("health", {})
+        newest: int | None = health.get("newest_ns")
+        return newest if health.get("state") == "kept" and not health.get("behind") else None
 
     def values(self, metric: Metric, start_ns: int, end_ns: int) -> list[Value]:
         """Return the values of some periods."""
