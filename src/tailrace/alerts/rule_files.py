@@ -92,7 +92,7 @@ LabelText = Annotated[str, Before(_label_text)]
 Labels = Annotated[dict[str, LabelText], Field(default_factory=dict)]
 
 
-class _Given(Settings):
+class Given(Settings):
     """A mapping of which keys without a value are as good as not there."""
 
     model_config = _READ
@@ -123,7 +123,7 @@ def _checked(labels: Mapping[str, str], *, templated: bool) -> Mapping[str, str]
     return labels
 
 
-class RuleSettings(_Given):
+class RuleSettings(Given):
     """One rule: exactly one of `alert` and `record`."""
 
     alert: str = ""
@@ -172,7 +172,7 @@ class RuleSettings(_Given):
                 raise Mistake(f"a recording rule has no `{key}`", "leave it out", below=(key,))
 
 
-class GroupSettings(_Given):
+class GroupSettings(Given):
     """Rules that are evaluated together."""
 
     name: Annotated[str, Field(min_length=1)]
@@ -201,7 +201,7 @@ class GroupSettings(_Given):
         return value
 
 
-class RuleFile(_Given):
+class RuleFile(Given):
     """A rule file."""
 
     groups: tuple[GroupSettings, ...] = ()

@@ -332,3 +332,19 @@ groups:
   - {eval_time: 3m, alertname: Down}
 """
     assert failures(tmp_path, test, rules=rules) == []
+
+
+def test_keys_without_a_value_and_numbers_as_texts_are_taken_as_promtool_takes_them(tmp_path):
+    test = """
+- interval: 1m
+  input_logs:
+  external_labels: {cluster: 7}
+  input_series: [{series: x, values: 5}]
+  alert_rule_test:
+  - {eval_time: 1m, alertname: A, exp_alerts: [{exp_labels: {level: 3}, exp_annotations: {summary: 5}}]}
+  promql_expr_test:
+  - {expr: x, eval_time: 0, exp_samples: [{labels: x, value: 5}]}
+  - {expr: x, eval_time: 1h, exp_samples: }
+"""
+    rules = "groups: [{name: g, rules: [{alert: A, expr: x > 1, labels: {level: 3}, annotations: {summary: '{{ $value }}'}}]}]"
+    assert failures(tmp_path, test, rules=rules) == []

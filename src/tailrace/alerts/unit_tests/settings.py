@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
-from pydantic import ConfigDict as Shape
 
 from tailrace.alerts.model import Outcome, State  # noqa: TC001  pydantic reads it
-from tailrace.alerts.rule_files import INTERVAL_NS, Span
+from tailrace.alerts.rule_files import INTERVAL_NS, Given, LabelText, Span
 from tailrace.alerts.unit_tests import notation
 from tailrace.errors import QueryError
 from tailrace.query.parser import parse
-from tailrace.settings import Mistake, Settings
+from tailrace.settings import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 LINES: Final = 1_000_000
 """Lines that one entry of `input_logs` may make; a test is no load."""
 
-_READ: Final = Shape(validate_default=False)  # spans are read from text, and defaults are read already
 _TEXT: Final = WithJsonSchema({"type": "string"})
 
 
@@ -31,10 +29,10 @@ def _by(read: Callable[[Any], object]) -> BeforeValidator:  # whatever YAML hold
     """Return what reads a value that has the form of `read`, and says what is wrong as a mistake of the file."""
 
     def checked(value: object) -> object:
-        if not isinstance(value, str):
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise Mistake(f"{value!r} is no text", "quote it")
         try:
-            return read(value)
+            return read(str(value))
         except QueryError as error:
             raise Mistake(error.one_line(), error.hint if error.position is None else "") from error
         except ValueError as error:
@@ -63,10 +61,8 @@ Query = Annotated[str, _by(_query)]
 Field_ = str | bool | int | float
 
 
-class LogLines(Settings):
+class LogLines(Given):
     """Lines of one text, evenly spaced."""
-
-    model_config = _READ
 
     text: str
     """The line."""
@@ -88,7 +84,7 @@ class LogLines(Settings):
         return self
 
 
-class InputLogs(Settings):
+class InputLogs(Given):
     """The lines of one stream."""
 
     stream: LabelSet
@@ -97,10 +93,8 @@ class InputLogs(Settings):
     """The lines, in any order."""
 
 
-class Fault(Settings):
+class Fault(Given):
     """Something that goes wrong for a while: exactly one of `query`, `source` and `server`."""
-
-    model_config = _READ
 
     at_ns: Span = Field(alias="at")
     """When it begins, from the start of the test."""
@@ -123,19 +117,17 @@ class Fault(Settings):
         return self
 
 
-class ExpectedAlert(Settings):
+class ExpectedAlert(Given):
     """An alert that is expected."""
 
-    exp_labels: dict[str, str] = Field(default_factory=dict)
+    exp_labels: dict[str, LabelText] = Field(default_factory=dict)
     """Its labels, all of them; `alertname` need not be said."""
-    exp_annotations: dict[str, str] | None = None
+    exp_annotations: dict[str, LabelText] | None = None
     """Its annotations, all of them; without this key they are not compared."""
 
 
-class AlertTest(Settings):
+class AlertTest(Given):
     """Which alerts of a name there are at a time."""
-
-    model_config = _READ
 
     eval_time_ns: Span = Field(alias="eval_time")
     """On the clock, from the start of the test: what is known by then counts."""
@@ -151,23 +143,19 @@ class AlertTest(Settings):
     """The alerts, in any order."""
 
 
-class ExpectedNotice(Settings):
+class ExpectedNotice(Given):
     """Something that people are told."""
-
-    model_config = _READ
 
     kind: Literal["firing", "resolved", "correction"]
     """It fires, it is over, or that it fired was a mistake."""
     at_ns: Span = Field(alias="at")
     """The time for which it is true."""
-    exp_labels: dict[str, str] = Field(default_factory=dict)
+    exp_labels: dict[str, LabelText] = Field(default_factory=dict)
     """Its labels; `alertname` need not be said."""
 
 
-class NoticeTest(Settings):
+class NoticeTest(Given):
     """All that was told of an alert by a time."""
-
-    model_config = _READ
 
     eval_time_ns: Span = Field(alias="eval_time")
     """On the clock, from the start of the test."""
@@ -177,7 +165,7 @@ class NoticeTest(Settings):
     """What was told, in order."""
 
 
-class ExpectedSample(Settings):
+class ExpectedSample(Given):
     """A number that is expected."""
 
     labels: LabelSet = Field(default_factory=dict)
@@ -186,10 +174,8 @@ class ExpectedSample(Settings):
     """The number."""
 
 
-class ExprTest(Settings):
+class ExprTest(Given):
     """What a query gives at a time."""
-
-    model_config = _READ
 
     expr: Query
     """A metric query, or a series by name: `ALERTS`, `ALERTS_FOR_STATE` or what a recording rule made."""
@@ -199,7 +185,7 @@ class ExprTest(Settings):
     """The numbers, in any order."""
 
 
-class InputSeries(Settings):
+class InputSeries(Given):
     """A series of numbers."""
 
     series: LabelSet
@@ -208,10 +194,8 @@ class InputSeries(Settings):
     """Its numbers, one each `interval`: `1+2x10 _ stale`."""
 
 
-class RuleTest(Settings):
+class RuleTest(Given):
     """One test: what comes in, what goes wrong, and what is expected."""
-
-    model_config = _READ
 
     name: str = ""
     """Name for the report."""
@@ -232,7 +216,7 @@ class RuleTest(Settings):
     """Promtool's name for `logql_expr_test`."""
     logql_expr_test: tuple[ExprTest, ...] = ()
     """Answers that are expected."""
-    external_labels: dict[str, str] = Field(default_factory=dict)
+    external_labels: dict[str, LabelText] = Field(default_factory=dict)
     """What templates find as `$externalLabels`."""
     external_url: str = ""
     """What templates find as `$externalURL`."""
@@ -245,10 +229,9 @@ class RuleTest(Settings):
         return self.promql_expr_test + self.logql_expr_test
 
 
-class TestFile(Settings):
+class TestFile(Given):
     """A file of rule tests."""
 
-    model_config = _READ
     __test__ = False  # not one of ours
 
     rule_files: tuple[str, ...] = ()
