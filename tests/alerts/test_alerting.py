@@ -195,6 +195,8 @@ def test_a_rule_that_fails_three_times_is_an_alert_and_over_when_it_works(place)
     assert firing["labels"]["alertname"] == "TailraceRuleFailing"
     assert firing["labels"]["rule"] == "A"
     assert "failed" in firing["annotations"]["summary"]
+    assert here.counted("tailrace_rule_failures_total") == {(): 4}
+    assert list(here.counted("tailrace_rule_consecutive_failures").values()) == [4]
     here.alerting.evaluator._ask = real
     here.minutes(2)
     assert not [one for group in here.alerting.groups() for rule in group["rules"] for one in rule.get("alerts", ())]
@@ -210,6 +212,7 @@ def test_a_source_that_is_far_behind_is_missing_and_resolves_nothing(place):
     assert here.told() == ["1 firing"]
     rules = [rule for group in here.alerting.groups() for rule in group["rules"]]
     assert {"A", "TailraceSourceMissing"} <= {one["labels"]["alertname"] for rule in rules for one in rule["alerts"]}
+    assert here.counted("tailrace_source_missing") == {("files",): 1}
     here.behind = []
     here.minutes(1)
     assert here.told() == ["1 firing", "9 resolved"]

@@ -150,6 +150,7 @@ class Play:
         self.names = ("one", "two")[: chance.choice([1, 1, 2])]
         self.delay_ns = 0  # of the lines that are written now, if the source is honest about it
         self.slow = False  # the next query takes longer than a lease lasts
+        self.storms: set[str] = set()
         self.kills, self.failed = 0, False
 
     def rules(self):
@@ -211,7 +212,9 @@ class Play:
         """Write lines of this moment: bursts that fire, and single ones that do not."""
         world, chance = self.world, self.chance
         for host in HOSTS:
-            for _ in range(chance.choice([0, 0, 1, 2, 3])):
+            if chance.random() < 0.2:
+                self.storms ^= {host}  # it writes without a pause, so that alerts last
+            for _ in range(3 if host in self.storms else chance.choice([0, 0, 1, 2, 3])):
                 at_ns = world.now_ns - chance.randint(0, 50) * S
                 if self.honest:
                     at_ns = world.now_ns + S  # after all that was evaluated

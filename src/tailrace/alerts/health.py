@@ -51,7 +51,7 @@ def _rule(name: str, expr: str, summary: str) -> Rule:
 
 FAILING: Final = _rule(
     "TailraceRuleFailing",
-    f"tailrace_rule_failures >= {FAILURES}",
+    f"tailrace_rule_consecutive_failures >= {FAILURES}",
     "The rule {{ $labels.rule }} failed {{ $value }} times in a row: its alerts stay as they are.",
 )
 LAGGING: Final = _rule(
@@ -66,7 +66,7 @@ SKIPPED: Final = _rule(
 )
 OUTBOX: Final = _rule(
     "TailraceOutboxStuck",
-    f"tailrace_alert_outbox_seconds > {OUTBOX_NS // NS_PER_S}",
+    f"tailrace_alert_outbox_age_seconds > {OUTBOX_NS // NS_PER_S}",
     "Alerts wait for {{ $value | humanizeDuration }} to be handed over to their receivers.",
 )
 STUCK: Final = _rule(

@@ -122,6 +122,8 @@ class AlertService:
         self._clock, self._accounts, self._deliver = clock, accounts, deliver
         self._looked: int | None = None
         self._sources = health.Sources()
+        self._stuck: list[Sample] = []
+        self._missing: list[Sample] = []
         self._health_ns, self._upkeep_s = 0, clock.monotonic_s() + GONE_S
         self._away: dict[str, float] = {}  # rules that are not there any more, and since when
         self._any = bool(store.progress())
@@ -130,6 +132,12 @@ class AlertService:
         accounts.gauge("tailrace_rule_lag_seconds", "How far the rule that is furthest behind is.", self._lag)
         accounts.gauge("tailrace_rules", "Rules that are evaluated here.", self._count)
         accounts.gauge("tailrace_alerts", "Alerts by state.", self._states)
+        text = "How often rules that fail did so, one time after the other."
+        accounts.gauge("tailrace_rule_consecutive_failures", text, self._failing)
+        text = "How long a source has made no progress while rules wait for it."
+        accounts.gauge("tailrace_source_stuck_seconds", text, lambda: list(self._stuck))
+        text = "Sources that are so far behind that rules do not wait for them."
+        accounts.gauge("tailrace_source_missing", text, lambda: list(self._missing))
 
     def start(self) -> None:
         """Begin."""
@@ -184,11 +192,14 @@ class AlertService:
         self._health_ns, watermarks = at_ns, self._watermarks
         behind = watermarks.sources(now_ns) if watermarks else ()
         missing = [one.name for one in behind if watermarks and watermarks.missing(one, now_ns)]
+        stuck = self._sources.look(behind, now_ns)
+        self._stuck = [({"source": name}, still_ns / NS_PER_S) for name, still_ns in stuck.items()]
+        self._missing = [({"source": one.name}, float(one.name in missing)) for one in behind]
         found = health.findings(
             (task for group in self._evaluator.tasks(groups) for task in group),
             {rule: standing.progress for rule, standing in self._evaluator.standings().items()},
             wait_ns=self._horizons.max_wait_ns,
-            stuck=self._sources.look(behind, now_ns),
+            stuck=stuck,
             missing=missing,
             outbox_ns=self._store.outbox_age_ns(now_ns),
             now_ns=now_ns,
@@ -210,6 +221,16 @@ class AlertService:
         standings = self._evaluator.standings().values()
         states = Counter(alert.state for standing in standings for alert in standing.alerts.values())
         return [({"state": state}, float(states[state])) for state in ("pending", "firing")]
+
+    def _failing(self) -> list[Sample]:
+        standings, found = self._evaluator.standings(), list[Sample]()
+        for group in self._rules.current():
+            for rule in group.rules:
+                how = standings.get(rule.id)
+                if how is not None and how.progress.failures and len(found) < health.MOST:
+                    labels = {"rule": rule.name, "group": group.name, "namespace": group.namespace}
+                    found.append((labels, float(how.progress.failures)))
+        return found
 
     # --- upkeep ---------------------------------------------------------------------------------
 
