@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tailrace.cli.alerts_places import Server
 from tailrace.cli.remote import events
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Script(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    do_POST = do_DELETE = do_GET  # noqa: N815  names of the standard library
 
     def log_message(self, *_: object) -> None: ...
 
@@ -171,3 +174,53 @@ def test_a_tail_that_fails(run: Callable[..., Done], server: str, answers: Calla
 def test_events_are_read_as_the_standard_says() -> None:
     stream = ["data:a", "data: b", "", "event: x", "id: 1", "data", "", "event: lost", "", ": c", "data:  d", ""]
     assert list(events(iter(stream))) == [("message", "a\nb"), ("x", ""), ("message", " d")]
+
+
+# --- what is changed, and answered at once ----------------------------------------------------------
+
+EXPR = 'sum(rate({a="b"}[1m])'
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "said"),
+    [
+        ('{"detail":"Not Found"}', 404, 2, "error: there is no /api/v1/metrics at {server} (is an older Tailrace"),
+        ('{"error":"the group is wrong"}', 400, 2, "error: the group is wrong"),
+        ("no such thing", 400, 2, "error: no such thing"),
+        (
+            refusal("it is cut", 1, 22, "close it"),
+            400,
+            2,
+            "parse error at line 1, col 22: it is cut (close it)\n  sum(",
+        ),
+        (refusal("the disk is full"), 503, 1, "error: {server}/api/v1/metrics: HTTP 503 the disk is full"),
+        (refusal("the metric 'm' is already created"), 409, 1, "to change it, delete it first"),
+    ],
+)
+def test_what_a_server_does_not_take(
+    run: Callable[..., Done], server: str, answers: Callable[..., None], body: str, status: int, code: int, said: str
+) -> None:
+    answers(body, status)
+    done = run("metrics", "create", "-id", "m", "--expr", EXPR, "--url", server)
+    assert done.code == code
+    assert done.err.startswith(said.format(server=server))
+
+
+def test_a_call_that_nobody_answers(run: Callable[..., Done]) -> None:
+    done = run("alerts", "list", "--url", "http://127.0.0.1:1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "error: http://127.0.0.1:1: [Errno 111] Connection refused (is Tailrace running there?)\n"
+    done = run("metrics", "list", "--url", "ftp://a/")
+    assert (done.code, done.err) == (
+        2,
+        "error: --url: 'ftp://a/' is no address (write for example http://127.0.0.1:9080)\n",
+    )
+
+
+def test_yaml_is_read_as_json_is(run: Callable[..., Done], server: str, answers: Callable[..., None]) -> None:
+    rule = {"type": "alerting", "id": "1", "name": "A", "query": 'rate({a="b"}[1m]) > 0', "health": "unknown"}
+    rule |= {"duration": 0, "labels": {}, "annotations": {}, "state": "inactive", "lastError": "", "lastEvaluation": ""}
+    answers(json.dumps({"data": {"groups": [{"name": "g", "file": "f", "interval": 60, "rules": [rule]}]}}))
+    assert run("alerts", "list", "--url", server).out == 'inactive   A  rate({a="b"}[1m]) > 0\n'
+    answers("f:\n- name: g\n  rules: []\n", Content_Type="application/yaml")
+    assert Server(server).namespaces() == {"f": {"g": {"name": "g", "rules": []}}}
