@@ -223,7 +223,8 @@ class AlertService:
         return [({"state": state}, float(states[state])) for state in ("pending", "firing")]
 
     def _failing(self) -> list[Sample]:
-        standings, found = self._evaluator.standings(), list[Sample]()
+        standings = self._evaluator.standings()
+        found: list[Sample] = []
         for group in self._rules.current():
             for rule in group.rules:
                 how = standings.get(rule.id)
