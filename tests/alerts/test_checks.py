@@ -11,7 +11,7 @@ from tailrace.alerts.checks import Seen, check_groups, check_rule
 from tailrace.alerts.rule_files import parse_rules
 
 BOOK = tomllib.loads((Path(__file__).parents[1] / "cases" / "alerts" / "checks.toml").read_text())
-SEEN = Seen(tuple(BOOK["streams"]))
+SEEN = Seen(tuple(BOOK["streams"]), tuple(BOOK["fields"]))
 
 
 def group_of(rules: str, interval: str = "1m"):

@@ -18,6 +18,8 @@ RULE = Rule("r", 'sum(rate({app="cart"}[5m])) > 1', "A")
 class Table:
     """A table of which only the streams are asked."""
 
+    columns = ("_time_ns", "status")
+
     def __init__(self, *streams):
         self.streams_now = streams
         self.looks = 0
@@ -30,7 +32,9 @@ class Table:
 
     def streams(self):
         self.looks += 1
-        return pl.DataFrame({"_stream": list(self.streams_now)}, schema={"_stream": pl.String})
+        return pl.DataFrame({"_stream": list(self.streams_now)}, schema={"_stream": pl.String}).with_columns(
+            max_time_ns=pl.lit(2**62)
+        )
 
 
 class SlowClock(ManualClock):

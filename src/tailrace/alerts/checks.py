@@ -12,22 +12,26 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+import polars as pl
+
 from tailrace.alerts.evaluator import Answers
 from tailrace.alerts.expressions import expression
 from tailrace.alerts.result_labels import result_labels
 from tailrace.alerts.template_functions import Texts
 from tailrace.alerts.templates import Templates
 from tailrace.alerts.verdict import Answer
-from tailrace.batch import stream_labels
+from tailrace.batch import sanitize_name, stream_labels
 from tailrace.clock import NS_PER_S, SystemClock
 from tailrace.config.trail import Trail, trail_text
 from tailrace.errors import Problem, QueryError, did_you_mean
 from tailrace.query.functions import ABSENT
 from tailrace.query.literals import write_duration
+from tailrace.query.load import VIRTUAL
 from tailrace.query.parser import parse
+from tailrace.query.stages.label_filter import Comparison, Inside, LabelFilter
 from tailrace.query.stages.line_filter import LineFilter
 from tailrace.query.streams import select
-from tailrace.query.syntax import Binary, Matcher, RangeAggregation
+from tailrace.query.syntax import Binary, Grouping, LabelReplace, Matcher, Named, RangeAggregation
 from tailrace.query.template_values import TemplateError
 
 if TYPE_CHECKING:
@@ -41,14 +45,18 @@ if TYPE_CHECKING:
 DAYS: Final = 7
 """Days that a selector is looked for in."""
 
+_MAKING: Final = ("json", "logfmt", "pattern", "regexp", "unpack", "label_format")
+"""Stages that make labels, of which nobody knows before."""
+
 _REPEATS: Final = 100  # of a part of a regex, from which on it is slow
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The streams of the last days."""
+    """The streams of the last days, and the fields that lines may have."""
 
     streams: tuple[str, ...]
+    fields: tuple[str, ...] = ()
 
     @cached_property
     def values(self) -> dict[str, set[str]]:
@@ -72,8 +80,10 @@ class Seen:
 
 def seen(table: Table, now_ns: int) -> Seen:
     """Return the streams that had lines in the last days; the first call reads two columns of each file."""
-    streams = table.snapshot().segments(now_ns - DAYS * 86_400 * NS_PER_S, now_ns + 1).streams()
-    return Seen(tuple(streams["_stream"].unique().sort()))
+    snapshot, since_ns = table.snapshot(), now_ns - DAYS * 86_400 * NS_PER_S
+    streams = snapshot.segments(since_ns, now_ns + 1).streams().filter(pl.col("max_time_ns") >= since_ns)
+    fields = {sanitize_name(name) for name in snapshot.columns if not name.startswith("_")}
+    return Seen(tuple(streams["_stream"].unique().sort()), tuple(sorted(fields)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,7 @@ def check_rule(rule: Rule, group: Group, streams: Seen | None = None) -> list[Do
         *_windows(rule, group, query),
         *_condition(rule, query),
         *(_unknown(rule, query, streams) if streams is not None and streams.streams else ()),
+        *(_misspelt(query, streams) if streams is not None and streams.streams else ()),
         *_regexes(query),
         *_templates(rule, query, streams),
     ]
@@ -191,6 +202,23 @@ def _nearest(selector: Selector, streams: Seen) -> str:
             said = f"{matcher.name} is never {matcher.value!r}", did_you_mean(matcher.value, known)
             return "; ".join(filter(None, said))
     return "its matchers are never true together"
+
+
+def _misspelt(query: Query, streams: Seen) -> Iterator[Doubt]:
+    """Yield a doubt for each label that no line has, if its name is close to one that some have."""
+    parts = list(_parts(query))
+    if any(isinstance(part, LabelReplace | Named) or getattr(part, "keyword", "") in _MAKING for part in parts):
+        return
+    known, named = {*streams.values, *streams.fields, *VIRTUAL}, dict[str, None]()
+    for part in parts:
+        if isinstance(part, Grouping):
+            named.update(dict.fromkeys(part.labels))
+        elif isinstance(part, LabelFilter):
+            tests = (one for one in _parts(part.condition) if isinstance(one, Matcher | Comparison | Inside))
+            named.update(dict.fromkeys(one.name for one in tests))
+    for name in named:
+        if name not in known and (near := did_you_mean(name, known)):
+            yield Doubt(("expr",), f"no line has a label {name!r}", near)
 
 
 # --- regexes ------------------------------------------------------------------------------------
