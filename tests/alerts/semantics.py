@@ -149,7 +149,8 @@ class Play:
         seen = {}
         for tick in range(self.ticks):
             self.tick = tick
-            self.clock.advance((self.start + self.tick * self.interval - self.clock.now_ns()) / S)
+            at_ns = self.start + self.tick * self.interval + range_duration(self.case.get("phase", "0"))
+            self.clock.advance((at_ns - self.clock.now_ns()) / S)
             if self.tick in self.case.get("down", ()):
                 seen[self.tick] = None
                 continue

@@ -20,7 +20,7 @@ from tailrace.query.literals import write_duration, write_number
 CASES = cases()
 IDS = [f"{case['file'].removeprefix('semantics_')}: {case['name']}" for case in CASES]
 PROMTOOL = shutil.which("promtool")
-UNKNOWN_TO_PROMTOOL = ("restart", "reload", "error", "late", "behind", "down")
+UNKNOWN_TO_PROMTOOL = ("restart", "reload", "error", "late", "behind", "down", "phase")
 KEYS = {
     *(
         "name",
