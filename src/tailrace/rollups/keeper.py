@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from tailrace.store.table import LogTable
     from tailrace.telemetry import Accounts, Sample
 
-INTERVAL_S: Final = 5.0
-"""Seconds between rounds: answers have what was not taken yet, so there is no hurry."""
+INTERVAL_S: Final = 10.0
+"""Seconds between rounds: answers have what was not taken yet, so there is no hurry, and a round has its price."""
 
 TIDY_S: Final = 600.0
 """Seconds between rounds of upkeep."""
