@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tailrace.alerts.alerting import Alerting
+from tailrace.alerts.rules import RuleBook
 from tailrace.cli.folder import opened_control
 from tailrace.clock import NS_PER_S, ManualClock
 from tailrace.config.load import load
@@ -193,6 +194,21 @@ def test_alerts_of_rule_files_are_shown_and_kept(run, data, tmp_path):
     done = run("alerts", "list", *words)
     assert done.code == 0
     assert "rules.yaml:9:5: $.groups[0].rules[0].labls" in done.err
+
+
+def test_one_of_two_rules_of_a_name_is_deleted_by_its_id(run, data):
+    rule = {"alert": "Twice", "expr": 'sum(rate({host=~".+"}[1m])) > 1'}
+    group = {"name": "g", "rules": [rule, {"record": "r", "expr": 'sum(rate({a="b"}[1m]))'}, {**rule, "for": "1m"}]}
+    with opened_control(data) as control:
+        RuleBook(control, (), ManualClock()).save("shop", group)
+    first, second = rows(run("alerts", "list", "-o", "jsonl", "--data", data))
+    assert (first["for_s"], second["for_s"]) == (0, 60)
+    assert run("alerts", "delete", first["id"], "--data", data).code == 0
+    assert [row["for_s"] for row in rows(run("alerts", "list", "-o", "jsonl", "--data", data))] == [60]
+    assert run("alerts", "delete", "Twice", "--data", data).out == "deleted Twice\n"
+    with opened_control(data) as control:
+        saved = RuleBook(control, (), ManualClock()).namespaces()
+    assert [one["record"] for one in saved["shop"]["g"]["rules"]] == ["r"]
 
 
 def test_silences(run, data):

@@ -148,8 +148,7 @@ def alerts_delete(
     from tailrace.cli.alerts_places import named, place, remove, rows
 
     with place(data, url, config) as where:
-        for row in named(rows(where), name):
-            remove(where, row)
+        remove(where, named(rows(where), name))
     output.line(f"deleted {name}")
 
 

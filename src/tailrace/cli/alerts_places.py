@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
+from tailrace.alerts.rule_files import rule_id
 from tailrace.cli import options, output, remote
 from tailrace.cli.alerts_shown import AlertRow, Past
+from tailrace.clock import NS_PER_S
 from tailrace.errors import DataError, QueryError, did_you_mean
 
 if TYPE_CHECKING:
@@ -115,16 +117,30 @@ def named(found: Sequence[AlertRow], name: str) -> list[AlertRow]:
     raise QueryError(f"there is no alert {name!r}", hint=did_you_mean(name, names) or f"there are: {listed}")
 
 
-def remove(where: Place, row: AlertRow) -> None:
-    """Delete a rule: its group, or the rule of a group that has others."""
-    group = where.namespaces().get(row.namespace, {}).get(row.group)
-    if group is None:
-        raise DataError(f"the alert {row.name!r} comes from {row.namespace}; remove it there")
-    rest = [rule for rule in group["rules"] if rule.get("alert") != row.name]
-    if rest:
-        where.save(row.namespace, {**group, "rules": rest})
-    else:
-        where.delete(row.namespace, row.group)
+def remove(where: Place, chosen: Sequence[AlertRow]) -> None:
+    """Delete rules: whole groups, or what is chosen of a group that has others."""
+    saved = where.namespaces()
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for row in chosen:
+        if row.group not in saved.get(row.namespace, {}):
+            raise DataError(f"the alert {row.name!r} comes from {row.namespace}; remove it there")
+        wanted.setdefault((row.namespace, row.group), set()).add(row.id)
+    for (namespace, name), ids in wanted.items():
+        group = saved[namespace][name]
+        rest = [rule for rule, rule_id in _with_ids(namespace, group) if rule_id not in ids]
+        if rest:
+            where.save(namespace, {**group, "rules": rest})
+        else:
+            where.delete(namespace, name)
+
+
+def _with_ids(namespace: str, group: Json) -> Iterator[tuple[Json, str]]:
+    """Yield the rules of a saved group with their ids: alerts of one name are told apart by their order."""
+    seen: dict[str, int] = {}
+    for rule in group["rules"]:
+        name = f"alert {rule['alert']}" if rule.get("alert") else f"record {rule.get('record')}"
+        yield rule, rule_id(namespace, group["name"], name, seen.get(name, 0))
+        seen[name] = seen.get(name, 0) + 1
 
 
 class Folder:
@@ -137,7 +153,8 @@ class Folder:
         from tailrace.clock import SystemClock
 
         self._control, self._config = control, config
-        self._book = RuleBook(control, config.alerts.rule_files, SystemClock())
+        interval_ns = round(config.alerts.evaluation_interval_s * NS_PER_S)
+        self._book = RuleBook(control, config.alerts.rule_files, SystemClock(), interval_ns)
         self._store = AlertStore(control, Lease(control, "command"))  # it only reads, and never takes the lease
 
     def groups(self) -> Sequence[Json]:
