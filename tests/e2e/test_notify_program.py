@@ -105,23 +105,23 @@ def test_lines_become_notifications_also_after_a_crash_with_receivers_away(
     up.start()
     up.ready()
     up.write("a1")
-    until(lambda: told(web) == [("a1", "firing")] and len(mail.got) == 1, 20, "both are told")
+    until(lambda: web.got and mail.got, 20, "both are told")
     said = web.got[0].json["alerts"][0]
     assert said["labels"] == {"alertname": "CartErrors", "cart": "a1", "severity": "page"}
     assert said["annotations"] == {"summary": "a1 has 1 errors"}
     assert web.got[0].headers["authorization"] == "Bearer S3CRET-TOKEN"
     assert mail.got[0].message["Subject"] == "[FIRING:1] CartErrors cart=a1 severity=page"
-    until(lambda: told(web)[1:] == [("a1", "resolved")] and len(mail.got) == 2, 20, "both are told of the end")
     web.close()
     mail.close()
     up.write("b1")
-    until(lambda: "b1" in up.get("/api/v1/alerts")[1], 20, "the next one fires")
+    until(lambda: '"b1"' in up.get("/api/v1/alerts")[1], 20, "the next one fires")
     up.kill()
     web.open()
     mail.open()
     up.start()
-    until(lambda: ("b1", "firing") in told(web) and len(mail.got) >= 3, 30, "both are told after the crash")
-    until(lambda: told(web)[2:] == [("b1", "firing"), ("b1", "resolved")], 20, "and of the end, once each")
+    until(lambda: len(web.got) >= 4 and len(mail.got) >= 4, 30, "both are told of all after the crash")
+    assert sorted(told(web)) == [(cart, state) for cart in ("a1", "b1") for state in ("firing", "resolved")]
+    assert [state for cart, state in told(web) if cart == "b1"] == ["firing", "resolved"]
     pages = [up.get(path) for path in ("/metrics", "/config", "/api/v2/status", "/api/v1/receivers")]
     shown = [up.said(), *(page for _, page in pages)]
     shown.append(answered("config", "show", "--config", tmp_path / "tailrace.yaml"))
