@@ -34,8 +34,8 @@ class KnownAlert:
     value: float | None = None
 
     def over(self, now_ns: int) -> bool:
-        """Tell whether it is over."""
-        return 0 < self.ends_ns <= now_ns
+        """Tell whether it is over. Ours has an end only when it is; that of others may lie in the future."""
+        return self.ends_ns > 0 and (bool(self.rule) or self.ends_ns <= now_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,7 +230,7 @@ class Mutes:
         firing: dict[str, Mapping[str, str]] = {}
         if policy.inhibitions:
             wanted = select(ALERTS.c.fingerprint, ALERTS.c.labels)
-            fires = (ALERTS.c.ends_ns == 0) | (ALERTS.c.ends_ns > now_ns)
+            fires = (ALERTS.c.ends_ns == 0) | ((ALERTS.c.rule == "") & (ALERTS.c.ends_ns > now_ns))
             rows = connection.execute(wanted.where(fires).order_by(ALERTS.c.starts_ns, ALERTS.c.fingerprint))
             firing = {row.fingerprint: json.loads(row.labels) for row in rows}
         self._inhibitions = Inhibitions(policy.inhibitions, firing)
@@ -252,7 +252,7 @@ def read_notification(text: str) -> Notification:
 
 
 def _key(notification: Notification, line: str) -> str:
-    states = sorted((alert.fingerprint, alert.status) for alert in notification.alerts)
+    states = sorted((one.fingerprint, one.status, one.starts_ns, one.ends_ns) for one in notification.alerts)
     parts = [notification.group_key, line, states, notification.reason, notification.at_ns]
     return blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
