@@ -105,4 +105,4 @@ def _asked(name: str, expr: str, table: LogTable, kept: Kept, lines: int) -> Row
 def _near(one: pl.DataFrame, other: pl.DataFrame) -> bool:
     """Tell whether values differ by rounding alone: lines are summed in whatever order they are read."""
     off = ((one["value"] - other["value"]).abs() / one["value"]).max()
-    return one.drop("value").equals(other.drop("value")) and isinstance(off, float) and off < 1e-12  # noqa: PLR2004
+    return one.drop("value").equals(other.drop("value")) and isinstance(off, float) and off < 1e-12

@@ -80,8 +80,9 @@ def test_a_counter_that_begins_anew_between_two_parts() -> None:
     found = states.merged(states.KINDS["counter"], parts, []).row(0, named=True)
     # 7, 3, 8, 1, 4: it fell from 7 and from 8
     assert (found["count"], found["first"], found["last"], found["drops"]) == (5, 7.0, 4.0, 15.0)
-    assert not states.overlapping(parts, [])
-    assert states.overlapping(pl.concat([parts, made("counter", (4, 1.0), (5, 1.0))]), [])
+    assert states.by_turns(parts, []).is_empty()
+    turned = states.by_turns(pl.concat([parts, made("counter", (4, 1.0), (5, 1.0))]), [])
+    assert turned["first_ns"].to_list() == [5]
 
 
 def test_ends_are_the_earliest_and_the_latest() -> None:

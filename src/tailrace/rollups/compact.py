@@ -76,7 +76,7 @@ def merged(rows: pl.DataFrame, views: Mapping[str, View]) -> pl.DataFrame:
     found = []
     for (key,), part in rows.partition_by("view", as_dict=True).items():
         kind = views[str(key)].kind
-        if kind.name == "counter" and states.overlapping(part, KEY):
+        if kind.name == "counter" and states.by_turns(part, KEY).height:
             found.append(part)
         else:
             found.append(states.merged(kind, part.select(*KEY, *kind.columns), KEY))

@@ -22,6 +22,7 @@ from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError, TailraceError, TransientError
 from tailrace.query.reads import Reading
 from tailrace.query.result import Stats
+from tailrace.rollups import states
 from tailrace.rollups.changes import changes
 from tailrace.rollups.compact import compact
 from tailrace.rollups.lines import by_bucket
@@ -128,7 +129,7 @@ class RollupKeeper:
         if mine.views and snapshot.version > seen.taken:
             new = changes(self._logs, seen.taken, snapshot)
             begun = [view for view in known if view.key in mine.views]
-            taken = [self._taken(view, mine.views[view.key], new, snapshot) for view in begun]
+            taken = [self._taken(view, seen, new, snapshot) for view in begun]
             for one in taken:
                 marks = marks.with_view(one.view, one.mark)
         for view in known:
@@ -145,8 +146,9 @@ class RollupKeeper:
         self._accounts.count("tailrace_rollups_rows_total", "Rows of rollups written.", sum(f.height for f in rows))
         return self._rollups.snapshot()
 
-    def _taken(self, view: View, mark: Mark, new: Changes, snapshot: LogSnapshot) -> Taken:
+    def _taken(self, view: View, seen: RollupSnapshot, new: Changes, snapshot: LogSnapshot) -> Taken:
         """Return the rows of new lines, those of lines that retire, and what then holds."""
+        mark = seen.marks.views[view.key]
         before = mark.pending
         mark = mark.spoiled(_whole(new.spans, view.bucket_ns))
         quiet, shared = _retiring(view, mark, new.retired.frame, snapshot)
@@ -158,6 +160,7 @@ class RollupKeeper:
         try:
             wanted = common([_covered(view, new.added.frame)], mark.known())
             found.append(self._rows(view, wanted, new.added, snapshot))
+            mark = mark.spoiled(_turned(view, wanted, found[0], seen))
             retired = self._rows(view, apart, new.retired, snapshot)
             found.append(retired.with_columns(retired=pl.lit(value=True)) if retired.height else retired)
         except _FAILURES as error:
@@ -269,6 +272,16 @@ def _retiring(
     ]
     shared = common([span], others) if others else []
     return without([span], [*shared, *mark.pending]), without(shared, mark.pending)
+
+
+def _turned(view: View, spans: Sequence[Span], rows: pl.DataFrame, seen: RollupSnapshot) -> list[Span]:
+    """Return the buckets whose lines must be read together, since those of new rows come among those of old ones."""
+    if not (view.kind.whole and rows.height):
+        return []
+    old = seen.read([view.key], spans).filter(~pl.col("retired"))
+    both = pl.concat([old, rows], how="diagonal").select("end_ns", "labels", *view.kind.columns)
+    ends = states.by_turns(both, ["end_ns", "labels"])["end_ns"].unique()
+    return [(end_ns - view.bucket_ns, end_ns) for end_ns in ends]
 
 
 def _begin(view: View, snapshot: LogSnapshot) -> Mark:

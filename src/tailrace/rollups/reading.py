@@ -148,7 +148,7 @@ def _celled(rows: pl.DataFrame, asked: View, view: View, cells: Cells) -> pl.Dat
 
 def _by_turns(parts: Sequence[pl.DataFrame]) -> bool:
     whole = pl.concat([part for part in parts if part.height], how="diagonal") if any(p.height for p in parts) else None
-    return whole is not None and states.overlapping(whole, label_sets.columns(whole))
+    return whole is not None and states.by_turns(whole, label_sets.columns(whole)).height > 0
 
 
 def _windows(asked: View, cells: Cells, parts: list[pl.DataFrame]) -> Samples:

@@ -241,11 +241,10 @@ def rounded(states: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     return crowded.group_by([*keys, "value"]).agg(pl.col("times").sum(), pl.col("rounded").any())
 
 
-def overlapping(states: pl.DataFrame, keys: Sequence[str]) -> bool:
-    """Tell whether lines of two states of a key come by turns in time, so that these cannot become one."""
-    placed = states.sort(_FIRST, maintain_order=True)
+def by_turns(states: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Return the states that cannot become one with another of their key: lines of both come by turns in time."""
     turned = pl.col("last_ns").shift(1) >= pl.col("first_ns")
-    return bool(placed.select((turned.over(keys) if keys else turned).any()).item())
+    return states.sort(_FIRST, maintain_order=True).filter(turned.over(keys) if keys else turned)
 
 
 def valued(aggregation: RangeAggregation, whole: pl.DataFrame, labels: Sequence[str]) -> pl.DataFrame:
