@@ -148,6 +148,18 @@ def test_unless_it_cleared_within_group_wait(world, rule):
     assert told(world) == []
 
 
+def test_an_end_that_lies_ahead_of_a_clock_that_stepped_back_is_one(world, rule):
+    rule.fire(0)
+    world.run(50)
+    world.clock.advance(-30)
+    rule.end(45, 0)
+    world.run(22)
+    rule.fire(46)
+    world.run(200)
+    words = [(alert.status, seconds(alert.starts_ns)) for one in world.channel().got for alert in one.alerts]
+    assert words == [("firing", 0), ("resolved", 0), ("firing", 46)]
+
+
 def test_a_mistake_is_taken_back_where_it_was_told(world, rule):
     rule.fire(0)
     world.run(40)
