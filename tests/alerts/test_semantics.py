@@ -36,7 +36,7 @@ KEYS = {
         "log",
         "values",
     ),
-    *("samples", "external_labels", "external_url", "differs", "prometheus", "promtool", "because", "rule_states"),
+    *("samples", "external_labels", "external_url", "differs", "prometheus", "promtool", "because"),
     *UNKNOWN_TO_PROMTOOL,
 }
 
