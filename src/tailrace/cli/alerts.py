@@ -87,16 +87,16 @@ def alerts_get(
         tailrace alerts get totaltraffic --limit 10 -o jsonl
     """
     from tailrace.cli.alerts_places import named, place, rows
-    from tailrace.cli.alerts_shown import history_line
+    from tailrace.cli.alerts_shown import entry_json, history_line
 
     with place(data, url, config) as where:
-        pairs = [(row, past) for row in named(rows(where), name) for past in where.history(row.id, limit)]
+        pairs = [(row, entry) for row in named(rows(where), name) for entry in where.history(row.id, limit)]
     pairs = sorted(pairs, key=lambda pair: -pair[1].at_ns)[:limit]
     if form == "jsonl":
-        _documents({"alert": row.name, **past.as_json()} for row, past in pairs)
+        _documents({"alert": row.name, **entry_json(entry)} for row, entry in pairs)
         return
-    for row, past in pairs:
-        output.line(history_line(row, past))
+    for row, entry in pairs:
+        output.line(history_line(row, entry))
     if not pairs:
         output.note(f"{name} has said nothing yet")
 

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tailrace.cli.alerts_places import Place
+
+
+_ENTRIES: Final = 100  # of a history, to find the last signal in
 
 
 def alerts_observe(
@@ -87,16 +90,16 @@ def _watched(data: Path | None, url: str | None, config: Path | None) -> "Iterat
 
 def _show(place: "Place", wanted: "list[str] | tuple[str, ...]", wording: options.Wording, form: Form) -> None:
     from tailrace.cli.alerts_places import named, rows, told
-    from tailrace.cli.alerts_shown import status_line
+    from tailrace.cli.alerts_shown import entry_json, status_line
 
     found = rows(place)
     for row in [row for name in wanted for row in named(found, name)] if wanted else told(found):
-        past = place.history(row.id, 20)
+        entries = place.history(row.id, _ENTRIES)
         if form == "jsonl":
-            last = next((one.as_json() for one in past if one.kind == "signal"), None)
+            last = next((entry_json(one) for one in entries if one.kind == "signal"), None)
             output.line(json.dumps({**row.as_json(), "last_signal": last}, ensure_ascii=False))
         else:
             now = datetime.now(UTC).strftime("%H:%M:%S")
-            output.line(f"{now} {status_line(row, past, wording)}")
+            output.line(f"{now} {status_line(row, entries, wording)}")
     if not found:
         output.note("there are no alerts; make some: tailrace metrics create --default")

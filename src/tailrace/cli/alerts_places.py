@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tailrace.alerts.rule_files import rule_id
 from tailrace.cli import options, output, remote
-from tailrace.cli.alerts_shown import AlertRow, Past
+from tailrace.cli.alerts_shown import AlertRow
 from tailrace.clock import NS_PER_S
 from tailrace.errors import DataError, QueryError, did_you_mean
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tailrace.alerts.history import Entry
     from tailrace.config.model import Config
     from tailrace.control import Control
 
@@ -41,7 +42,7 @@ class Place(Protocol):
         """Return all groups with their states, as `/api/v1/rules` does."""
         ...
 
-    def history(self, rule: str, limit: int) -> list[Past]:
+    def history(self, rule: str, limit: int) -> list[Entry]:
         """Return the newest lines of a rule's history, newest first."""
         ...
 
@@ -168,11 +169,11 @@ class Folder:
             output.note(f"warning: {why}")
         return found
 
-    def history(self, rule: str, limit: int) -> list[Past]:
+    def history(self, rule: str, limit: int) -> list[Entry]:
         """Return the newest lines of a rule's history."""
         from tailrace.alerts.history import entries
 
-        return [Past(one.at_ns, one.kind, one.labels, one.value) for one in entries(self._control, rule, limit)]
+        return entries(self._control, rule, limit)
 
     def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
         """Return what was saved."""
@@ -232,11 +233,15 @@ class Server:
         groups: Sequence[Json] = remote.call(self._url, RULES)["data"]["groups"]
         return groups
 
-    def history(self, rule: str, limit: int) -> list[Past]:
+    def history(self, rule: str, limit: int) -> list[Entry]:
         """Return the newest lines of a rule's history."""
+        from tailrace.alerts.history import Entry
+
         found = remote.call(self._url, HISTORY, parameters={"rule": rule, "limit": limit})
         return [
-            Past(int(one["time_ns"]), one["kind"], one["labels"], None if one["value"] is None else float(one["value"]))
+            Entry(
+                int(one["time_ns"]), one["kind"], one["labels"], None if one["value"] is None else float(one["value"])
+            )
             for one in found["history"]
         ]
 

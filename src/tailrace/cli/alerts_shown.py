@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from tailrace.alerts.expressions import expression
 from tailrace.batch import stream_text
@@ -13,6 +14,7 @@ from tailrace.web.times import iso
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tailrace.alerts.history import Entry
     from tailrace.cli.options import Wording
 
 CONDITIONS: Final = {
@@ -62,18 +64,10 @@ class AlertRow:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """One line of a history: a signal with its value, or the end of an alert."""
-
-    at_ns: int
-    kind: Literal["signal", "recovered"]
-    labels: Mapping[str, str]
-    value: float | None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it for programs."""
-        return {"time": iso(self.at_ns), "kind": self.kind, "labels": dict(self.labels), "value": self.value}
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """Return a line of a history for programs."""
+    value = None if entry.value is None else json_number(entry.value)
+    return {"time": iso(entry.at_ns), "kind": entry.kind, "labels": dict(entry.labels), "value": value}
 
 
 def number(value: float) -> str:
@@ -83,6 +77,15 @@ def number(value: float) -> str:
     ('1200', '12.5', 'nan')
     """
     return format(value, ".15g")
+
+
+def json_number(value: float) -> float | str:
+    """Return a value as JSON can hold it: what is no number is a text.
+
+    >>> json_number(1.5), json_number(float("inf"))
+    (1.5, 'inf')
+    """
+    return value if math.isfinite(value) else str(value)
 
 
 def condition(expr: str) -> str:
@@ -108,11 +111,11 @@ def segment(labels: Mapping[str, str], leave_out: Mapping[str, str] | None = Non
     return next(iter(kept.values())) if len(kept) == 1 else stream_text(kept) if kept else ""
 
 
-def history_line(row: AlertRow, past: Past) -> str:
+def history_line(row: AlertRow, entry: Entry) -> str:
     """Return a line of a history: `ISO[,segment]: observed (alert: above level)`, or `ISO[,segment]: recovered`."""
-    which = segment(past.labels, row.labels)
-    at = f"{iso(past.at_ns)},{which}" if which else iso(past.at_ns)
-    return f"{at}: recovered" if past.value is None else f"{at}: {observed(row, past.value)}"
+    which = segment(entry.labels, row.labels)
+    at = f"{iso(entry.at_ns)},{which}" if which else iso(entry.at_ns)
+    return f"{at}: recovered" if entry.value is None else f"{at}: {observed(row, entry.value)}"
 
 
 def observed(row: AlertRow, value: float) -> str:
@@ -120,10 +123,10 @@ def observed(row: AlertRow, value: float) -> str:
     return f"{number(value)} (alert: {condition(row.expr) or 'there is a value'})"
 
 
-def status_line(row: AlertRow, pasts: Sequence[Past], wording: Wording) -> str:
-    """Return how an alert stands, on one line; `pasts` is its history, newest first."""
-    last = next((past for past in pasts if past.kind == "signal"), None)
-    state = "recovered" if row.state == "inactive" and last else row.state
+def status_line(row: AlertRow, entries: Sequence[Entry], wording: Wording) -> str:
+    """Return how an alert stands, on one line; `entries` are its history, newest first."""
+    last = next((entry for entry in entries if entry.kind == "signal"), None)
+    state = "recovered" if row.state == "inactive" and entries else row.state
     words = _PUPPYLOG[state] if wording == "puppylog" else state
     comma = "" if words.endswith("!") else ","
     said = f"{comma} last signal {history_line(row, last)}" if last and state != "inactive" else ""

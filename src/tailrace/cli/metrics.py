@@ -252,13 +252,13 @@ def _make(found: "Place", wanted: "Wanted") -> bool:
 
 
 def _print(values: "Iterable[Value]", form: Format) -> None:
-    from tailrace.cli.alerts_shown import number, segment
+    from tailrace.cli.alerts_shown import json_number, number, segment
     from tailrace.web.times import iso
 
     for one in values:
         which = segment(one.labels)
         if form == "jsonl":
-            document = {"time": iso(one.at_ns), "labels": dict(one.labels), "value": one.value}
+            document = {"time": iso(one.at_ns), "labels": dict(one.labels), "value": json_number(one.value)}
             output.line(json.dumps(document, ensure_ascii=False))
         else:
             output.line(f"{iso(one.at_ns)}{',' if which else ''}{which}: {number(one.value)}")
