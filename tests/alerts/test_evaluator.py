@@ -287,3 +287,18 @@ def test_a_start_gives_sources_their_time(world):
     world.now_ns += MINUTE
     server.round(group())
     assert log(server)[1:] == [f"{window} late" for window in range(2, 62)]
+
+
+def test_a_late_line_resolves_nothing_while_a_source_is_missing(world):
+    """Windows that lack a source lack it still when they are evaluated again."""
+    server = world.server()
+    world.lines += burst(1)
+    run(world, server, 1)
+    world.behind_ns = 30 * MINUTE
+    world.lines += burst(2, known=9, count=1) + burst(3, known=9, host="b")
+    run(world, server, 10)
+    assert told(server) == ["1 firing", "3 firing"], "a late hit is a hit"
+    assert {one.state for one in server.evaluator.standing("A").alerts.values()} == {"firing"}
+    world.behind_ns = 0
+    run(world, server, 1)
+    assert sorted(told(server)) == ["1 firing", "3 firing", "7 resolved", "7 resolved"]

@@ -381,19 +381,23 @@ class Evaluator:
         last_ns = standing.progress.evaluated_ns
         oldest_ns = -(-(last_ns - self._horizons.corrected_ns) // interval_ns) * interval_ns
         told = self._told(rule, standing, oldest_ns)
-        unsure_ns = standing.progress.unsure_ns or first_ns  # what failed before is part of what is to be done again
+        missing, unsure_ns = Missing(work.now_ns), first_ns
+        if standing.progress.unsure_ns:  # what failed, or lacked a source, is done again too, and may lack it still
+            unsure_ns = standing.progress.unsure_ns
+            missing, _ = self._reach(task, self._complete(task.asked.selectors, work.now_ns), work.now_ns)
+            missing = replace(missing, sure_ns=max(missing.sure_ns, unsure_ns - 1))
         first_ns = max(_from_the_start_of(told, min(first_ns, unsure_ns)), oldest_ns)
         times = range(first_ns, last_ns + 1, interval_ns)
         progress = replace(standing.progress, unsure_ns=0)
         start = replace(standing, progress=progress, alerts=self._store.alerts_before(rule.id, first_ns))
-        return Planned(task, start, times, Missing(work.now_ns)), told
+        return Planned(task, start, times, missing), told
 
     def _correct(self, plan: Planned, told: Sequence[Incident], work: Work) -> None:
         """Evaluate windows of a rule again, and tell what that changes."""
         rule, start, first_ns = plan.task.rule, plan.standing, plan.times[0]
         standing = self._standings[rule.id]
         steps, after = self._steps(plan, work)
-        if any(step.evaluation.outcome in _UNSURE for step in steps):  # not better than what is known
+        if any(step.evaluation.outcome == "error" for step in steps):  # not better than what is known
             work.keep(rule, replace(standing, progress=replace(standing.progress, unsure_ns=first_ns)))
             return
         known = corrections.incidents([one for step in steps for one in step.tell], _firing(start.alerts))
