@@ -155,3 +155,15 @@ def test_streams_that_statistics_count_in_one_segment_are_read_of_another(tmp_pa
         request = Request(f'sum({function}({{host=~".+"}}[2m]))', 0, 240 * second, 60 * second)
         answer = run(request, table, PolarsEngine())
         assert answer.frame["value"].to_list() == [size * lines for lines in (1, 2, 6, 6, 1)]
+
+
+@pytest.mark.parametrize("by", ["", " by (host)", " by (__error__)"])
+def test_numbers_without_errors_are_the_numbers(tmp_path, by):
+    table = LogTable.open(tmp_path, create=True)
+    took = [None if number % 3 == 0 else number for number in range(100)]
+    frame = pl.DataFrame({"_time_ns": list(range(100)), "_line": [""] * 100, "took": took}).with_columns(
+        _observed_ns=pl.lit(0, pl.Int64), _stream=pl.lit('{host="a"}')
+    )
+    table.commit([Batch(frame, "test", 100, 0)])
+    request = Request(f'avg_over_time({{host="a"}} | unwrap took | __error__="" [1s]){by}', 99, 99)
+    assert run(request, table, PolarsEngine()).frame["value"].to_list() == [49.5]  # 33 pairs, 1 + 98 and so on

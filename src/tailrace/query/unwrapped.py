@@ -25,8 +25,10 @@ from tailrace.query.needs import Needs
 from tailrace.query.plan import plan_segments
 from tailrace.query.reads import Span
 from tailrace.query.result import STREAM
-from tailrace.query.rows import Rows
+from tailrace.query.rows import ERROR, ERRORS, Rows
 from tailrace.query.samples import EMPTY, LABEL, Samples
+from tailrace.query.stages.label_filter import LabelFilter
+from tailrace.query.syntax import Matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +47,7 @@ _READ: Final = {
     "duration_seconds": values.seconds,
 }
 _ORDER: Final = ("_time_ns", "_observed_ns", "_offset")  # and as they were read, within one push
+_WITHOUT_ERRORS: Final = LabelFilter(Matcher(ERROR, "=", ""))
 _CHUNK_ROWS: Final = 4_000_000  # values in the windows that are made at once
 
 
@@ -119,7 +122,8 @@ def _pieces(
 ) -> Iterator[pl.DataFrame]:
     column = _typed(branch, unwrap, shown)
     if column is not None:
-        branch = replace(branch, needs=replace(branch.needs, names=branch.needs.names - {unwrap.label}))
+        unread = {unwrap.label} | (ERRORS - shown.names)
+        branch = replace(branch, needs=replace(branch.needs, names=branch.needs.names - unread))
         if function.totals and in_scan(branch, shown, sized=False):
             yield from _by_scan(branch, column, shown, cells, reading, function)
             return
@@ -164,7 +168,8 @@ def _typed(branch: Branch, unwrap: Unwrap, shown: Needs) -> str | None:
     """Return the column that holds the values as numbers, where no stage or label of the same name comes between."""
     label, scan = unwrap.label, branch.scan
     columns = scan.fields.typed(label)
-    plain = not (branch.stages or unwrap.conversion or unwrap.filters or scan.labels_changed)
+    filters = [stage for stage in unwrap.filters if stage != _WITHOUT_ERRORS]  # numbers have none
+    plain = not (branch.stages or unwrap.conversion or filters or scan.labels_changed)
     alone = len(columns) == 1 and not scan.fields.maybe_more(label) and f"json:{label}" not in scan.formats
     own = STREAM + label not in scan.streams.columns and label not in VIRTUAL and label not in shown.names
     if not (plain and alone and own) or label.endswith("_extracted"):

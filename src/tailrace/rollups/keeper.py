@@ -143,7 +143,7 @@ class RollupKeeper:
         self._commit(
             seen, add=add, remove=removed, marks=marks if marks != seen.marks else None, taken=snapshot.version
         )
-        self._accounts.count("tailrace_rollups_rows_total", "Rows of rollups written.", sum(f.height for f in rows))
+        self._count(sum(frame.height for frame in rows))
         return self._rollups.snapshot()
 
     def _taken(self, view: View, seen: RollupSnapshot, new: Changes, snapshot: LogSnapshot) -> Taken:
@@ -196,6 +196,7 @@ class RollupKeeper:
             mark = mark.filled(span)
         if mark != seen.marks.views[view.key]:
             self._commit(seen, add=[("tail", rows)], marks=seen.marks.with_view(view.key, mark))
+            self._count(rows.height)
         return self._rollups.snapshot()
 
     def _read(self, view: View, span: Span, snapshot: LogSnapshot) -> pl.DataFrame:
@@ -229,6 +230,9 @@ class RollupKeeper:
     def _commit(self, seen: RollupSnapshot, **what: object) -> None:
         if not self._rollups.commit(seen, **what):  # type: ignore[arg-type]  # the keywords of `commit`, checked above
             raise TransientError(f"{self._rollups.root}: another process keeps these rollups now")
+
+    def _count(self, rows: int) -> None:
+        self._accounts.count("tailrace_rollups_rows_total", "Rows of rollups made of lines.", rows)
 
     def _reading(self) -> Reading:
         return Reading(self._engine, Stats(), _TIMEOUT_S, self._stopping.is_set, lasting=False)
