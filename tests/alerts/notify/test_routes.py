@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tailrace.alerts.notify.matchers import Matcher, matchers
-from tailrace.alerts.notify.matchers import test_text as text_of
+from tailrace.alerts.notify.matchers import Matcher, matchers, matchers_text
 from tailrace.alerts.notify.routes import taking, tree
 from tailrace.alerts.notify.settings import NotifySettings
 from tailrace.alerts.notify.time_intervals import Interval
@@ -97,7 +96,7 @@ TESTS = st.builds(Matcher, st.text(min_size=1, max_size=8), st.sampled_from(["="
 
 @given(st.lists(TESTS, min_size=1, max_size=3))
 def test_what_is_written_is_read_again(tests):
-    assert sorted(matchers(text_of(tests))) == sorted(tests)
+    assert sorted(matchers(matchers_text(tests))) == sorted(tests)
 
 
 @given(st.text(st.sampled_from("ab|.*+-\n"), max_size=8), st.text(st.sampled_from("ab.\n|"), max_size=6))

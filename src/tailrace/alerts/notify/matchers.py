@@ -88,10 +88,10 @@ def all_match(tests: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     return all(test.matches(labels) for test in tests)
 
 
-def test_text(tests: Sequence[Matcher]) -> str:
+def matchers_text(tests: Sequence[Matcher]) -> str:
     """Write several tests as one text, sorted: what keys are made of.
 
-    >>> test_text(matchers("b=1,a=2"))
+    >>> matchers_text(matchers("b=1,a=2"))
     '{a="2",b="1"}'
     """
     return "{" + ",".join(str(test) for test in sorted(tests)) + "}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tailrace.alerts.notify.matchers import all_match, test_text
+from tailrace.alerts.notify.matchers import all_match, matchers_text
 from tailrace.alerts.notify.settings import ALL, GROUP_INTERVAL_NS, GROUP_WAIT_NS, REPEAT_INTERVAL_NS
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def tree(settings: RouteSettings) -> Route:
 
 def beside(settings: RouteSettings, root: Route, name: str) -> Route:
     """Return routes that stand beside a tree, and inherit from its root what they do not say."""
-    return _route(settings, root, f"{{}}+{name}/{test_text(settings.tests)}")
+    return _route(settings, root, f"{{}}+{name}/{matchers_text(settings.tests)}")
 
 
 def _route(settings: RouteSettings, above: Route, key: str) -> Route:
@@ -75,7 +75,7 @@ def _route(settings: RouteSettings, above: Route, key: str) -> Route:
     )
     below, taken = list[Route](), dict[str, int]()
     for child in settings.routes:
-        name = f"{key}/{test_text(child.tests)}"
+        name = f"{key}/{matchers_text(child.tests)}"
         before = taken[name] = taken.get(name, -1) + 1
         below.append(_route(child, own, f"{name}/{before}" if before else name))
     return Route(**{**{name: getattr(own, name) for name in Route.__slots__}, "below": tuple(below)})
