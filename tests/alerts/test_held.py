@@ -41,7 +41,8 @@ def held(tmp_path):
     for times, streams in (((1, 2, 3, 4), (A, B, A, C)), ((5, 6), (B, A))):
         lines = [f"line {at}" for at in times]
         frame = pl.DataFrame({"_time_ns": times, "_observed_ns": times, "_stream": streams, "_line": lines})
-        frame = frame.with_columns(status=pl.col("_time_ns") * 100)
+        form = pl.lit("json" if 5 in times else None, pl.String)
+        frame = frame.with_columns(status=pl.col("_time_ns") * 100, _format=form)
         table.commit([Batch(frame, "test", len(times), 10)])
     snapshot = table.snapshot()
     segments = snapshot.segments(0, 100)
@@ -85,6 +86,13 @@ def test_copies_have_the_name_of_their_asker_on_each_stream(held):
         (mine[1], 1, 6, 6, 6),
         (mine[2], 1, 6, 2, 2),
     ]
+
+
+def test_the_path_says_which_formats_are_there(held):
+    """What is remembered of a path must be true of all that have it."""
+    both, one, other = ('{app="x"}', '{app="x"} |~ "5|6"', '{app="x"} |~ "2|3"')
+    paths = [held.copies([("0", asked(text))]).segments(0, 100).path for text in (both, one, other, both)]
+    assert paths == ['held:[null, "json"]', 'held:["json"]', "held:[null]", 'held:[null, "json"]']
 
 
 def test_one_without_a_name_has_the_streams_as_they_are(held):

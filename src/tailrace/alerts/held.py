@@ -84,7 +84,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Held:
-    """Rows of a span of time, in order of their streams; `stats` has one row per stream, in order of `streams`."""
+    """Rows of a span of time, in order of their streams; `_n` is the place of a row's stream in `streams`."""
 
     snapshot: Snapshot
     streams: Streams
@@ -124,24 +124,11 @@ class Held:
         return Held(self.snapshot, self.streams, rows, start_ns, end_ns)
 
     @cached_property
-    def stats(self) -> pl.DataFrame:
-        """Where the rows of each stream are, and what they are."""
-        return (
-            self.rows.group_by("_n", maintain_order=True)
-            .agg(
-                _stream=pl.col("_stream").first(),
-                rows=pl.len().cast(pl.Int64),
-                line_bytes=pl.col("_line").str.len_bytes().sum().cast(pl.Int64),
-                min_time_ns=pl.col("_time_ns").min(),
-                max_time_ns=pl.col("_time_ns").max(),
-                formats=pl.col("_format").unique(),
-            )
-            .with_columns(_at=pl.col("rows").cum_sum() - pl.col("rows"))
-        )
-
-    @cached_property
     def _spans(self) -> dict[int, tuple[int, int]]:
-        return {number: (at, rows) for number, at, rows in self.stats.select("_n", "_at", "rows").iter_rows()}
+        """Return first row and rows of each stream, by its place in `streams`."""
+        counted = self.rows.group_by("_n", maintain_order=True).agg(rows=pl.len().cast(pl.Int64))
+        placed = counted.with_columns(at=pl.col("rows").cum_sum() - pl.col("rows"))
+        return {number: (at, rows) for number, rows, at in placed.iter_rows()}
 
     @cached_property
     def _found(self) -> dict[Asked, pl.Series]:
@@ -247,10 +234,9 @@ class Copies:
 
     @cached_property
     def formats(self) -> list[str | None]:
-        """The values of `_format` that any row has."""
-        here = set((self.held.rows["_n"].gather(self.places)).unique())
-        found = self.held.stats.filter(pl.col("_n").is_in(list(here)))["formats"].explode(empty_as_null=False)
-        return sorted(found.unique(), key=lambda name: (name is not None, name))
+        """The values of `_format` that the rows have, these and no others: `query.formats` remembers them by `path`."""
+        found = self.held.rows["_format"].gather(self.places).unique().to_list()
+        return sorted(found, key=lambda name: (name is not None, name))
 
     def frame(self, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
         """Return the rows with these columns; `UnreadError` if the table has one that was not read."""
