@@ -11,8 +11,10 @@ from deltalake import DeltaTable
 from store.rows import DAY_NS, START_NS, batch, lines
 from tailrace.batch import Batch
 from tailrace.contracts import Bound
-from tailrace.store import scan, segment, state
+from tailrace.store import log, scan, segment, state
 from tailrace.store.compact import compact
+from tailrace.store.delete import delete
+from tailrace.store.retain import retain
 from tailrace.store.table import LogTable
 from tailrace.store.vacuum import vacuum
 
@@ -145,3 +147,30 @@ def test_other_engines_find_times_in_the_statistics(tmp_path: Path) -> None:
     adds = pl.DataFrame(DeltaTable(tmp_path / "logs").get_add_actions(flatten=True))
     milliseconds = adds.select(pl.col("min._time", "max._time").dt.epoch("ms")).row(0)
     assert milliseconds == (1_700_000_000_123, 1_700_000_009_124)
+
+
+def test_files_that_left_the_table_are_found_while_they_are_on_the_disk(table: LogTable) -> None:
+    table.commit([batch(["one", "four"])])
+    table.commit([batch(["five"], start_ns=START_NS + 7)])
+    old = table.snapshot().files["path"].to_list()
+    compact(table, everything=True)
+    departed = table.snapshot().departed([*old, "/nowhere.parquet"])
+    assert dict(departed.frame.schema) == state.FILES_SCHEMA
+    found = departed.frame.select("rows", "min_time_ns", "max_time_ns").rows()
+    assert sorted(found) == [(1, START_NS + 7, START_NS + 7), (2, START_NS, START_NS + 10**6)]
+    vacuum(table, now_ns=2**62, grace_s=0)
+    assert table.snapshot().departed(old).frame.is_empty()
+
+
+def test_a_commit_says_why_rows_went(table: LogTable) -> None:
+    table.commit([batch(["one"])])
+    table.commit([batch(["two"], start_ns=START_NS + DAY_NS)])
+    delete(table, streams=['{app="a"}'], start_ns=START_NS, end_ns=START_NS + 5, dry_run=False)
+    deleted = log.read(table.root, table.snapshot().version)
+    assert (deleted.why, len(deleted.gone)) == (f"delete:{START_NS}:{START_NS + 5}", 1)
+    retain(table, now_ns=START_NS + 400 * DAY_NS, free_bytes=2**40)
+    retired = log.read(table.root, table.snapshot().version)
+    assert (retired.why, len(retired.gone)) == ("retention", 1)
+    table.commit([batch(["three"])])
+    added = log.read(table.root, table.snapshot().version)
+    assert (added.why, added.gone) == ("", frozenset())
