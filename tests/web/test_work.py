@@ -28,13 +28,13 @@ class Slow:
         self.cancelled: list[str] = []
         monkeypatch.setattr(work, "run", self)
 
-    def __call__(self, asked, table, engine):
+    def __call__(self, asked, table, engine, *more, **named):
         self.running.append(asked.query)
         while not self.go.wait(0.01):
             if asked.cancelled():
                 self.cancelled.append(asked.query)
                 raise QueryTimeoutError("cancelled")
-        return self.real(asked, table, engine)
+        return self.real(asked, table, engine, *more, **named)
 
 
 @pytest.fixture
