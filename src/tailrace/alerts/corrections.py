@@ -76,3 +76,14 @@ def correct(told: Sequence[Incident], known: Sequence[Incident]) -> list[Told]:
         elif one.to_ns is None and len(over) == len(ends):
             tell.append(Told(one.key, "resolved", max(over)))
     return sorted(tell, key=lambda each: each.at_ns)
+
+
+def from_the_start_of(told: Sequence[Incident], first_ns: int) -> int:
+    """Return the window from which incidents that reach behind `first_ns` are evaluated as a whole."""
+    while True:
+        earlier = [
+            one.from_ns for one in told if one.from_ns < first_ns and (one.to_ns is None or one.to_ns >= first_ns)
+        ]
+        if not earlier:
+            return first_ns
+        first_ns = min(earlier)

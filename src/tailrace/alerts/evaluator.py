@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from tailrace.alerts import corrections, states
 from tailrace.alerts.corrections import Told
 from tailrace.alerts.horizons import Horizons
+from tailrace.alerts.meant import Meant
 from tailrace.alerts.model import Evaluation
 from tailrace.alerts.store import Progress, Round, Step
 from tailrace.alerts.tasks import Task, levels, tasks
@@ -22,7 +23,6 @@ from tailrace.alerts.verdict import Answer, Seen, judge
 from tailrace.alerts.windows import due, untrue
 from tailrace.alerts.work import Missing, Planned, Standing, Work, wanted
 from tailrace.clock import NS_PER_S
-from tailrace.query.streams import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -343,7 +343,7 @@ class Evaluator:
 
     def correct(self, groups: Sequence[Group], late: Sequence[Late], now_ns: int, looked: int | None = None) -> int:
         """Evaluate again what lines that came late belong to; return how many windows of rules that were."""
-        meant, firsts = _Meant(late), dict[str, int]()
+        meant, firsts = Meant(late), dict[str, int]()
         every = [task for group in self.tasks(groups) for task in group]
         for task in every:
             standing = self._standings.get(task.rule.id)
@@ -386,7 +386,7 @@ class Evaluator:
             unsure_ns = standing.progress.unsure_ns
             missing, _ = self._reach(task, self._complete(task.asked.selectors, work.now_ns), work.now_ns)
             missing = replace(missing, sure_ns=max(missing.sure_ns, unsure_ns - 1))
-        first_ns = max(_from_the_start_of(told, min(first_ns, unsure_ns)), oldest_ns)
+        first_ns = max(corrections.from_the_start_of(told, min(first_ns, unsure_ns)), oldest_ns)
         times = range(first_ns, last_ns + 1, interval_ns)
         progress = replace(standing.progress, unsure_ns=0)
         start = replace(standing, progress=progress, alerts=self._store.alerts_before(rule.id, first_ns))
@@ -416,41 +416,6 @@ class Evaluator:
         began = {one.key for one in told if one.kind == "firing"}
         before = {key: at_ns for key, at_ns in _firing(standing.alerts).items() if key not in began}
         return corrections.incidents(told, before)
-
-
-class _Meant:
-    """Late lines, by the selectors that mean them: each selector is asked once for all of their streams."""
-
-    def __init__(self, late: Sequence[Late]) -> None:
-        self._late = late
-        self._texts = sorted({stream for lines in late for stream in lines.streams})
-        self._by_selector: dict[Selector, frozenset[str]] = {}
-        self._by: dict[tuple[Selector, ...], list[Late]] = {}
-
-    def by(self, selectors: tuple[Selector, ...]) -> list[Late]:
-        """Return the lines of streams that one of some selectors means."""
-        if selectors not in self._by:
-            streams = frozenset[str]().union(*(self._streams(selector) for selector in selectors))
-            self._by[selectors] = [
-                lines for lines in self._late if not lines.streams or not streams.isdisjoint(lines.streams)
-            ]
-        return self._by[selectors]
-
-    def _streams(self, selector: Selector) -> frozenset[str]:
-        if selector not in self._by_selector:
-            self._by_selector[selector] = frozenset(select(self._texts, selector)["_stream"].to_list())
-        return self._by_selector[selector]
-
-
-def _from_the_start_of(told: Sequence[Incident], first_ns: int) -> int:
-    """Return the window from which incidents that reach behind `first_ns` are evaluated as a whole."""
-    while True:
-        earlier = [
-            one.from_ns for one in told if one.from_ns < first_ns and (one.to_ns is None or one.to_ns >= first_ns)
-        ]
-        if not earlier:
-            return first_ns
-        first_ns = min(earlier)
 
 
 def _firing(alerts: Mapping[str, Alert]) -> dict[str, int]:
