@@ -14,6 +14,7 @@ from tailrace.alerts.asking import TableAsk
 from tailrace.alerts.evaluator import Answers
 from tailrace.batch import Batch
 from tailrace.engines.polars import PolarsEngine
+from tailrace.errors import TransientError
 from tailrace.store.table import LogTable
 
 S = 10**9
@@ -225,6 +226,18 @@ def test_the_number_of_series_is_bound_for_each_alone(table, monkeypatch):
     ask.prepare([(text, times) for text in [few, many, *words(4)]])
     assert len(ask(few, times).at[NOW].values) == 3  # asked alone, whose bound is another one here
     assert len(ask(many, times).at[NOW].values) == 2
+
+
+def test_a_table_that_cannot_be_read_is_an_answer(table, monkeypatch):
+    times = range(NOW, NOW + 1, MINUTE)
+    ask = TableAsk(table, PolarsEngine())
+
+    def broken():
+        raise TransientError("the disk is away")
+
+    monkeypatch.setattr(table, "snapshot", broken)
+    ask.prepare([(text, times) for text in words(4)])
+    assert ask(words(1)[0], times).at[NOW].error == "the disk is away"
 
 
 def test_a_second_round_forgets_what_the_first_did_not_ask(table):

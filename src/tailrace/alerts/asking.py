@@ -12,6 +12,7 @@ newest lines are read once and held in memory (`held`), and expressions of one s
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -93,7 +94,9 @@ class TableAsk:
         for text, times in dict.fromkeys(asked):
             by_times[times].append(text)
         for times, some in by_times.items():
-            if len(some) >= TOGETHER:
+            if len(some) < TOGETHER:
+                continue
+            with suppress(TailraceError):  # whoever is asked alone is told why
                 self._share([member for text in some if (member := _member(text)) is not None], times)
 
     # --- one expression -------------------------------------------------------------------------
