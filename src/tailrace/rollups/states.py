@@ -90,10 +90,9 @@ def _sum(*names: str) -> tuple[pl.Expr, ...]:
     return tuple(pl.col(name).sum() for name in names)
 
 
-def _end(names: Sequence[str], value: str, *, last: bool) -> tuple[pl.Expr, ...]:
-    """Return the first or last of rows in order, and its place."""
-    columns = [pl.col(name) for name in (*names, value)]
-    return tuple(column.last() if last else column.first() for column in columns)
+def _earliest() -> tuple[pl.Expr, ...]:
+    """Return the first end of states in order."""
+    return tuple(pl.col(name).first() for name in (*_FIRST, "first"))
 
 
 def _ends_of_lines() -> tuple[pl.Expr, ...]:
@@ -150,7 +149,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "ends",
             ("count", *_ENDS),
             (_COUNTED, *_ends_of_lines()),
-            (*_sum("count"), *_end(_FIRST, "first", last=False), *_latest()),
+            (*_sum("count"), *_earliest(), *_latest()),
             ordered=True,
         ),
         Kind(
@@ -159,7 +158,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             (_COUNTED, *_ends_of_lines(), _BEFORE.filter(_BEFORE > _VALUE).sum().alias("drops")),
             (
                 *_sum("count"),
-                *_end(_FIRST, "first", last=False),
+                *_earliest(),
                 *_latest(),
                 pl.col("drops").sum() + _SEAM.filter(pl.col("first") < _SEAM).sum(),
             ),
