@@ -197,7 +197,7 @@ def test_alerts_of_rule_files_are_shown_and_kept(run, data, tmp_path):
 
 
 def test_one_of_two_rules_of_a_name_is_deleted_by_its_id(run, data):
-    rule = {"alert": "Twice", "expr": 'sum(rate({host=~".+"}[1m])) > 1'}
+    rule = {"alert": "Twice", "expr": 'sum(rate({host=~".+"}[1m])) > 1', "labels": {"severity": "page"}}
     group = {"name": "g", "rules": [rule, {"record": "r", "expr": 'sum(rate({a="b"}[1m]))'}, {**rule, "for": "1m"}]}
     with opened_control(data) as control:
         RuleBook(control, (), ManualClock()).save("shop", group)

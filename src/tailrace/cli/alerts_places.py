@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
-from tailrace.alerts.rule_files import rule_id
 from tailrace.cli import options, output, remote
 from tailrace.cli.alerts_shown import AlertRow
 from tailrace.clock import NS_PER_S
@@ -120,6 +119,8 @@ def named(found: Sequence[AlertRow], name: str) -> list[AlertRow]:
 
 def remove(where: Place, chosen: Sequence[AlertRow]) -> None:
     """Delete rules: whole groups, or what is chosen of a group that has others."""
+    from tailrace.alerts.rules import parsed
+
     saved = where.namespaces()
     wanted: dict[tuple[str, str], set[str]] = {}
     for row in chosen:
@@ -128,20 +129,12 @@ def remove(where: Place, chosen: Sequence[AlertRow]) -> None:
         wanted.setdefault((row.namespace, row.group), set()).add(row.id)
     for (namespace, name), ids in wanted.items():
         group = saved[namespace][name]
-        rest = [rule for rule, rule_id in _with_ids(namespace, group) if rule_id not in ids]
+        (read,) = parsed(namespace, group)
+        rest = [rule for rule, known in zip(group["rules"], read.rules, strict=True) if known.id not in ids]
         if rest:
             where.save(namespace, {**group, "rules": rest})
         else:
             where.delete(namespace, name)
-
-
-def _with_ids(namespace: str, group: Json) -> Iterator[tuple[Json, str]]:
-    """Yield the rules of a saved group with their ids: alerts of one name are told apart by their order."""
-    seen: dict[str, int] = {}
-    for rule in group["rules"]:
-        name = f"alert {rule['alert']}" if rule.get("alert") else f"record {rule.get('record')}"
-        yield rule, rule_id(namespace, group["name"], name, seen.get(name, 0))
-        seen[name] = seen.get(name, 0) + 1
 
 
 class Folder:
