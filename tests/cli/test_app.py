@@ -65,6 +65,7 @@ def test_every_command_of_the_design_is_here() -> None:
             *(f"metrics {name}" for name in ("list", "get", "meta", "create", "delete")),
             *(f"alerts {name}" for name in ("list", "get", "meta", "observe", "create", "delete", "silence", "check")),
             "alerts test",
+            "alerts parked",
             "alerts test-receiver",
             "alerts backtest",
         ]
