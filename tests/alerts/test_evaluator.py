@@ -302,3 +302,15 @@ def test_a_late_line_resolves_nothing_while_a_source_is_missing(world):
     world.behind_ns = 0
     run(world, server, 1)
     assert sorted(told(server)) == ["1 firing", "3 firing", "7 resolved", "7 resolved"]
+
+
+def test_keeping_begins_anew_behind_a_window_of_which_nothing_is_known(world):
+    """It was true in the window that failed: what it was kept for before does not count."""
+    server, kept = world.server(), group(rule(keep_firing_for_ns=2 * MINUTE))
+    world.lines += burst(1) + burst(3)
+    run(world, server, 2, kept)
+    world.failing = True
+    run(world, server, 1, kept)
+    world.failing = False
+    run(world, server, 3, kept)
+    assert told(server) == ["1 firing", "6 resolved"]

@@ -47,7 +47,7 @@ def step(
     `annotate` fills the rule's annotations in for the labels of a result and a value.
     """
     if evaluation.outcome == "error" or evaluation.keep:
-        return dict(alerts), []
+        return {key: _unknown(alert) for key, alert in alerts.items()}, []
     at_ns, after, changes = evaluation.at_ns, dict[str, Alert](), list[Change]()
     for key, value in evaluation.series.items():
         labels = stream_labels(key)
@@ -98,12 +98,17 @@ def _present(rule: Rule, alert: Alert | None, labels: Mapping[str, str], value: 
     return replace(alert, value=value, keep_since_ns=0)
 
 
+def _unknown(alert: Alert) -> Alert:
+    """Return an alert after a window of which nothing is known: it may have been true, so keeping it begins anew."""
+    return replace(alert, keep_since_ns=0) if alert.keep_since_ns else alert
+
+
 def _absent(rule: Rule, alert: Alert, at_ns: int, *, sure: bool) -> Alert | None:
     """Return the alert of a series that does not, or of which nothing is known if not `sure`; None to forget it."""
     if alert.state == "recovered":
         return alert if at_ns - alert.resolved_ns < KEPT_NS else None
     if not sure:
-        return alert
+        return _unknown(alert)
     if alert.state == "pending":
         return None
     since_ns = alert.keep_since_ns or at_ns
