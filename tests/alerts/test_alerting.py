@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import polars as pl
 import pytest
 from sqlalchemy import func, select
@@ -241,3 +243,14 @@ def test_what_rules_link_to(place):
     link = here.alerting.notifier._link
     assert link(rule.id).startswith("http://here:1/?q=sum+by+%28host%29")
     assert link("tailrace:TailraceRuleFailing") == ""
+
+
+def test_a_link_is_asked_for_within_a_transaction(place):
+    """The notifier does: another look for rules would wait for the end of that transaction, and it for the look."""
+    here = place()
+    (rule,) = (rule for group in here.alerting.rules.current() for rule in group.rules)
+    here.clock.advance(3600)
+    began_s = time.monotonic()
+    with here.alerting._control.transaction():
+        assert here.alerting.notifier._link(rule.id)
+    assert time.monotonic() - began_s < 5

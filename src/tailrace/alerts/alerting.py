@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 
 
 class Links:
-    """The page of a rule, by its id: its query in the explorer. Without an address, or for built-in rules, none."""
+    """The page of a rule, by its id: its query in the explorer. Without an address, or for built-in rules, none.
+
+    May be asked within a transaction: it does not look for new rules, which would need another one.
+    """
 
     def __init__(self, rules: RuleBook, external_url: str) -> None:
         self._rules, self._external_url = rules, external_url
@@ -54,7 +57,7 @@ class Links:
 
     def __call__(self, rule: str) -> str:
         """Return the page of a rule, empty if there is none."""
-        groups = self._rules.current()
+        groups = self._rules.known()
         if groups is not self._groups:
             self._queries = {one.id: one.expr for group in groups for one in group.rules}
             self._groups = groups

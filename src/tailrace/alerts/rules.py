@@ -75,6 +75,7 @@ class RuleBook:
         self._saved: dict[str, dict[str, Json]] | None = None
         self._saved_mark: tuple[int, int] | None = None
         self._current: tuple[Group, ...] | None = None
+        self._shown: tuple[Group, ...] = ()
         self._wrong_files: dict[str, str] = {}
         self._wrong_saved: dict[str, str] = {}
 
@@ -92,8 +93,12 @@ class RuleBook:
                 self._look_saved()
             if self._current is None:
                 filed = [group for path in sorted(self._filed) for group in self._filed[path]]
-                self._current = (*filed, *self._kept())
+                self._current = self._shown = (*filed, *self._kept())
             return self._current
+
+    def known(self) -> tuple[Group, ...]:
+        """Return the groups that `current` gave last: without a look, a lock or a transaction, so from within one too."""
+        return self._shown
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -202,11 +207,12 @@ class RuleBook:
 
     def _read_saved(self) -> dict[str, dict[str, Json]]:
         if self._saved is None:
-            self._saved = {}
             wanted = select(_SAVED).order_by(_SAVED.c.namespace, _SAVED.c.name)
+            saved: dict[str, dict[str, Json]] = {}
             with self._control.transaction() as connection:
                 for row in connection.execute(wanted).all():
-                    self._saved.setdefault(row.namespace, {})[row.name] = json.loads(row.definition)
+                    saved.setdefault(row.namespace, {})[row.name] = json.loads(row.definition)
+            self._saved = saved
         return self._saved
 
 
