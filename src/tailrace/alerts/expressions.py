@@ -148,7 +148,10 @@ def _filled(query: Metric) -> Metric:
     left, right = _filled(query.left), _filled(query.right)
     both = _silent(left, {}) == 0 and _silent(right, {}) == 0
     if both and query.op in {"+", "-", "/"} and query.matching is None:
-        zeros = (Binary("or", left, Binary("*", right, Number(0.0))), Binary("or", right, Binary("*", left, Number(0.0))))
+        zeros = (
+            Binary("or", left, Binary("*", right, Number(0.0))),
+            Binary("or", right, Binary("*", left, Number(0.0))),
+        )
         return replace(query, left=zeros[0], right=right if query.op == "/" else zeros[1])
     return replace(query, left=left, right=right)
 

@@ -97,7 +97,7 @@ class RuleBook:
             return self._current
 
     def known(self) -> tuple[Group, ...]:
-        """Return the groups that `current` gave last: without a look, a lock or a transaction, so from within one too."""
+        """Return the groups that `current` gave last: without a look, a lock or a transaction of its own."""
         return self._shown
 
     # --- files ----------------------------------------------------------------------------------
