@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from bench.measure import OUT, Plan, Row, Timer, status_mib, verdict
-from tailrace.alerts.asking import TableAsk
-from tailrace.alerts.evaluator import Complete, Evaluator, Late
-from tailrace.alerts.lease import Lease
+from tailrace.alerts.evaluate.asking import TableAsk
+from tailrace.alerts.evaluate.evaluator import Complete, Evaluator, Late
+from tailrace.alerts.kept.lease import Lease
+from tailrace.alerts.kept.recordings import Recordings
+from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.model import Group, Rule
-from tailrace.alerts.recordings import Recordings
-from tailrace.alerts.store import AlertStore
 from tailrace.batch import Batch
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from tailrace.alerts.alerting import Alerting
-from tailrace.alerts.pushed import Pushed
-from tailrace.alerts.recordings import Recordings
+from tailrace.alerts.evaluate.pushed import Pushed
+from tailrace.alerts.kept.recordings import Recordings
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from tailrace.alerts.watermarks import Behind
+    from tailrace.alerts.evaluate.watermarks import Behind
     from tailrace.clock import Clock
     from tailrace.config.model import Config
     from tailrace.contracts import Followed, Sink

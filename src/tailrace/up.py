@@ -17,7 +17,7 @@ from tailrace.agent import STALLED_S, Agent, Lag, reload_on_signal, stop_on_sign
 from tailrace.agent.caught_up import CaughtUp
 from tailrace.agent.reload import Reload
 from tailrace.agent.wiring import make_parsers, make_reducing, make_source
-from tailrace.alerts.watermarks import Behind
+from tailrace.alerts.evaluate.watermarks import Behind
 from tailrace.clock import SystemClock
 from tailrace.ecs import STREAM_SOURCE
 from tailrace.patience import Patience

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import yaml
 
-from tailrace.alerts.evaluator import Answers, Complete, Evaluator, Late
-from tailrace.alerts.lease import Lease
-from tailrace.alerts.recordings import Recordings
-from tailrace.alerts.rule_files import parse_rules
-from tailrace.alerts.store import AlertStore
-from tailrace.alerts.templates import Templates
-from tailrace.alerts.verdict import Answer
+from tailrace.alerts.evaluate.evaluator import Answers, Complete, Evaluator, Late
+from tailrace.alerts.evaluate.verdict import Answer
+from tailrace.alerts.kept.lease import Lease
+from tailrace.alerts.kept.recordings import Recordings
+from tailrace.alerts.kept.store import AlertStore
+from tailrace.alerts.rules.files import parse_rules
+from tailrace.alerts.rules.templates import Templates
 from tailrace.batch import stream_labels, stream_text
 from tailrace.clock import ManualClock
 from tailrace.control import Control

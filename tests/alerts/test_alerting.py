@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import func, select
 
 from tailrace.alerts.alerting import Alerting
-from tailrace.alerts.evaluator import Answers
-from tailrace.alerts.service import GONE_S
+from tailrace.alerts.evaluate.evaluator import Answers
+from tailrace.alerts.evaluate.service import GONE_S
+from tailrace.alerts.evaluate.verdict import Answer
+from tailrace.alerts.evaluate.watermarks import Behind
+from tailrace.alerts.kept.tables import EVALUATIONS, LEASES
 from tailrace.alerts.settings import AlertSettings
-from tailrace.alerts.tables import EVALUATIONS, LEASES
-from tailrace.alerts.verdict import Answer
-from tailrace.alerts.watermarks import Behind
 from tailrace.batch import Batch
 from tailrace.clock import NS_PER_S as S
 from tailrace.clock import ManualClock

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from alerts.test_alerting import START, Place, S
-from tailrace.alerts.evaluation_log import Wanted
-from tailrace.alerts.tables import STATES
+from tailrace.alerts.kept.evaluation_log import Wanted
+from tailrace.alerts.kept.tables import STATES
 
 RULES = """
 groups:

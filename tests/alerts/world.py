@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tailrace.alerts.evaluator import Answers, Complete, Evaluator, Late
-from tailrace.alerts.lease import Lease
+from tailrace.alerts.evaluate.evaluator import Answers, Complete, Evaluator, Late
+from tailrace.alerts.evaluate.verdict import Answer
+from tailrace.alerts.kept.lease import Lease
+from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.model import Group, Rule
-from tailrace.alerts.store import AlertStore
-from tailrace.alerts.verdict import Answer
 
 if TYPE_CHECKING:
     from pathlib import Path

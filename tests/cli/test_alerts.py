@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tailrace.alerts.alerting import Alerting
-from tailrace.alerts.rules import RuleBook
+from tailrace.alerts.rules.book import RuleBook
 from tailrace.cli.folder import opened_control
 from tailrace.clock import NS_PER_S, ManualClock
 from tailrace.config.load import load

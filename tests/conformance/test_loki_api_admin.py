@@ -8,7 +8,7 @@ import httpx
 import pytest
 import yaml
 
-from tailrace.alerts.evaluation_log import Wanted
+from tailrace.alerts.kept.evaluation_log import Wanted
 from tailrace.files import Files
 from tailrace.server import _delete
 from tailrace.web.app import create_app

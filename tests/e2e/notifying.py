@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert
 
+from tailrace.alerts.kept.tables import OUTBOX, STATES
 from tailrace.alerts.notify.notifier import Notifier
 from tailrace.alerts.notify.settings import NotifySettings
-from tailrace.alerts.tables import OUTBOX, STATES
 from tailrace.batch import stream_text
 from tailrace.clock import SystemClock
 from tailrace.control import Control

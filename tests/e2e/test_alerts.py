@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-import tailrace.alerts.tables  # noqa: F401  what is defined is made when a database is opened
+import tailrace.alerts.kept.tables  # noqa: F401  what is defined is made when a database is opened
 from e2e.program import until
 from tailrace.batch import Batch
 from tailrace.control import Control

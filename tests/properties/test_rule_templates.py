@@ -7,10 +7,10 @@ import math
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tailrace.alerts.evaluator import Answers
-from tailrace.alerts.template_functions import RULES
-from tailrace.alerts.templates import Templates, mistake
-from tailrace.alerts.verdict import Answer
+from tailrace.alerts.evaluate.evaluator import Answers
+from tailrace.alerts.evaluate.verdict import Answer
+from tailrace.alerts.rules.template_functions import RULES
+from tailrace.alerts.rules.templates import Templates, mistake
 from tailrace.clock import ManualClock
 
 WORDS = [

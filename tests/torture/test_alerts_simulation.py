@@ -23,15 +23,15 @@ import pytest
 from sqlalchemy import event
 
 from alerts.world import MINUTE, Line, S, Server, World, group, rule
-from tailrace.alerts import states
-from tailrace.alerts.corrections import Told, correct, incidents
-from tailrace.alerts.evaluator import Complete
-from tailrace.alerts.expressions import expression
-from tailrace.alerts.horizons import Horizons
-from tailrace.alerts.lease import LEASE_NS
+from tailrace.alerts.evaluate import states
+from tailrace.alerts.evaluate.corrections import Told, correct, incidents
+from tailrace.alerts.evaluate.evaluator import Complete
+from tailrace.alerts.evaluate.horizons import Horizons
+from tailrace.alerts.evaluate.verdict import Seen, judge
+from tailrace.alerts.kept.lease import LEASE_NS
 from tailrace.alerts.notify.notifier import Notifier
 from tailrace.alerts.notify.settings import NotifySettings
-from tailrace.alerts.verdict import Seen, judge
+from tailrace.alerts.rules.expressions import expression
 from tailrace.batch import stream_text
 from tailrace.errors import TransientError
 from tailrace.telemetry import Accounts
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from tailrace.alerts.corrections import Incident
+    from tailrace.alerts.evaluate.corrections import Incident
     from tailrace.alerts.model import Alert
     from tailrace.alerts.notify.model import Notification
     from tailrace.control import Control

@@ -20,11 +20,11 @@ import pytest
 from sqlalchemy import delete, insert, select
 
 from alerts.notify.telling import START, WEBHOOK, Remembers, S, World
+from tailrace.alerts.kept.tables import OUTBOX, STATES
 from tailrace.alerts.notify.alerts import fingerprint
 from tailrace.alerts.notify.dispatch import read_notification
 from tailrace.alerts.notify.model import Refused
 from tailrace.alerts.notify.tables import DELIVERIES
-from tailrace.alerts.tables import OUTBOX, STATES
 from tailrace.batch import stream_text
 
 SCHEDULES = int(os.environ.get("TAILRACE_SCHEDULES", "30"))

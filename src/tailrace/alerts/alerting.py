@@ -10,33 +10,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from tailrace.alerts import health
-from tailrace.alerts.asking import TableAsk
-from tailrace.alerts.evaluation_log import evaluations, missing_sources
-from tailrace.alerts.evaluator import Evaluator
-from tailrace.alerts.holder import holder
-from tailrace.alerts.horizons import Horizons
-from tailrace.alerts.lease import Lease
+from tailrace.alerts.evaluate import health
+from tailrace.alerts.evaluate.asking import TableAsk
+from tailrace.alerts.evaluate.evaluator import Evaluator
+from tailrace.alerts.evaluate.horizons import Horizons
+from tailrace.alerts.evaluate.service import AlertService, counting
+from tailrace.alerts.evaluate.watermarks import Watermarks
+from tailrace.alerts.kept.evaluation_log import evaluations, missing_sources
+from tailrace.alerts.kept.holder import holder
+from tailrace.alerts.kept.lease import Lease
+from tailrace.alerts.kept.shown import shown
+from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.notify.notifier import Notifier
-from tailrace.alerts.rule_warnings import Warnings
-from tailrace.alerts.rules import RuleBook
-from tailrace.alerts.service import AlertService, counting
-from tailrace.alerts.shown import shown
-from tailrace.alerts.store import AlertStore
-from tailrace.alerts.templates import Templates
-from tailrace.alerts.watermarks import Watermarks
+from tailrace.alerts.rules.book import RuleBook
+from tailrace.alerts.rules.templates import Templates
+from tailrace.alerts.rules.warnings import Warnings
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tailrace.alerts.evaluation_log import Wanted
+    from tailrace.alerts.evaluate.service import Deleted
+    from tailrace.alerts.evaluate.watermarks import Behind
+    from tailrace.alerts.kept.evaluation_log import Wanted
+    from tailrace.alerts.kept.recordings import Recordings
+    from tailrace.alerts.kept.shown import Json
     from tailrace.alerts.model import Group
-    from tailrace.alerts.recordings import Recordings
-    from tailrace.alerts.service import Deleted
     from tailrace.alerts.settings import AlertSettings
-    from tailrace.alerts.shown import Json
-    from tailrace.alerts.watermarks import Behind
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Table
     from tailrace.control import Control

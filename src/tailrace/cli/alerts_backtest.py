@@ -59,13 +59,13 @@ def run_backtest(
 
         tailrace alerts backtest CartErrors -f new.yaml --sweep threshold=1,5,10 --sweep for=0s,5m
     """
-    from tailrace.alerts.asking import TableAsk
     from tailrace.alerts.backtest import report
     from tailrace.alerts.backtest.run import Backtest
     from tailrace.alerts.backtest.variants import sweeps_of
-    from tailrace.alerts.recordings import Recordings
-    from tailrace.alerts.rule_files import load_rules
-    from tailrace.alerts.templates import Templates
+    from tailrace.alerts.evaluate.asking import TableAsk
+    from tailrace.alerts.kept.recordings import Recordings
+    from tailrace.alerts.rules.files import load_rules
+    from tailrace.alerts.rules.templates import Templates
     from tailrace.cli import folder
     from tailrace.cli.span import span
     from tailrace.clock import SystemClock
@@ -94,7 +94,7 @@ def run_backtest(
 
 def _saved(control: "Control", rule_files: "Sequence[str]") -> "Sequence[Group]":
     """Return the groups that count: those of the configuration's files, and those that are saved."""
-    from tailrace.alerts.rules import RuleBook
+    from tailrace.alerts.rules.book import RuleBook
     from tailrace.clock import SystemClock
 
     book = RuleBook(control, rule_files, SystemClock())

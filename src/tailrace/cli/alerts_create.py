@@ -59,7 +59,7 @@ def alerts_create(
 
         tailrace alerts create -id errors --expr 'sum(rate({host=~".+"} |= "error" [5m])) > 1' --for 10m
     """
-    from tailrace.alerts.metric_alerts import NAMESPACE
+    from tailrace.alerts.rules.metric_alerts import NAMESPACE
     from tailrace.cli.alerts_places import place, rows
 
     if (metric is None) == (expr is None):
@@ -98,7 +98,7 @@ def _of_metric(
     period: str | None,
     where: tuple[Path | None, str | None, Path | None],
 ) -> dict[str, Any]:
-    from tailrace.alerts.metric_alerts import WINDOW_S, MetricAlert, rule_group
+    from tailrace.alerts.rules.metric_alerts import WINDOW_S, MetricAlert, rule_group
     from tailrace.cli import metrics_places
     from tailrace.cli.metrics_asked import seconds
 
@@ -128,9 +128,9 @@ def _with(group: dict[str, Any], more: "Mapping[str, Any]") -> dict[str, Any]:
 
 def _doubts(group: dict[str, Any], data: Path | None, url: str | None, config: Path | None) -> "Iterator[str]":
     """Yield what is doubtful about a rule that was saved: that it can never fire, for one."""
-    from tailrace.alerts.checks import check_groups
-    from tailrace.alerts.metric_alerts import NAMESPACE
-    from tailrace.alerts.rules import parsed
+    from tailrace.alerts.rules.book import parsed
+    from tailrace.alerts.rules.checks import check_groups
+    from tailrace.alerts.rules.metric_alerts import NAMESPACE
     from tailrace.cli.check_rules import streams_of
     from tailrace.config.folders import holds_table
     from tailrace.config.load import load

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tailrace.alerts.history import Entry
+    from tailrace.alerts.kept.history import Entry
     from tailrace.config.model import Config
     from tailrace.control import Control
 
@@ -119,7 +119,7 @@ def named(found: Sequence[AlertRow], name: str) -> list[AlertRow]:
 
 def remove(where: Place, chosen: Sequence[AlertRow]) -> None:
     """Delete rules: whole groups, or what is chosen of a group that has others."""
-    from tailrace.alerts.rules import parsed
+    from tailrace.alerts.rules.book import parsed
 
     saved = where.namespaces()
     wanted: dict[tuple[str, str], set[str]] = {}
@@ -141,9 +141,9 @@ class Folder:
     """The control database of a data folder, and the rule files of a configuration."""
 
     def __init__(self, control: Control, config: Config) -> None:
-        from tailrace.alerts.lease import Lease
-        from tailrace.alerts.rules import RuleBook
-        from tailrace.alerts.store import AlertStore
+        from tailrace.alerts.kept.lease import Lease
+        from tailrace.alerts.kept.store import AlertStore
+        from tailrace.alerts.rules.book import RuleBook
         from tailrace.clock import SystemClock
 
         self._control, self._config = control, config
@@ -153,8 +153,8 @@ class Folder:
 
     def groups(self) -> Sequence[Json]:
         """Return all groups with their states; say which rule files cannot be read."""
-        from tailrace.alerts.health import GROUP
-        from tailrace.alerts.shown import shown
+        from tailrace.alerts.evaluate.health import GROUP
+        from tailrace.alerts.kept.shown import shown
 
         groups = self._book.current()
         found = shown((*groups, GROUP) if groups else groups, self._store.progress(), self._store.alerts())
@@ -164,7 +164,7 @@ class Folder:
 
     def history(self, rule: str, limit: int) -> list[Entry]:
         """Return the newest lines of a rule's history."""
-        from tailrace.alerts.history import entries
+        from tailrace.alerts.kept.history import entries
 
         return entries(self._control, rule, limit)
 
@@ -187,7 +187,7 @@ class Folder:
         Nobody is told: what a command finds while somebody looks at it is told by the next server.
         """
         from tailrace.alerts.alerting import Alerting
-        from tailrace.alerts.recordings import Recordings
+        from tailrace.alerts.kept.recordings import Recordings
         from tailrace.clock import SystemClock
         from tailrace.engines.polars import PolarsEngine
         from tailrace.rollups.samples import SamplesTable
@@ -228,7 +228,7 @@ class Server:
 
     def history(self, rule: str, limit: int) -> list[Entry]:
         """Return the newest lines of a rule's history."""
-        from tailrace.alerts.history import Entry
+        from tailrace.alerts.kept.history import Entry
 
         found = remote.call(self._url, HISTORY, parameters={"rule": rule, "limit": limit})
         return [

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tailrace.alerts.expressions import expression
+from tailrace.alerts.rules.expressions import expression
 from tailrace.batch import stream_text
 from tailrace.errors import QueryError
 from tailrace.web.times import iso
@@ -14,7 +14,7 @@ from tailrace.web.times import iso
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tailrace.alerts.history import Entry
+    from tailrace.alerts.kept.history import Entry
     from tailrace.cli.options import Wording
 
 CONDITIONS: Final = {

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tailrace.alerts.checks import Seen
+    from tailrace.alerts.rules.checks import Seen
     from tailrace.config.document import Document
     from tailrace.config.trail import Trail
 
@@ -40,7 +40,7 @@ def streams_of(data: Path | None) -> Seen | None:
     """Return the streams that a data folder had lines of lately; without a folder nothing is known of them."""
     if data is None:
         return None
-    from tailrace.alerts.checks import seen
+    from tailrace.alerts.rules.checks import seen
     from tailrace.cli.folder import open_table
     from tailrace.clock import SystemClock
 
@@ -49,8 +49,8 @@ def streams_of(data: Path | None) -> Seen | None:
 
 def checked(file: Path, streams: Seen | None) -> Checked:
     """Return what is wrong with a file, or doubtful; a `ConfigError` says that it cannot be read at all."""
-    from tailrace.alerts.checks import check_groups
-    from tailrace.alerts.rule_files import parse_rules
+    from tailrace.alerts.rules.checks import check_groups
+    from tailrace.alerts.rules.files import parse_rules
     from tailrace.config.document import read_document
     from tailrace.config.text import text_of
     from tailrace.limits import RULES_BYTES, RULES_NODES

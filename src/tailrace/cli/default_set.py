@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from tailrace.alerts import defaults, metric_alerts
+from tailrace.alerts.rules import defaults, metric_alerts
 from tailrace.cli import alerts_places, metrics_places, output
 from tailrace.clock import NS_PER_S
 from tailrace.rollups.definitions import BACKFILL_NS, MetricExistsError

@@ -15,12 +15,12 @@ from pydantic import Field, ValidationError
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from tailrace.alerts.asking import TableAsk
 from tailrace.alerts.backtest.report import as_json
 from tailrace.alerts.backtest.run import Backtest
 from tailrace.alerts.backtest.variants import KNOBS, sweeps_of
-from tailrace.alerts.rule_files import GroupSettings, RuleFile, groups_of
-from tailrace.alerts.templates import Templates
+from tailrace.alerts.evaluate.asking import TableAsk
+from tailrace.alerts.rules.files import GroupSettings, RuleFile, groups_of
+from tailrace.alerts.rules.templates import Templates
 from tailrace.config.document import read_document
 from tailrace.config.problems import explain
 from tailrace.errors import DataError, QueryError, did_you_mean

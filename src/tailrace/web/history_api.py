@@ -17,13 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tailrace import limits
-from tailrace.alerts.history import entries
+from tailrace.alerts.kept.history import entries
 from tailrace.errors import QueryError
 from tailrace.web.parameters import get_or_post, parameters
 from tailrace.web.times import iso
 
 if TYPE_CHECKING:
-    from tailrace.alerts.history import Entry
+    from tailrace.alerts.kept.history import Entry
     from tailrace.control import Control
 
 _LIMIT: Final = 100

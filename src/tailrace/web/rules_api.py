@@ -20,8 +20,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tailrace import limits
-from tailrace.alerts.evaluation_log import OUTCOMES, Wanted
-from tailrace.alerts.rule_files import parse_group
+from tailrace.alerts.kept.evaluation_log import OUTCOMES, Wanted
+from tailrace.alerts.rules.files import parse_group
 from tailrace.errors import ConfigError, DataError, QueryError, did_you_mean
 from tailrace.query.matching import accepts
 from tailrace.query.parser import parse_selector

@@ -17,7 +17,7 @@ from tailrace.web.refusals import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tailrace.alerts.evaluation_log import Wanted
+    from tailrace.alerts.kept.evaluation_log import Wanted
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Followed, Sink, Table
     from tailrace.query.kept import Kept

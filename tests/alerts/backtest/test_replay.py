@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from alerts.world import MINUTE
 from tailrace.alerts.backtest.history import History
 from tailrace.alerts.backtest.replay import replay
-from tailrace.alerts.corrections import Told
-from tailrace.alerts.evaluator import Answers, Complete, Evaluator
-from tailrace.alerts.lease import Lease
+from tailrace.alerts.evaluate.corrections import Told
+from tailrace.alerts.evaluate.evaluator import Answers, Complete, Evaluator
+from tailrace.alerts.evaluate.verdict import Answer
+from tailrace.alerts.kept.lease import Lease
+from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.model import Group, Rule
-from tailrace.alerts.store import AlertStore
-from tailrace.alerts.verdict import Answer
 from tailrace.control import Control
 
 START = 1_000_000 * MINUTE

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from alerts.notify.telling import START, S, World
+from tailrace.alerts.kept.tables import OUTBOX, STATES
 from tailrace.alerts.notify.model import CORRECTION
-from tailrace.alerts.tables import OUTBOX, STATES
 from tailrace.batch import stream_text
 
 LABELS = {"alertname": "A", "host": "x"}

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.alerts import states
-from tailrace.alerts.expressions import expression
-from tailrace.alerts.states import KEPT_NS
-from tailrace.alerts.verdict import Answer, Seen, judge, policy
+from tailrace.alerts.evaluate import states
+from tailrace.alerts.evaluate.states import KEPT_NS
+from tailrace.alerts.evaluate.verdict import Answer, Seen, judge, policy
+from tailrace.alerts.rules.expressions import expression
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tailrace.alerts.backtest.history import History
-    from tailrace.alerts.evaluator import Fill
-    from tailrace.alerts.expressions import Expression
+    from tailrace.alerts.evaluate.evaluator import Fill
     from tailrace.alerts.model import Alert, Group, Rule
+    from tailrace.alerts.rules.expressions import Expression
 
 FLAP_NS: Final = KEPT_NS
 """An alert that fires again so soon after it was over flaps."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tailrace.alerts.backtest.history import History
 from tailrace.alerts.backtest.replay import Replay, replay
 from tailrace.alerts.backtest.variants import Difference, difference, variants
-from tailrace.alerts.expressions import expression
+from tailrace.alerts.rules.expressions import expression
 from tailrace.batch import stream_labels, stream_text
 from tailrace.errors import QueryError
 from tailrace.query.reads import nobody
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.alerts.backtest.variants import Knob
-    from tailrace.alerts.evaluator import Fill
+    from tailrace.alerts.evaluate.evaluator import Fill
     from tailrace.alerts.model import Group, Rule
     from tailrace.contracts import Engine, Table
     from tailrace.query.named import Recorded

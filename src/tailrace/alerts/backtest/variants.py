@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Final, Literal
 
-from tailrace.alerts.expressions import expression
+from tailrace.alerts.rules.expressions import expression
 from tailrace.errors import QueryError
 from tailrace.query.literals import number, range_duration, write_duration, write_number
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select, update
 
-from tailrace.alerts.holder import is_gone
+from tailrace.alerts.kept.holder import is_gone
 from tailrace.alerts.notify.dispatch import read_notification
 from tailrace.alerts.notify.model import BusyError, Refused
 from tailrace.alerts.notify.tables import DELIVERIES

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from tailrace.alerts.evaluate.states import KEPT_NS
 from tailrace.alerts.notify import known, silences
 from tailrace.alerts.notify.grouping import Entry, look_ns, reason
 from tailrace.alerts.notify.inhibition import Inhibitions
 from tailrace.alerts.notify.model import CORRECTION, Notification, ToldAlert
 from tailrace.alerts.notify.tables import ALERTS, DELIVERIES, GROUPS, LOG, TOLD
-from tailrace.alerts.states import KEPT_NS
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:

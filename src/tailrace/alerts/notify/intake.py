@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select, update
 
+from tailrace.alerts.kept.tables import OUTBOX
 from tailrace.alerts.notify import known
 from tailrace.alerts.notify.alerts import KnownAlert, fingerprint, merged
 from tailrace.alerts.notify.message import moment
 from tailrace.alerts.notify.tables import ALERTS, GROUPS, MEMBERS
-from tailrace.alerts.tables import OUTBOX
 from tailrace.errors import TransientError
 from tailrace.limits import FOREIGN_ALERTS
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from tailrace.alerts.kept.tables import STATES
 from tailrace.alerts.notify.alerts import KnownAlert, Member
 from tailrace.alerts.notify.tables import ALERTS, GROUPS, MEMBERS
-from tailrace.alerts.tables import STATES
 from tailrace.batch import stream_text
 from tailrace.clock import NS_PER_S
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select
 
+from tailrace.alerts.kept.tables import OUTBOX
 from tailrace.alerts.notify import known, silences
 from tailrace.alerts.notify.delivery import Deliveries
 from tailrace.alerts.notify.dispatch import Dispatch
@@ -28,7 +29,6 @@ from tailrace.alerts.notify.saved import SavedReceivers
 from tailrace.alerts.notify.sending import attempt, channel
 from tailrace.alerts.notify.settings import NotifySettings
 from tailrace.alerts.notify.tables import DELIVERIES, GROUPS, LOG, TOLD
-from tailrace.alerts.tables import OUTBOX
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TailraceError
 

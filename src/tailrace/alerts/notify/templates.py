@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from tailrace.alerts.template_functions import RULES, Expansion, Fields
+from tailrace.alerts.rules.template_functions import RULES, Expansion, Fields
 from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError
 from tailrace.query.template import Template, compile_dialect
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tailrace.alerts.notify.model import Notification, ToldAlert
-    from tailrace.alerts.template_functions import Sample
+    from tailrace.alerts.rules.template_functions import Sample
     from tailrace.query.template_expressions import Scope
 
 

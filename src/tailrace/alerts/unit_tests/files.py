@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from tailrace.alerts.rule_files import load_rules
+from tailrace.alerts.rules.files import load_rules
 from tailrace.alerts.unit_tests.settings import TestFile
 from tailrace.config.document import read_document
 from tailrace.config.problems import explain, found_text

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.alerts.asking import TableAsk
-from tailrace.alerts.evaluator import Answers, Complete, Evaluator
-from tailrace.alerts.lease import Lease
-from tailrace.alerts.recordings import Recordings
-from tailrace.alerts.service import added
-from tailrace.alerts.store import AlertStore
-from tailrace.alerts.templates import Templates
+from tailrace.alerts.evaluate.asking import TableAsk
+from tailrace.alerts.evaluate.evaluator import Answers, Complete, Evaluator
+from tailrace.alerts.evaluate.service import added
+from tailrace.alerts.evaluate.verdict import Answer
+from tailrace.alerts.kept.lease import Lease
+from tailrace.alerts.kept.recordings import Recordings
+from tailrace.alerts.kept.store import AlertStore
+from tailrace.alerts.rules.templates import Templates
 from tailrace.alerts.unit_tests.series import NamedSeries
-from tailrace.alerts.verdict import Answer
 from tailrace.batch import Batch, field_column, stack, stream_text
 from tailrace.clock import NS_PER_S, ManualClock
 from tailrace.control import Control

@@ -1,0 +1,422 @@
+"""Evaluate rules: every window once, in order, and again those that late lines changed.
+
+Comes in: groups, an `Ask` that answers expressions, and up to when lines are complete. Goes out: rounds in the store,
+each one transaction. It reads no clock but the one it is given and starts no thread; `service` drives it.
+
+What a rule asks is asked once for all rules that ask the same, and for all windows of a round together, so that ten
+thousand rules over a few selectors, or a day to be made up for, cost a few queries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+from tailrace.alerts.evaluate import corrections, states
+from tailrace.alerts.evaluate.corrections import Told
+from tailrace.alerts.evaluate.horizons import Horizons
+from tailrace.alerts.evaluate.tasks import Task, levels, tasks
+from tailrace.alerts.evaluate.verdict import Answer, Seen, judge
+from tailrace.alerts.evaluate.windows import due, untrue
+from tailrace.alerts.evaluate.work import Missing, Planned, Standing, Work, wanted
+from tailrace.alerts.kept.store import Progress, Round, Step
+from tailrace.alerts.meant import Meant
+from tailrace.alerts.model import Evaluation
+from tailrace.clock import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from tailrace.alerts.evaluate.corrections import Incident
+    from tailrace.alerts.kept.store import AlertStore
+    from tailrace.alerts.model import Alert, Group, Rule
+    from tailrace.query.syntax import Selector
+
+WINDOWS: Final = 1000
+"""Windows of one rule in one round."""
+
+STEPS: Final = 50_000
+"""Windows of all rules in one round: they are in memory until they are durable."""
+
+REWOUND_NS: Final = 120 * NS_PER_S
+"""A rule that is further ahead of the clock than this saw a wrong one; for less it waits."""
+
+_UNSURE: Final = {"error", "late"}
+"""Outcomes of windows that are evaluated again as soon as a later one is sure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What an expression gave at some times, and how many rows were read for it."""
+
+    at: Mapping[int, Answer]
+    rows: int = 0
+
+
+class Ask(Protocol):
+    """Answers an expression at windows; a failure is an answer too. Must not raise for what is wrong with the query."""
+
+    def __call__(self, asked: str, times: range) -> Answers:
+        """Return one answer for each time."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """An `Ask` that likes to know beforehand all that it will be asked in a round, to read what is shared once."""
+
+    def prepare(self, asked: Sequence[tuple[str, range]]) -> None:
+        """Take note of expressions and windows; called before the first of them is asked, must not raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Up to when the lines of some streams are complete, and the sources that are late.
+
+    Windows up to `open_ns` need not wait for late sources: those are missing, not late. No window waits for longer than
+    its rule says, and that counts from `since_ns` on if this is later: at a start, sources have all to be read yet.
+    """
+
+    upto_ns: int
+    late: tuple[str, ...] = ()
+    open_ns: int = 0
+    since_ns: int = 0
+
+
+class Fill(Protocol):
+    """Fills templates in; a template that fails becomes a text that says so."""
+
+    def __call__(
+        self, templates: Mapping[str, str], labels: Mapping[str, str], value: float, at_ns: int
+    ) -> dict[str, str]:
+        """Return the texts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Lines that came, or went, just now: the streams they are of, and their times."""
+
+    streams: tuple[str, ...]  # none: nobody knows, so it may be any
+    first_ns: int
+    last_ns: int
+
+
+class Evaluator:
+    """Evaluates the rules of one server. One thread calls it; any thread may ask how a rule stands."""
+
+    def __init__(
+        self,
+        store: AlertStore,
+        ask: Ask,
+        fill: Fill,
+        complete: Callable[[Sequence[Selector], int], Complete],
+        *,
+        horizons: Horizons | None = None,
+        recorded: Callable[[Rule, Evaluation], None] = lambda _rule, _evaluation: None,
+        written: Callable[[Round], None] = lambda _made: None,
+    ) -> None:
+        self._store = store
+        self._ask = ask
+        self._fill = fill
+        self._complete = complete
+        self._horizons = horizons or Horizons()
+        self._recorded = recorded
+        self._written = written
+        self._standings: dict[str, Standing] = {}
+        self._groups: Sequence[Group] = ()
+        self._tasks: list[list[Task]] = []
+
+    def load(self) -> None:
+        """Read how all rules stand, as they were left; nothing is known before."""
+        alerts, known = self._store.alerts(), self._store.known()
+        self._standings = {
+            rule: Standing(progress, alerts.get(rule, {}), known.get(rule, {}))
+            for rule, progress in self._store.progress().items()
+        }
+
+    def standing(self, rule: str) -> Standing | None:
+        """Return how a rule stands, None before its first window."""
+        return self._standings.get(rule)
+
+    def standings(self) -> dict[str, Standing]:
+        """Return how all rules stand."""
+        return dict(self._standings)
+
+    def forget(self, rules: Iterable[str]) -> None:
+        """Take that there are rules no more; the store was told before."""
+        for rule in rules:
+            self._standings.pop(rule, None)
+
+    def evaluated_ns(self, groups: Sequence[Group]) -> int:
+        """Return the latest time of lines that an evaluated window may have: what comes later changes nothing."""
+        times = [
+            standing.progress.evaluated_ns - task.asked.reach.near_ns - task.group.query_offset_ns
+            for group in self.tasks(groups)
+            for task in group
+            if (standing := self._standings.get(task.rule.id)) is not None
+        ]
+        return max(times, default=0)
+
+    def tasks(self, groups: Sequence[Group]) -> list[list[Task]]:
+        """Return what is to be evaluated of each group; made once for the same groups."""
+        if groups is not self._groups:
+            self._groups, self._tasks = groups, tasks(groups)
+        return self._tasks
+
+    # --- windows that are due -------------------------------------------------------------------
+
+    def round(self, groups: Sequence[Group], now_ns: int, looked: int | None = None) -> int:
+        """Evaluate what is due, oldest first and at most `STEPS`; return how many windows of rules that were.
+
+        `looked` is the version of `logs` up to which late lines are dealt with.
+        """
+        work = Work(now_ns, Round(looked=looked))
+        waiting = [task for group in self.tasks(groups) for task in group if self._may_be_due(task, now_ns)]
+        completes: dict[tuple[Selector, ...], Complete] = {}
+        most = max(1, min(WINDOWS, STEPS // max(1, len(waiting))))
+        planned = [plan for task in waiting if (plan := self._due(task, work, completes, most)) is not None]
+        done, again = 0, list[Task]()
+        for level in levels(planned, lambda plan: plan.task):
+            self._prepare(level)
+            for plan in level:
+                self._evaluate(plan, work)
+            done += self._write(work)  # what it recorded is read by the next level
+            again += work.sure_again
+            work = Work(now_ns)
+        return done + self._retry(again, now_ns)
+
+    def _may_be_due(self, task: Task, now_ns: int) -> bool:
+        """Tell whether a window of a rule ended: most of the time none has, and then nothing else is looked at."""
+        standing = self._standings.get(task.rule.id)
+        if standing is None or standing.progress.version != task.version:
+            return True
+        since_ns = now_ns - standing.progress.evaluated_ns
+        return since_ns >= task.interval_ns or since_ns < -REWOUND_NS
+
+    def _write(self, work: Work) -> int:
+        if work.made.steps or work.made.progress:
+            self._store.write(work.made, work.now_ns)
+            self._written(work.made)
+        self._standings.update(work.after)  # only what is durable counts
+        return len(work.made.steps)
+
+    def _retry(self, again: Sequence[Task], now_ns: int) -> int:
+        """Evaluate windows again that failed or lacked a source, of rules whose last window is sure."""
+        done = 0
+        for level in levels(again, lambda task: task):
+            work, firsts = Work(now_ns), [(task, self._standings[task.rule.id].progress.unsure_ns) for task in level]
+            self._again(firsts, work)
+            done += self._write(work)
+        return done
+
+    def _prepare(self, planned: Sequence[Planned]) -> None:
+        if isinstance(self._ask, Prepares):
+            self._ask.prepare([wanted(plan.task, plan.times) for plan in planned])
+
+    def _due(
+        self, task: Task, work: Work, completes: dict[tuple[Selector, ...], Complete], most: int
+    ) -> Planned | None:
+        """Return the windows of a rule that are due; a gap that is too old to be made up for is noted at once."""
+        rule, selectors = task.rule, task.asked.selectors
+        standing = self._standings.get(rule.id)
+        if standing is None:
+            standing = Standing(Progress(task.version, task.floor(work.now_ns) - task.interval_ns))
+            work.keep(rule, standing)
+        if standing.progress.evaluated_ns > work.now_ns + REWOUND_NS:
+            standing = self._rewound(task, standing, work)
+        if selectors not in completes:
+            completes[selectors] = self._complete(selectors, work.now_ns)
+        missing, upto_ns = self._reach(task, completes[selectors], work.now_ns)
+        progress, times = standing.progress, range(0)
+        if upto_ns > progress.evaluated_ns:
+            found = due(progress.evaluated_ns, upto_ns, task.interval_ns, self._horizons.catch_up_ns, most)
+            times = found.times
+            if found.skipped is not None:
+                work.made.skipped.append((rule.id, task.version, *found.skipped))
+                progress = replace(progress, evaluated_ns=found.skipped[1], skipped_ns=work.now_ns)
+        if progress is not standing.progress or progress.version != task.version:
+            standing = replace(standing, progress=replace(progress, version=task.version))
+            work.keep(rule, standing)
+        return Planned(task, standing, times, missing) if times else None
+
+    def _rewound(self, task: Task, standing: Standing, work: Work) -> Standing:
+        """Return how a rule stands when the clock was set back: windows that are still to come do not count."""
+        before_ns = task.floor(work.now_ns) - task.interval_ns
+        alerts = {key: states.not_after(alert, before_ns) for key, alert in standing.alerts.items()}
+        progress = replace(standing.progress, evaluated_ns=before_ns, unsure_ns=0)
+        after = Standing(progress, alerts, standing.known)
+        work.made.rewound.append((task.rule.id, before_ns))
+        work.keep(task.rule, after)
+        return after
+
+    def _reach(self, task: Task, complete: Complete, now_ns: int) -> tuple[Missing, int]:
+        """Return which windows are sure, and up to which one all are evaluated, sure or not."""
+        rule, horizons = task.rule, self._horizons
+        wait_ns = horizons.max_wait_ns if rule.max_wait_ns is None else rule.max_wait_ns
+        grace_ns = rule.grace_ns or horizons.grace_ns
+        sure_ns = min(complete.upto_ns + task.group.query_offset_ns, now_ns) - grace_ns  # lines lie so far back
+        open_ns = min(complete.open_ns + task.group.query_offset_ns, now_ns) - grace_ns
+        if now_ns >= complete.since_ns + wait_ns:
+            open_ns = max(open_ns, now_ns - wait_ns - grace_ns)
+        return Missing(sure_ns, complete.late), max(sure_ns, open_ns)
+
+    def _evaluate(self, plan: Planned, work: Work) -> None:
+        rule, standing = plan.task.rule, plan.standing
+        work.made.before[rule.id] = standing.alerts
+        steps, after = self._steps(plan, work)
+        work.made.steps += steps
+        work.keep(rule, after)
+        if after.progress.unsure_ns and steps[-1].evaluation.outcome not in _UNSURE:
+            work.sure_again.append(plan.task)
+
+    def _steps(self, plan: Planned, work: Work) -> tuple[list[Step], Standing]:
+        """Evaluate windows of a rule one after the other; return them, and how it stands after the last one."""
+        task, rule, standing, times = plan.task, plan.task.rule, plan.standing, plan.times
+        answers, rows, took_ns = work.answers(self._ask, task, times)
+        alerts, known, steps = standing.alerts, dict(standing.known), list[Step]()
+        failures, unsure_ns = standing.progress.failures, standing.progress.unsure_ns
+        unsure_ns = 0 if unsure_ns >= times[0] else unsure_ns
+        for at_ns in times:
+            evaluation = self._judge(task, answers[at_ns], known, plan.missing.of(at_ns))
+            alerts, tell = self._carry(rule, alerts, evaluation)
+            failures = failures + 1 if evaluation.outcome == "error" else 0
+            unsure_ns = unsure_ns or (at_ns if evaluation.outcome in _UNSURE else 0)
+            work.saw(rule, known, answers[at_ns])
+            known.update((key, known.get(key, Seen(at_ns, at_ns)).also(at_ns)) for key in answers[at_ns].values)
+            if rule.record and evaluation.outcome in {"value", "late"}:
+                self._recorded(rule, evaluation)
+            done = Step(rule.id, task.version, evaluation, alerts, tell, rows=rows, took_ns=took_ns)
+            late_ns = max(0, work.now_ns - at_ns)
+            offset_ns = task.group.query_offset_ns
+            steps.append(replace(done, watermark_ns=max(0, plan.missing.sure_ns), late_ns=late_ns, offset_ns=offset_ns))
+        progress = replace(
+            standing.progress,
+            version=task.version,
+            evaluated_ns=times[-1],
+            failures=failures,
+            unsure_ns=unsure_ns,
+            outcome=evaluation.outcome,
+            error=evaluation.error,
+            took_ns=took_ns,
+        )
+        fresh = {key: seen for key, seen in known.items() if seen.last_ns > times[-1] - self._horizons.known_ns}
+        return steps, Standing(progress, alerts, fresh)
+
+    def _judge(self, task: Task, answer: Answer, known: Mapping[str, Seen], late: tuple[str, ...]) -> Evaluation:
+        rule = task.rule
+
+        def labelled(labels: Mapping[str, str], value: float) -> dict[str, str]:
+            return dict(rule.labels) if rule.record else self._fill(rule.labels, labels, value, answer.at_ns)
+
+        known_ns = self._horizons.known_ns
+        return judge(rule, task.group, task.asked, answer, known, late, labelled, known_ns=known_ns)
+
+    def _carry(
+        self, rule: Rule, alerts: Mapping[str, Alert], evaluation: Evaluation
+    ) -> tuple[Mapping[str, Alert], list[Told]]:
+        if rule.record:
+            return {}, []
+
+        def annotate(labels: Mapping[str, str], value: float) -> dict[str, str]:
+            return self._fill(rule.annotations, labels, value, evaluation.at_ns)
+
+        after, changes = states.step(rule, alerts, evaluation, annotate)
+        return after, [Told(change.key, change.kind, change.at_ns) for change in changes]
+
+    def observe(self, found: Sequence[tuple[Rule, Mapping[str, float]]], at_ns: int, now_ns: int) -> None:
+        """Take what was seen of rules that have no query, at a window: the label sets that fulfil them."""
+        work = Work(now_ns)
+        for rule, series in found:
+            standing = self._standings.get(rule.id) or Standing(Progress("", 0))
+            evaluation = Evaluation(at_ns, "value" if series else "zero", series)
+            alerts, tell = self._carry(rule, standing.alerts, evaluation)
+            work.made.before[rule.id] = standing.alerts
+            if alerts or standing.alerts:
+                work.made.steps.append(Step(rule.id, "", evaluation, alerts, tell))
+                progress = replace(standing.progress, evaluated_ns=at_ns, outcome=evaluation.outcome)
+                work.keep(rule, Standing(progress, alerts))
+        self._write(work)
+
+    # --- windows that late lines changed --------------------------------------------------------
+
+    def correct(self, groups: Sequence[Group], late: Sequence[Late], now_ns: int, looked: int | None = None) -> int:
+        """Evaluate again what lines that came late belong to; return how many windows of rules that were."""
+        meant, firsts = Meant(late), dict[str, int]()
+        every = [task for group in self.tasks(groups) for task in group]
+        for task in every:
+            standing = self._standings.get(task.rule.id)
+            first_ns = None if standing is None else self._first_untrue(task, standing, meant.by(task.asked.selectors))
+            if first_ns is not None:
+                firsts[task.rule.id] = first_ns
+        done, left = 0, levels([task for task in every if task.rule.id in firsts], lambda task: task)
+        while left:
+            level = left.pop(0)
+            work = Work(now_ns, Round(looked=None if left else looked))  # a crash between levels looks at all again
+            self._again([(task, firsts[task.rule.id]) for task in level], work)
+            done += self._write(work)
+        return done
+
+    def _first_untrue(self, task: Task, standing: Standing, late: Sequence[Late]) -> int | None:
+        """Return the first window of a rule that late lines of its streams belong to, None if there is none."""
+        group, firsts = task.group, list[int]()
+        for lines in late:
+            span = (lines.first_ns + group.query_offset_ns, lines.last_ns + group.query_offset_ns)
+            evaluated_ns, horizon_ns = standing.progress.evaluated_ns, self._horizons.corrected_ns
+            times = untrue(span, task.asked.reach, evaluated_ns, group.interval_ns, horizon_ns)
+            firsts += times[:1]
+        return min(firsts, default=None)
+
+    def _again(self, firsts: Sequence[tuple[Task, int]], work: Work) -> None:
+        """Evaluate the windows of rules, each from one on, up to the last again, and tell what that changes."""
+        plans = [self._from(task, first_ns, work) for task, first_ns in firsts]
+        self._prepare([plan for plan, _ in plans])
+        for plan, told in plans:
+            self._correct(plan, told, work)
+
+    def _from(self, task: Task, first_ns: int, work: Work) -> tuple[Planned, list[Incident]]:
+        """Return the windows of a rule that are evaluated again, and what was told of them."""
+        rule, interval_ns, standing = task.rule, task.group.interval_ns, self._standings[task.rule.id]
+        last_ns = standing.progress.evaluated_ns
+        oldest_ns = -(-(last_ns - self._horizons.corrected_ns) // interval_ns) * interval_ns
+        told = self._told(rule, standing, oldest_ns)
+        missing, unsure_ns = Missing(work.now_ns), first_ns
+        if standing.progress.unsure_ns:  # what failed, or lacked a source, is done again too, and may lack it still
+            unsure_ns = standing.progress.unsure_ns
+            missing, _ = self._reach(task, self._complete(task.asked.selectors, work.now_ns), work.now_ns)
+            missing = replace(missing, sure_ns=max(missing.sure_ns, unsure_ns - 1))
+        first_ns = max(corrections.from_the_start_of(told, min(first_ns, unsure_ns)), oldest_ns)
+        times = range(first_ns, last_ns + 1, interval_ns)
+        progress = replace(standing.progress, unsure_ns=0)
+        start = replace(standing, progress=progress, alerts=self._store.alerts_before(rule.id, first_ns))
+        return Planned(task, start, times, missing), told
+
+    def _correct(self, plan: Planned, told: Sequence[Incident], work: Work) -> None:
+        """Evaluate windows of a rule again, and tell what that changes."""
+        rule, start, first_ns = plan.task.rule, plan.standing, plan.times[0]
+        standing = self._standings[rule.id]
+        steps, after = self._steps(plan, work)
+        if any(step.evaluation.outcome == "error" for step in steps):  # not better than what is known
+            work.keep(rule, replace(standing, progress=replace(standing.progress, unsure_ns=first_ns)))
+            return
+        known = corrections.incidents([one for step in steps for one in step.tell], _firing(start.alerts))
+        same = [one for one in told if one.from_ns >= first_ns or any(one.meets(other) for other in known)]
+        by_time: dict[int, list[Told]] = {at_ns: [] for at_ns in plan.times}
+        for tell in corrections.correct(same, known):
+            by_time[max(tell.at_ns, first_ns)].append(tell)  # it may have begun before
+        number = self._store.corrections(rule.id, first_ns) + 1
+        work.made.before[rule.id] = standing.alerts
+        work.made.steps += [replace(step, tell=by_time[step.evaluation.at_ns], correction=number) for step in steps]
+        work.keep(rule, after)
+
+    def _told(self, rule: Rule, standing: Standing, since_ns: int) -> list[Incident]:
+        """Return the incidents that were told of windows since a time, and those that go on since before."""
+        told = self._store.told(rule.id, since_ns)
+        began = {one.key for one in told if one.kind == "firing"}
+        before = {key: at_ns for key, at_ns in _firing(standing.alerts).items() if key not in began}
+        return corrections.incidents(told, before)
+
+
+def _firing(alerts: Mapping[str, Alert]) -> dict[str, int]:
+    return {key: alert.fired_ns for key, alert in alerts.items() if alert.state == "firing"}

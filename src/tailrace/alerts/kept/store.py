@@ -1,0 +1,355 @@
+"""Keep what rules found in the control database: all of an evaluation, or nothing.
+
+Comes in: `Step`s, one per rule and window. Goes out: progress, alerts, known series, the log of evaluations. A step
+that was written before changes nothing, so evaluating again after a crash tells nobody twice. Writing asks for the
+lease, in the same transaction: what a server does that has lost it is refused as `LeaseLostError`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
+
+from tailrace.alerts.evaluate.corrections import Told
+from tailrace.alerts.evaluate.verdict import Seen
+from tailrace.alerts.kept import recorded
+from tailrace.alerts.kept.tables import EVALUATIONS, KNOWN, LOOKED, OUTBOX, SCHEDULE, STATES
+from tailrace.alerts.model import Alert
+from tailrace.batch import stream_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from tailrace.alerts.kept.lease import Lease
+    from tailrace.alerts.model import Evaluation
+    from tailrace.control import Control
+
+    Alerts = Mapping[str, Alert]
+
+ROWS: Final = 2_000_000
+"""Rows of the log of evaluations that are kept in any case: about half a gigabyte."""
+
+_PLAIN: Final = {"value", "zero", "empty"}
+_CHUNK: Final = 500  # values in one list of a statement
+_CUT: Final = 10_000  # rows that are dropped in one transaction: others wait to write
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rule is."""
+
+    version: str
+    evaluated_ns: int
+    failures: int = 0  # in a row
+    unsure_ns: int = 0  # the first window that failed and was not evaluated since; 0: none
+    outcome: str = ""  # of the last window
+    error: str = ""
+    took_ns: int = 0
+    skipped_ns: int = 0  # when windows were skipped last, as they were too old to be made up for; 0: never
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One window of a rule, evaluated."""
+
+    rule: str
+    version: str
+    evaluation: Evaluation
+    alerts: Alerts  # as it left them
+    tell: Sequence[Told] = ()
+    correction: int = 0
+    rows: int = 0
+    watermark_ns: int = 0
+    late_ns: int = 0
+    took_ns: int = 0
+    offset_ns: int = 0  # how far before the window's end its samples lie: its group's `query_offset`
+
+
+@dataclass(slots=True)
+class Round:
+    """What is written together: steps, and how the rules stand after them."""
+
+    steps: list[Step] = field(default_factory=list)
+    skipped: list[tuple[str, str, int, int]] = field(default_factory=list)  # rule, version, first and last window
+    rewound: list[tuple[str, int]] = field(default_factory=list)  # rule, and the time behind which nothing counts
+    progress: dict[str, Progress] = field(default_factory=dict)
+    seen: dict[str, dict[str, Seen]] = field(default_factory=dict)  # of each rule: series to the windows that had it
+    before: dict[str, Alerts] = field(default_factory=dict)  # rule to its alerts before the first step
+    looked: int | None = None  # the version of `logs` up to which late lines are dealt with
+
+
+class AlertStore:
+    """The alerting tables of one control database."""
+
+    def __init__(self, control: Control, lease: Lease) -> None:
+        self._control = control
+        self._lease = lease
+
+    def progress(self) -> dict[str, Progress]:
+        """Return how far every rule is."""
+        with self._control.transaction() as connection:
+            rows = connection.execute(select(SCHEDULE)).all()
+        return {row.rule: Progress(*row[1:]) for row in rows}
+
+    def alerts(self) -> dict[str, dict[str, Alert]]:
+        """Return the alerts of every rule."""
+        found: dict[str, dict[str, Alert]] = defaultdict(dict)
+        with self._control.transaction() as connection:
+            for row in connection.execute(select(STATES)).all():
+                found[row.rule][row.key] = Alert(
+                    labels=stream_labels(row.key),
+                    state=row.state,
+                    active_ns=row.active_ns,
+                    value=_number(row.value),
+                    annotations=json.loads(row.annotations),
+                    fired_ns=row.fired_ns,
+                    resolved_ns=row.resolved_ns,
+                    keep_since_ns=row.keep_since_ns,
+                    generation=row.generation,
+                )
+        return dict(found)
+
+    def known(self) -> dict[str, dict[str, Seen]]:
+        """Return the series that every rule has seen."""
+        found: dict[str, dict[str, Seen]] = defaultdict(dict)
+        with self._control.transaction() as connection:
+            for row in connection.execute(select(KNOWN)).all():
+                found[row.rule][row.key] = Seen(row.first_ns, row.last_ns)
+        return dict(found)
+
+    def alerts_before(self, rule: str, at_ns: int) -> dict[str, Alert]:
+        """Return the alerts of a rule as the last window before `at_ns` left them."""
+        wanted = (
+            select(EVALUATIONS.c.alerts)
+            .where(EVALUATIONS.c.rule == rule, EVALUATIONS.c.at_ns < at_ns)
+            .order_by(EVALUATIONS.c.at_ns.desc(), EVALUATIONS.c.correction.desc())
+            .limit(1)
+        )
+        with self._control.transaction() as connection:
+            text = connection.execute(wanted).scalar()
+        return {key: Alert(**fields) for key, fields in json.loads(text).items()} if text else {}
+
+    def told(self, rule: str, since_ns: int) -> list[Told]:
+        """Return what was told of a rule's windows from a time on."""
+        wanted = select(OUTBOX).where(OUTBOX.c.rule == rule, OUTBOX.c.at_ns >= since_ns).order_by(OUTBOX.c.id)
+        with self._control.transaction() as connection:
+            return [Told(row.key, row.kind, row.at_ns) for row in connection.execute(wanted).all()]
+
+    def corrections(self, rule: str, since_ns: int) -> int:
+        """Return how often windows of a rule from a time on were corrected, at most."""
+        wanted = select(func.max(EVALUATIONS.c.correction)).where(
+            EVALUATIONS.c.rule == rule, EVALUATIONS.c.at_ns >= since_ns
+        )
+        with self._control.transaction() as connection:
+            return connection.execute(wanted).scalar() or 0
+
+    def history(self, rule: str, limit: int = 100) -> list[dict[str, Any]]:
+        """Return the newest evaluations of a rule, newest first, as the log has them."""
+        wanted = select(EVALUATIONS).where(EVALUATIONS.c.rule == rule).order_by(EVALUATIONS.c.id.desc()).limit(limit)
+        with self._control.transaction() as connection:
+            return [dict(row) for row in connection.execute(wanted).mappings()]
+
+    def looked(self) -> int | None:
+        """Return up to which version of `logs` late lines were dealt with, None at the first start."""
+        with self._control.transaction() as connection:
+            return connection.execute(select(LOOKED.c.version)).scalar()
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def write(self, made: Round, now_ns: int) -> None:
+        """Make a round durable, all of it or nothing."""
+        with self._control.transaction() as connection:
+            self._lease.assure(connection, now_ns)
+            for rule, before_ns in made.rewound:
+                log = EVALUATIONS.c
+                connection.execute(delete(EVALUATIONS).where(log.rule == rule, log.at_ns > before_ns))
+            self._log(connection, made)
+            self._tell(connection, made, now_ns)
+            self._keep(connection, made)
+            recorded.keep(connection, made.steps)
+
+    def forget(self, rules: Iterable[str], now_ns: int) -> None:
+        """Drop rules that are no more; those who were told of their alerts learn that they are over."""
+        gone = list(rules)
+        with self._control.transaction() as connection:
+            self._lease.assure(connection, now_ns)
+            recorded.end(connection, gone, now_ns)
+            for start in range(0, len(gone), _CHUNK):
+                some = gone[start : start + _CHUNK]
+                for table in (STATES, SCHEDULE, KNOWN):
+                    connection.execute(delete(table).where(table.c.rule.in_(some)))
+
+    def cut(self, before_ns: int, most: int = ROWS) -> int:
+        """Drop what of the log is older than a time or, where it is longer than `most`, its plain rows, oldest first.
+
+        Some at a time: return how many rows went; if any did, there may be more.
+        """
+        log = EVALUATIONS.c
+        with self._control.transaction() as connection:
+            first, last = connection.execute(select(func.min(log.id), func.max(log.id))).one()
+            oldest = select(log.id).order_by(log.id).limit(_CUT)
+            gone = connection.execute(delete(EVALUATIONS).where(log.id.in_(oldest), log.at_ns < before_ns)).rowcount
+            if first is not None and last - first >= most:
+                plain = select(log.id).where(~log.eventful, log.id <= last - most).order_by(log.id).limit(_CUT)
+                gone += connection.execute(delete(EVALUATIONS).where(log.id.in_(plain))).rowcount
+            connection.execute(delete(OUTBOX).where(OUTBOX.c.taken, OUTBOX.c.at_ns < before_ns))
+            connection.execute(delete(KNOWN).where(KNOWN.c.last_ns < before_ns))
+        return int(gone)
+
+    def outbox_age_ns(self, now_ns: int) -> int:
+        """Return for how long the oldest row of the outbox waits to be taken; 0 if there is none."""
+        oldest = select(func.min(OUTBOX.c.written_ns)).where(~OUTBOX.c.taken)
+        with self._control.transaction() as connection:
+            written_ns = connection.execute(oldest).scalar()
+        return 0 if written_ns is None else max(0, now_ns - written_ns)
+
+    def _log(self, connection: Connection, made: Round) -> None:
+        rows, had = list[dict[str, Any]](), {rule: bool(alerts) for rule, alerts in made.before.items()}
+        for step in made.steps:
+            plain = step.evaluation.outcome in _PLAIN and not step.alerts and not had.get(step.rule)  # or it records
+            rows.append(_evaluation(step, eventful=not plain))
+            had[step.rule] = bool(step.alerts)
+        for rule, version, first_ns, last_ns in made.skipped:
+            error = f"the windows from {first_ns} to {last_ns} are too old to be made up for"
+            empty = _Empty(rule, version, last_ns, error)
+            rows.append(empty.row())
+        if rows:
+            connection.execute(insert(EVALUATIONS).on_conflict_do_nothing(), rows)
+
+    def _tell(self, connection: Connection, made: Round, now_ns: int) -> None:
+        rows = [_told(step, told, now_ns) for step in made.steps for told in step.tell]
+        if rows:
+            connection.execute(insert(OUTBOX).on_conflict_do_nothing(), rows)
+
+    def _keep(self, connection: Connection, made: Round) -> None:
+        last = {step.rule: step.alerts for step in made.steps}
+        gone, rows = list[tuple[str, str]](), list[dict[str, Any]]()
+        for rule, after in last.items():
+            before = made.before.get(rule, {})
+            gone += [(rule, key) for key in before.keys() - after.keys()]
+            rows += [_state(rule, key, alert) for key, alert in after.items() if before.get(key) != alert]
+        for start in range(0, len(gone), _CHUNK):
+            some = gone[start : start + _CHUNK]
+            connection.execute(delete(STATES).where(tuple_(STATES.c.rule, STATES.c.key).in_(some)))
+        _upsert(connection, STATES, rows)
+        _upsert(
+            connection,
+            SCHEDULE,
+            [{"rule": rule, **asdict(progress)} for rule, progress in made.progress.items()],
+        )
+        seen = [
+            {"rule": rule, "key": key, **asdict(windows)}
+            for rule, series in made.seen.items()
+            for key, windows in series.items()
+        ]
+        _upsert(connection, KNOWN, seen)
+        if made.looked is not None:
+            _upsert(connection, LOOKED, [{"id": 1, "version": made.looked}])
+
+
+@dataclass(frozen=True, slots=True)
+class _Empty:
+    """A window that was not evaluated."""
+
+    rule: str
+    version: str
+    at_ns: int
+    error: str
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "rule": self.rule,
+            "version": self.version,
+            "at_ns": self.at_ns,
+            "correction": 0,
+            "outcome": "skipped",
+            "series": 0,
+            "value": None,
+            "rows": 0,
+            "watermark_ns": 0,
+            "late_ns": 0,
+            "took_ns": 0,
+            "error": self.error,
+            "missing": "[]",
+            "alerts": "",
+            "eventful": True,
+        }
+
+
+def _evaluation(step: Step, *, eventful: bool) -> dict[str, Any]:
+    found = step.evaluation
+    values = [value for value in found.series.values() if not math.isnan(value)]
+    return {
+        "rule": step.rule,
+        "version": step.version,
+        "at_ns": found.at_ns,
+        "correction": step.correction,
+        "outcome": found.outcome,
+        "series": len(found.series),
+        "value": max(values, default=None),
+        "rows": step.rows,
+        "watermark_ns": step.watermark_ns,
+        "late_ns": step.late_ns,
+        "took_ns": step.took_ns,
+        "error": found.error,
+        "missing": json.dumps(found.missing),
+        "alerts": json.dumps({key: asdict(alert) for key, alert in step.alerts.items()}) if step.alerts else "",
+        "eventful": eventful,
+    }
+
+
+def _told(step: Step, told: Told, now_ns: int) -> dict[str, Any]:
+    alert = step.alerts.get(told.key)
+    labels = stream_labels(told.key)
+    return {
+        "rule": step.rule,
+        "key": told.key,
+        "generation": 0 if alert is None else alert.generation,
+        "kind": told.kind,
+        "at_ns": told.at_ns,
+        "labels": json.dumps(dict(labels)),
+        "annotations": json.dumps({} if alert is None else dict(alert.annotations)),
+        "value": None if alert is None or math.isnan(alert.value) else alert.value,
+        "starts_ns": told.at_ns if alert is None or told.kind != "resolved" else alert.fired_ns,
+        "ends_ns": 0 if told.kind == "firing" else told.at_ns,
+        "written_ns": now_ns,
+        "taken": False,
+    }
+
+
+def _state(rule: str, key: str, alert: Alert) -> dict[str, Any]:
+    return {
+        "rule": rule,
+        "key": key,
+        "state": alert.state,
+        "active_ns": alert.active_ns,
+        "fired_ns": alert.fired_ns,
+        "resolved_ns": alert.resolved_ns,
+        "keep_since_ns": alert.keep_since_ns,
+        "value": None if math.isnan(alert.value) else alert.value,
+        "annotations": json.dumps(dict(alert.annotations)),
+        "generation": alert.generation,
+    }
+
+
+def _upsert(
+    connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]
+) -> None:  # a Table, whose stubs are loose
+    if not rows:
+        return
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

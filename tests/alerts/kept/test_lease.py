@@ -1,0 +1,105 @@
+"""The lease: one server at a time, at once after a death that can be seen, and no writing without it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tailrace.alerts.kept import holder as module
+from tailrace.alerts.kept.holder import holder, is_gone
+from tailrace.alerts.kept.lease import LEASE_NS, Lease, LeaseLostError
+from tailrace.control import Control
+
+S = 10**9
+NOW = 1000 * S
+
+
+@pytest.fixture
+def control(tmp_path):
+    made = Control.open(tmp_path)
+    yield made
+    made.close()
+
+
+def assured(control, lease, now_ns):
+    try:
+        with control.transaction() as connection:
+            lease.assure(connection, now_ns)
+    except LeaseLostError:
+        return False
+    return True
+
+
+def test_one_has_it_until_its_end(control):
+    one, two = Lease(control, "one"), Lease(control, "two")
+    assert one.take(NOW)
+    assert one.fresh
+    assert not two.take(NOW + LEASE_NS - 1)
+    assert two.take(NOW + LEASE_NS)
+    assert not assured(control, one, NOW + LEASE_NS), "however sure it is"
+    assert not one.take(NOW + LEASE_NS)
+
+
+def test_it_is_renewed_before_its_end_and_not_each_time(control):
+    lease = Lease(control, "one")
+    lease.take(NOW)
+    with control.transaction() as connection:
+        before = connection.exec_driver_sql("select until_ns from leases").scalar()
+    assert lease.take(NOW + 5 * S)
+    with control.transaction() as connection:
+        assert connection.exec_driver_sql("select until_ns from leases").scalar() == before
+    assert lease.take(NOW + 15 * S)
+    assert not lease.fresh, "what was read before is still true"
+    with control.transaction() as connection:
+        assert connection.exec_driver_sql("select until_ns from leases").scalar() == before + 15 * S
+
+
+def test_it_is_kept_while_a_round_takes_long_and_not_taken_back_by_that(control):
+    one, two = Lease(control, "one"), Lease(control, "two")
+    one.take(NOW)
+    one.renew(NOW + 20 * S)
+    assert not two.take(NOW + 40 * S)
+    assert two.take(NOW + 51 * S)
+    one.renew(NOW + 52 * S)
+    assert assured(control, two, NOW + 52 * S)
+    assert not assured(control, one, NOW + 52 * S)
+
+
+def test_it_is_given_back(control):
+    one, two = Lease(control, "one"), Lease(control, "two")
+    one.take(NOW)
+    one.release()
+    assert two.take(NOW + 1)
+
+
+def test_one_of_a_clock_that_was_wrong_is_no_lease(control):
+    Lease(control, "one").take(NOW + 10_000 * S)
+    assert Lease(control, "two").take(NOW)
+
+
+def test_the_lease_of_a_process_that_died_is_taken_at_once(control):
+    words = "from tailrace.alerts.kept.holder import holder; print(holder())"
+    dead = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.strip()
+    assert is_gone(dead)
+    Lease(control, dead).take(NOW)
+    assert Lease(control, holder()).take(NOW + 1)
+
+
+def test_the_lease_of_a_process_that_lives_is_not(control):
+    mine = holder()
+    assert not is_gone(mine)
+    Lease(control, mine).take(NOW)
+    assert not Lease(control, holder()).take(NOW + 1)
+
+
+@pytest.mark.parametrize("name", ["one", "host/12/ab", "other-boot/pid:[1]/1/5/ab", ""])
+def test_nothing_is_said_of_processes_elsewhere(name):
+    assert not is_gone(name)
+
+
+def test_where_the_system_says_nothing_a_name_is_unique_all_the_same(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_BOOT", tmp_path / "none")
+    assert holder() != holder()
+    assert not is_gone(holder())
