@@ -29,6 +29,11 @@ def test_a_metric_is_found_as_it_was_created(definitions):
     assert made.since_ns == NOW - 86_400 * NS_PER_S
 
 
+def test_a_period_that_no_range_has_makes_the_bucket_shorter(definitions):
+    made = definitions.create("often", 'count_over_time({app="web"}[5m])', now_ns=NOW, period_ns=45 * NS_PER_S)
+    assert (made.bucket_ns, made.period_ns) == (15 * NS_PER_S, 45 * NS_PER_S)
+
+
 def test_a_form_is_kept_with_its_query(definitions):
     form = Form("p95", "bytes", 30, 10, "status")
     made = definitions.create("sizes", form, now_ns=NOW, backfill_ns=None)

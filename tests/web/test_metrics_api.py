@@ -102,7 +102,7 @@ def test_a_metric_of_a_form_is_made(site: Site) -> None:
         ({"name": "a", "expr": 7}, "$.expr: this is no str"),
         ({"name": "a", "statistic": "sum", "property": "took", "period_s": 1.5}, "whole seconds"),
         ({"name": "a", "expr": "rate("}, "takes a log query with a range"),
-        ({"name": "a", "expr": EXPR, "period_s": 7}, "period of 7 s"),
+        ({"name": "a", "expr": EXPR, "bucket_s": 60, "period_s": 7}, "period of 7 s"),
     ],
 )
 def test_what_is_wrong_is_said(site: Site, body: dict[str, object], says: str) -> None:

@@ -69,8 +69,8 @@ def metric_of(
 ) -> Metric:
     """Return a metric that can be kept; `QueryError` says why one cannot.
 
-    Without a bucket it is the longest that all ranges are multiples of, a minute at most; without a period, the
-    shortest of the ranges.
+    Without a bucket it is the longest that all ranges, and the period, are multiples of, a minute at most; without a
+    period, it is the shortest of the ranges.
     """
     if not NAME.fullmatch(name):
         hint = "letters, digits and _ : . -, beginning with a letter, as in errors_by_host"
@@ -82,11 +82,11 @@ def metric_of(
     if not ranges:
         raise QueryError("the query reads no lines: there is nothing to keep", query=expr)
     step = math.gcd(*(one.range_ns for one in ranges), *(one.offset_ns for one in ranges))
-    bucket_ns = math.gcd(step, BUCKET_NS) if bucket_ns is None else bucket_ns
+    period_ns = min(one.range_ns for one in ranges) if period_ns is None else period_ns
+    bucket_ns = math.gcd(step, period_ns, BUCKET_NS) if bucket_ns is None else bucket_ns
     if bucket_ns < NS_PER_S or step % bucket_ns:
         hint = "ranges and offsets are whole multiples of the bucket, which is a second at least"
         raise QueryError(f"a bucket of {bucket_ns / NS_PER_S:g} s does not fit the query", query=expr, hint=hint)
-    period_ns = min(one.range_ns for one in ranges) if period_ns is None else period_ns
     if period_ns <= 0 or period_ns % bucket_ns:
         hint = f"it is a multiple of the bucket, {bucket_ns / NS_PER_S:g} s"
         raise QueryError(f"a period of {period_ns / NS_PER_S:g} s does not fit the metric", hint=hint)
