@@ -71,7 +71,9 @@ def run_backtest(
     from tailrace.clock import SystemClock
     from tailrace.config.load import load
     from tailrace.engines.polars import PolarsEngine
+    from tailrace.rollups.metrics import Metrics
     from tailrace.rollups.samples import SamplesTable
+    from tailrace.telemetry import Accounts
 
     settings, now_ns = load(config, {"data": data}), time.time_ns()
     sweeps, asked = sweeps_of(sweep or ()), span(None if start else since, start, end, now_ns)
@@ -82,7 +84,8 @@ def run_backtest(
         chosen, group = _chosen(groups, rule)
         recorded = Recordings(control, SamplesTable(settings.data))
         fill = Templates(TableAsk(table, engine, recorded=recorded), SystemClock())
-        test = Backtest(table, engine, fill, recorded=recorded)
+        metrics = Metrics(settings.data, control, table, engine, clock=SystemClock(), accounts=Accounts())
+        test = Backtest(table, engine, fill, recorded=recorded, kept=metrics.kept)
         end_ns = min(asked.end_ns, now_ns)
         found = test(chosen, group, asked.start_ns, end_ns, sweeps=sweeps, before=before)
     if json:

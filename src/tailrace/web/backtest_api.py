@@ -99,7 +99,7 @@ def _tested(services: Services, asked: Asked, unwanted: Callable[[], bool]) -> d
     words = (f"{knob}={','.join(map(str, values))}" for knob, values in asked.sweep.items())
     ask = TableAsk(services.table, services.engine, recorded=services.recordings)
     fill = Templates(ask, services.clock)
-    test = Backtest(services.table, services.engine, fill, unwanted, services.recordings)
+    test = Backtest(services.table, services.engine, fill, unwanted, services.recordings, services.kept)
     return as_json(test(rule, group, *span, sweeps=sweeps_of(words), before=before))
 
 

@@ -13,10 +13,14 @@ from tailrace.alerts.backtest.run import Backtest, windows
 from tailrace.alerts.backtest.variants import sweeps_of
 from tailrace.alerts.model import Group, Rule
 from tailrace.batch import Batch
+from tailrace.clock import ManualClock
+from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import QueryError
 from tailrace.query.named import SAMPLES
+from tailrace.rollups.metrics import Metrics
 from tailrace.store.table import LogTable
+from tailrace.telemetry import Accounts
 
 S = 10**9
 MINUTE = 60 * S
@@ -55,6 +59,18 @@ def test_the_table_tells_when_a_rule_would_have_fired(backtest):
     found = backtest(*rule(), START, END)
     assert spans(found.replay.incidents) == [(3, 5), (7, 8)]
     assert (found.replay.flaps, found.replay.notices, found.rows) == (1, 4, 25)
+
+
+def test_a_metric_answers_in_the_place_of_lines(backtest, tmp_path):
+    """The same incidents and the same numbers, and no line is read for them."""
+    control = Control.open(tmp_path)
+    metrics = Metrics(tmp_path, control, backtest.table, PolarsEngine(), clock=ManualClock(END), accounts=Accounts())
+    metrics.definitions.create("m", EXPR, now_ns=END, backfill_ns=None)
+    metrics.keeper.round()
+    found = replace(backtest, kept=metrics.kept)(*rule(), START, END)
+    assert spans(found.replay.incidents) == [(3, 5), (7, 8)]
+    assert found.rows == 0
+    control.close()
 
 
 def test_pieces_of_a_long_span_are_put_together(backtest, monkeypatch):

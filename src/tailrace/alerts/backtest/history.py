@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tailrace.contracts import Engine, Table
+    from tailrace.query.kept import Kept
     from tailrace.query.named import Recorded
 
 TIMEOUT_S: Final = 300.0
@@ -47,8 +48,9 @@ class History:
         offset_ns: int = 0,
         cancelled: Callable[[], bool] = nobody,
         recorded: Recorded | None = None,
+        kept: Kept | None = None,
     ) -> History:
-        """Ask for an expression at windows whose lines lie `offset_ns` further back."""
+        """Ask for an expression at windows whose lines lie `offset_ns` further back; `kept` may stand in for lines."""
         frames, rows = list[pl.DataFrame](), 0
         for first in range(0, len(times), POINTS_LIMIT):
             some = times[first : first + POINTS_LIMIT]
@@ -56,7 +58,7 @@ class History:
             request = Request(
                 asked, start_ns, end_ns, times.step, timeout_s=TIMEOUT_S, aligned=False, cancelled=cancelled
             )
-            answer = run(request, table, engine, recorded=recorded)
+            answer = run(request, table, engine, kept, recorded)
             assert isinstance(answer, Series), "rules are read with numbers only"
             if not answer.complete:
                 raise QueryError("; ".join(answer.warnings) or "the answer is not complete")

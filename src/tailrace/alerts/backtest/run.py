@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tailrace.alerts.evaluate.evaluator import Fill
     from tailrace.alerts.model import Group, Rule
     from tailrace.contracts import Engine, Table
+    from tailrace.query.kept import Kept
     from tailrace.query.named import Recorded
 
 WINDOWS: Final = 1_000_000
@@ -53,6 +54,7 @@ class Backtest:
     fill: Fill
     cancelled: Callable[[], bool] = nobody  # asked while queries run: true ends them
     recorded: Recorded | None = None  # series that rules may name
+    kept: Kept | None = None  # what may stand in for lines
 
     def __call__(
         self,
@@ -74,7 +76,7 @@ class Backtest:
             asked, times = expression(one.expr).asked, windows(its, start_ns, end_ns)
             key = asked, times, its.query_offset_ns
             if key not in read:
-                read[key] = History.read(self.table, self.engine, *key, self.cancelled, self.recorded)
+                read[key] = History.read(self.table, self.engine, *key, self.cancelled, self.recorded, self.kept)
             return replay(one, its, read[key], self.fill)
 
         found = replayed(rule, group)
