@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 from sqlalchemy import text
 
+from tailrace.alerts.rules import files as rule_files
 from tailrace.alerts.rules.book import LOOK_S, RuleBook
+from tailrace.alerts.rules.files import parse_rules
 from tailrace.clock import ManualClock
 from tailrace.control import Control
 from tailrace.errors import DataError
@@ -168,3 +171,32 @@ def test_a_file_that_cannot_be_read_is_named(book, tmp_path, clock):
     path.chmod(0)
     assert names(book, clock) == []
     assert "cannot be read" in book.problems[str(path)]
+
+
+def test_who_asks_while_files_are_read_is_given_what_counted_before(book, tmp_path, clock, monkeypatch):
+    (tmp_path / "a.yaml").write_text(ONE)
+    before = book.current()
+    (tmp_path / "a.yaml").write_text(ONE.replace("alert: A", "alert: A2"))
+    clock.advance(LOOK_S)
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(*arguments):
+        reading.set()
+        assert go_on.wait(10)
+        return parse_rules(*arguments)
+
+    monkeypatch.setattr(rule_files, "parse_rules", slow)
+    reader = threading.Thread(target=book.current)
+    reader.start()
+    assert reading.wait(10)
+    assert book.current() is before
+    assert book.namespaces() == {}
+    go_on.set()
+    reader.join(10)
+    assert [rule.name for group in book.current() for rule in group.rules] == ["A2"]
+
+
+def test_a_file_is_known_before_the_first_group_is_saved(book, tmp_path):
+    (tmp_path / "a.yaml").write_text(ONE)
+    with pytest.raises(DataError, match="come from that file"):
+        book.save(str(tmp_path / "a.yaml"), GROUP)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tailrace.control import Control
 
     Json = Mapping[str, Any]  # a group as it was saved: JSON of several kinds
+    _Saved = dict[str, dict[str, Json]]  # namespace to name to group
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -61,44 +62,58 @@ _Mark = tuple[int, int, int]  # of a file: inode, size, time at which anything o
 
 
 class RuleBook:
-    """All rules of a server. Any thread may call."""
+    """All rules of a server. Any thread may call.
+
+    One thread at a time looks for changes and parses them, which takes seconds for ten thousand rules. The others are
+    given what counted before, not made to wait; but whoever saved or deleted a group is given what counts with that.
+    """
 
     def __init__(
         self, control: Control, files: Sequence[str], clock: Clock, interval_ns: int = rule_files.INTERVAL_NS
     ) -> None:
         self._control, self._patterns, self._clock = control, tuple(files), clock
         self._interval_ns = interval_ns  # of groups that do not say
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()  # to look, parse, save or delete
         self._look_s = float("-inf")
         self._marks: dict[Path, _Mark] = {}
         self._filed: dict[Path, tuple[Group, ...]] = {}
-        self._saved: dict[str, dict[str, Json]] | None = None
+        self._saved: _Saved | None = None
         self._saved_mark: tuple[int, int] | None = None
-        self._current: tuple[Group, ...] | None = None
-        self._shown: tuple[Group, ...] = ()
-        self._wrong_files: dict[str, str] = {}
-        self._wrong_saved: dict[str, str] = {}
+        self._parsed: dict[tuple[str, str], tuple[Json, tuple[Group, ...]]] = {}  # saved groups, parsed once each
+        self._stale = True  # something was saved or deleted here that `_current` lacks
+        self._changed = True  # something was found that `_current` lacks
+        self._current: tuple[Group, ...] = ()
+        self._wrong_files: Mapping[str, str] = {}
+        self._wrong_saved: Mapping[str, str] = {}
 
     @property
     def problems(self) -> Mapping[str, str]:
         """What is wrong with files, by their names, and with saved groups, by `namespace/group`."""
-        return self._wrong_files | self._wrong_saved
+        return {**self._wrong_files, **self._wrong_saved}
 
     def current(self) -> tuple[Group, ...]:
         """Return all groups; the same object while nothing changed."""
-        with self._lock:
-            if self._clock.monotonic_s() - self._look_s >= LOOK_S:
-                self._look_s = self._clock.monotonic_s()
-                self._look()
-                self._look_saved()
-            if self._current is None:
-                filed = [group for path in sorted(self._filed) for group in self._filed[path]]
-                self._current = self._shown = (*filed, *self._kept())
-            return self._current
+        due = self._clock.monotonic_s() - self._look_s >= LOOK_S
+        if (due or self._stale) and self._turn.acquire(blocking=self._stale):
+            try:
+                self._renew()
+            finally:
+                self._turn.release()
+        return self._current
 
     def known(self) -> tuple[Group, ...]:
         """Return the groups that `current` gave last: without a look, a lock or a transaction of its own."""
-        return self._shown
+        return self._current
+
+    def _renew(self) -> None:
+        if self._clock.monotonic_s() - self._look_s >= LOOK_S:
+            self._look_s = self._clock.monotonic_s()
+            self._look()
+            self._look_saved()
+        if self._changed or self._stale:
+            filed = [group for path in sorted(self._filed) for group in self._filed[path]]
+            self._current = (*filed, *self._kept())
+            self._changed = self._stale = False
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -109,12 +124,14 @@ class RuleBook:
                 connection.execute(delete(_GOOD).where(_GOOD.c.path == str(path)))
             del self._filed[path]
             self._marks.pop(path, None)
-            self._current = None
-        self._wrong_files = {path: why for path, why in self._wrong_files.items() if Path(path) in there}
+            self._changed = True
+        wrong = {path: why for path, why in self._wrong_files.items() if Path(path) in there}
         for path in there:
-            self._read(path)
+            self._read(path, wrong)
+        self._wrong_files = wrong
 
-    def _read(self, path: Path) -> None:
+    def _read(self, path: Path, wrong: dict[str, str]) -> None:
+        """Read a file if it changed, and note in `wrong` whether something is."""
         try:
             found = path.stat()
         except OSError:  # gone since it was listed
@@ -122,20 +139,21 @@ class RuleBook:
         mark = (found.st_ino, found.st_size, found.st_ctime_ns)
         if self._marks.get(path) == mark:
             return
-        self._marks[path] = mark
         try:
             text = text_of(path, RULES_BYTES)
             groups = rule_files.parse_rules(text, str(path), str(path), self._interval_ns)
         except ConfigError as error:
-            self._wrong_files[str(path)] = str(error)
+            wrong[str(path)] = str(error)
             _LOGGER.warning("rules: %s", error)
             if path not in self._filed:
-                self._filed[path], self._current = self._last_good(path), None
+                self._filed[path], self._changed = self._last_good(path), True
+            self._marks[path] = mark
             return
         if self._filed.get(path) != groups:
             self._keep_good(path, text)
-            self._filed[path], self._current = groups, None
-        self._wrong_files.pop(str(path), None)
+            self._filed[path], self._changed = groups, True
+        self._marks[path] = mark  # last: when the database is busy, the file is read again
+        wrong.pop(str(path), None)
 
     def _last_good(self, path: Path) -> tuple[Group, ...]:
         """Return what a file said when it was good last; nothing if it never was."""
@@ -155,14 +173,15 @@ class RuleBook:
 
     def namespaces(self) -> Mapping[str, Mapping[str, Json]]:
         """Return namespace to name to definition, as it was saved."""
-        with self._lock:
-            return {namespace: dict(groups) for namespace, groups in self._read_saved().items()}
+        saved = self._saved
+        return {namespace: dict(groups) for namespace, groups in (self._all() if saved is None else saved).items()}
 
     def save(self, namespace: str, group: Json) -> None:
         """Keep a group durably, in place of one of the same name; all that is wrong with it is a `DataError`."""
         parsed(namespace, group)
         row = {"namespace": namespace, "name": group["name"], "definition": json.dumps(group)}
-        with self._lock:
+        self.current()  # what files say is not known before a first look
+        with self._turn:
             if any(str(path) == namespace for path in self._filed):
                 raise DataError(f"the rules of {namespace} come from that file; change them there")
             row = {**row, "saved_ns": self._clock.now_ns()}
@@ -170,30 +189,37 @@ class RuleBook:
             changes = {name: statement.excluded[name] for name in ("definition", "saved_ns")}
             with self._control.transaction() as connection:
                 connection.execute(statement.on_conflict_do_update(index_elements=["namespace", "name"], set_=changes))
-            self._saved = self._current = None
+            self._saved, self._stale = None, True
 
     def delete(self, namespace: str, group: str | None) -> bool:
         """Remove a group, or all of a namespace; false if there is none."""
         chosen = _SAVED.c.namespace == namespace
         if group is not None:
             chosen &= _SAVED.c.name == group
-        with self._lock:
+        with self._turn:
             with self._control.transaction() as connection:
                 gone = connection.execute(delete(_SAVED).where(chosen)).rowcount
-            self._saved = self._current = None
+            self._saved, self._stale = None, True
         return bool(gone)
 
     def _kept(self) -> list[Group]:
         """Return the groups that were saved; one that an older Tailrace took and this one does not is a problem."""
+        if self._saved is None:
+            self._saved = self._all()
         found: list[Group] = []
-        self._wrong_saved = {}
-        for namespace, groups in self._read_saved().items():
+        wrong, parsed_before, self._parsed = dict[str, str](), self._parsed, {}
+        for namespace, groups in self._saved.items():
             for name, group in groups.items():
+                known = parsed_before.get((namespace, name))
                 try:
-                    found += parsed(namespace, group, self._interval_ns)
+                    read = known[1] if known and known[0] == group else parsed(namespace, group, self._interval_ns)
                 except DataError as error:
-                    self._wrong_saved[f"{namespace}/{name}"] = f"{namespace}/{name}: {error}"
+                    wrong[f"{namespace}/{name}"] = f"{namespace}/{name}: {error}"
                     _LOGGER.warning("rules: %s/%s: %s", namespace, name, error)
+                else:
+                    self._parsed[namespace, name] = group, read
+                    found += read
+        self._wrong_saved = wrong
         return found
 
     def _look_saved(self) -> None:
@@ -202,18 +228,16 @@ class RuleBook:
         with self._control.transaction() as connection:
             count, saved_ns = connection.execute(wanted).one()
         if (count, saved_ns) != self._saved_mark:
-            self._saved = self._current = None
+            self._saved, self._changed = None, True
             self._saved_mark = (count, saved_ns)
 
-    def _read_saved(self) -> dict[str, dict[str, Json]]:
-        if self._saved is None:
-            wanted = select(_SAVED).order_by(_SAVED.c.namespace, _SAVED.c.name)
-            saved: dict[str, dict[str, Json]] = {}
-            with self._control.transaction() as connection:
-                for row in connection.execute(wanted).all():
-                    saved.setdefault(row.namespace, {})[row.name] = json.loads(row.definition)
-            self._saved = saved
-        return self._saved
+    def _all(self) -> _Saved:
+        wanted = select(_SAVED).order_by(_SAVED.c.namespace, _SAVED.c.name)
+        saved: _Saved = {}
+        with self._control.transaction() as connection:
+            for row in connection.execute(wanted).all():
+                saved.setdefault(row.namespace, {})[row.name] = json.loads(row.definition)
+        return saved
 
 
 def parsed(namespace: str, group: Json, interval_ns: int = rule_files.INTERVAL_NS) -> tuple[Group, ...]:
