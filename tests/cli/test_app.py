@@ -175,6 +175,14 @@ def test_nothing_heavy_is_imported_for_help() -> None:
     assert not loaded & {"polars", "deltalake", "pydantic", "fastapi", "httpx", "yaml", "narwhals", "sqlite3"}
 
 
+def test_settings_are_read_without_what_asks_and_evaluates() -> None:
+    code = "import sys, tailrace.config.model; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "tailrace.alerts.notify.settings" in loaded
+    assert not loaded & {"tailrace.query.parser", "deltalake", "fastapi", "sqlalchemy", "apprise", "httpx", "narwhals"}
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_goes_away_ends_the_query_quietly(table: Path, unbuffered: str) -> None:
     words = ["query", '{filename=~".+"}', "--data", str(table), "--output", "jsonl"]

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from tailrace.alerts.notify.secret import Secret, SecretUrl
-from tailrace.alerts.notify.templates import mistake
 from tailrace.settings import Mistake, Mistakes, Settings
 
 if TYPE_CHECKING:
@@ -357,8 +356,11 @@ class Receiver(Settings):
     @field_validator("title", "body")
     @classmethod
     def _is_template(cls, value: str | None) -> str | None:
-        if value is not None and (wrong := mistake(value)):
-            raise Mistake(wrong.one_line())
+        if value is not None:
+            from tailrace.alerts.notify.templates import mistake  # the parser of queries comes with it
+
+            if wrong := mistake(value):
+                raise Mistake(wrong.one_line())
         return value
 
     @model_validator(mode="after")

@@ -21,10 +21,10 @@ from pydantic import (
     model_validator,
 )
 
+from tailrace.alerts.durations import Span
 from tailrace.alerts.notify.matchers import Matcher, matcher, matchers
 from tailrace.alerts.notify.receivers import Receiver, receiver_problems
 from tailrace.alerts.notify.time_intervals import TimeInterval  # noqa: TC001  pydantic reads it at run time
-from tailrace.alerts.rules.files import Span
 from tailrace.clock import NS_PER_S
 from tailrace.errors import ConfigError, DataError, did_you_mean
 from tailrace.query.literals import write_duration

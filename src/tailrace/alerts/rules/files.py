@@ -20,12 +20,12 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic import BeforeValidator as Before
 
+from tailrace.alerts.durations import Span  # noqa: TC001  pydantic reads it
 from tailrace.alerts.model import Group, NoData, Rule
 from tailrace.alerts.rules import templates
 from tailrace.clock import NS_PER_S
@@ -34,7 +34,6 @@ from tailrace.config.problems import explain, found_text
 from tailrace.config.text import text_of
 from tailrace.errors import ConfigError, Problem, QueryError
 from tailrace.limits import RULES_BYTES, RULES_NODES
-from tailrace.query.literals import range_duration
 from tailrace.query.parser import parse
 from tailrace.query.syntax import LogQuery
 from tailrace.settings import Mistake, Mistakes, Settings
@@ -52,19 +51,6 @@ _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
-def _span(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value == 0:
-            return 0
-        raise Mistake(f"{value} has no unit", f"write {value}s for seconds")
-    if isinstance(value, str):
-        span = 0 if value == "0" else range_duration(value)
-        if span is None:
-            raise Mistake(f"{value!r} is no duration", "whole numbers with units, as 30s, 5m or 1h30m")
-        return span
-    return value
-
-
 def _expression(text: str) -> str:
     try:
         query = parse(text, names=True)
@@ -74,9 +60,6 @@ def _expression(text: str) -> str:
         raise Mistake("this query gives lines, and a rule needs numbers", f"count them: count_over_time({text} [5m])")
     return text
 
-
-Span = Annotated[int, Before(_span), WithJsonSchema({"type": "string", "examples": ["5m", "1h30m"]})]
-"""A duration as Prometheus writes it; nanoseconds when it is read."""
 
 _READ: Final = ConfigDict(validate_default=False)  # a span is read from text, and a default is read already
 

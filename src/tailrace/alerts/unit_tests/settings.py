@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from tailrace.alerts.durations import Span  # noqa: TC001  pydantic reads it
 from tailrace.alerts.model import Outcome, State  # noqa: TC001  pydantic reads it
-from tailrace.alerts.rules.files import INTERVAL_NS, Given, LabelText, Span
+from tailrace.alerts.rules.files import INTERVAL_NS, Given, LabelText
 from tailrace.alerts.unit_tests import notation
 from tailrace.errors import QueryError
 from tailrace.query.parser import parse
