@@ -211,6 +211,63 @@ def test_a_firing_of_the_past_is_told_with_the_one_of_now(world, rule):
     assert told(world) == []  # once
 
 
+def test_a_firing_of_the_past_is_told_where_the_one_of_now_was_not_yet_and_turns_out_to_be_a_mistake(world, rule):
+    """Late lines show in one go that it fired from 0 to 60, and did not at 600, of which nobody was told."""
+    world.clock.advance(600)
+    rule.tell("firing", 600)
+    rule.tell("firing", 0)
+    rule.tell("resolved", 60, 0)
+    rule.tell("correction", 600)
+    world.run(1000)
+    assert told(world) == [("first", [("firing", 0, None)]), ("all_resolved", [("resolved", 0, 60)])]
+
+
+def test_a_firing_of_the_past_is_told_before_the_one_of_now_that_waits(world, rule):
+    world.clock.advance(600)
+    rule.fire(600)
+    world.run(605)
+    rule.tell("firing", 0)
+    rule.tell("resolved", 60, 0)
+    world.run(1000)
+    assert told(world) == [
+        ("first", [("firing", 0, None)]),
+        ("all_resolved", [("resolved", 0, 60)]),
+        ("new_alerts", [("firing", 600, None)]),
+    ]
+
+
+def test_a_firing_of_the_past_is_told_also_if_the_one_of_now_is_then_taken_back(world, rule):
+    world.clock.advance(600)
+    rule.fire(600)
+    world.run(640)
+    told(world)
+    rule.tell("firing", 0)
+    rule.tell("resolved", 60, 0)
+    rule.tell("correction", 600)
+    rule.state(None)
+    world.run(720)
+    [one] = world.channel().got
+    notes = one.alerts[0].annotations[CORRECTION]
+    assert "it fired at 2023-11-14 22:13:20 UTC, too; told by mistake: " in notes
+    assert "did not fire at 2023-11-14 22:23:20 UTC" in notes
+
+
+def test_a_firing_of_the_past_is_told_after_the_end_that_waits(world, rule):
+    world.clock.advance(600)
+    rule.fire(600)
+    world.run(640)
+    rule.end(650, 600)
+    rule.tell("firing", 0)
+    rule.tell("resolved", 60, 0)
+    world.run(1000)
+    assert told(world) == [
+        ("first", [("firing", 600, None)]),
+        ("all_resolved", [("resolved", 600, 650)]),
+        ("new_alerts", [("firing", 0, None)]),
+        ("all_resolved", [("resolved", 0, 60)]),
+    ]
+
+
 def test_our_own_alert_that_comes_back_to_us_changes_nothing(world, rule):
     rule.fire(0)
     world.run(40)

@@ -97,9 +97,16 @@ class Dispatch:
 
     def knows(self, group: str, fingerprint: str) -> bool:
         """Tell whether every line of a group was told that an alert fires."""
-        wanted = select(LOG.c.firing).where(LOG.c.group == group)
-        entries = [json.loads(text) for text in self._connection.execute(wanted).scalars()]
+        entries = self._told_firing(group)
         return bool(entries) and all(fingerprint in firing for firing in entries)
+
+    def heard(self, group: str, fingerprint: str) -> bool:
+        """Tell whether any line of a group was told that an alert fires, and not yet that it is over."""
+        return any(fingerprint in firing for firing in self._told_firing(group))
+
+    def _told_firing(self, group: str) -> list[list[str]]:
+        wanted = select(LOG.c.firing).where(LOG.c.group == group)
+        return [json.loads(text) for text in self._connection.execute(wanted).scalars()]
 
     # --- one line -------------------------------------------------------------------------------
 

@@ -2,8 +2,9 @@
 
 Rows of the outbox are taken in their order, in one transaction with what follows from them, and marked. Time in them
 is the time of their windows, however late they come: an alert that fired for longer than its groups wait is told as
-firing, also when its end is known already. What late lines changed in the past is told as a note on the alert. An alert
-of ours whose state is no more (its rule is gone) is over.
+firing, also when its end is known already. What late lines changed in the past is told as a note on the alert where it
+is known to fire, and as a beginning and an end where it is not. An alert of ours whose state is no more (its rule is
+gone) is over.
 """
 
 from __future__ import annotations
@@ -95,28 +96,48 @@ class Intake:
         if row.kind == "correction":
             self._take_back(old, new, row.at_ns)
         elif old is None or not fires:
+            if old is not None and row.kind == "firing" and row.at_ns < old.starts_ns:
+                self._tell_end(old)
             self._put(new)
-        elif row.kind == "firing":
-            self._again(old, new, row.at_ns)
+        elif row.kind == "firing":  # it does already; if it did so before, too, the end of that follows
+            self._put(replace(new, starts_ns=old.starts_ns))
         elif row.at_ns >= old.starts_ns:
             self._end(old, row.at_ns)
-
-    def _again(self, old: KnownAlert, new: KnownAlert, at_ns: int) -> None:
-        """Take that an alert fires which does already: at another time, of which nobody knew."""
-        self._put(replace(new, starts_ns=old.starts_ns))
-        if at_ns < old.starts_ns:
-            known.note(self._connection, new, MISSED.format(moment(at_ns)))
+        elif row.starts_ns < old.starts_ns:
+            self._missed(old, new)
 
     def _end(self, alert: KnownAlert, at_ns: int) -> None:
         """Take that an alert is over. Groups that do not know that it fired, and should, are told so before."""
-        connection = self._connection
-        wanted = select(GROUPS.c.id, GROUPS.c.route).join(MEMBERS, MEMBERS.c.group == GROUPS.c.id)
-        for row in connection.execute(wanted.where(MEMBERS.c.fingerprint == alert.fingerprint)).all():
-            route = self._policy.routes.get(row.route)
-            long_enough = route is not None and at_ns - alert.starts_ns > route.group_wait_ns
-            if long_enough and not self._dispatch.knows(row.id, alert.fingerprint):
-                self._dispatch.look(row.id, early=True)
+        for group, long_enough in self._groups(alert, at_ns):
+            if long_enough and not self._dispatch.knows(group, alert.fingerprint):
+                self._dispatch.look(group, early=True)
         self._put(replace(alert, ends_ns=at_ns, updated_ns=self._now_ns))
+
+    def _tell_end(self, alert: KnownAlert) -> None:
+        """Tell of the end of an alert now where it is not known yet: another incident takes its place."""
+        for group, _ in self._groups(alert, alert.ends_ns):
+            if self._dispatch.heard(group, alert.fingerprint):
+                self._dispatch.look(group, early=True)
+
+    def _missed(self, old: KnownAlert, past: KnownAlert) -> None:
+        """Take that an alert which fires did so before, too: of that nobody knew, and it was over."""
+        for group, long_enough in self._groups(old, past.ends_ns, past.starts_ns):
+            if self._dispatch.heard(group, old.fingerprint):
+                known.note(self._connection, group, old, MISSED.format(moment(past.starts_ns)))
+            elif long_enough:
+                self._put(replace(past, ends_ns=0))
+                self._dispatch.look(group, early=True)
+                self._put(past)
+                self._dispatch.look(group, early=True)
+                self._put(old)  # of which nobody was told yet
+
+    def _groups(self, alert: KnownAlert, ends_ns: int, starts_ns: int | None = None) -> list[tuple[str, bool]]:
+        """Return the groups that have an alert, and whether it, or an incident of it, lasted longer than they wait."""
+        since_ns = alert.starts_ns if starts_ns is None else starts_ns
+        wanted = select(GROUPS.c.id, GROUPS.c.route).join(MEMBERS, MEMBERS.c.group == GROUPS.c.id)
+        rows = self._connection.execute(wanted.where(MEMBERS.c.fingerprint == alert.fingerprint)).all()
+        routes = [(row.id, self._policy.routes.get(row.route)) for row in rows]
+        return [(name, route is not None and ends_ns - since_ns > route.group_wait_ns) for name, route in routes]
 
     def _take_back(self, old: KnownAlert | None, new: KnownAlert, at_ns: int) -> None:
         """Take that an alert did not fire at a time at which it was told to."""
@@ -125,7 +146,8 @@ class Intake:
         elif old.starts_ns == at_ns and not old.over(self._now_ns):
             old = replace(old, ends_ns=self._now_ns, updated_ns=self._now_ns)
         self._put(old)
-        known.note(self._connection, old, MISTAKE.format(moment(at_ns)), at_ns)
+        for group, _ in self._groups(old, at_ns):
+            known.note(self._connection, group, old, MISTAKE.format(moment(at_ns)), at_ns)
 
     def _end_forgotten(self) -> None:
         """End our alerts that fire, and whose states say otherwise."""

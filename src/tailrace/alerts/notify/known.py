@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, case, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tailrace.alerts.kept.tables import STATES
@@ -135,10 +135,11 @@ def leave(connection: Connection, group: str, alerts: Sequence[KnownAlert]) -> N
         connection.execute(delete(MEMBERS).where(mine))
 
 
-def note(connection: Connection, alert: KnownAlert, text: str, noted_ns: int = 0) -> None:
-    """Have something told of an alert in all of its groups; with `noted_ns` to those who know of that firing."""
-    mine = MEMBERS.c.fingerprint == alert.fingerprint
-    connection.execute(update(MEMBERS).where(mine).values(note=text, noted_ns=noted_ns))
+def note(connection: Connection, group: str, alert: KnownAlert, text: str, noted_ns: int = 0) -> None:
+    """Have something more told of an alert in a group; with `noted_ns` to those who know of that firing."""
+    mine = (MEMBERS.c.group == group) & (MEMBERS.c.fingerprint == alert.fingerprint)
+    texts = case((MEMBERS.c.note == "", text), else_=MEMBERS.c.note + f"; {text}")
+    connection.execute(update(MEMBERS).where(mine).values(note=texts, noted_ns=noted_ns))
 
 
 def clear_notes(connection: Connection, group: str) -> None:
