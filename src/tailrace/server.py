@@ -71,7 +71,7 @@ class Server:
         self._deletions = DeletionQueue(config.data, table, partial(_delete, table), clock, table.files)
         self._control, engine = Control.open(config.data), PolarsEngine()
         pushed = Pushed(sink, clock, disorder_s=config.alerts.push_disorder_s, wait_s=config.alerts.max_wait_s)
-        self._recordings = Recordings(self._control, SamplesTable(config.data, table.files))
+        self._recordings = Recordings(self._control, SamplesTable(config.data, table.files), config.alerts.samples_days)
         self._metrics = Metrics(
             config.data, self._control, table, engine, clock=clock, accounts=accounts, settings=config.metrics
         )

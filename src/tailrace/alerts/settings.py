@@ -49,3 +49,6 @@ class AlertSettings(NotifySettings):
 
     log_days: float = Field(default=30.0, gt=0)
     """How long the log of evaluations is kept, and what was told."""
+
+    samples_days: float = Field(default=90.0, gt=0)
+    """How long the samples of recording rules and the states of alerts are kept as series; whole days go."""

@@ -157,7 +157,7 @@ class Folder:
         from tailrace.alerts.kept.shown import shown
 
         groups = self._book.current()
-        found = shown((*groups, GROUP) if groups else groups, self._store.progress(), self._store.alerts())
+        found = shown((*groups, GROUP) if groups else groups, self._store.standings())
         for why in self._book.problems.values():
             output.note(f"warning: {why}")
         return found
@@ -206,7 +206,7 @@ class Folder:
             PolarsEngine(),
             clock=SystemClock(),
             accounts=Accounts(),
-            recordings=Recordings(self._control, SamplesTable(config.data, table.files)),
+            recordings=Recordings(self._control, SamplesTable(config.data, table.files), config.alerts.samples_days),
         )
         alerting.service.start()
         try:

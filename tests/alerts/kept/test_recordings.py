@@ -178,3 +178,13 @@ def test_what_is_too_old_goes_by_whole_days(place):
     place.tick(4, RULES)  # nothing: they end
     place.recordings.tidy(START + 100 * day)
     assert place.recordings.series(0, 2**62) == []
+
+
+def test_samples_are_kept_as_long_as_is_asked_for(place):
+    recorded(place, 1, 3)
+    place.recordings.move(NOW, least_rows=1)
+    short = Recordings(place.control, place.samples, days=2)
+    short.tidy(START + 3 * 1440 * MINUTE - 1)
+    assert len(place.found(NAME)) == 3
+    short.tidy(START + 3 * 1440 * MINUTE)
+    assert place.found(NAME) == []

@@ -35,8 +35,8 @@ LEAST_ROWS: Final = 20_000
 LEAST_S: Final = 600.0
 """Samples are moved when there are so many, or when they have waited for so long."""
 
-KEPT_NS: Final = 90 * 86_400 * NS_PER_S
-"""How long samples are kept; whole days go."""
+KEPT_DAYS: Final = 90.0
+"""How long samples are kept unless it is said; whole days go."""
 
 TIDY_NS: Final = 3600 * NS_PER_S
 """Between two looks at what is too old."""
@@ -48,10 +48,10 @@ _VALUES: Final = {"value": pl.Float64, "stale": pl.Boolean}
 class Recordings:
     """The recorded series of one data folder. Any thread may read; one moves."""
 
-    def __init__(self, control: Control, table: SamplesTable, kept_ns: int = KEPT_NS) -> None:
+    def __init__(self, control: Control, table: SamplesTable, days: float = KEPT_DAYS) -> None:
         self._control = control
         self._table = table
-        self._kept_ns = kept_ns
+        self._kept_ns = round(days * 86_400 * NS_PER_S)
         self._tidy_ns = 0
         self._align()
 
