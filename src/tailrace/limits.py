@@ -329,6 +329,15 @@ ROLLUP_STEP_ROWS: Final = 5_000_000
 ROLLUP_SETS: Final = 100_000
 """Label sets of one metric in one commit; where there are more it is read from the lines."""
 
+ROLLUP_VALUES: Final = 4_096
+"""Different values of a bucket and label set that are kept as they are; where there are more, a sketch is."""
+
+ROLLUP_BEHIND: Final = 1_000
+"""Commits that a question looks into for itself; with more of them, nobody keeps the rollups, it reads all lines."""
+
+ROLLUP_PARTS: Final = 16
+"""Spans that a question reads one by one; with more of them it reads all lines at once."""
+
 # --- alerts -----------------------------------------------------------------------------------
 
 RULES_BYTES: Final = 16 * MIB

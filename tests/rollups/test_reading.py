@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rollups.world import values
+from tailrace.limits import ROLLUP_VALUES
 from tailrace.rollups import reading, states
 from tailrace.rollups.reading import Rollups
 
@@ -135,7 +136,7 @@ MEDIAN = 'quantile_over_time(0.5, {host="a"} | unwrap took [1m])'
 
 def test_a_sketch_is_asked_only_where_it_is_welcome_or_the_lines_are_gone(world: World) -> None:
     world.metric("median", MEDIAN)
-    many = states.VALUES + 1
+    many = ROLLUP_VALUES + 1
     world.lines(*((1 + 58 * number / many, "a", float(number)) for number in range(many)))
     world.keeper.round()
     exact = (many - 1) / 2
@@ -153,7 +154,7 @@ def test_a_sketch_is_asked_only_where_it_is_welcome_or_the_lines_are_gone(world:
 
 
 def test_rollups_that_nobody_keeps_are_not_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "BEHIND", 2)
+    monkeypatch.setattr(reading, "ROLLUP_BEHIND", 2)
     world.metric("hits", COUNT)
     world.lines((9, "a", 1))
     world.keeper.round()

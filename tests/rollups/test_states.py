@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailrace.limits import ROLLUP_VALUES
 from tailrace.query import sums
 from tailrace.rollups import states
 
@@ -97,10 +98,10 @@ def test_few_values_are_kept_as_they_are() -> None:
 
 
 def test_many_values_become_a_sketch_that_is_off_by_its_error_at_most() -> None:
-    values = [float(number) * (-1) ** number for number in range(states.VALUES + 1)]
+    values = [float(number) * (-1) ** number for number in range(ROLLUP_VALUES + 1)]
     found = states.merged(states.KINDS["values"], made("values", *enumerate(values)), [])
     assert found["rounded"].all()
-    assert found.height < states.VALUES / 2
+    assert found.height < ROLLUP_VALUES / 2
     assert found["times"].sum() == len(values)
     near = sorted(value for value, times in found.select("value", "times").rows() for _ in range(times))
     for exact, value in zip(sorted(values), near, strict=True):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.limits import LABEL_SETS
+from tailrace.limits import LABEL_SETS, ROLLUP_BEHIND, ROLLUP_PARTS
 from tailrace.query import leaf, unwrapped
 from tailrace.query.samples import EMPTY, LABEL, Samples
 from tailrace.rollups import label_sets, states
@@ -39,12 +39,6 @@ if TYPE_CHECKING:
 
 FRESH_S: Final = 1.0
 """How long the list of metrics is taken for the newest one."""
-
-BEHIND: Final = 1_000
-"""Commits that a question looks into for itself; with more of them, nobody keeps the rollups, it reads all lines."""
-
-PARTS: Final = 16
-"""Spans that are read one by one; with more of them all lines are read at once."""
 
 APPROXIMATE: Final = f"quantiles are of a sketch, whose values are {states.ERROR:.1%} off at most"
 
@@ -87,14 +81,14 @@ class Rollups:
         mark = seen.marks.views.get(view.key)
         if mark is None or not isinstance(snapshot, LogSnapshot):
             return None
-        if not 0 <= snapshot.version - seen.taken <= BEHIND:
+        if not 0 <= snapshot.version - seen.taken <= ROLLUP_BEHIND:
             return None
         new = changes(self._logs, seen.taken, snapshot)
         wanted = [(cells.start_ns - 1, cells.end_ns - 1)]
         whole = _inner(wanted, view, cells)
         known = common(without(mark.known(), _outer(new.spans, view.bucket_ns)), whole)
         rest = without(wanted, known)
-        if not known or len(known) + len(rest) > PARTS:
+        if not known or len(known) + len(rest) > ROLLUP_PARTS:
             return None
         rows = seen.read([view.key], known)
         outlived = common(rest, whole)

@@ -9,7 +9,7 @@
 | moments | stddev_over_time, stdvar_over_time | values, mean, sum of squared distances to it | pairwise |
 | ends | first_over_time, last_over_time | first and last value with their place in reading order | earlier, later |
 | counter | rate_counter | the same, values, what resets took away | + and the reset between two |
-| values | quantile_over_time | each value and how often, up to `VALUES`; beyond, a sketch | + |
+| values | quantile_over_time | each value and how often, up to `ROLLUP_VALUES`; beyond, a sketch | + |
 
 Numbers of lines and bytes, sums, lowest and highest, first and last do not depend on how lines are parted: they are the
 same to the last bit. Moments are the same up to rounding. A sketch is `ERROR` off its values at most, and is marked.
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final  # Any: a type made for a seam of t
 
 import polars as pl
 
+from tailrace.limits import ROLLUP_VALUES
 from tailrace.query import functions, sums, values
 from tailrace.query.functions.rate_counter import extrapolated
 
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
     from tailrace.query.functions.contract import Taken
     from tailrace.query.syntax import RangeAggregation
-
-VALUES: Final = 4_096
-"""Different values of a bucket and label set that are kept as they are; where there are more, a sketch is."""
 
 ERROR: Final = 0.005
 """How far a value of a sketch is off at most, relative to the value."""
@@ -225,8 +223,8 @@ def merged(kind: Kind, states: pl.DataFrame, keys: Sequence[str]) -> pl.DataFram
 
 def rounded(states: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """Return states of `values`, those with too many different values as sketches."""
-    many = pl.len() > VALUES
-    if states.height <= VALUES:
+    many = pl.len() > ROLLUP_VALUES
+    if states.height <= ROLLUP_VALUES:
         return states
     crowded = states.with_columns(_many=many.over(keys) if keys else many)
     if not crowded["_many"].any():
