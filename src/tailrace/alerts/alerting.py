@@ -16,7 +16,7 @@ from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.horizons import Horizons
 from tailrace.alerts.evaluate.service import AlertService, counting
 from tailrace.alerts.evaluate.watermarks import Watermarks
-from tailrace.alerts.kept.evaluation_log import evaluations, missing_sources
+from tailrace.alerts.kept.evaluation_log import evaluations
 from tailrace.alerts.kept.holder import holder
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.shown import shown
@@ -144,9 +144,9 @@ class Alerting:
     def groups(self) -> Sequence[Json]:
         """Return all groups with their states as Prometheus writes them."""
         groups = self.rules.current()
-        missing, warnings = missing_sources(self._control), self._warnings.of(groups)
+        warnings = self._warnings.of(groups)
         groups = (*groups, health.GROUP) if groups else groups
-        return shown(groups, self.store.progress(), self.store.alerts(), missing=missing, warnings=warnings)
+        return shown(groups, self.store.standings(), warnings)
 
     def problems(self) -> Sequence[str]:
         """Return what is wrong with rule files, and with saved groups: what they said before counts, or nothing."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from alerts.world import MINUTE, Line, S, World, group, rule
-from tailrace.alerts.kept.evaluation_log import Wanted, evaluations, missing_sources
+from tailrace.alerts.kept.evaluation_log import Wanted, evaluations
 from tailrace.alerts.kept.shown import exponent_text, shown
-from tailrace.alerts.kept.store import Progress
+from tailrace.alerts.kept.store import Progress, Standings
 from tailrace.alerts.model import Alert, Group, Rule
 
 AT = 1_767_323_045 * S  # 2026-01-02T03:04:05Z
@@ -15,7 +15,8 @@ RULE = Rule("r", "e", "A", for_ns=5 * MINUTE, labels={"severity": "page"}, annot
 
 
 def one(rule_of=RULE, **more):
-    (found,) = shown([Group("ns", "g", MINUTE, (rule_of,))], more.pop("progress", {}), more.pop("alerts", {}), **more)
+    standings = Standings(more.pop("progress", {}), more.pop("alerts", {}), more.pop("missing", {}))
+    (found,) = shown([Group("ns", "g", MINUTE, (rule_of,))], standings, **more)
     return found
 
 
@@ -170,7 +171,7 @@ def test_the_sources_that_a_rule_lacks_are_those_of_its_last_window(world):
     server = world.server()
     world.now_ns = 2 * MINUTE
     server.round(group(rule("A", max_wait_ns=0)))
-    assert missing_sources(world.control) == {}
+    assert server.store.standings().missing == {}
     world.now_ns, world.behind_ns = 3 * MINUTE, 2 * MINUTE
     server.round(group(rule("A", max_wait_ns=0)))
-    assert missing_sources(world.control) == {"A": ["files"]}
+    assert server.store.standings().missing == {"A": ["files"]}

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from sqlalchemy import select
 
 from tailrace.alerts.kept.shown import exponent_text, time_text
-from tailrace.alerts.kept.tables import EVALUATIONS, SCHEDULE
+from tailrace.alerts.kept.tables import EVALUATIONS
 from tailrace.alerts.model import Outcome
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Row
 
@@ -77,15 +77,6 @@ def _rules(names: Mapping[str, Mapping[str, str]], wanted: Wanted) -> list[str] 
     ]
     gone = () if wanted.groups or wanted.files else wanted.rules
     return [*found, *(rule for rule in gone if rule not in names)]
-
-
-def missing_sources(control: Control) -> dict[str, Sequence[str]]:
-    """Return the sources that the last window of each rule lacks, of rules that lack any."""
-    now = (EVALUATIONS.c.rule == SCHEDULE.c.rule) & (EVALUATIONS.c.at_ns == SCHEDULE.c.evaluated_ns)
-    wanted = select(EVALUATIONS.c.rule, EVALUATIONS.c.missing).join(SCHEDULE, now).where(SCHEDULE.c.outcome == "late")
-    with control.transaction() as connection:
-        rows = connection.execute(wanted.order_by(EVALUATIONS.c.id)).all()
-    return {row.rule: sources for row in rows if (sources := json.loads(row.missing))}
 
 
 def _entry(row: Row[Any], names: Mapping[str, str]) -> Json:  # Any: columns of several types

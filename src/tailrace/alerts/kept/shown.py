@@ -8,7 +8,6 @@ window, the sources that this lacks (`missing`), alerts that are over but still 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +17,7 @@ from tailrace.clock import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tailrace.alerts.kept.store import Progress
+    from tailrace.alerts.kept.store import Standings
     from tailrace.alerts.model import Alert, Group, Rule
 
     Json = Mapping[str, Any]  # a JSON object: nested, of several kinds
@@ -27,27 +26,11 @@ _WORST_FIRST: Final = ("firing", "pending")
 _NEVER: Final = "0001-01-01T00:00:00Z"  # as Go writes a time that was not set
 
 
-@dataclass(frozen=True, slots=True)
-class _Standings:
-    """What is known of rules, by their ids."""
-
-    progress: Mapping[str, Progress]
-    alerts: Mapping[str, Mapping[str, Alert]]
-    missing: Mapping[str, Sequence[str]]
-    warnings: Mapping[str, Sequence[str]]
-
-
 def shown(
-    groups: Sequence[Group],
-    progress: Mapping[str, Progress],
-    alerts: Mapping[str, Mapping[str, Alert]],
-    *,
-    missing: Mapping[str, Sequence[str]] | None = None,
-    warnings: Mapping[str, Sequence[str]] | None = None,
+    groups: Sequence[Group], standings: Standings, warnings: Mapping[str, Sequence[str]] | None = None
 ) -> list[Json]:
-    """Return groups with how far their rules are, and by rule its alerts, the sources it lacks, and warnings."""
-    standings = _Standings(progress, alerts, missing or {}, warnings or {})
-    return [_group(group, standings) for group in groups]
+    """Return groups with how their rules stand; `warnings` are by the ids of rules."""
+    return [_group(group, standings, warnings or {}) for group in groups]
 
 
 def time_text(at_ns: int) -> str:
@@ -75,7 +58,7 @@ def exponent_text(value: float) -> str:
     return f"{'-' * sign}{first}{'.' * bool(rest)}{''.join(rest)}e{number.adjusted() if value else 0:+03d}"
 
 
-def _group(group: Group, standings: _Standings) -> Json:
+def _group(group: Group, standings: Standings, warnings: Mapping[str, Sequence[str]]) -> Json:
     reached = [standings.progress[rule.id] for rule in group.rules if rule.id in standings.progress]
     return {
         "name": group.name,
@@ -87,11 +70,11 @@ def _group(group: Group, standings: _Standings) -> Json:
         "editable": group.editable,
         "evaluationTime": sum(each.took_ns for each in reached) / NS_PER_S,
         "lastEvaluation": time_text(max(each.evaluated_ns for each in reached)) if reached else _NEVER,
-        "rules": [_rule(rule, standings) for rule in group.rules],
+        "rules": [_rule(rule, standings, warnings.get(rule.id, ())) for rule in group.rules],
     }
 
 
-def _rule(rule: Rule, standings: _Standings) -> Json:
+def _rule(rule: Rule, standings: Standings, warnings: Sequence[str]) -> Json:
     how = standings.progress.get(rule.id)
     health = "unknown" if how is None or not how.outcome else "err" if how.outcome == "error" else "ok"
     common = {
@@ -105,7 +88,7 @@ def _rule(rule: Rule, standings: _Standings) -> Json:
         "lastEvaluation": _NEVER if how is None else time_text(how.evaluated_ns),
         "outcome": "" if how is None else how.outcome,
         "missing": list(standings.missing.get(rule.id, ())),
-        "warnings": list(standings.warnings.get(rule.id, ())),
+        "warnings": list(warnings),
     }
     if rule.record:
         return {**common, "type": "recording"}

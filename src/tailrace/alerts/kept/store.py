@@ -8,7 +8,6 @@ lease, in the same transaction: what a server does that has lost it is refused a
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -18,10 +17,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from tailrace.alerts.evaluate.corrections import Told
 from tailrace.alerts.evaluate.verdict import Seen
-from tailrace.alerts.kept import recorded
+from tailrace.alerts.kept import recorded, rows
 from tailrace.alerts.kept.tables import EVALUATIONS, KNOWN, LOOKED, OUTBOX, SCHEDULE, STATES
 from tailrace.alerts.model import Alert
-from tailrace.batch import stream_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,6 +52,15 @@ class Progress:
     error: str = ""
     took_ns: int = 0
     skipped_ns: int = 0  # when windows were skipped last, as they were too old to be made up for; 0: never
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """How all rules stood at one moment, by their ids."""
+
+    progress: Mapping[str, Progress]
+    alerts: Mapping[str, Alerts]
+    missing: Mapping[str, Sequence[str]]  # sources that the last window lacks, of rules that lack any
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +103,17 @@ class AlertStore:
     def progress(self) -> dict[str, Progress]:
         """Return how far every rule is."""
         with self._control.transaction() as connection:
-            rows = connection.execute(select(SCHEDULE)).all()
-        return {row.rule: Progress(*row[1:]) for row in rows}
+            return _progress(connection)
 
     def alerts(self) -> dict[str, dict[str, Alert]]:
         """Return the alerts of every rule."""
-        found: dict[str, dict[str, Alert]] = defaultdict(dict)
         with self._control.transaction() as connection:
-            for row in connection.execute(select(STATES)).all():
-                found[row.rule][row.key] = Alert(
-                    labels=stream_labels(row.key),
-                    state=row.state,
-                    active_ns=row.active_ns,
-                    value=_number(row.value),
-                    annotations=json.loads(row.annotations),
-                    fired_ns=row.fired_ns,
-                    resolved_ns=row.resolved_ns,
-                    keep_since_ns=row.keep_since_ns,
-                    generation=row.generation,
-                )
-        return dict(found)
+            return _alerts(connection)
+
+    def standings(self) -> Standings:
+        """Return how all rules stand, as of one moment."""
+        with self._control.transaction() as connection:
+            return Standings(_progress(connection), _alerts(connection), _missing(connection))
 
     def known(self) -> dict[str, dict[str, Seen]]:
         """Return the series that every rule has seen."""
@@ -212,34 +210,31 @@ class AlertStore:
         return 0 if written_ns is None else max(0, now_ns - written_ns)
 
     def _log(self, connection: Connection, made: Round) -> None:
-        rows, had = list[dict[str, Any]](), {rule: bool(alerts) for rule, alerts in made.before.items()}
+        log, had = list[dict[str, Any]](), {rule: bool(alerts) for rule, alerts in made.before.items()}
         for step in made.steps:
             plain = step.evaluation.outcome in _PLAIN and not step.alerts and not had.get(step.rule)  # or it records
-            rows.append(_evaluation(step, eventful=not plain))
+            log.append(rows.evaluation(step, eventful=not plain))
             had[step.rule] = bool(step.alerts)
-        for rule, version, first_ns, last_ns in made.skipped:
-            error = f"the windows from {first_ns} to {last_ns} are too old to be made up for"
-            empty = _Empty(rule, version, last_ns, error)
-            rows.append(empty.row())
-        if rows:
-            connection.execute(insert(EVALUATIONS).on_conflict_do_nothing(), rows)
+        log += [rows.skipped(*gap) for gap in made.skipped]
+        if log:
+            connection.execute(insert(EVALUATIONS).on_conflict_do_nothing(), log)
 
     def _tell(self, connection: Connection, made: Round, now_ns: int) -> None:
-        rows = [_told(step, told, now_ns) for step in made.steps for told in step.tell]
-        if rows:
-            connection.execute(insert(OUTBOX).on_conflict_do_nothing(), rows)
+        told = [rows.news(step, told, now_ns) for step in made.steps for told in step.tell]
+        if told:
+            connection.execute(insert(OUTBOX).on_conflict_do_nothing(), told)
 
     def _keep(self, connection: Connection, made: Round) -> None:
         last = {step.rule: step.alerts for step in made.steps}
-        gone, rows = list[tuple[str, str]](), list[dict[str, Any]]()
+        gone, changed = list[tuple[str, str]](), list[dict[str, Any]]()
         for rule, after in last.items():
             before = made.before.get(rule, {})
             gone += [(rule, key) for key in before.keys() - after.keys()]
-            rows += [_state(rule, key, alert) for key, alert in after.items() if before.get(key) != alert]
+            changed += [rows.state(rule, key, alert) for key, alert in after.items() if before.get(key) != alert]
         for start in range(0, len(gone), _CHUNK):
             some = gone[start : start + _CHUNK]
             connection.execute(delete(STATES).where(tuple_(STATES.c.rule, STATES.c.key).in_(some)))
-        _upsert(connection, STATES, rows)
+        _upsert(connection, STATES, changed)
         _upsert(
             connection,
             SCHEDULE,
@@ -255,89 +250,22 @@ class AlertStore:
             _upsert(connection, LOOKED, [{"id": 1, "version": made.looked}])
 
 
-@dataclass(frozen=True, slots=True)
-class _Empty:
-    """A window that was not evaluated."""
-
-    rule: str
-    version: str
-    at_ns: int
-    error: str
-
-    def row(self) -> dict[str, Any]:
-        return {
-            "rule": self.rule,
-            "version": self.version,
-            "at_ns": self.at_ns,
-            "correction": 0,
-            "outcome": "skipped",
-            "series": 0,
-            "value": None,
-            "rows": 0,
-            "watermark_ns": 0,
-            "late_ns": 0,
-            "took_ns": 0,
-            "error": self.error,
-            "missing": "[]",
-            "alerts": "",
-            "eventful": True,
-        }
+def _progress(connection: Connection) -> dict[str, Progress]:
+    return {row.rule: Progress(*row[1:]) for row in connection.execute(select(SCHEDULE)).all()}
 
 
-def _evaluation(step: Step, *, eventful: bool) -> dict[str, Any]:
-    found = step.evaluation
-    values = [value for value in found.series.values() if not math.isnan(value)]
-    return {
-        "rule": step.rule,
-        "version": step.version,
-        "at_ns": found.at_ns,
-        "correction": step.correction,
-        "outcome": found.outcome,
-        "series": len(found.series),
-        "value": max(values, default=None),
-        "rows": step.rows,
-        "watermark_ns": step.watermark_ns,
-        "late_ns": step.late_ns,
-        "took_ns": step.took_ns,
-        "error": found.error,
-        "missing": json.dumps(found.missing),
-        "alerts": json.dumps({key: asdict(alert) for key, alert in step.alerts.items()}) if step.alerts else "",
-        "eventful": eventful,
-    }
+def _alerts(connection: Connection) -> dict[str, dict[str, Alert]]:
+    found: dict[str, dict[str, Alert]] = defaultdict(dict)
+    for row in connection.execute(select(STATES)).all():
+        found[row.rule][row.key] = rows.alert(row)
+    return dict(found)
 
 
-def _told(step: Step, told: Told, now_ns: int) -> dict[str, Any]:
-    alert = step.alerts.get(told.key)
-    labels = stream_labels(told.key)
-    return {
-        "rule": step.rule,
-        "key": told.key,
-        "generation": 0 if alert is None else alert.generation,
-        "kind": told.kind,
-        "at_ns": told.at_ns,
-        "labels": json.dumps(dict(labels)),
-        "annotations": json.dumps({} if alert is None else dict(alert.annotations)),
-        "value": None if alert is None or math.isnan(alert.value) else alert.value,
-        "starts_ns": told.at_ns if alert is None or told.kind != "resolved" else alert.fired_ns,
-        "ends_ns": 0 if told.kind == "firing" else told.at_ns,
-        "written_ns": now_ns,
-        "taken": False,
-    }
-
-
-def _state(rule: str, key: str, alert: Alert) -> dict[str, Any]:
-    return {
-        "rule": rule,
-        "key": key,
-        "state": alert.state,
-        "active_ns": alert.active_ns,
-        "fired_ns": alert.fired_ns,
-        "resolved_ns": alert.resolved_ns,
-        "keep_since_ns": alert.keep_since_ns,
-        "value": None if math.isnan(alert.value) else alert.value,
-        "annotations": json.dumps(dict(alert.annotations)),
-        "generation": alert.generation,
-    }
+def _missing(connection: Connection) -> dict[str, Sequence[str]]:
+    now = (EVALUATIONS.c.rule == SCHEDULE.c.rule) & (EVALUATIONS.c.at_ns == SCHEDULE.c.evaluated_ns)
+    wanted = select(EVALUATIONS.c.rule, EVALUATIONS.c.missing).join(SCHEDULE, now).where(SCHEDULE.c.outcome == "late")
+    found = connection.execute(wanted.order_by(EVALUATIONS.c.id)).all()
+    return {row.rule: sources for row in found if (sources := json.loads(row.missing))}
 
 
 def _upsert(
@@ -349,7 +277,3 @@ def _upsert(
     keys = [column.name for column in table.primary_key]
     others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
