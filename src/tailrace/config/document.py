@@ -33,6 +33,7 @@ _WORDS: Final[Mapping[str, object]] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _INT: Final = re.compile(r"[-+]?[0-9]+")
+_DIGITS: Final = 400  # of a number; what is longer is text
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
@@ -119,6 +120,9 @@ class _Reader:
         return value
 
     def _scalar(self, node: yaml.ScalarNode, trail: Trail, place: Place) -> object:
+        if not _is_text(node.value):
+            self._document.refuse(trail, place, "half of a character", "write the character itself, or all of it")
+            return None
         if self._environ is None:
             return plain_value(node.value) if node.tag == _PLAIN else node.value
         result = substitute(node.value, self._environ)
@@ -142,6 +146,9 @@ class _Reader:
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             if key is None:
                 self._document.refuse(trail, place, "a key must be text", "quote it")
+                continue
+            if not _is_text(key):
+                self._document.refuse(trail, place, "half of a character", "write the character itself, or all of it")
                 continue
             here = (*trail, key)
             if key in own:
@@ -175,6 +182,8 @@ def plain_value(text: str) -> object:
     """
     if text in _WORDS:
         return _WORDS[text]
+    if len(text) > _DIGITS:
+        return text
     if _INT.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
@@ -182,6 +191,15 @@ def plain_value(text: str) -> object:
     if re.fullmatch(r"0x[0-9a-fA-F]+|0o[0-7]+", text):
         return int(text, 0)
     return text
+
+
+def _is_text(value: str) -> bool:
+    """Tell whether this can be written anywhere: an escape in double quotes may be one half of a pair."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _place(mark: yaml.Mark) -> Place:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Column, Integer, MetaData, Table, create_engine, event, insert, select
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, create_engine, event, insert, select
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
-from tailrace.errors import TableError, TransientError
+from tailrace.errors import DataError, TableError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 METADATA: Final = MetaData()
 """All tables of the control database."""
+
+NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")
+"""The type of a primary key that counts up: SQLite does so only with what it calls INTEGER."""
 
 FILE: Final = "control.sqlite"
 
@@ -71,6 +74,14 @@ class Control:
                 yield connection
         except OperationalError as error:  # locked for too long, disk full
             raise TransientError(f"the control database: {error.orig}") from error
+        except DatabaseError as error:
+            if type(error) is not DatabaseError:  # a constraint, or a mistake of ours
+                raise
+            raise TableError(
+                f"the control database is damaged: {error.orig}; move {FILE} away to begin anew"
+            ) from error
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise DataError(f"the control database holds no such value: {error}") from error
 
     def close(self) -> None:
         """Close every connection."""

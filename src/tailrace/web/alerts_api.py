@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -28,7 +27,7 @@ from tailrace.control import Control
 from tailrace.errors import DataError
 from tailrace.web.alerts_shapes import alert_json, group_json, posted_alerts, posted_silence, silence_json
 from tailrace.web.described import FAILURES, address
-from tailrace.web.parameters import whole_body
+from tailrace.web.parameters import read_json, whole_body
 from tailrace.web.refusals import Refused
 from tailrace.web.times import iso
 
@@ -100,7 +99,7 @@ def _add_alerts(router: APIRouter, notifier: Notifier, control: Control, clock: 
 
         def take() -> Response:
             timeout_ns = notifier.policy().resolve_timeout_ns
-            found, wrong = posted_alerts(_read(body), clock.now_ns(), timeout_ns)
+            found, wrong = posted_alerts(read_json(body), clock.now_ns(), timeout_ns)
             notifier.post(found)
             return _json("; ".join(wrong), 400) if wrong else Response(status_code=200)
 
@@ -121,7 +120,7 @@ def _add_silences(router: APIRouter, notifier: Notifier, clock: Clock) -> None:
 
         def take() -> Response:
             with _found():
-                return _json({"silenceID": notifier.silences.save(posted_silence(_read(body)))})
+                return _json({"silenceID": notifier.silences.save(posted_silence(read_json(body)))})
 
         return await run_in_threadpool(take)
 
@@ -149,13 +148,6 @@ def _found() -> Iterator[None]:
 
 def _json(body: Any, status: int = 200) -> Response:  # JSON of several shapes
     return JSONResponse(body, status)
-
-
-def _read(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"the body is no JSON: {error}") from None
 
 
 def _wanted(given: QueryParams) -> overview.Wanted:

@@ -9,7 +9,6 @@ JSON: what, line, column, hint.
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
-import json
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -25,7 +24,7 @@ from tailrace.rollups.metrics import NEWEST, Metrics, described
 from tailrace.rollups.model import Metric
 from tailrace.web.answers import answer, loki_json
 from tailrace.web.described import FAILURES, address, answers
-from tailrace.web.parameters import integer, parameters, whole_body
+from tailrace.web.parameters import integer, parameters, read_json, whole_body
 from tailrace.web.refusals import Refused
 from tailrace.web.services import Services
 from tailrace.web.times import moment_ns
@@ -126,10 +125,7 @@ def _found(metrics: Metrics, name: str) -> Metric:
 
 def _given(body: bytes) -> dict[str, Any]:  # Any: JSON as it came, checked here
     """Return the members of the body."""
-    try:
-        given = json.loads(body)
-    except ValueError as error:
-        raise DataError(f"the body is no JSON: {error}") from None
+    given = read_json(body)
     if not isinstance(given, dict):
         raise DataError('the body is no JSON object; send {"name": "errors", "expr": …}')
     for key, value in given.items():

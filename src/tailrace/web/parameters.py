@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from tailrace import limits
-from tailrace.errors import QueryError
+from tailrace.errors import DataError, QueryError
 from tailrace.web.described import address, answers, form
 from tailrace.web.refusals import Refused
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
+
+_DIGITS: Final = 18  # that 64 bits hold for sure
 
 
 def get_or_post(
@@ -61,6 +65,35 @@ async def whole_body(request: Request) -> bytes:
         if len(body) > limits.FORM_BYTES:
             raise Refused(413, f"the body is larger than {limits.FORM_BYTES} bytes")
     return bytes(body)
+
+
+def read_json(body: bytes) -> object:
+    r"""Return what JSON says; a `DataError` where it is none, or has what no database and no answer can hold.
+
+    That is halves of a character (`"\ud800"`), numbers that are not finite, and whole ones of more than 64 bits.
+    """
+    try:
+        found: object = json.loads(body, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        said = f"the body is no Unicode: half of a character, {error.object[error.start]!a}"
+        raise DataError(said) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"the body is no JSON: {error}") from None
+    return found
+
+
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"the number {text[:_DIGITS]}… is too long")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is no finite number")
+    return value
 
 
 def integer(given: QueryParams, name: str, default: int) -> int:

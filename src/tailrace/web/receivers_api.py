@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
-import json
 from collections.abc import Mapping
 from typing import Any, Final, cast, get_args
 
@@ -26,7 +25,7 @@ from tailrace.alerts.notify.delivery import Delivery, State
 from tailrace.alerts.notify.notifier import Notifier
 from tailrace.errors import DataError
 from tailrace.web.described import FAILURES, address
-from tailrace.web.parameters import whole_body
+from tailrace.web.parameters import read_json, whole_body
 from tailrace.web.refusals import Refused
 from tailrace.web.times import iso
 
@@ -121,10 +120,7 @@ def _none(name: str) -> Refused:
 
 
 def _object(body: bytes) -> Mapping[str, Any]:  # a JSON object: nested, of several kinds
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"the body is no JSON: {error}") from None
+    found = read_json(body)
     if not isinstance(found, dict):
         raise DataError("the body is no JSON object")
     return found
