@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from sqlalchemy import select
 
 from tailrace.alerts.kept.shown import exponent_text, time_text
-from tailrace.alerts.kept.tables import EVALUATIONS
+from tailrace.alerts.kept.tables import EVALUATIONS, PLAIN
 from tailrace.alerts.model import Outcome
 from tailrace.clock import NS_PER_S
 
@@ -56,6 +56,8 @@ def evaluations(control: Control, groups: Iterable[Group], wanted: Wanted) -> li
         chosen = chosen.where(EVALUATIONS.c.rule.in_(ids))
     if wanted.outcomes:
         chosen = chosen.where(EVALUATIONS.c.outcome.in_(wanted.outcomes))
+        if PLAIN.isdisjoint(wanted.outcomes):
+            chosen = chosen.where(EVALUATIONS.c.eventful)  # few are, and an index knows them
     if wanted.start_ns is not None:
         chosen = chosen.where(EVALUATIONS.c.at_ns >= wanted.start_ns)
     if wanted.end_ns is not None:

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tailrace.batch import stream_labels, stream_text
 from tailrace.clock import NS_PER_S
-from tailrace.control import METADATA
+from tailrace.control import METADATA, NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SAMPLES: Final = Table(
     "recorded_samples",
     METADATA,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", NUMBER, primary_key=True),
     Column("rule", String, nullable=False),
     Column("name", String, nullable=False),
     Column("key", String, nullable=False),  # all labels, the name among them, see batch.stream_text

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert
 from tailrace.alerts.evaluate.corrections import Told
 from tailrace.alerts.evaluate.verdict import Seen
 from tailrace.alerts.kept import recorded, rows
-from tailrace.alerts.kept.tables import EVALUATIONS, KNOWN, LOOKED, OUTBOX, SCHEDULE, STATES
+from tailrace.alerts.kept.tables import EVALUATIONS, KNOWN, LOOKED, OUTBOX, PLAIN, SCHEDULE, STATES
 from tailrace.alerts.model import Alert
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 ROWS: Final = 2_000_000
 """Rows of the log of evaluations that are kept in any case: about half a gigabyte."""
 
-_PLAIN: Final = {"value", "zero", "empty"}
 _CHUNK: Final = 500  # values in one list of a statement
 _CUT: Final = 10_000  # rows that are dropped in one transaction: others wait to write
 
@@ -212,7 +211,7 @@ class AlertStore:
     def _log(self, connection: Connection, made: Round) -> None:
         log, had = list[dict[str, Any]](), {rule: bool(alerts) for rule, alerts in made.before.items()}
         for step in made.steps:
-            plain = step.evaluation.outcome in _PLAIN and not step.alerts and not had.get(step.rule)  # or it records
+            plain = step.evaluation.outcome in PLAIN and not step.alerts and not had.get(step.rule)  # or it records
             log.append(rows.evaluation(step, eventful=not plain))
             had[step.rule] = bool(step.alerts)
         log += [rows.skipped(*gap) for gap in made.skipped]
@@ -264,8 +263,9 @@ def _alerts(connection: Connection) -> dict[str, dict[str, Alert]]:
 def _missing(connection: Connection) -> dict[str, Sequence[str]]:
     now = (EVALUATIONS.c.rule == SCHEDULE.c.rule) & (EVALUATIONS.c.at_ns == SCHEDULE.c.evaluated_ns)
     wanted = select(EVALUATIONS.c.rule, EVALUATIONS.c.missing).join(SCHEDULE, now).where(SCHEDULE.c.outcome == "late")
-    found = connection.execute(wanted.order_by(EVALUATIONS.c.id)).all()
-    return {row.rule: sources for row in found if (sources := json.loads(row.missing))}
+    found = connection.execute(wanted.add_columns(EVALUATIONS.c.id)).all()  # in SQL an order has it read the whole log
+    last = {row.rule: row.missing for row in sorted(found, key=lambda row: row.id)}
+    return {rule: sources for rule, text in last.items() if (sources := json.loads(text))}
 
 
 def _upsert(

@@ -10,9 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, UniqueConstraint
 
-from tailrace.control import METADATA
-
-_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what it calls INTEGER
+from tailrace.control import METADATA, NUMBER
 
 STATES: Final = Table(
     "alert_states",
@@ -60,7 +58,7 @@ KNOWN: Final = Table(
 EVALUATIONS: Final = Table(
     "alert_evaluations",
     METADATA,
-    Column("id", _ID, primary_key=True),
+    Column("id", NUMBER, primary_key=True),
     Column("rule", String, nullable=False),
     Column("version", String, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
@@ -79,13 +77,17 @@ EVALUATIONS: Final = Table(
     UniqueConstraint("rule", "version", "at_ns", "correction"),  # nothing is evaluated twice
     Index("alert_evaluations_time", "rule", "at_ns"),
     Index("alert_evaluations_cut", "eventful", "id"),
+    sqlite_autoincrement=True,
 )
 """The log of evaluations."""
+
+PLAIN: Final = frozenset({"value", "zero", "empty"})
+"""Outcomes of which a window is not eventful, unless it has alerts; of all others it is."""
 
 OUTBOX: Final = Table(
     "alert_outbox",
     METADATA,
-    Column("id", _ID, primary_key=True),  # rises: the order in which it is told
+    Column("id", NUMBER, primary_key=True),  # rises: the order in which it is told
     Column("rule", String, nullable=False),
     Column("key", String, nullable=False),
     Column("generation", Integer, nullable=False),
@@ -100,6 +102,7 @@ OUTBOX: Final = Table(
     Column("taken", Boolean, nullable=False, default=False),  # notify has made it part of its groups
     UniqueConstraint("rule", "key", "generation", "kind", "at_ns"),
     Index("alert_outbox_waiting", "taken", "id"),
+    sqlite_autoincrement=True,  # a number is never used twice, even when all rows were dropped
 )
 """What is to be told, once each; how it is delivered is `notify`'s business."""
 

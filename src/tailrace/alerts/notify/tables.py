@@ -10,9 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table
 
-from tailrace.control import METADATA
-
-_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what it calls INTEGER
+from tailrace.control import METADATA, NUMBER
 
 ALERTS: Final = Table(
     "notify_alerts",
@@ -81,7 +79,7 @@ TOLD: Final = Table(
 DELIVERIES: Final = Table(
     "notify_deliveries",
     METADATA,
-    Column("id", _ID, primary_key=True),  # rises: the order of telling
+    Column("id", NUMBER, primary_key=True),  # rises: the order of telling
     Column("group", String, nullable=False),
     Column("line", String, nullable=False),
     Column("key", String, nullable=False, unique=True),
@@ -96,6 +94,7 @@ DELIVERIES: Final = Table(
     Column("holder", String, nullable=False),  # who is sending it, up to `held_ns`
     Column("held_ns", BigInteger, nullable=False),
     Index("notify_deliveries_waiting", "state", "line", "group", "id"),
+    sqlite_autoincrement=True,  # people retry and drop rows by their numbers: none is used twice
 )
 """What is to be sent, was sent, or could not be."""
 
