@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from hashlib import blake2b
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from tailrace.alerts.notify.channels.cut import Cut
 from tailrace.alerts.notify.channels.http import trust
 from tailrace.alerts.notify.channels.partly import Partly
 from tailrace.alerts.notify.model import KEY_HEADER, Refused
@@ -23,6 +24,7 @@ from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping, Sequence
 
     from tailrace.alerts.notify.message import Writing
@@ -51,28 +53,29 @@ class Email:
     def send(self, notification: Notification) -> None:
         """Send the message to all who do not have it yet."""
         left = self._partly.left(notification.key, [parseaddr(address)[1] for address in self._settings.to])
-        password = secret_of(self._settings.password, self._settings.password_file)
+        password, cut = secret_of(self._settings.password, self._settings.password_file), Cut(self._settings.timeout_s)
         try:
-            refusals = self._sent(self._mail(notification), left, password)
+            with cut:
+                refusals = self._sent(self._mail(notification), left, password, cut)
         except smtplib.SMTPRecipientsRefused as error:
             refusals = error.recipients
         except (OSError, ValueError) as error:  # all that smtplib raises is an OSError, but for texts it cannot send
-            raise self._failure(error, password or "") from None
+            raise self._failure(TimeoutError() if cut.over else error, password or "") from None
         self._partly.reached(notification.key, (one for one in left if one not in refusals))
         if refusals:
             raise self._refusal(refusals)
         self._partly.done(notification.key)
 
-    def _sent(self, mail: EmailMessage, to: Sequence[str], password: str | None) -> Refusals:
+    def _sent(self, mail: EmailMessage, to: Sequence[str], password: str | None, cut: Cut) -> Refusals:
         settings = self._settings
         direct = settings.encryption == "tls" or (settings.encryption == "auto" and settings.port == _TLS_PORT)
         hello, timeout_s = settings.hello or None, settings.timeout_s
         context = trust(settings.tls, needed=settings.encryption != "none")
         where = settings.host, settings.port  # given here: it is the name that certificates are held to
         smtp: smtplib.SMTP = (
-            smtplib.SMTP_SSL(*where, local_hostname=hello, timeout=timeout_s, context=context)
+            _DirectTls(cut, *where, local_hostname=hello, timeout=timeout_s, context=context)
             if direct
-            else smtplib.SMTP(*where, local_hostname=hello, timeout=timeout_s)
+            else _Plain(cut, *where, local_hostname=hello, timeout=timeout_s)
         )
         try:
             if not direct and settings.encryption != "none":
@@ -119,6 +122,29 @@ class Email:
         if not isinstance(error, OSError):
             return Refused(f"{self._where}: this cannot be sent as mail: {why}")
         return TransientError(f"{self._where}: {why}")
+
+
+class _Watched(smtplib.SMTP):
+    """Has its socket watched from the first byte on: the server's greeting is read while this is made."""
+
+    _cut: Cut
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # what smtplib asks for a connection
+        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]  # not in its stubs
+        self._cut.watch(made)
+        return made
+
+
+class _Plain(_Watched):
+    def __init__(self, cut: Cut, *where: Any, **how: Any) -> None:  # as smtplib takes them
+        self._cut = cut
+        super().__init__(*where, **how)
+
+
+class _DirectTls(smtplib.SMTP_SSL, _Watched):
+    def __init__(self, cut: Cut, *where: Any, **how: Any) -> None:  # as smtplib takes them
+        self._cut = cut
+        super().__init__(*where, **how)
 
 
 def _digest(*texts: str) -> str:

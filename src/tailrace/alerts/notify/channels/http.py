@@ -12,10 +12,12 @@ import logging
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from tailrace.alerts.notify.channels.cut import Cut
 from tailrace.alerts.notify.model import BusyError, Refused
 from tailrace.alerts.notify.receivers import HttpSettings
 from tailrace.alerts.notify.secret import MASK, SecretUrl, hide, secret_of
@@ -49,13 +51,18 @@ class Service:
         sent = {"Content-Type": "application/json", "User-Agent": "tailrace", **headers, **self._signed(secrets)}
         where = SecretUrl(url).shown().removesuffix(MASK) or "the address"
         auth = self._auth(secrets) or httpx.USE_CLIENT_DEFAULT  # which takes user and password of the address
+        timeout_s = self._settings.timeout_s
+        cut = Cut(timeout_s)
+        how: dict[str, Any] = {"headers": sent, "auth": auth, "extensions": {"trace": partial(_watch, cut)}}  # keywords
         try:
-            with self._open(url) as client, client.stream("POST", url, content=body, headers=sent, auth=auth) as answer:
-                said = b"" if answer.is_success else next(answer.iter_bytes(_SAID_BYTES), b"")
+            with cut, self._open(url) as client, client.stream("POST", url, content=body, **how) as answer:
+                said = b"" if answer.is_success else _said(answer)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             self._trust = None  # certificates that were replaced are read
             why = hide(str(error), secrets) or type(error).__name__
-            raise TransientError(f"{where}: {_plain(error, self._settings.timeout_s)}{why}") from None
+            slow = cut.over or isinstance(error, httpx.TimeoutException)
+            plain = f"no answer within {timeout_s:g} s: " if slow else _plain(error)
+            raise TransientError(f"{where}: {plain}{why}") from None
         if not answer.is_success:
             raise self._failed(where, answer, hide(said.decode("utf-8", "replace"), secrets))
 
@@ -127,8 +134,18 @@ def trust(tls: Tls, *, needed: bool) -> ssl.SSLContext:
     return context
 
 
-def _plain(error: Exception, timeout_s: float) -> str:
+def _watch(cut: Cut, event: str, about: Mapping[str, Any]) -> None:  # Any: of the client, by the kind of event
+    if event == "connection.connect_tcp.complete":
+        cut.watch(about["return_value"].get_extra_info("socket"))
+
+
+def _said(answer: httpx.Response) -> bytes:
+    """Return the begin of what was said; the status is known, so that this may fail."""
+    with contextlib.suppress(httpx.HTTPError):
+        return next(answer.iter_bytes(_SAID_BYTES), b"")
+    return b""
+
+
+def _plain(error: Exception) -> str:
     """Return in plain words what kind of failure it was."""
-    if isinstance(error, httpx.TimeoutException):
-        return f"no answer within {timeout_s:g} s: "
     return "no connection: " if isinstance(error, httpx.ConnectError | OSError) else ""
