@@ -21,12 +21,12 @@ from tailrace.alerts.evaluate.asking import TableAsk
 from tailrace.alerts.evaluate.evaluator import Complete, Evaluator, Late
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings
+from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.model import Group, Rule
 from tailrace.batch import Batch
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
-from tailrace.rollups.samples import SamplesTable
 from tailrace.store.table import LogTable
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ import uvicorn
 from tailrace.alerts.alerting import Alerting
 from tailrace.alerts.evaluate.pushed import Pushed
 from tailrace.alerts.kept.recordings import Recordings
+from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
 from tailrace.rollups.metrics import Metrics
-from tailrace.rollups.samples import SamplesTable
 from tailrace.store.delete import delete
 from tailrace.store.deleted import deleted
 from tailrace.store.maintain import Maintenance

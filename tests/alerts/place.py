@@ -10,13 +10,13 @@ from tailrace.alerts.evaluate.asking import TableAsk
 from tailrace.alerts.evaluate.evaluator import Complete, Evaluator, Late
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings
+from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.model import Group, Rule
 from tailrace.batch import Batch, stream_text
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.query.run import Request, run
-from tailrace.rollups.samples import SamplesTable
 from tailrace.store.table import LogTable
 
 if TYPE_CHECKING:

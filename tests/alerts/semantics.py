@@ -19,6 +19,7 @@ from tailrace.alerts.evaluate.evaluator import Answers, Complete, Evaluator, Lat
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings
+from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.rules.files import parse_rules
 from tailrace.alerts.rules.templates import Templates
@@ -27,7 +28,6 @@ from tailrace.clock import ManualClock
 from tailrace.control import Control
 from tailrace.query.literals import range_duration, write_number
 from tailrace.query.parser import parse
-from tailrace.rollups.samples import SamplesTable
 
 FOLDER = Path(__file__).parents[1] / "cases" / "alerts"
 S = 10**9

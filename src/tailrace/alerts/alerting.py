@@ -19,12 +19,12 @@ from tailrace.alerts.evaluate.watermarks import Watermarks
 from tailrace.alerts.kept.evaluation_log import evaluations
 from tailrace.alerts.kept.holder import holder
 from tailrace.alerts.kept.lease import Lease
-from tailrace.alerts.kept.shown import shown
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.notify.notifier import Notifier
 from tailrace.alerts.rules.book import RuleBook
 from tailrace.alerts.rules.templates import Templates
 from tailrace.alerts.rules.warnings import Warnings
+from tailrace.alerts.shown import shown
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from tailrace.alerts.evaluate.watermarks import Behind
     from tailrace.alerts.kept.evaluation_log import Wanted
     from tailrace.alerts.kept.recordings import Recordings
-    from tailrace.alerts.kept.shown import Json
     from tailrace.alerts.model import Group
     from tailrace.alerts.settings import AlertSettings
+    from tailrace.alerts.shown import Json
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Table
     from tailrace.control import Control

@@ -64,6 +64,7 @@ def run_backtest(
     from tailrace.alerts.backtest.variants import sweeps_of
     from tailrace.alerts.evaluate.asking import TableAsk
     from tailrace.alerts.kept.recordings import Recordings
+    from tailrace.alerts.kept.samples import SamplesTable
     from tailrace.alerts.rules.files import load_rules
     from tailrace.alerts.rules.templates import Templates
     from tailrace.cli import folder
@@ -72,7 +73,6 @@ def run_backtest(
     from tailrace.config.load import load
     from tailrace.engines.polars import PolarsEngine
     from tailrace.rollups.metrics import Metrics
-    from tailrace.rollups.samples import SamplesTable
     from tailrace.telemetry import Accounts
 
     settings, now_ns = load(config, {"data": data}), time.time_ns()

@@ -154,7 +154,7 @@ class Folder:
     def groups(self) -> Sequence[Json]:
         """Return all groups with their states; say which rule files cannot be read."""
         from tailrace.alerts.evaluate.health import GROUP
-        from tailrace.alerts.kept.shown import shown
+        from tailrace.alerts.shown import shown
 
         groups = self._book.current()
         found = shown((*groups, GROUP) if groups else groups, self._store.standings())
@@ -188,9 +188,9 @@ class Folder:
         """
         from tailrace.alerts.alerting import Alerting
         from tailrace.alerts.kept.recordings import Recordings
+        from tailrace.alerts.kept.samples import SamplesTable
         from tailrace.clock import SystemClock
         from tailrace.engines.polars import PolarsEngine
-        from tailrace.rollups.samples import SamplesTable
         from tailrace.store.table import LogTable
         from tailrace.telemetry import Accounts
 

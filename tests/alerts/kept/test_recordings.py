@@ -9,11 +9,11 @@ import pytest
 
 from alerts.place import MINUTE, START, Place, alert, group, record
 from tailrace.alerts.kept.recordings import Recordings
+from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.control import Control
 from tailrace.errors import TailraceError
 from tailrace.files import Files
 from tailrace.query.named import selector
-from tailrace.rollups.samples import SamplesTable
 
 NAME = "x:lines:1m"
 RULES = group(record(NAME), alert("Many", f"{NAME} > 2"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tailrace.alerts.kept.shown import time_text
+from tailrace.alerts.shown import time_text
 from tailrace.batch import stream_labels
 from tailrace.clock import NS_PER_S
 from tailrace.query.literals import write_duration, write_number

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from sqlalchemy import select
 
-from tailrace.alerts.kept.shown import exponent_text, time_text
 from tailrace.alerts.kept.tables import EVALUATIONS, PLAIN
 from tailrace.alerts.model import Outcome
+from tailrace.alerts.shown import exponent_text, time_text
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from tailrace.alerts.kept.shown import Json
     from tailrace.alerts.model import Group
+    from tailrace.alerts.shown import Json
     from tailrace.control import Control
 
 OUTCOMES: Final = (*get_args(Outcome), "skipped")

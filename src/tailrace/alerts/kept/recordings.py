@@ -14,19 +14,19 @@ from sqlalchemy import delete, func, select, text
 
 from tailrace.alerts.kept import recorded
 from tailrace.alerts.kept.recorded import SAMPLES, SERIES
+from tailrace.alerts.kept.samples import SCHEMA
 from tailrace.batch import stream_labels
 from tailrace.clock import NS_PER_S
 from tailrace.query.named import chosen
-from tailrace.rollups.samples import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
+    from tailrace.alerts.kept.samples import SamplesTable
     from tailrace.control import Control
     from tailrace.query.syntax import Selector
-    from tailrace.rollups.samples import SamplesTable
 
 MOVED_ROWS: Final = 200_000
 """Samples that are moved at once: a file of a few MB."""

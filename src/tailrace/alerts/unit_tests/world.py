@@ -17,6 +17,7 @@ from tailrace.alerts.evaluate.service import added
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings
+from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.rules.templates import Templates
 from tailrace.alerts.unit_tests.series import NamedSeries
@@ -25,7 +26,6 @@ from tailrace.clock import NS_PER_S, ManualClock
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.parse import level
-from tailrace.rollups.samples import SamplesTable
 from tailrace.store.table import LogTable
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from tailrace.alerts.kept.shown import time_text
 from tailrace.alerts.notify.channels.http import Service
 from tailrace.alerts.notify.channels.webhook import as_json
 from tailrace.alerts.notify.model import KEY_HEADER, Refused
+from tailrace.alerts.shown import time_text
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
 from tailrace.limits import ALERTS_A_REQUEST

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from tailrace.alerts.kept.shown import time_text
 from tailrace.alerts.notify.channels.http import Service
 from tailrace.alerts.notify.model import KEY_HEADER
 from tailrace.alerts.notify.secret import parts_of, secret_of
+from tailrace.alerts.shown import time_text
 
 if TYPE_CHECKING:
     from tailrace.alerts.notify.model import Notification, ToldAlert

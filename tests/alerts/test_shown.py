@@ -6,9 +6,9 @@ import pytest
 
 from alerts.world import MINUTE, Line, S, World, group, rule
 from tailrace.alerts.kept.evaluation_log import Wanted, evaluations
-from tailrace.alerts.kept.shown import exponent_text, shown
 from tailrace.alerts.kept.store import Progress, Standings
 from tailrace.alerts.model import Alert, Group, Rule
+from tailrace.alerts.shown import exponent_text, shown
 
 AT = 1_767_323_045 * S  # 2026-01-02T03:04:05Z
 RULE = Rule("r", "e", "A", for_ns=5 * MINUTE, labels={"severity": "page"}, annotations={"s": "{{ $value }}"})

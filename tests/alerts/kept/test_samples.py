@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from tailrace.rollups.samples import JOINED_FILES, SCHEMA, SamplesTable
+from tailrace.alerts.kept.samples import JOINED_FILES, SCHEMA, SamplesTable
 
 S = 10**9
 DAY = 86_400 * S
