@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Column, Integer, Table, insert, select, update
 
 from tailrace.control import METADATA, Control
-from tailrace.errors import TableError
+from tailrace.errors import DataError, TableError
 
 COUNTS = Table("test_counts", METADATA, Column("id", Integer, primary_key=True), Column("n", Integer))
 
@@ -78,3 +78,17 @@ def test_what_is_no_database_is_refused_with_its_place(tmp_path):
     (tmp_path / "control.sqlite").write_text("hello, this is no database at all, it is a text\n" * 100)
     with pytest.raises(TableError, match=r"control\.sqlite cannot be opened.*move it away"):
         Control.open(tmp_path)
+
+
+def test_a_database_that_is_damaged_while_it_is_used_says_so(control, tmp_path):
+    control.close()
+    (tmp_path / "control.sqlite").write_text("hello, this is no database at all, it is a text\n" * 100)
+    with pytest.raises(TableError, match=r"the control database is damaged.*move control\.sqlite away"):
+        count(control)
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1])
+def test_what_it_cannot_hold_is_refused(control, value):
+    with pytest.raises(DataError, match="holds no such value"), control.transaction() as connection:
+        connection.execute(update(COUNTS).values(n=value))
+    assert count(control) == 0

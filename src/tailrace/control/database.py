@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, create_engine, event, insert, select
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
-from tailrace.errors import DataError, TableError, TransientError
+from tailrace.errors import DataError, TableError, TailraceError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +60,8 @@ class Control:
                 found = connection.execute(select(_VERSIONS.c.version)).scalar()
                 if found is None:
                     connection.execute(insert(_VERSIONS).values(version=VERSION))
-        except DBAPIError as error:
-            raise TableError(f"{data / FILE} cannot be opened: {error.orig}; move it away to begin anew") from error
+        except TailraceError as error:
+            raise TableError(f"{data / FILE} cannot be opened: {_why(error)}") from error
         if found is not None and found > VERSION:
             raise TableError(f"{data / FILE} was written by a newer Tailrace; update this one")
         return control
@@ -86,6 +86,12 @@ class Control:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def _why(error: TailraceError) -> str:
+    cause = error.__cause__
+    said = cause.orig if isinstance(cause, DBAPIError) else error
+    return f"{said}; move it away to begin anew" if isinstance(error, TableError) else str(said)
 
 
 def _prepare(connection: Any, _: object) -> None:  # a driver's connection: each driver has a class of its own

@@ -200,3 +200,30 @@ def test_a_file_is_known_before_the_first_group_is_saved(book, tmp_path):
     (tmp_path / "a.yaml").write_text(ONE)
     with pytest.raises(DataError, match="come from that file"):
         book.save(str(tmp_path / "a.yaml"), GROUP)
+
+
+def test_what_is_no_file_is_named_and_holds_nobody_up(book, tmp_path, clock):
+    (tmp_path / "a.yaml").write_text(ONE)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    (tmp_path / "nowhere.yaml").symlink_to(tmp_path / "gone")
+    (tmp_path / "folder.yaml").mkdir()
+    assert names(book, clock) == ["A"]
+    said = {os.path.basename(path): why for path, why in book.problems.items()}  # noqa: PTH119  keys are texts
+    assert sorted(said) == ["folder.yaml", "loop.yaml", "nowhere.yaml", "pipe.yaml"]
+    assert "this is no file" in said["pipe.yaml"]
+    assert "cannot be read" in said["loop.yaml"]
+
+
+def test_a_file_that_becomes_something_else_keeps_its_rules(book, tmp_path, clock):
+    path = tmp_path / "a.yaml"
+    path.write_text(ONE)
+    assert names(book, clock) == ["A"]
+    path.rename(tmp_path / "b")
+    os.mkfifo(path)
+    assert names(book, clock) == ["A"]
+    assert "this is no file" in book.problems[str(path)]
+    path.unlink()
+    (tmp_path / "b").rename(path)
+    assert names(book, clock) == ["A"]
+    assert not book.problems

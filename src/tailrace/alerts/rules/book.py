@@ -11,6 +11,8 @@ from __future__ import annotations
 import glob
 import json
 import logging
+import os
+import stat
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -134,7 +136,12 @@ class RuleBook:
         """Read a file if it changed, and note in `wrong` whether something is."""
         try:
             found = path.stat()
-        except OSError:  # gone since it was listed
+        except OSError as error:
+            if os.path.lexists(path):  # a link to nowhere, or to itself; else it is gone since it was listed
+                self._refuse(path, wrong, f"{path}: cannot be read: {error.strerror}")
+            return
+        if not stat.S_ISREG(found.st_mode):  # to open a pipe would wait for whoever writes to it
+            self._refuse(path, wrong, f"{path}: this is no file; name files, as in rules/*.yaml")
             return
         mark = (found.st_ino, found.st_size, found.st_ctime_ns)
         if self._marks.get(path) == mark:
@@ -143,10 +150,7 @@ class RuleBook:
             text = text_of(path, RULES_BYTES)
             groups = rule_files.parse_rules(text, str(path), str(path), self._interval_ns)
         except ConfigError as error:
-            wrong[str(path)] = str(error)
-            _LOGGER.warning("rules: %s", error)
-            if path not in self._filed:
-                self._filed[path], self._changed = self._last_good(path), True
+            self._refuse(path, wrong, str(error))
             self._marks[path] = mark
             return
         if self._filed.get(path) != groups:
@@ -154,6 +158,15 @@ class RuleBook:
             self._filed[path], self._changed = groups, True
         self._marks[path] = mark  # last: when the database is busy, the file is read again
         wrong.pop(str(path), None)
+
+    def _refuse(self, path: Path, wrong: dict[str, str], why: str) -> None:
+        """Note what is wrong with a file, whose last good groups count."""
+        if wrong.get(str(path)) != why:
+            _LOGGER.warning("rules: %s", why)
+        wrong[str(path)] = why
+        self._marks.pop(path, None)
+        if path not in self._filed:
+            self._filed[path], self._changed = self._last_good(path), True
 
     def _last_good(self, path: Path) -> tuple[Group, ...]:
         """Return what a file said when it was good last; nothing if it never was."""
