@@ -217,7 +217,7 @@ def test_a_source_that_is_far_behind_is_missing_and_resolves_nothing(place):
     assert here.counted("tailrace_source_missing") == {("files",): 1}
     here.behind = []
     here.minutes(1)
-    assert here.told() == ["1 firing", "9 resolved"]
+    assert here.told() == ["1 firing", "2 resolved"]
 
 
 def test_a_long_log_is_cut_of_plain_rows_first(place):

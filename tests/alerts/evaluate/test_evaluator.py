@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.world import MINUTE, Line, S, World, group, rule
-from tailrace.alerts.evaluate.evaluator import Complete
+from tailrace.alerts.evaluate.evaluator import Complete, Late
 from tailrace.alerts.kept.lease import LEASE_NS, LeaseLostError
 
 START = 100 * MINUTE
@@ -115,9 +115,9 @@ def test_a_failing_query_resolves_nothing(world):
     assert told(server) == ["1 firing"]
     world.failing = False
     run(world, server, 1)
-    again = ["1 valuec", "2 zeroc", "3 zeroc", "4 zeroc"]  # from where the alert began
-    assert log(server) == ["1 value", "2 error", "3 error", "4 zero", *again]
-    assert told(server) == ["1 firing", "4 resolved"]
+    again = ["1 valuec", "2 zeroc", "3 zeroc"]  # from where the alert began, before what is new
+    assert log(server) == ["1 value", "2 error", "3 error", *again, "4 zero"]
+    assert told(server) == ["1 firing", "2 resolved"]
 
 
 def test_an_alert_of_windows_that_failed_is_not_missed(world):
@@ -147,7 +147,7 @@ def test_a_source_that_is_behind_is_waited_for_and_then_missing(world):
     assert told(server) == ["1 firing"]
     world.behind_ns = 0
     run(world, server, 1)
-    assert told(server) == ["1 firing", "3 resolved"]
+    assert told(server) == ["1 firing", "2 resolved"]
 
 
 def test_a_series_that_is_silent_is_zero_when_it_is_known(world):
@@ -301,7 +301,42 @@ def test_a_late_line_resolves_nothing_while_a_source_is_missing(world):
     assert {one.state for one in server.evaluator.standing("A").alerts.values()} == {"firing"}
     world.behind_ns = 0
     run(world, server, 1)
-    assert sorted(told(server)) == ["1 firing", "3 firing", "7 resolved", "7 resolved"]
+    assert told(server) == ["1 firing", "3 firing", "2 resolved", "4 resolved"]
+
+
+def test_what_failed_is_known_before_new_windows_are_evaluated(world):
+    """Over 3 minutes it is true at 1, 2, 4 and 5; at 3 it is not, and that window fails: it does not fire at 4."""
+    for minute in (1, 2, 4, 5):
+        world.lines += burst(minute)
+    server, patient = world.server(), group(rule(for_ns=3 * MINUTE))
+    run(world, server, 2, patient)
+    world.failing = True
+    run(world, server, 1, patient)
+    world.failing = False
+    run(world, server, 2, patient)
+    assert told(server) == []
+    assert log(server) == ["1 value", "2 value", "3 error", "3 zeroc", "4 value", "5 value"]
+
+
+def test_what_is_evaluated_again_is_written_in_portions_and_nothing_of_it_is_lost(world, monkeypatch):
+    """Three rules have two windows each to be corrected: there is room for all of them, then for five windows."""
+    rules = [rule(name) for name in "ABC"]
+    server = world.server()
+    world.lines += burst(2, known=4)
+    run(world, server, 3, group(*rules))
+    monkeypatch.setattr("tailrace.alerts.evaluate.evaluator.STEPS", 6)
+    written = []
+    monkeypatch.setattr(server.evaluator, "_written", lambda made: written.append((len(made.steps), made.looked)))
+    late = [Late((), START + 110 * S, START + 110 * S)]
+    world.now_ns += MINUTE
+    assert server.lease.take(world.now_ns)
+    assert server.evaluator.correct((group(*rules),), late, world.now_ns, 7) == 6
+    assert written == [(6, 7)]
+    monkeypatch.setattr("tailrace.alerts.evaluate.evaluator.STEPS", 5)
+    assert server.evaluator.correct((group(*rules),), late, world.now_ns, 8) == 6
+    assert written[1:] == [(4, None), (2, 8)]
+    assert [told(server, name) for name in "ABC"] == [["2 firing", "3 resolved"]] * 3
+    assert server.store.corrections({"A": 0, "B": START + 3 * MINUTE, "C": START + 4 * MINUTE}) == {"A": 2, "B": 2}
 
 
 def test_keeping_begins_anew_behind_a_window_of_which_nothing_is_known(world):

@@ -18,7 +18,7 @@ from tailrace.alerts.evaluate.horizons import Horizons
 from tailrace.alerts.evaluate.tasks import Task, levels, tasks
 from tailrace.alerts.evaluate.verdict import Answer, Seen, judge
 from tailrace.alerts.evaluate.windows import due, untrue
-from tailrace.alerts.evaluate.work import Missing, Planned, Standing, Work, wanted
+from tailrace.alerts.evaluate.work import Again, Missing, Planned, Standing, Work, portions, wanted
 from tailrace.alerts.kept.store import Progress, Round, Step
 from tailrace.alerts.meant import Meant
 from tailrace.alerts.model import Evaluation
@@ -177,15 +177,16 @@ class Evaluator:
         completes: dict[tuple[Selector, ...], Complete] = {}
         most = max(1, min(WINDOWS, STEPS // max(1, len(waiting))))
         planned = [plan for task in waiting if (plan := self._due(task, work, completes, most)) is not None]
-        done, again = 0, list[Task]()
+        done = 0
         for level in levels(planned, lambda plan: plan.task):
             self._prepare(level)
+            again = self._sure_again(level, work)
+            done += self._again([(plan.task, plan.standing.progress.unsure_ns) for plan in again], now_ns)
             for plan in level:
-                self._evaluate(plan, work)
+                self._evaluate(self._renewed(plan) if plan in again else plan, work)
             done += self._write(work)  # what it recorded is read by the next level
-            again += work.sure_again
             work = Work(now_ns)
-        return done + self._retry(again, now_ns)
+        return done
 
     def _may_be_due(self, task: Task, now_ns: int) -> bool:
         """Tell whether a window of a rule ended: most of the time none has, and then nothing else is looked at."""
@@ -202,14 +203,29 @@ class Evaluator:
         self._standings.update(work.after)  # only what is durable counts
         return len(work.made.steps)
 
-    def _retry(self, again: Sequence[Task], now_ns: int) -> int:
-        """Evaluate windows again that failed or lacked a source, of rules whose last window is sure."""
-        done = 0
-        for level in levels(again, lambda task: task):
-            work, firsts = Work(now_ns), [(task, self._standings[task.rule.id].progress.unsure_ns) for task in level]
-            self._again(firsts, work)
-            done += self._write(work)
-        return done
+    def _sure_again(self, level: Sequence[Planned], work: Work) -> list[Planned]:
+        """Return those of which windows failed or lacked a source, and the last one now does not.
+
+        What failed is evaluated again before what is new, so that nothing new is told that follows from a gap.
+        """
+        again = [plan for plan in level if plan.standing.progress.unsure_ns]
+        for plan in level if again else ():
+            work.answers(self._ask, plan.task, plan.times)  # while it is prepared
+        return [plan for plan in again if self._is_sure(plan, work)]
+
+    def _is_sure(self, plan: Planned, work: Work) -> bool:
+        task, last_ns = plan.task, plan.times[-1]
+        answers, _, _ = work.answers(self._ask, task, plan.times)
+        evaluation = self._judge(task, answers[last_ns], plan.standing.known, plan.missing.of(last_ns))
+        return evaluation.outcome not in _UNSURE
+
+    def _renewed(self, plan: Planned) -> Planned:
+        """Return windows that follow on those that were evaluated again just now."""
+        standing, was = self._standings[plan.task.rule.id], plan.standing.progress
+        progress = replace(
+            standing.progress, version=was.version, evaluated_ns=was.evaluated_ns, skipped_ns=was.skipped_ns
+        )
+        return replace(plan, standing=replace(standing, progress=progress))
 
     def _prepare(self, planned: Sequence[Planned]) -> None:
         if isinstance(self._ask, Prepares):
@@ -263,13 +279,11 @@ class Evaluator:
         return Missing(sure_ns, complete.late), max(sure_ns, open_ns)
 
     def _evaluate(self, plan: Planned, work: Work) -> None:
-        rule, standing = plan.task.rule, plan.standing
-        work.made.before[rule.id] = standing.alerts
+        rule = plan.task.rule
+        work.made.before[rule.id] = plan.standing.alerts
         steps, after = self._steps(plan, work)
         work.made.steps += steps
         work.keep(rule, after)
-        if after.progress.unsure_ns and steps[-1].evaluation.outcome not in _UNSURE:
-            work.sure_again.append(plan.task)
 
     def _steps(self, plan: Planned, work: Work) -> tuple[list[Step], Standing]:
         """Evaluate windows of a rule one after the other; return them, and how it stands after the last one."""
@@ -353,9 +367,8 @@ class Evaluator:
         done, left = 0, levels([task for task in every if task.rule.id in firsts], lambda task: task)
         while left:
             level = left.pop(0)
-            work = Work(now_ns, Round(looked=None if left else looked))  # a crash between levels looks at all again
-            self._again([(task, firsts[task.rule.id]) for task in level], work)
-            done += self._write(work)
+            parts = [(task, firsts[task.rule.id]) for task in level]
+            done += self._again(parts, now_ns, None if left else looked)  # a crash between levels looks at all again
         return done
 
     def _first_untrue(self, task: Task, standing: Standing, late: Sequence[Late]) -> int | None:
@@ -368,54 +381,79 @@ class Evaluator:
             firsts += times[:1]
         return min(firsts, default=None)
 
-    def _again(self, firsts: Sequence[tuple[Task, int]], work: Work) -> None:
-        """Evaluate the windows of rules, each from one on, up to the last again, and tell what that changes."""
-        plans = [self._from(task, first_ns, work) for task, first_ns in firsts]
-        self._prepare([plan for plan, _ in plans])
-        for plan, told in plans:
-            self._correct(plan, told, work)
+    def _again(self, firsts: Sequence[tuple[Task, int]], now_ns: int, looked: int | None = None) -> int:
+        """Evaluate the windows of rules, each from one on, up to the last again, and tell what that changes.
 
-    def _from(self, task: Task, first_ns: int, work: Work) -> tuple[Planned, list[Incident]]:
-        """Return the windows of a rule that are evaluated again, and what was told of them."""
-        rule, interval_ns, standing = task.rule, task.group.interval_ns, self._standings[task.rule.id]
-        last_ns = standing.progress.evaluated_ns
-        oldest_ns = -(-(last_ns - self._horizons.corrected_ns) // interval_ns) * interval_ns
-        told = self._told(rule, standing, oldest_ns)
-        missing, unsure_ns = Missing(work.now_ns), first_ns
-        if standing.progress.unsure_ns:  # what failed, or lacked a source, is done again too, and may lack it still
-            unsure_ns = standing.progress.unsure_ns
-            missing, _ = self._reach(task, self._complete(task.asked.selectors, work.now_ns), work.now_ns)
-            missing = replace(missing, sure_ns=max(missing.sure_ns, unsure_ns - 1))
-        first_ns = max(corrections.from_the_start_of(told, min(first_ns, unsure_ns)), oldest_ns)
-        times = range(first_ns, last_ns + 1, interval_ns)
-        progress = replace(standing.progress, unsure_ns=0)
-        start = replace(standing, progress=progress, alerts=self._store.alerts_before(rule.id, first_ns))
-        return Planned(task, start, times, missing), told
+        As many rules at once as fit in memory, each whole; only then is `looked` durable.
+        """
+        done, left = 0, portions(self._plans(firsts, now_ns), STEPS)
+        while left:
+            portion = left.pop(0)
+            work = Work(now_ns, Round(looked=None if left else looked))
+            self._prepare([again.plan for again in portion])
+            for again in portion:
+                self._correct(again, work)
+            done += self._write(work)
+        return done
 
-    def _correct(self, plan: Planned, told: Sequence[Incident], work: Work) -> None:
+    def _plans(self, firsts: Sequence[tuple[Task, int]], now_ns: int) -> list[Again]:
+        """Return the windows of rules that are evaluated again, and what was told of them."""
+        if not firsts:
+            return []
+        rows = self._store.told_of({task.rule.id: self._oldest_ns(task) for task, _ in firsts})
+        told = {task.rule.id: self._incidents(task.rule, rows.get(task.rule.id, ())) for task, _ in firsts}
+        starts, missing = dict[str, int](), dict[str, Missing]()
+        for task, first_ns in firsts:
+            rule, unsure_ns = task.rule.id, self._standings[task.rule.id].progress.unsure_ns
+            missing[rule] = self._missing(task, now_ns)  # what failed, or lacked a source, is done again too
+            from_ns = corrections.from_the_start_of(told[rule], min(first_ns, unsure_ns or first_ns))
+            starts[rule] = max(from_ns, self._oldest_ns(task))
+        before, numbers = self._store.alerts_before(starts), self._store.corrections(starts)
+        found = list[Again]()
+        for task, _ in firsts:
+            rule, standing = task.rule.id, self._standings[task.rule.id]
+            times = range(starts[rule], standing.progress.evaluated_ns + 1, task.group.interval_ns)
+            start = replace(standing, progress=replace(standing.progress, unsure_ns=0), alerts=before.get(rule, {}))
+            plan = Planned(task, start, times, missing[rule])
+            found.append(Again(plan, told[rule], numbers.get(rule, 0) + 1))
+        return found
+
+    def _oldest_ns(self, task: Task) -> int:
+        """Return the oldest window of a rule that may be evaluated again."""
+        interval_ns, last_ns = task.group.interval_ns, self._standings[task.rule.id].progress.evaluated_ns
+        return -(-(last_ns - self._horizons.corrected_ns) // interval_ns) * interval_ns
+
+    def _missing(self, task: Task, now_ns: int) -> Missing:
+        """Return what windows that are evaluated again may still lack: only what they lacked before."""
+        unsure_ns = self._standings[task.rule.id].progress.unsure_ns
+        if not unsure_ns:
+            return Missing(now_ns)
+        missing, _ = self._reach(task, self._complete(task.asked.selectors, now_ns), now_ns)
+        return replace(missing, sure_ns=max(missing.sure_ns, unsure_ns - 1))
+
+    def _correct(self, again: Again, work: Work) -> None:
         """Evaluate windows of a rule again, and tell what that changes."""
-        rule, start, first_ns = plan.task.rule, plan.standing, plan.times[0]
+        plan, rule, first_ns = again.plan, again.plan.task.rule, again.plan.times[0]
         standing = self._standings[rule.id]
         steps, after = self._steps(plan, work)
         if any(step.evaluation.outcome == "error" for step in steps):  # not better than what is known
             work.keep(rule, replace(standing, progress=replace(standing.progress, unsure_ns=first_ns)))
             return
-        known = corrections.incidents([one for step in steps for one in step.tell], _firing(start.alerts))
-        same = [one for one in told if one.from_ns >= first_ns or any(one.meets(other) for other in known)]
+        known = corrections.incidents([one for step in steps for one in step.tell], _firing(plan.standing.alerts))
+        same = [one for one in again.told if one.from_ns >= first_ns or any(one.meets(other) for other in known)]
         by_time: dict[int, list[Told]] = {at_ns: [] for at_ns in plan.times}
         for tell in corrections.correct(same, known):
             by_time[max(tell.at_ns, first_ns)].append(tell)  # it may have begun before
-        number = self._store.corrections(rule.id, first_ns) + 1
         work.made.before[rule.id] = standing.alerts
+        number = again.number
         work.made.steps += [replace(step, tell=by_time[step.evaluation.at_ns], correction=number) for step in steps]
         work.keep(rule, after)
 
-    def _told(self, rule: Rule, standing: Standing, since_ns: int) -> list[Incident]:
-        """Return the incidents that were told of windows since a time, and those that go on since before."""
-        told = self._store.told(rule.id, since_ns)
+    def _incidents(self, rule: Rule, told: Sequence[Told]) -> list[Incident]:
+        """Return the incidents that were told of a rule, and those that go on since before."""
         began = {one.key for one in told if one.kind == "firing"}
-        before = {key: at_ns for key, at_ns in _firing(standing.alerts).items() if key not in began}
-        return corrections.incidents(told, before)
+        firing = _firing(self._standings[rule.id].alerts)
+        return corrections.incidents(told, {key: at_ns for key, at_ns in firing.items() if key not in began})
 
 
 def _firing(alerts: Mapping[str, Alert]) -> dict[str, int]:

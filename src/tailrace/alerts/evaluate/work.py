@@ -11,8 +11,9 @@ from tailrace.alerts.kept.store import Round
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from tailrace.alerts.evaluate.corrections import Incident
     from tailrace.alerts.evaluate.evaluator import Answers, Ask
     from tailrace.alerts.evaluate.tasks import Task
     from tailrace.alerts.evaluate.verdict import Answer
@@ -54,6 +55,15 @@ class Planned:
     missing: Missing
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Windows of a rule that are evaluated again, what was told of them, and the number of this correction."""
+
+    plan: Planned
+    told: Sequence[Incident]
+    number: int
+
+
 @dataclass(slots=True)
 class Work:
     """A round."""
@@ -61,7 +71,6 @@ class Work:
     now_ns: int
     made: Round = field(default_factory=Round)
     after: dict[str, Standing] = field(default_factory=dict)
-    sure_again: list[Task] = field(default_factory=list)
     _answers: dict[tuple[str, range], tuple[Answers, int]] = field(default_factory=dict)
 
     def answers(self, ask: Ask, task: Task, times: range) -> tuple[Mapping[int, Answer], int, int]:
@@ -95,6 +104,18 @@ class Work:
         """Note how a rule stands when the round is durable."""
         self.after[rule.id] = after
         self.made.progress[rule.id] = after.progress
+
+
+def portions(again: Sequence[Again], most: int) -> list[list[Again]]:
+    """Return what is evaluated again in portions of at most so many windows, or of one rule; one at least."""
+    found, left = [list[Again]()], most
+    for one in again:
+        if found[-1] and len(one.plan.times) > left:
+            found.append([])
+            left = most
+        found[-1].append(one)
+        left -= len(one.plan.times)
+    return found
 
 
 def wanted(task: Task, times: range) -> tuple[str, range]:

@@ -15,19 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
-from tailrace.alerts.evaluate.corrections import Told
 from tailrace.alerts.evaluate.verdict import Seen
-from tailrace.alerts.kept import recorded, rows
+from tailrace.alerts.kept import past, recorded, rows
 from tailrace.alerts.kept.tables import EVALUATIONS, KNOWN, LOOKED, OUTBOX, PLAIN, SCHEDULE, STATES
-from tailrace.alerts.model import Alert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
+    from tailrace.alerts.evaluate.corrections import Told
     from tailrace.alerts.kept.lease import Lease
-    from tailrace.alerts.model import Evaluation
+    from tailrace.alerts.model import Alert, Evaluation
     from tailrace.control import Control
 
     Alerts = Mapping[str, Alert]
@@ -122,31 +121,24 @@ class AlertStore:
                 found[row.rule][row.key] = Seen(row.first_ns, row.last_ns)
         return dict(found)
 
-    def alerts_before(self, rule: str, at_ns: int) -> dict[str, Alert]:
-        """Return the alerts of a rule as the last window before `at_ns` left them."""
-        wanted = (
-            select(EVALUATIONS.c.alerts)
-            .where(EVALUATIONS.c.rule == rule, EVALUATIONS.c.at_ns < at_ns)
-            .order_by(EVALUATIONS.c.at_ns.desc(), EVALUATIONS.c.correction.desc())
-            .limit(1)
-        )
+    def alerts_before(self, at: Mapping[str, int]) -> dict[str, dict[str, Alert]]:
+        """Return the alerts of rules as the last window of each before a time left them."""
         with self._control.transaction() as connection:
-            text = connection.execute(wanted).scalar()
-        return {key: Alert(**fields) for key, fields in json.loads(text).items()} if text else {}
+            return past.alerts_before(connection, at)
 
     def told(self, rule: str, since_ns: int) -> list[Told]:
         """Return what was told of a rule's windows from a time on."""
-        wanted = select(OUTBOX).where(OUTBOX.c.rule == rule, OUTBOX.c.at_ns >= since_ns).order_by(OUTBOX.c.id)
-        with self._control.transaction() as connection:
-            return [Told(row.key, row.kind, row.at_ns) for row in connection.execute(wanted).all()]
+        return self.told_of({rule: since_ns}).get(rule, [])
 
-    def corrections(self, rule: str, since_ns: int) -> int:
-        """Return how often windows of a rule from a time on were corrected, at most."""
-        wanted = select(func.max(EVALUATIONS.c.correction)).where(
-            EVALUATIONS.c.rule == rule, EVALUATIONS.c.at_ns >= since_ns
-        )
+    def told_of(self, since: Mapping[str, int]) -> dict[str, list[Told]]:
+        """Return what was told of the windows of rules, each from a time on."""
         with self._control.transaction() as connection:
-            return connection.execute(wanted).scalar() or 0
+            return past.told(connection, since)
+
+    def corrections(self, since: Mapping[str, int]) -> dict[str, int]:
+        """Return how often windows of rules, each from a time on, were corrected, at most."""
+        with self._control.transaction() as connection:
+            return past.corrections(connection, since)
 
     def history(self, rule: str, limit: int = 100) -> list[dict[str, Any]]:
         """Return the newest evaluations of a rule, newest first, as the log has them."""
