@@ -77,7 +77,7 @@ def test_all_are_away_for_a_while_then_everything_comes_once(tmp_path: Path, web
         until(lambda: len(mail.got) == 4, 10, "mail of the end came")
         web.open()
         until(lambda: len(web.got) == 4, 15, "all came to the webhook")
-        assert ours.notifier.deliveries.shown(("waiting", "parked")) == []
+        until(lambda: not ours.notifier.deliveries.shown(("waiting", "parked")), 10, "all is known to be there")
     finally:
         ours.close()
     assert told(web) == {("a1", "firing"): 1, ("b1", "firing"): 1, ("c1", "firing"): 1, ("a1", "resolved"): 1}
