@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from tailrace.cli import options, output, remote
 from tailrace.cli.alerts_shown import AlertRow
+from tailrace.cli.unknown import unknown
 from tailrace.clock import NS_PER_S
-from tailrace.errors import DataError, QueryError, did_you_mean
+from tailrace.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,13 +26,11 @@ if TYPE_CHECKING:
     Json = Mapping[str, Any]  # a JSON object: nested, of several kinds
 
 BUILT_IN: Final = "tailrace"
-"""The namespace of the rules about rules, see `alerts.health`."""
+"""The namespace of the rules about rules, see `alerts.evaluate.health`."""
 
 RULES: Final = "/api/v1/rules"
 HISTORY: Final = "/api/v1/alerts/history"
 CHANGES: Final = "/loki/api/v1/rules"
-
-_NAMED: Final = 10  # names that a message lists
 
 
 class Place(Protocol):
@@ -65,11 +64,9 @@ def place(data: Path | None, url: str | None, config: Path | None = None, *, cre
     if url is not None:
         yield Server(url)
         return
-    from tailrace.cli.folder import opened_control
-    from tailrace.config.load import load
+    from tailrace.cli.folder import configured_control
 
-    settings = load(config, {"data": data})
-    with opened_control(settings.data, create=create) as control:
+    with configured_control(data, config, create=create) as (control, settings):
         yield Folder(control, settings)
 
 
@@ -111,10 +108,7 @@ def named(found: Sequence[AlertRow], name: str) -> list[AlertRow]:
     if chosen:
         return chosen
     names = sorted({row.name for row in told(found)})
-    if not names:
-        raise QueryError(f"there is no alert {name!r}, nor any other", hint="tailrace metrics create --default")
-    listed = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
-    raise QueryError(f"there is no alert {name!r}", hint=did_you_mean(name, names) or f"there are: {listed}")
+    raise unknown("alert", name, names)
 
 
 def remove(where: Place, chosen: Sequence[AlertRow]) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tailrace.config.model import Config
     from tailrace.control import Control
     from tailrace.query.result import Lines, Series
     from tailrace.store.settings import StoreSettings
@@ -46,6 +47,18 @@ def opened_control(data: Path, *, create: bool = False) -> Iterator[Control]:
         yield control
     finally:
         control.close()
+
+
+@contextmanager
+def configured_control(
+    data: Path | None, config: Path | None, *, create: bool = False
+) -> Iterator[tuple[Control, Config]]:
+    """Give the control database that flags point to, and the settings beside it: see `opened_control`."""
+    from tailrace.config.load import load
+
+    settings = load(config, {"data": data})
+    with opened_control(settings.data, create=create) as control:
+        yield control, settings
 
 
 def rendered(answer: Lines | Series, output: Output, *, colour: bool = False) -> Iterator[bytes]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
 from tailrace.cli import options, remote
+from tailrace.cli.unknown import unknown
 from tailrace.clock import NS_PER_S
-from tailrace.errors import QueryError, did_you_mean
 from tailrace.rollups.definitions import Definitions, MetricExistsError
 from tailrace.rollups.metrics import SETTLE_NS
 from tailrace.web.times import MAX_NS
@@ -33,7 +33,6 @@ BACK_NS: Final = 86_400 * 10**9
 """How far back the newest values are looked for."""
 
 _POINTS: Final = (500, 2_000, 10_000)  # asked at once, more and more while too little is found
-_NAMED: Final = 10  # names that a message lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +85,9 @@ def place(data: Path | None, url: str | None, config: Path | None = None, *, cre
     if url is not None:
         yield Server(url)
         return
-    from tailrace.cli.folder import opened_control
-    from tailrace.config.load import load
+    from tailrace.cli.folder import configured_control
 
-    settings = load(config, {"data": data})
-    with opened_control(settings.data, create=create) as control:
+    with configured_control(data, config, create=create) as (control, settings):
         yield Folder(control, settings.data)
 
 
@@ -101,10 +98,7 @@ def named(where: Place, name: str) -> Metric:
         if metric.name == name:
             return metric
     names = [metric.name for metric in metrics]
-    if not names:
-        raise QueryError(f"there is no metric {name!r}, nor any other", hint="tailrace metrics create --default")
-    listed = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
-    raise QueryError(f"there is no metric {name!r}", hint=did_you_mean(name, names) or f"there are: {listed}")
+    raise unknown("metric", name, names)
 
 
 def newest(where: Place, metric: Metric, limit: int | None, within: Span) -> list[Value]:

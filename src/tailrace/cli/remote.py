@@ -45,20 +45,26 @@ def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
+def _reached(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise ConfigError(f"--url: {url!r} is no address (write for example http://127.0.0.1:9080)") from None
+    except httpx.HTTPError as error:
+        raise TransientError(f"{url}: {error or type(error).__name__} (is Tailrace running there?)") from None
+
+
+@contextmanager
 def answer(
     url: str, path: str, parameters: Mapping[str, str | list[str]], *, method: str = "GET"
 ) -> Iterator[httpx.Response]:
     """Open an answer, to be read as it comes; what the server refuses is raised as the family it belongs to."""
     timeout = httpx.Timeout(_CONNECT_S, read=None)
-    try:
-        with httpx.stream(method, url.rstrip("/") + path, params=dict(parameters), timeout=timeout) as response:
-            if response.status_code != httpx.codes.OK:
-                raise _refusal(response, str(parameters.get("query", "")))
-            yield response
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise ConfigError(f"--url: {url!r} is no address (write for example http://127.0.0.1:9080)") from None
-    except httpx.HTTPError as error:
-        raise TransientError(f"{url}: {error or type(error).__name__} (is Tailrace running there?)") from None
+    whole = url.rstrip("/") + path
+    with _reached(url), httpx.stream(method, whole, params=dict(parameters), timeout=timeout) as response:
+        if response.status_code != httpx.codes.OK:
+            raise _refusal(response, str(parameters.get("query", "")))
+        yield response
 
 
 def call(
@@ -73,14 +79,10 @@ def call(
 
     What the server does not take as it was asked is a `QueryError`, every other failure a `TransientError`.
     """
-    try:
+    with _reached(url):
         answered = httpx.request(
             method, url.rstrip("/") + path, params=dict(parameters or {}), json=body, timeout=httpx.Timeout(_CALL_S)
         )
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise ConfigError(f"--url: {url!r} is no address (write for example http://127.0.0.1:9080)") from None
-    except httpx.HTTPError as error:
-        raise TransientError(f"{url}: {error or type(error).__name__} (is Tailrace running there?)") from None
     if answered.is_success:
         return _value(answered)
     refusal = _told(answered, str(body.get("expr", "")) if isinstance(body, dict) else "")
