@@ -94,7 +94,7 @@ def test_a_bucket_that_does_not_divide_the_range_is_refused(definitions):
         ),
         (
             Form("distinct", "user", segment="host", filter='|= "x"'),
-            'count by (host) (count by (host, user) (count_over_time({host=~".+"} |= "x" | user!="" [1m])))',
+            'count by (host) (sum by (host, user) (count_over_time({host=~".+"} |= "x" | user!="" [1m])))',
         ),
         (Form("avg", "bytes"), 'avg_over_time({host=~".+"} | unwrap bytes | __error__="" [1m]) by ()'),
     ],

@@ -23,6 +23,7 @@ METRICS = {
     "most": 'max_over_time({host=~".+"} | unwrap took [2m]) by (host)',
     "last": 'last_over_time({host=~".+"} | unwrap took [1m]) by (host)',
     "counter": 'rate_counter({host=~".+"} | unwrap took [2m])',
+    "distinct": 'count by (host) (sum by (host, took) (count_over_time({host=~".+"} | took!="" [2m])))',
     "median": 'quantile_over_time(0.5, {host=~".+"} | unwrap took [2m]) by (host)',
 }
 LAST = 240

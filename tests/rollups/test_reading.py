@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rollups.world import values
-from tailrace.limits import ROLLUP_VALUES
-from tailrace.rollups import reading, states
+from tailrace.errors import QueryError
+from tailrace.limits import LABEL_SETS, ROLLUP_VALUES
+from tailrace.rollups import reading, sketches, states
 from tailrace.rollups.reading import Rollups
 
 if TYPE_CHECKING:
@@ -162,3 +163,50 @@ def test_rollups_that_nobody_keeps_are_not_asked(world: World, monkeypatch: pyte
         found = world.ask(COUNT, first=60, last=60)
         assert (values(found), found.stats.buckets) == ({("host=a",): {60: 1 + turn}}, buckets)
         world.lines((10 + turn, "a", 1))
+
+
+DISTINCT = 'count(sum by (took) (count_over_time({host=~".+"} | took!="" [1m])))'
+
+
+def test_different_values_are_counted_under_each_set_of_the_other_labels(world: World) -> None:
+    by_host = 'count by (host) (sum by (host, took) (count_over_time({host=~".+"} | took!="" [2m])))'
+    world.metric("different", by_host)
+    world.lines((10, "a", 1), (20, "a", 1), (30, "a", 2), (70, "a", 2), (70, "a", 3), (80, "b", 1), (90, "b", None))
+    world.keeper.round()
+    wanted = {("host=a",): {60: 2.0, 120: 3.0}, ("host=b",): {120: 1.0}}
+    found = world.ask(by_host, first=60, last=120)
+    assert (values(found), found.stats.rows) == (wanted, 0)
+    over_all = world.ask(by_host.replace("by (host) ", "").replace("host, ", ""), first=120, last=120)
+    assert values(over_all) == {(): {120: 3.0}}
+    world.lines((100, "b", 9))  # nobody has taken this one
+    assert values(world.ask(by_host, first=120, last=120)) == {("host=a",): {120: 3.0}, ("host=b",): {120: 2.0}}
+
+
+def test_very_many_different_values_are_counted_by_a_sketch(world: World) -> None:
+    """More than a query of lines may hold, so nothing else could say how many."""
+    world.metric("different", DISTINCT)
+    many = LABEL_SETS + 20_000
+    world.lines(*((1 + 58 * number / many, "a", float(number)) for number in range(many)))
+    world.keeper.round()
+    with pytest.raises(QueryError, match="series"):
+        world.ask(DISTINCT, first=60, last=60)
+    world.kept = Rollups(world.table, world.logs, world.definitions, world.clock, rough=True)
+    found = world.ask(DISTINCT, first=60, last=60)
+    assert values(found)[()][60] == pytest.approx(many, rel=3 * sketches.ERROR)
+    assert found.stats.rows == 0
+    assert found.warnings == ("different values are counted by a sketch, which is 1.6% off as a rule",)
+
+
+@pytest.mark.parametrize(("name", "expr"), [("median", MEDIAN), ("different", DISTINCT)])
+def test_many_values_of_several_buckets_and_of_lines_are_exact(world: World, name: str, expr: str) -> None:
+    """No bucket has so many that a sketch stands for them, and neither do new lines."""
+    world.metric(name, expr)
+    wide, many = expr.replace("1m", "3m"), ROLLUP_VALUES - 1
+    for minute in range(3):
+        first = minute * many
+        world.lines(*((60 * minute + 1 + 58 * at / many, "a", float(first + at)) for at in range(many)))
+        if minute < 2:
+            world.keeper.round()
+    found, lines = (world.ask(wide, first=180, last=180, kept=kept) for kept in (True, False))
+    assert found.stats.buckets > 0
+    assert (values(found), found.warnings) == (values(lines), ())

@@ -131,6 +131,8 @@ class Evaluation:
 
     def _aggregate(self, metric: VectorAggregation) -> Samples:
         function = functions.VECTOR[metric.function]
+        if (found := self._distinct(metric)) is not None:
+            return found
         narrow = function.narrows and _adds_up(metric.operand)
         operand = self.needed(metric.operand, grouped(metric.grouping) if narrow else Needs(every=True))
         if isinstance(operand, float):
@@ -138,6 +140,28 @@ class Evaluation:
         if operand.frame.is_empty():
             return Samples(EMPTY)
         return function.apply(operand, metric.grouping, metric.parameter)
+
+    def _distinct(self, metric: VectorAggregation) -> Samples | None:
+        """Return the number of different values of labels, if it is kept."""
+        if self.reading.kept is None or (asked := counted(metric)) is None:
+            return None
+        aggregation, needs = asked
+        cells = Cells(self.grid, aggregation.range.range_ns, aggregation.range.offset_ns)
+        return self.reading.kept.samples(aggregation, needs, cells, self.snapshot(), self.reading)
+
+
+def counted(metric: VectorAggregation) -> tuple[RangeAggregation, Needs] | None:
+    """Return what `count by (a) (sum by (a, b) (count_over_time(…)))` reads, which counts the values of b."""
+    inner, outer = metric.operand, grouped(metric.grouping)
+    if metric.function != "count" or not isinstance(inner, VectorAggregation) or inner.function != "sum":
+        return None
+    needs, operand = grouped(inner.grouping), inner.operand
+    if outer.every or needs.every or not outer.names < needs.names or not _adds_up(operand):
+        return None
+    assert isinstance(operand, RangeAggregation)
+    if operand.range.unwrap is not None:
+        return None
+    return operand, replace(needs, counted=needs.names - outer.names)
 
 
 def aggregations(metric: Metric, needs: Needs = Needs(every=True)) -> Iterator[tuple[RangeAggregation, Needs]]:  # noqa: B008  frozen
@@ -147,6 +171,8 @@ def aggregations(metric: Metric, needs: Needs = Needs(every=True)) -> Iterator[t
             yield replace(metric, function=_presence(metric)), Needs()
         case RangeAggregation():
             yield metric, needs
+        case VectorAggregation() if (asked := counted(metric)) is not None:
+            yield asked
         case VectorAggregation():
             narrow = functions.VECTOR[metric.function].narrows and _adds_up(metric.operand)
             yield from aggregations(metric.operand, grouped(metric.grouping) if narrow else Needs(every=True))

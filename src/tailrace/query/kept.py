@@ -24,5 +24,8 @@ class Kept(Protocol):
     def samples(
         self, aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot: Snapshot, reading: Reading
     ) -> Samples | None:
-        """Return the samples of a range aggregation, None if its lines are to be read."""
+        """Return the samples of a range aggregation, None if its lines are to be read.
+
+        Where the needs have labels that are `counted`, a sample is the number of their different values.
+        """
         ...

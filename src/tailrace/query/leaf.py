@@ -61,26 +61,38 @@ def totals(
 
     Lines are those of all segments of the snapshot, or of some that need not be in it any more.
     """
+    most, room = RANKED_SETS if needs.largest else LABEL_SETS, MERGE_ROWS
+    gathered: list[pl.DataFrame] = []
+    for piece in pieces(aggregation, needs, cells, snapshot, reading, segments):
+        gathered.append(piece)
+        if sum(one.height for one in gathered) > room:
+            gathered = [merged(gathered)]
+            bounded(gathered[0], most)
+            room = max(MERGE_ROWS, 2 * gathered[0].height)  # else many sets would be summed again with each piece
+    if not gathered:
+        return None
+    whole = merged(gathered)
+    bounded(whole, most)
+    return whole
+
+
+def pieces(
+    aggregation: RangeAggregation,
+    needs: Needs,
+    cells: Cells,
+    snapshot: Snapshot,
+    reading: Reading,
+    segments: Segments | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield such totals piece by piece, as they are read: a series and cell may be in several."""
     sized = functions.LINES[aggregation.function].measure == "bytes"
     log, span = aggregation.range.log, (cells.start_ns, cells.end_ns)
     if segments is None:
         segments = snapshot.segments(*span)
     found = plan_segments(log, needs.plus(line=sized), span, snapshot, reading.engine, segments)
     reading.planned(found)
-    most, room = RANKED_SETS if needs.largest else LABEL_SETS, MERGE_ROWS
-    gathered: list[pl.DataFrame] = []
     for branch in found.branches:
-        for piece in _branch(branch, needs, cells, reading, log, sized=sized):
-            gathered.append(piece)
-            if sum(one.height for one in gathered) > room:
-                gathered = [merged(gathered)]
-                bounded(gathered[0], most)
-                room = max(MERGE_ROWS, 2 * gathered[0].height)  # else many sets would be summed again with each piece
-    if not gathered:
-        return None
-    whole = merged(gathered)
-    bounded(whole, most)
-    return whole
+        yield from _branch(branch, needs, cells, reading, log, sized=sized)
 
 
 def of_totals(aggregation: RangeAggregation, needs: Needs, cells: Cells, found: pl.DataFrame) -> Samples:

@@ -15,7 +15,8 @@ class Needs:
 
     `parses` tells that a parser follows: what it finds is called `<name>_extracted` where the line has a label of the
     name already, shown or not. `owners` asks which labels the streams have, though their values are not read.
-    `largest` asks for no more than so many series, those with the largest totals; 0 for all.
+    `largest` asks for no more than so many series, those with the largest totals; 0 for all. Of labels that are
+    `counted` only the number of their different values is asked, under each set of the others: see `evaluate.counted`.
     """
 
     every: bool = False
@@ -25,6 +26,7 @@ class Needs:
     parses: bool = False
     owners: bool = False
     largest: int = 0
+    counted: frozenset[str] = frozenset()
 
     @property
     def labels(self) -> bool:

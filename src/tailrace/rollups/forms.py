@@ -83,7 +83,7 @@ def expression(form: Form) -> str:
     label = _label(form.property)
     if statistic == "distinct":
         both = ", ".join([*([segment] if segment else []), label])
-        return f'count{by} (count by ({both}) (count_over_time({log} | {label}!="" {window})))'
+        return f'count{by} (sum by ({both}) (count_over_time({log} | {label}!="" {window})))'
     values = f'{log} | unwrap {label} | __error__="" {window}'
     if statistic in _SUMS:
         return f"sum{by} ({_SUMS[statistic]}({values}))"

@@ -11,40 +11,66 @@ from tailrace import limits
 from tailrace.errors import QueryError
 from tailrace.query import leaf, unwrapped
 from tailrace.query.grid import Cells, Grid
-from tailrace.rollups import label_sets, states
+from tailrace.query.samples import LABEL
+from tailrace.rollups import label_sets, sketches, states
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tailrace.contracts import Segments, Snapshot
     from tailrace.query.reads import Reading
     from tailrace.rollups.spans import Span
     from tailrace.rollups.views import View
 
-_GATHERED: Final = 500_000
+_ROOM: Final = 500_000
 """Rows of partial results that are gathered before equal ones are merged."""
 
 
 def of_lines(
-    view: View, cells: Cells, snapshot: Snapshot, reading: Reading, segments: Segments | None = None
+    view: View,
+    cells: Cells,
+    snapshot: Snapshot,
+    reading: Reading,
+    segments: Segments | None = None,
+    *,
+    bounded: bool = True,
 ) -> pl.DataFrame:
-    """Return label columns, keys of cells, and states, of the lines of all segments or of some."""
+    """Return label columns, keys of cells, and states, of the lines of all segments or of some.
+
+    Where these would have too many values they are sketches if they are to be `bounded`.
+    """
+    if view.needs.counted:
+        counted = leaf.pieces(view.aggregation, view.needs, cells, snapshot, reading, segments)
+        return _gathered((_items(view, piece) for piece in counted), view, bounded=bounded)
     if view.aggregation.range.unwrap is None:
         totals = leaf.totals(view.aggregation, view.needs, cells, snapshot, reading, segments)
         kept = view.kind.columns
         return pl.DataFrame() if totals is None else totals.drop(c for c in leaf.TOTALS if c not in kept)
-    kind, gathered, held = view.kind, list[pl.DataFrame](), 0
+    kind = view.kind
     pieces = unwrapped.pieces(view.aggregation, view.needs, cells, snapshot, reading, kind.taken, segments)
     if kind.whole:
         found = [piece for piece in pieces if piece.height]
         whole = pl.concat(found, how="diagonal") if found else pl.DataFrame()
         return states.made(kind, whole, keys(whole)) if found else whole
+    made = (states.made(kind, piece, keys(piece)) for piece in pieces if piece.height)
+    return _gathered(made, view, bounded=bounded)
+
+
+def _items(view: View, piece: pl.DataFrame) -> pl.DataFrame:
+    """Return the states of totals of lines whose labels are counted."""
+    counted = view.needs.counted
+    return sketches.items(piece, counted, [name for name in keys(piece) if name.removeprefix(LABEL) not in counted])
+
+
+def _gathered(pieces: Iterable[pl.DataFrame], view: View, *, bounded: bool) -> pl.DataFrame:
+    """Merge states as they come."""
+    gathered, room = list[pl.DataFrame](), _ROOM
     for piece in pieces:
-        if piece.height:
-            gathered.append(states.made(kind, piece, keys(piece)))
-            held += gathered[-1].height
-        if held > _GATHERED:
-            gathered = [merged(view, gathered)]
-            held = gathered[0].height
-    return merged(view, gathered)
+        gathered.append(piece)
+        if sum(one.height for one in gathered) > room:
+            gathered = [merged(view, gathered, bounded=bounded)]
+            room = max(_ROOM, 2 * gathered[0].height)
+    return merged(view, gathered, bounded=bounded)
 
 
 def keys(frame: pl.DataFrame) -> list[str]:
@@ -52,13 +78,13 @@ def keys(frame: pl.DataFrame) -> list[str]:
     return [*label_sets.columns(frame), *(column for column in leaf.CELL if column in frame.columns)]
 
 
-def merged(view: View, found: list[pl.DataFrame]) -> pl.DataFrame:
+def merged(view: View, found: list[pl.DataFrame], *, bounded: bool = True) -> pl.DataFrame:
     """Return one state for each label set and cell."""
     found = [frame for frame in found if frame.height]
     if not found:
         return pl.DataFrame()
     whole = pl.concat(found, how="diagonal")
-    return states.merged(view.kind, whole, keys(whole))
+    return states.merged(view.kind, whole, keys(whole), bounded=bounded)
 
 
 def by_bucket(view: View, span: Span, snapshot: Snapshot, reading: Reading, segments: Segments | None) -> pl.DataFrame:

@@ -16,7 +16,7 @@ import polars as pl
 from tailrace.limits import LABEL_SETS, ROLLUP_BEHIND, ROLLUP_PARTS
 from tailrace.query import leaf, unwrapped
 from tailrace.query.samples import EMPTY, LABEL, Samples
-from tailrace.rollups import label_sets, states
+from tailrace.rollups import label_sets, sketches, states
 from tailrace.rollups.changes import changes
 from tailrace.rollups.lines import keys, merged, of_lines
 from tailrace.rollups.spans import Span, common, union, without
@@ -40,13 +40,17 @@ if TYPE_CHECKING:
 FRESH_S: Final = 1.0
 """How long the list of metrics is taken for the newest one."""
 
-APPROXIMATE: Final = f"quantiles are of a sketch, whose values are {states.ERROR:.1%} off at most"
+APPROXIMATE: Final = {
+    "values": f"quantiles are of a sketch, whose values are {states.ERROR:.1%} off at most",
+    states.DISTINCT: f"different values are counted by a sketch, which is {sketches.ERROR:.1%} off as a rule",
+}
+"""What is said of answers that are not exact, by the kind of state."""
 
 
 class Rollups:
     """The rollups of a data folder, for queries (`query.kept.Kept`). Any thread may ask.
 
-    What is not exact, quantiles of sketches, is answered if it is welcome (`rough`), or if the lines are gone.
+    What is not exact, that of sketches, is answered if it is welcome (`rough`), or if the lines are gone.
     """
 
     def __init__(
@@ -94,27 +98,32 @@ class Rollups:
         outlived = common(rest, whole)
         if outlived:  # lines that are read there do not have those that retention dropped
             rows = pl.concat([rows, seen.read([view.key], outlived).filter("retired")])
-        rough = bool(rows["rounded"].any())
-        if rough and not (self._rough or rows["retired"].any()):
+        if not self._rough and rows["rounded"].any() and not rows["retired"].any():
             return None
         tail = new.added.only(new.added.frame.filter(pl.col("rows") > 0)["path"].to_list())
         parts = [_celled(rows, asked, view, cells)]
         if tail.frame.height:
-            parts += _of_spans(asked, cells, known, snapshot, reading, tail)
-        parts += _of_spans(asked, cells, rest, snapshot, reading, None)
+            parts += self._of_spans(asked, cells, known, snapshot, reading, tail)
+        parts += self._of_spans(asked, cells, rest, snapshot, reading, None)
         if view.kind.whole and _by_turns(parts):
             return None
-        reading.stats.approximate = APPROXIMATE if rough else reading.stats.approximate
+        if any(part["rounded"].any() for part in parts if "rounded" in part.columns):
+            reading.stats.approximate = APPROXIMATE[asked.kind.name]
         reading.stats.buckets += rows.height
         return _windows(asked, cells, parts)
 
-
-def _of_spans(
-    asked: View, cells: Cells, spans: Sequence[Span], snapshot: Snapshot, reading: Reading, segments: Segments | None
-) -> list[pl.DataFrame]:
-    """Return the partial results of lines in spans, of all segments or of some."""
-    some = (replace(cells, first_ns=low + 1, until_ns=high + 1) for low, high in spans)
-    return [of_lines(asked, one, snapshot, reading, segments) for one in some]
+    def _of_spans(
+        self,
+        asked: View,
+        cells: Cells,
+        spans: Sequence[Span],
+        snapshot: Snapshot,
+        reading: Reading,
+        segments: Segments | None,
+    ) -> list[pl.DataFrame]:
+        """Return the partial results of lines in spans, of all segments or of some."""
+        some = (replace(cells, first_ns=low + 1, until_ns=high + 1) for low, high in spans)
+        return [of_lines(asked, one, snapshot, reading, segments, bounded=self._rough) for one in some]
 
 
 def _inner(wanted: Sequence[Span], view: View, cells: Cells) -> Sequence[Span]:
@@ -137,7 +146,7 @@ def _celled(rows: pl.DataFrame, asked: View, view: View, cells: Cells) -> pl.Dat
     frame = label_sets.of_text(rows.select("end_ns", "labels", *kept))
     shown = [name for name in label_sets.columns(frame) if asked.shown(name.removeprefix(LABEL))]
     frame = frame.select(*shown, *cells.keys(pl.col("end_ns")), *kept)
-    return states.merged(asked.kind, frame, keys(frame)) if not asked.kind.whole else frame
+    return frame if asked.kind.whole else states.merged(asked.kind, frame, keys(frame), bounded=False)
 
 
 def _by_turns(parts: Sequence[pl.DataFrame]) -> bool:
@@ -147,10 +156,12 @@ def _by_turns(parts: Sequence[pl.DataFrame]) -> bool:
 
 def _windows(asked: View, cells: Cells, parts: list[pl.DataFrame]) -> Samples:
     """Lay windows over partial results."""
-    whole = merged(asked, parts)
+    whole = merged(asked, parts, bounded=False)
     if not whole.height:
         return Samples(EMPTY)
     leaf.bounded(whole, LABEL_SETS)
+    if asked.needs.counted:
+        return Samples(unwrapped.laid(whole, cells, lambda part: _counts(asked, part)))
     if asked.aggregation.range.unwrap is None:
         sized = whole if "bytes" in whole.columns else whole.with_columns(bytes=pl.lit(0, pl.Int64))
         return leaf.of_totals(asked.aggregation, asked.needs, cells, sized)
@@ -158,6 +169,12 @@ def _windows(asked: View, cells: Cells, parts: list[pl.DataFrame]) -> Samples:
         each = whole.with_columns(pl.col("value").repeat_by("times")).drop("times", "rounded")
         return unwrapped.of_values(each.explode("value").rename({"value": "_value"}), asked.aggregation, cells)
     return Samples(unwrapped.laid(whole, cells, lambda part: _of_windows(asked, part)))
+
+
+def _counts(asked: View, part: pl.DataFrame) -> pl.DataFrame:
+    """Return how many values the states of each window have."""
+    by = [*label_sets.columns(part), "step"]
+    return sketches.counts(states.merged(asked.kind, part, by, bounded=False), by)
 
 
 def _of_windows(asked: View, part: pl.DataFrame) -> pl.DataFrame:

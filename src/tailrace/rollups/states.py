@@ -10,6 +10,7 @@
 | ends | first_over_time, last_over_time | first and last value with their place in reading order | earlier, later |
 | counter | rate_counter | the same, values, what resets took away | + and the reset between two |
 | values | quantile_over_time | each value and how often, up to `ROLLUP_VALUES`; beyond, a sketch | + |
+| distinct | count of sum by (…) | hashes of labels' values, up to `ROLLUP_VALUES`; beyond, a sketch | all of them |
 
 Numbers of lines and bytes, sums, lowest and highest, first and last do not depend on how lines are parted: they are the
 same to the last bit. Moments are the same up to rounding. A sketch is `ERROR` off its values at most, and is marked.
@@ -28,12 +29,17 @@ import polars as pl
 from tailrace.limits import ROLLUP_VALUES
 from tailrace.query import functions, sums, values
 from tailrace.query.functions.rate_counter import extrapolated
+from tailrace.rollups import sketches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tailrace.query.functions.contract import Taken
+    from tailrace.query.needs import Needs
     from tailrace.query.syntax import RangeAggregation
+
+DISTINCT: Final = "distinct"
+"""Name of the kind that counts different values, see `sketches`."""
 
 ERROR: Final = 0.005
 """How far a value of a sketch is off at most, relative to the value."""
@@ -59,6 +65,8 @@ COLUMNS: Final[Mapping[str, pl.DataType]] = {
     "drops": pl.Float64(),
     "value": pl.Float64(),
     "times": pl.Int64(),
+    "item": pl.Int64(),
+    "rank": pl.Int64(),
     "rounded": pl.Boolean(),
 }
 """The columns of all kinds."""
@@ -170,6 +178,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             (*_sum("times"), pl.col("rounded").any()),
             keys=("value",),
         ),
+        Kind(DISTINCT, ("item", "rank", "rounded"), (), (pl.col("rank").max(),), keys=("item", "rounded")),
     )
 }
 """All kinds by name."""
@@ -189,8 +198,10 @@ _OF_VALUES: Final = {
 }
 
 
-def kind_of(aggregation: RangeAggregation) -> str:
+def kind_of(aggregation: RangeAggregation, needs: Needs) -> str:
     """Return the name of the kind that a range aggregation is made from."""
+    if needs.counted:
+        return DISTINCT
     if aggregation.range.unwrap:
         return _OF_VALUES[aggregation.function]
     return functions.LINES[aggregation.function].measure
@@ -209,8 +220,8 @@ def made(kind: Kind, piece: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     return found.with_columns(rounded=pl.lit(value=False)) if kind.keys else found
 
 
-def merged(kind: Kind, states: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Return one state for each key."""
+def merged(kind: Kind, states: pl.DataFrame, keys: Sequence[str], *, bounded: bool = True) -> pl.DataFrame:
+    """Return one state for each key; without being `bounded` what is exact stays so, however much it is."""
     if kind.ordered:
         states = states.sort(_FIRST, maintain_order=True)
     by = [*keys, *kind.keys]
@@ -218,7 +229,9 @@ def merged(kind: Kind, states: pl.DataFrame, keys: Sequence[str]) -> pl.DataFram
         found = states.group_by(by).agg(kind.merged)
     else:
         found = states.select(kind.merged) if states.height else states.select(kind.columns)
-    return rounded(found, keys) if kind.keys else found
+    if kind.name == DISTINCT:
+        return sketches.rounded(found, keys, bounded=bounded)
+    return rounded(found, keys) if kind.keys and bounded else found
 
 
 def rounded(states: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

@@ -42,14 +42,17 @@ class View:
     @property
     def kind(self) -> Kind:
         """What its partial results are made of."""
-        return KINDS[kind_of(self.aggregation)]
+        return KINDS[kind_of(self.aggregation, self.needs)]
 
     def answers(self, asked: RangeAggregation, needs: Needs) -> bool:
         """Tell whether the view's rows say what a question wants to know."""
         mine = self.aggregation
         if (asked.range.log, asked.range.unwrap) != (mine.range.log, mine.range.unwrap):
             return False
-        if kind_of(asked) != self.kind.name and (kind_of(asked), self.kind.name) != ("lines", "bytes"):
+        kind = kind_of(asked, needs)
+        if kind != self.kind.name and (kind, self.kind.name) != ("lines", "bytes"):
+            return False
+        if needs.counted != self.needs.counted:
             return False
         wanted, shown = shows(asked, needs), shows(mine, self.needs)
         if wanted == shown:
