@@ -138,8 +138,8 @@ class Server:
     def stop(self) -> None:
         """Finish open requests and the upkeep's current step, then return."""
         self._http.should_exit = True
+        self._alerting.stop()  # while the last requests are answered
         self._thread.join(_GRACE_S + 3)
-        self._alerting.stop()
         self._deletions.stop()
         self._metrics.stop()
         self._keeper.stop()

@@ -7,6 +7,7 @@ lease lets one of them evaluate, and all show the same.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -89,8 +90,8 @@ class Alerting:
         self.lease = Lease(control, name)
         self.store = AlertStore(control, self.lease)
         self.rules = RuleBook(control, settings.rule_files, clock, round(settings.evaluation_interval_s * NS_PER_S))
-        self._warnings = Warnings(table, clock)
-        ask = TableAsk(table, engine, recorded=recordings, kept=kept)
+        self._warnings, self._stopping = Warnings(table, clock), threading.Event()
+        ask = TableAsk(table, engine, recorded=recordings, kept=kept, cancelled=self._stopping.is_set)
         self._clock, self._recordings = clock, recordings
         fill = Templates(ask, clock, external_labels=settings.external_labels, external_url=external_url)
         horizons = Horizons.of(settings)
@@ -135,7 +136,8 @@ class Alerting:
         self.notifier.start()
 
     def stop(self) -> None:
-        """Finish the round at hand and stop."""
+        """Finish the round at hand, give up what takes longer than seconds, and stop."""
+        self._stopping.set()
         self.service.stop()
         self.notifier.stop()
 

@@ -67,10 +67,24 @@ class Control:
         return control
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Give a connection whose changes become durable together, or not at all."""
+    def transaction(self, wait_s: float | None = None) -> Iterator[Connection]:
+        """Give a connection whose changes become durable together, or not at all.
+
+        While another one writes it waits, for `wait_s` at most, 30 seconds unless told.
+        """
+        with self._begun(self._engine.execution_options(wait_s=_BUSY_S if wait_s is None else wait_s)) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that reads one state of the database, and waits for nobody who writes."""
+        with self._begun(self._engine.execution_options(only_reads=True)) as connection:
+            yield connection
+
+    @contextmanager
+    def _begun(self, engine: Engine) -> Iterator[Connection]:
         try:
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
         except OperationalError as error:  # locked for too long, disk full
             raise TransientError(f"the control database: {error.orig}") from error
@@ -101,4 +115,9 @@ def _prepare(connection: Any, _: object) -> None:  # a driver's connection: each
 
 
 def _lock(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("only_reads"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={round(options.get('wait_s', _BUSY_S) * 1000)}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")

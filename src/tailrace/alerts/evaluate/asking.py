@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -24,13 +24,13 @@ from tailrace.alerts.evaluate.families import Leaves, Shape, taken_apart
 from tailrace.alerts.evaluate.held import OWNER, CopiesEngine, Held, Streams, UnreadError
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.batch import stream_text
-from tailrace.errors import QueryError, TailraceError
+from tailrace.errors import QueryError, TailraceError, TransientError
 from tailrace.limits import SERIES_LIMIT
 from tailrace.query.evaluate import Evaluation
 from tailrace.query.functions.approx_topk import ApproxTopk
 from tailrace.query.grid import stepped
 from tailrace.query.parser import parse
-from tailrace.query.reads import Reading
+from tailrace.query.reads import Reading, nobody
 from tailrace.query.result import Series, Stats
 from tailrace.query.run import Request, run
 from tailrace.query.samples import LABEL
@@ -71,7 +71,9 @@ class TableAsk:
         held_rows: int = HELD_ROWS,
         recorded: Recorded | None = None,
         kept: Kept | None = None,
+        cancelled: Callable[[], bool] = nobody,
     ) -> None:
+        self._cancelled = cancelled
         self._recorded = recorded
         self._kept = kept
         self._table = table
@@ -85,7 +87,10 @@ class TableAsk:
     def __call__(self, asked: str, times: range) -> Answers:
         """Return one answer for each time."""
         found = self._ready.pop((asked, times), None)
-        return self._alone(asked, times) if found is None else found
+        found = self._alone(asked, times) if found is None else found
+        if self._cancelled():  # which is no answer: nothing of this round may be kept
+            raise TransientError("given up since the server stops; what is due is evaluated when it starts again")
+        return found
 
     def prepare(self, asked: Sequence[Question]) -> None:
         """Answer what is going to be asked, as far as it can be answered together."""
@@ -107,10 +112,13 @@ class TableAsk:
             return Answers({at_ns: one.at[at_ns] for at_ns, one in zip(times, single, strict=True)}, single[-1].rows)
         step_ns = times.step if len(times) > 1 else None
         request = Request(asked, times[0], times[-1], step_ns, timeout_s=self._timeout_s, aligned=False)
+        request = replace(request, cancelled=self._cancelled)
         try:
             found = run(request, self._table, self._engine, self._kept, recorded=self._recorded)
         except TailraceError as error:
             return _failed(times, error)
+        except RecursionError:
+            return _failed(times, QueryError("the query is nested too deeply"))
         assert isinstance(found, Series), "rules are read with numbers only"
         if not found.complete:
             said = "; ".join(found.warnings) or "the answer is not complete"
@@ -135,7 +143,7 @@ class TableAsk:
                 held = self._read(snapshot, left, span)
             except FileNotFoundError:  # the table was tidied meanwhile: each is asked alone then
                 return
-            round_ = _Sharing(held, times, self._timeout_s, self._alone)
+            round_ = _Sharing(held, times, self._timeout_s, self._alone, self._cancelled)
             unread = round_.answer(left)
             self._ready.update(((member.text, times), found) for member, found in round_.answers.items())
             columns = {name for names in unread.values() for name in names}
@@ -190,6 +198,7 @@ class _Sharing:
     times: range
     timeout_s: float
     ask: Callable[[str, range], Answers]
+    cancelled: Callable[[], bool] = nobody
     answers: dict[_Member, Answers] = field(default_factory=dict)
     _windows: dict[tuple[int, int], Held] = field(default_factory=dict)
 
@@ -255,7 +264,7 @@ class _Sharing:
 
     def _evaluated(self, shape: Shape, family: Sequence[_Member], copies: Sequence[Copies]) -> Samples:
         grid = stepped(self.times[0], self.times[-1], self.times.step)
-        reading = Reading(CopiesEngine(), Stats(), self.timeout_s, lasting=False)
+        reading = Reading(CopiesEngine(), Stats(), self.timeout_s, self.cancelled, lasting=False)
         leaves = Leaves(grid, reading, copies, [member.asked for member in family], shape.together)
         found = Evaluation(grid, self._no_table, reading, leaves).value(shape.metric)
         assert not isinstance(found, float), "what reads lines gives samples"

@@ -47,8 +47,13 @@ RENEW_S: Final = 5.0
 LONG_S: Final = 600.0
 """A round that takes longer than this hangs: its lease is not renewed any more."""
 
+STOP_S: Final = 2.0
+"""For how long a round at hand is waited for when the server stops."""
+
 _BUILT_IN: Final = {rule.id for rule in health.RULES}
 _UPKEEP_S: Final = 600.0
+_MISTAKE_S: Final = 10.0  # between reports of a failure that nobody foresaw
+_FAILED: Final = "Rounds of evaluation that failed as a whole."
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -144,11 +149,17 @@ class AlertService:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the round at hand, give the lease back, and stop."""
+        """Finish the round at hand within seconds, give the lease back, and stop.
+
+        A round that takes longer is left to itself: without the lease nothing of it is kept.
+        """
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
-            self._lease.release()
+            self._thread.join(STOP_S)
+            try:
+                self._lease.release(wait_s=STOP_S)
+            except TailraceError as error:  # it runs out by itself
+                _LOGGER.warning("alerts: %s", error)
 
     def round(self) -> int:
         """Do what is due, once; return how many windows of rules were evaluated."""
@@ -258,7 +269,10 @@ class AlertService:
                 done = self.round()
             except (TailraceError, OSError, PolarsError) as error:
                 _LOGGER.warning("alerts: %s", error)
-                self._accounts.count("tailrace_alert_failures_total", "Rounds of evaluation that failed as a whole.")
+                self._accounts.count("tailrace_alert_failures_total", _FAILED)
+            except Exception:  # a bug, which must not end all evaluation
+                _LOGGER.exception("alerts: a round failed")
+                self._accounts.count("tailrace_alert_failures_total", _FAILED)
             if not done:  # else there may be more that is due
                 if worked:
                     memory.give_back()

@@ -91,12 +91,12 @@ class Lease:
             self._fence = None
             raise LeaseLostError("another server evaluates the rules now")
 
-    def release(self) -> None:
-        """Give the lease back, so that another server need not wait for its end."""
+    def release(self, wait_s: float | None = None) -> None:
+        """Give the lease back, so that another server need not wait for its end; wait so long for the database."""
         with self._lock:
             if self._fence is None:
                 return
-            with self._control.transaction() as connection:
+            with self._control.transaction(wait_s) as connection:
                 held = (LEASES.c.name == _NAME) & (LEASES.c.fence == self._fence)
                 connection.execute(LEASES.update().where(held).values(until_ns=0))
             self._fence = None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select
@@ -49,13 +49,14 @@ if TYPE_CHECKING:
 STEP_S: Final = 1.0
 LOOKS: Final = 100
 """Groups that are looked at in one transaction."""
-SENDERS: Final = 16
-"""Lines that are sent to at once."""
+SENDERS: Final = 64
+"""Lines that are sent to at once; each that hangs takes one for as long as its time limit."""
 KEPT_NS: Final = 120 * 3600 * NS_PER_S
 """How long it is remembered what was told."""
 
 _UPKEEP_S: Final = 600.0
-_STOP_S: Final = 5.0  # that calls under way may take when the server stops; what is cut off is sent again
+_FAILED: Final = "Rounds of telling that failed as a whole."
+_STOP_S: Final = 1.5  # that calls under way may take when the server stops; what is cut off is sent again
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -92,8 +93,7 @@ class Notifier:
         self._upkeep_s = 0.0
         self._stopping, self._woken = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
-        self._sending: dict[str, Future[int]] = {}
-        self._senders = ThreadPoolExecutor(SENDERS, "notify-send")
+        self._sending: dict[str, threading.Thread] = {}
         accounts.gauge(
             "tailrace_notifications_waiting", "Notifications that are to be sent, by receiver.", self._waiting
         )
@@ -164,12 +164,10 @@ class Notifier:
         self._stopping.set()
         self._woken.set()
         if self._thread.is_alive():
-            self._thread.join()
-        self._senders.shutdown(wait=False, cancel_futures=True)
-        until_s = self._clock.monotonic_s() + _STOP_S
-        for future in list(self._sending.values()):
-            while not future.done() and self._clock.monotonic_s() < until_s:
-                self._clock.wait(threading.Event(), 0.02)
+            self._thread.join(_STOP_S)
+        until_s = time.monotonic() + _STOP_S
+        for sender in list(self._sending.values()):
+            sender.join(max(0.0, until_s - time.monotonic()))
 
     # --- deciding -------------------------------------------------------------------------------
 
@@ -236,16 +234,18 @@ class Notifier:
     def _send_all(self) -> None:
         """Have each line that has something to be sent do so in a thread of its own."""
         for line in self.deliveries.due():
-            under_way = self._sending.get(line)
-            if under_way is None or under_way.done():
-                self._sending[line] = self._senders.submit(self._guarded, line)
+            self._sending = {name: sender for name, sender in self._sending.items() if sender.is_alive()}
+            if line not in self._sending and len(self._sending) < SENDERS:
+                # no pool: its threads would be waited for at the end of the program, however long a call takes
+                sender = threading.Thread(target=self._guarded, args=(line,), name="notify-send", daemon=True)
+                sender.start()
+                self._sending[line] = sender
 
-    def _guarded(self, line: str) -> int:
+    def _guarded(self, line: str) -> None:
         try:
-            return self._send(line)
+            self._send(line)
         except TailraceError as error:  # the database is busy: what was sent and not marked is sent again
             _LOGGER.warning("notify: %s: %s", line, error)
-            return 0
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -255,7 +255,10 @@ class Notifier:
                 self._send_all()
             except TailraceError as error:
                 _LOGGER.warning("notify: %s", error)
-                self._accounts.count("tailrace_notify_failures_total", "Rounds of telling that failed as a whole.")
+                self._accounts.count("tailrace_notify_failures_total", _FAILED)
+            except Exception:  # a bug, which must not end all telling
+                _LOGGER.exception("notify: a round failed")
+                self._accounts.count("tailrace_notify_failures_total", _FAILED)
             self._clock.wait(self._woken, STEP_S)
 
     # --- gauges ---------------------------------------------------------------------------------
