@@ -105,6 +105,19 @@ def test_a_late_line_that_shows_an_alert_to_be_false_takes_it_back(world):
     assert told(server) == ["3 firing", "3 correction"]
 
 
+def test_what_was_taken_back_and_turns_out_to_be_true_is_told_once_more(world):
+    """Two lines come late, so it was not silent at 3; then they are deleted, so it was."""
+    quiet = group(rule(expr='sum by (host) (count_over_time({app="x"}[1m])) < 2', no_data="zero"))
+    late = burst(3, known=4)
+    world.lines += burst(1) + burst(2) + late + burst(4) + burst(5)
+    server = world.server()
+    run(world, server, 5, quiet)
+    for line in late:
+        world.lines.remove(line)
+    server.evaluator.correct((quiet,), [Late((), late[0].at_ns, late[0].at_ns)], world.now_ns)
+    assert told(server) == ["3 firing", "3 correction", "3 firing", "4 resolved"]
+
+
 def test_a_failing_query_resolves_nothing(world):
     server = world.server()
     world.lines += burst(1)

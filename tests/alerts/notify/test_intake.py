@@ -22,10 +22,10 @@ class Rule:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def tell(self, kind: str, at_s: int, starts_s: int | None = None, annotations=None) -> None:
+    def tell(self, kind: str, at_s: int, starts_s: int | None = None, annotations=None, generation=1) -> None:
         at_ns = START + at_s * S
         starts_ns = at_ns if starts_s is None else START + starts_s * S
-        row = {"rule": "r", "key": KEY, "generation": 1, "kind": kind, "at_ns": at_ns, "written_ns": at_ns}
+        row = {"rule": "r", "key": KEY, "generation": generation, "kind": kind, "at_ns": at_ns, "written_ns": at_ns}
         texts = {"labels": json.dumps(LABELS), "annotations": json.dumps(annotations or {}), "value": 2.0}
         times = {"starts_ns": starts_ns, "ends_ns": 0 if kind == "firing" else at_ns, "taken": False}
         with self.world.control.transaction() as connection:
@@ -190,6 +190,20 @@ def test_a_mistake_that_nobody_was_told_is_not_mentioned(world, rule):
     rule.state(None)
     world.run(200)
     assert told(world) == []
+
+
+def test_a_mistake_that_was_none_is_not_taken_back(world, rule):
+    rule.fire(0)
+    world.run(40)
+    told(world)
+    rule.tell("correction", 0)
+    rule.tell("firing", 0, generation=2)
+    world.run(200)
+    assert told(world) == []  # it knows that it fires
+    rule.end(200, 0)
+    world.run(300)
+    [one] = world.channel().got
+    assert (one.reason, dict(one.alerts[0].annotations)) == ("all_resolved", {})
 
 
 def test_a_firing_of_the_past_is_told_with_the_one_of_now(world, rule):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tailrace.alerts.model import Alert
 from tailrace.batch import stream_labels
@@ -17,6 +17,9 @@ from tailrace.batch import stream_labels
 if TYPE_CHECKING:
     from tailrace.alerts.evaluate.corrections import Told
     from tailrace.alerts.kept.store import Step
+
+_CORRECTION: Final = 2**32
+"""Keeps what corrections tell apart: what was taken back may turn out to be true, and is told once more."""
 
 
 def evaluation(step: Step, *, eventful: bool) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def news(step: Step, told: Told, now_ns: int) -> dict[str, Any]:
     return {
         "rule": step.rule,
         "key": told.key,
-        "generation": 0 if alert is None else alert.generation,
+        "generation": step.correction * _CORRECTION + (0 if alert is None else alert.generation),
         "kind": told.kind,
         "at_ns": told.at_ns,
         "labels": json.dumps(dict(stream_labels(told.key))),

@@ -99,6 +99,8 @@ class Intake:
             if old is not None and row.kind == "firing" and row.at_ns < old.starts_ns:
                 self._tell_end(old)
             self._put(new)
+            if row.kind == "firing":
+                known.unnote(self._connection, new)
         elif row.kind == "firing":  # it does already; if it did so before, too, the end of that follows
             self._put(replace(new, starts_ns=old.starts_ns))
         elif row.at_ns >= old.starts_ns:

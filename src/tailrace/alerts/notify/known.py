@@ -142,6 +142,12 @@ def note(connection: Connection, group: str, alert: KnownAlert, text: str, noted
     connection.execute(update(MEMBERS).where(mine).values(note=texts, noted_ns=noted_ns))
 
 
+def unnote(connection: Connection, alert: KnownAlert) -> None:
+    """Forget that the firing of an alert which begins now was to be taken back: it turned out to be true."""
+    mine = (MEMBERS.c.fingerprint == alert.fingerprint) & (MEMBERS.c.noted_ns == alert.starts_ns)
+    connection.execute(update(MEMBERS).where(mine).values(note="", noted_ns=0))
+
+
 def clear_notes(connection: Connection, group: str) -> None:
     """Forget what was to be told, once the group was looked at."""
     noted = (MEMBERS.c.group == group) & (MEMBERS.c.note != "")
