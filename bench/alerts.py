@@ -18,7 +18,8 @@ import polars as pl
 
 from bench.measure import OUT, Plan, Row, Timer, status_mib, verdict
 from tailrace.alerts.evaluate.asking import TableAsk
-from tailrace.alerts.evaluate.evaluator import Complete, Evaluator, Late
+from tailrace.alerts.evaluate.contracts import Complete, Late
+from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings
 from tailrace.alerts.kept.samples import SamplesTable

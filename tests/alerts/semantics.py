@@ -15,7 +15,8 @@ from pathlib import Path
 
 import yaml
 
-from tailrace.alerts.evaluate.evaluator import Answers, Complete, Evaluator, Late
+from tailrace.alerts.evaluate.contracts import Answers, Complete, Late
+from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from tailrace.alerts.alerting import Alerting
-from tailrace.alerts.evaluate.evaluator import Answers
+from tailrace.alerts.evaluate.contracts import Answers
 from tailrace.alerts.evaluate.service import GONE_S
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.evaluate.watermarks import Behind

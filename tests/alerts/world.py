@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tailrace.alerts.evaluate.evaluator import Answers, Complete, Evaluator, Late
+from tailrace.alerts.evaluate.contracts import Answers, Complete, Late
+from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.store import AlertStore

@@ -7,7 +7,7 @@ import math
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tailrace.alerts.evaluate.evaluator import Answers
+from tailrace.alerts.evaluate.contracts import Answers
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.rules.template_functions import RULES
 from tailrace.alerts.rules.templates import Templates, mistake

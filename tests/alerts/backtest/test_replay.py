@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from alerts.world import MINUTE
 from tailrace.alerts.backtest.history import History
 from tailrace.alerts.backtest.replay import replay
+from tailrace.alerts.evaluate.contracts import Answers, Complete
 from tailrace.alerts.evaluate.corrections import Told
-from tailrace.alerts.evaluate.evaluator import Answers, Complete, Evaluator
+from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.store import AlertStore

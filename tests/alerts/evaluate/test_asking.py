@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tailrace.alerts.evaluate import asking
 from tailrace.alerts.evaluate.asking import TableAsk
-from tailrace.alerts.evaluate.evaluator import Answers
+from tailrace.alerts.evaluate.contracts import Answers
 from tailrace.batch import Batch
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import TransientError

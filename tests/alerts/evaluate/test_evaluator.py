@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.world import MINUTE, Line, S, World, group, rule
-from tailrace.alerts.evaluate.evaluator import Complete, Late
+from tailrace.alerts.evaluate.contracts import Complete, Late
 from tailrace.alerts.kept.lease import LEASE_NS, LeaseLostError
 
 START = 100 * MINUTE

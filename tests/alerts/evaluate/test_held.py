@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.alerts.evaluate.held import OWNER, Asked, CopiesEngine, Held, Streams, UnreadError
+from tailrace.alerts.evaluate.copies import OWNER, CopiesEngine, UnreadError, copies_of
+from tailrace.alerts.evaluate.held import Asked, Held, Streams
 from tailrace.batch import Batch, stream_text
 from tailrace.engines.polars import PolarsEngine
 from tailrace.query.parser import parse, parse_selector
@@ -76,7 +77,7 @@ def test_an_asker_reads_its_streams_and_the_lines_that_pass(held):
 
 
 def test_copies_have_the_name_of_their_asker_on_each_stream(held):
-    copies = held.copies([("0", asked('{host="a"}')), ("1", asked('{app="x"} !~ "3|5"'))])
+    copies = copies_of(held, [("0", asked('{host="a"}')), ("1", asked('{app="x"} !~ "3|5"'))])
     segments = copies.segments(0, 100)
     frame = CopiesEngine().collect(CopiesEngine().scan(segments, {"_stream": pl.String(), "_time_ns": pl.Int64()}))
     mine = [f'{text.removesuffix("}")}, {OWNER}="{name}"}}' for text, name in ((A, "0"), (A, "1"), (B, "1"))]
@@ -91,17 +92,17 @@ def test_copies_have_the_name_of_their_asker_on_each_stream(held):
 def test_the_path_says_which_formats_are_there(held):
     """What is remembered of a path must be true of all that have it."""
     both, one, other = ('{app="x"}', '{app="x"} |~ "5|6"', '{app="x"} |~ "2|3"')
-    paths = [held.copies([("0", asked(text))]).segments(0, 100).path for text in (both, one, other, both)]
+    paths = [copies_of(held, [("0", asked(text))]).segments(0, 100).path for text in (both, one, other, both)]
     assert paths == ['held:[null, "json"]', 'held:["json"]', "held:[null]", 'held:[null, "json"]']
 
 
 def test_one_without_a_name_has_the_streams_as_they_are(held):
-    segments = held.copies([(None, asked('{host="a"}'))]).segments(0, 100)
+    segments = copies_of(held, [(None, asked('{host="a"}'))]).segments(0, 100)
     assert segments.streams()["_stream"].to_list() == [A]
 
 
 def test_a_column_that_was_not_read_is_said_to_be(held):
-    segments = held.copies([("0", asked('{host="a"}'))]).segments(0, 100)
+    segments = copies_of(held, [("0", asked('{host="a"}'))]).segments(0, 100)
     with pytest.raises(UnreadError, match="status"):
         CopiesEngine().scan(segments, {"status": pl.Int64(), "_line": pl.String()})
     frame = CopiesEngine().collect(CopiesEngine().scan(segments, {"nowhere": pl.String(), "_level": pl.String()}))
@@ -109,7 +110,7 @@ def test_a_column_that_was_not_read_is_said_to_be(held):
 
 
 def test_nothing_is_one_empty_segment(held):
-    segments = held.copies([("0", asked('{app="y"}'))]).segments(0, 100)
+    segments = copies_of(held, [("0", asked('{app="y"}'))]).segments(0, 100)
     assert segments.frame.is_empty()
     assert segments.streams().is_empty()
     assert CopiesEngine().collect(CopiesEngine().scan(segments, {"_line": pl.String()})).is_empty()

@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from tailrace.alerts.evaluate.evaluator import Complete
+from tailrace.alerts.evaluate.contracts import Complete
 from tailrace.alerts.evaluate.horizons import Horizons
 from tailrace.alerts.evaluate.watermarks import Behind, Watermarks
 from tailrace.clock import NS_PER_S as S

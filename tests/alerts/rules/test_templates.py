@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tailrace.alerts.evaluate.evaluator import Answers
+from tailrace.alerts.evaluate.contracts import Answers
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.model import Rule
 from tailrace.alerts.rules.templates import Templates, mistake, problems

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tailrace.alerts.backtest.history import History
-    from tailrace.alerts.evaluate.evaluator import Fill
+    from tailrace.alerts.evaluate.contracts import Fill
     from tailrace.alerts.model import Alert, Group, Rule
     from tailrace.alerts.rules.expressions import Expression
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tailrace.alerts.backtest.variants import Knob
-    from tailrace.alerts.evaluate.evaluator import Fill
+    from tailrace.alerts.evaluate.contracts import Fill
     from tailrace.alerts.model import Group, Rule
     from tailrace.contracts import Engine, Table
     from tailrace.query.kept import Kept

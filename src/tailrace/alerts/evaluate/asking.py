@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.alerts.evaluate.evaluator import Answers
+from tailrace.alerts.evaluate.contracts import Answers
+from tailrace.alerts.evaluate.copies import OWNER, CopiesEngine, UnreadError, copies_of
 from tailrace.alerts.evaluate.families import Leaves, Shape, taken_apart
-from tailrace.alerts.evaluate.held import OWNER, CopiesEngine, Held, Streams, UnreadError
+from tailrace.alerts.evaluate.held import Held, Streams
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.batch import stream_text
 from tailrace.errors import QueryError, TailraceError, TransientError
@@ -39,7 +40,8 @@ from tailrace.query.syntax import LogQuery
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tailrace.alerts.evaluate.held import Asked, Copies
+    from tailrace.alerts.evaluate.copies import Copies
+    from tailrace.alerts.evaluate.held import Asked
     from tailrace.contracts import Engine, Snapshot, Table
     from tailrace.query.kept import Kept
     from tailrace.query.named import Recorded
@@ -244,7 +246,7 @@ class _Sharing:
         windows = self._spans(shape)
         names = [str(place) if shape.together else None for place in range(len(family))]
         copies = [
-            window.copies([(name, member.asked[leaf]) for name, member in zip(names, family, strict=True)])
+            copies_of(window, [(name, member.asked[leaf]) for name, member in zip(names, family, strict=True)])
             for leaf, window in enumerate(windows)
         ]
         try:

@@ -9,24 +9,26 @@ thousand rules over a few selectors, or a day to be made up for, cost a few quer
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from tailrace.alerts.evaluate import corrections, states
+from tailrace.alerts.evaluate.contracts import Prepares
 from tailrace.alerts.evaluate.corrections import Told
 from tailrace.alerts.evaluate.horizons import Horizons
+from tailrace.alerts.evaluate.meant import Meant
 from tailrace.alerts.evaluate.tasks import Task, levels, tasks
 from tailrace.alerts.evaluate.verdict import Answer, Seen, judge
 from tailrace.alerts.evaluate.windows import due, untrue
 from tailrace.alerts.evaluate.work import Again, Missing, Planned, Standing, Work, portions, wanted
 from tailrace.alerts.kept.store import Progress, Round, Step
-from tailrace.alerts.meant import Meant
 from tailrace.alerts.model import Evaluation
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from tailrace.alerts.evaluate.contracts import Ask, Complete, Fill, Late
     from tailrace.alerts.evaluate.corrections import Incident
     from tailrace.alerts.kept.store import AlertStore
     from tailrace.alerts.model import Alert, Group, Rule
@@ -43,64 +45,6 @@ REWOUND_NS: Final = 120 * NS_PER_S
 
 _UNSURE: Final = {"error", "late"}
 """Outcomes of windows that are evaluated again as soon as a later one is sure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What an expression gave at some times, and how many rows were read for it."""
-
-    at: Mapping[int, Answer]
-    rows: int = 0
-
-
-class Ask(Protocol):
-    """Answers an expression at windows; a failure is an answer too. Must not raise for what is wrong with the query."""
-
-    def __call__(self, asked: str, times: range) -> Answers:
-        """Return one answer for each time."""
-        ...
-
-
-@runtime_checkable
-class Prepares(Protocol):
-    """An `Ask` that likes to know beforehand all that it will be asked in a round, to read what is shared once."""
-
-    def prepare(self, asked: Sequence[tuple[str, range]]) -> None:
-        """Take note of expressions and windows; called before the first of them is asked, must not raise."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Complete:
-    """Up to when the lines of some streams are complete, and the sources that are late.
-
-    Windows up to `open_ns` need not wait for late sources: those are missing, not late. No window waits for longer than
-    its rule says, and that counts from `since_ns` on if this is later: at a start, sources have all to be read yet.
-    """
-
-    upto_ns: int
-    late: tuple[str, ...] = ()
-    open_ns: int = 0
-    since_ns: int = 0
-
-
-class Fill(Protocol):
-    """Fills templates in; a template that fails becomes a text that says so."""
-
-    def __call__(
-        self, templates: Mapping[str, str], labels: Mapping[str, str], value: float, at_ns: int
-    ) -> dict[str, str]:
-        """Return the texts."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """Lines that came, or went, just now: the streams they are of, and their times."""
-
-    streams: tuple[str, ...]  # none: nobody knows, so it may be any
-    first_ns: int
-    last_ns: int
 
 
 class Evaluator:

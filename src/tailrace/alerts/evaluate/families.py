@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.alerts.evaluate.held import OWNER, Asked
+from tailrace.alerts.evaluate.copies import OWNER
+from tailrace.alerts.evaluate.held import Asked
 from tailrace.query import functions
 from tailrace.query.evaluate import Evaluation
 from tailrace.query.needs import Needs
@@ -41,7 +42,7 @@ from tailrace.query.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tailrace.alerts.evaluate.held import Copies
+    from tailrace.alerts.evaluate.copies import Copies
     from tailrace.query.evaluate import Value
     from tailrace.query.grid import Grid
     from tailrace.query.reads import Reading

@@ -17,7 +17,7 @@ from polars.exceptions import PolarsError
 
 from tailrace import memory
 from tailrace.alerts.evaluate import health
-from tailrace.alerts.evaluate.evaluator import Late
+from tailrace.alerts.evaluate.contracts import Late
 from tailrace.alerts.evaluate.horizons import Horizons
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TailraceError

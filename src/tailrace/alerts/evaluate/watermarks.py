@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from tailrace.alerts.evaluate.evaluator import Complete
+from tailrace.alerts.evaluate.contracts import Complete
 from tailrace.alerts.evaluate.horizons import Horizons
 from tailrace.clock import NS_PER_S
 from tailrace.query.matching import accepts

@@ -13,8 +13,8 @@ from tailrace.clock import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tailrace.alerts.evaluate.contracts import Answers, Ask
     from tailrace.alerts.evaluate.corrections import Incident
-    from tailrace.alerts.evaluate.evaluator import Answers, Ask
     from tailrace.alerts.evaluate.tasks import Task
     from tailrace.alerts.evaluate.verdict import Answer
     from tailrace.alerts.kept.store import Progress

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.alerts.evaluate.evaluator import Answers
+from tailrace.alerts.evaluate.contracts import Answers
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.rules.expressions import expression
 from tailrace.alerts.rules.result_labels import result_labels

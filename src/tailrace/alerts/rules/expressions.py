@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from tailrace.alerts.evaluate.held import CopiesEngine
+from tailrace.alerts.evaluate.copies import CopiesEngine
 from tailrace.alerts.evaluate.windows import Reach
 from tailrace.query import functions
 from tailrace.query.check import is_number

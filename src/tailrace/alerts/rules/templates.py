@@ -23,7 +23,7 @@ from tailrace.query.template_values import TemplateError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tailrace.alerts.evaluate.evaluator import Ask
+    from tailrace.alerts.evaluate.contracts import Ask
     from tailrace.alerts.model import Rule
     from tailrace.alerts.rules.template_functions import Sample
     from tailrace.clock import Clock

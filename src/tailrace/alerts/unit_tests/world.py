@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.alerts.evaluate.asking import TableAsk
-from tailrace.alerts.evaluate.evaluator import Answers, Complete, Evaluator
+from tailrace.alerts.evaluate.contracts import Answers, Complete
+from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.service import added
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.kept.lease import Lease

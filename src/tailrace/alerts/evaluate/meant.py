@@ -9,7 +9,7 @@ from tailrace.query.streams import select
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tailrace.alerts.evaluate.evaluator import Late
+    from tailrace.alerts.evaluate.contracts import Late
     from tailrace.query.syntax import Selector
 
 
