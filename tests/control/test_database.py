@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Column, Integer, Table, insert, select, update
 
 from tailrace.control import METADATA, Control
-from tailrace.errors import DataError, TableError
+from tailrace.errors import DataError, TableError, TransientError
 
 COUNTS = Table("test_counts", METADATA, Column("id", Integer, primary_key=True), Column("n", Integer))
 
@@ -91,4 +91,16 @@ def test_a_database_that_is_damaged_while_it_is_used_says_so(control, tmp_path):
 def test_what_it_cannot_hold_is_refused(control, value):
     with pytest.raises(DataError, match="holds no such value"), control.transaction() as connection:
         connection.execute(update(COUNTS).values(n=value))
+    assert count(control) == 0
+
+
+def test_who_reads_waits_for_nobody_who_writes(control, tmp_path):
+    with sqlite3.connect(tmp_path / "control.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with control.reading() as connection:
+            assert connection.execute(select(COUNTS.c.n)).scalar_one() == 0
+        with pytest.raises(TransientError, match="locked"), control.transaction(wait_s=0.05):
+            pass
+        other.execute("ROLLBACK")
+    other.close()
     assert count(control) == 0

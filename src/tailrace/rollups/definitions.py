@@ -72,12 +72,12 @@ class Definitions:
 
     def list(self) -> list[Metric]:
         """Return all metrics by name."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return [_metric(row) for row in connection.execute(select(METRICS).order_by(METRICS.c.name))]
 
     def get(self, name: str) -> Metric | None:
         """Return a metric, None if there is none of that name."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             row = connection.execute(select(METRICS).where(METRICS.c.name == name)).one_or_none()
         return None if row is None else _metric(row)
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter
 from pydantic import Field, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from tailrace import limits
 from tailrace.alerts.backtest.report import as_json
 from tailrace.alerts.backtest.run import Backtest
 from tailrace.alerts.backtest.variants import KNOBS, sweeps_of
@@ -28,6 +30,7 @@ from tailrace.settings import Settings
 from tailrace.web.answers import loki_json
 from tailrace.web.described import FAILURES, answers
 from tailrace.web.parameters import whole_body
+from tailrace.web.refusals import Refused
 from tailrace.web.services import Services
 from tailrace.web.times import moment_ns
 from tailrace.web.work import Work
@@ -84,7 +87,7 @@ def routes(services: Services, work: Work) -> APIRouter:
     @router.post(PATH, responses=answers() | FAILURES, response_class=Response, openapi_extra=body)
     async def backtest(request: HttpRequest) -> Response:
         """Say when a rule would have fired, for how long, and how often people would have been told."""
-        asked = _asked(await whole_body(request))
+        asked = await run_in_threadpool(_asked, await whole_body(request))
         found = await work.watched(request, lambda unwanted: _tested(services, asked, unwanted), TIMEOUT_S)
         return loki_json(found)
 
@@ -120,6 +123,8 @@ def _chosen(settings: GroupSettings, name: str) -> tuple[Rule, Group]:
 
 def _asked(body: bytes) -> Asked:
     """Read the body; a `DataError` has all that is wrong with it."""
+    if len(body) > limits.CONFIG_BYTES:
+        raise Refused(413, f"the body is larger than {limits.CONFIG_BYTES} bytes")
     try:
         document = read_document(body.decode(), None)
     except UnicodeDecodeError as error:

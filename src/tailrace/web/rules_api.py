@@ -103,8 +103,8 @@ def _add_changes(router: APIRouter, rules: Rules, prefix: str, *, shown: bool) -
     @router.post(prefix + "/{namespace}", status_code=202, openapi_extra=body, **described)
     async def save(namespace: str, request: Request) -> Response:
         """Add a rule group to a namespace, or replace the one of the same name."""
-        group = _group(await whole_body(request))
-        await run_in_threadpool(rules.save, namespace, group)
+        body = await whole_body(request)
+        await run_in_threadpool(lambda: rules.save(namespace, _group(body)))
         return loki_json({"status": "success", "data": None, "errorType": "", "error": ""}, status=202)
 
     @router.delete(prefix + "/{namespace}/{group}", status_code=202, **described)

@@ -62,7 +62,7 @@ def evaluations(control: Control, groups: Iterable[Group], wanted: Wanted) -> li
         chosen = chosen.where(EVALUATIONS.c.at_ns >= wanted.start_ns)
     if wanted.end_ns is not None:
         chosen = chosen.where(EVALUATIONS.c.at_ns < wanted.end_ns)
-    with control.transaction() as connection:
+    with control.reading() as connection:
         return [_entry(row, names.get(row.rule, {})) for row in connection.execute(chosen).all()]
 
 

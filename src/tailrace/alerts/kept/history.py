@@ -38,7 +38,7 @@ class Entry:
 
 def entries(control: Control, rule: str, limit: int = 100) -> list[Entry]:
     """Return the newest entries of a rule, newest first."""
-    with control.transaction() as connection:
+    with control.reading() as connection:
         found = [*_signals(connection, rule, limit), *_ends(connection, rule, limit)]
     found.sort(key=lambda entry: (-entry.at_ns, sorted(entry.labels.items())))
     return found[:limit]

@@ -100,17 +100,17 @@ class AlertStore:
 
     def progress(self) -> dict[str, Progress]:
         """Return how far every rule is."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return _progress(connection)
 
     def alerts(self) -> dict[str, dict[str, Alert]]:
         """Return the alerts of every rule."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return _alerts(connection)
 
     def standings(self) -> Standings:
         """Return how all rules stand, as of one moment."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return Standings(_progress(connection), _alerts(connection), _missing(connection))
 
     def known(self) -> dict[str, dict[str, Seen]]:
@@ -143,12 +143,12 @@ class AlertStore:
     def history(self, rule: str, limit: int = 100) -> list[dict[str, Any]]:
         """Return the newest evaluations of a rule, newest first, as the log has them."""
         wanted = select(EVALUATIONS).where(EVALUATIONS.c.rule == rule).order_by(EVALUATIONS.c.id.desc()).limit(limit)
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return [dict(row) for row in connection.execute(wanted).mappings()]
 
     def looked(self) -> int | None:
         """Return up to which version of `logs` late lines were dealt with, None at the first start."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return connection.execute(select(LOOKED.c.version)).scalar()
 
     # --- writing --------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class AlertStore:
     def outbox_age_ns(self, now_ns: int) -> int:
         """Return for how long the oldest row of the outbox waits to be taken; 0 if there is none."""
         oldest = select(func.min(OUTBOX.c.written_ns)).where(~OUTBOX.c.taken)
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             written_ns = connection.execute(oldest).scalar()
         return 0 if written_ns is None else max(0, now_ns - written_ns)
 

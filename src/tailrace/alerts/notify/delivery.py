@@ -38,8 +38,8 @@ PAUSES_S: Final = (1.0, 300.0)
 PATIENCE_NS: Final = 3 * 86_400 * NS_PER_S
 """What could not be delivered for so long is parked: a receiver may be away for a weekend."""
 
-HELD_NS: Final = 60 * NS_PER_S
-"""A server that holds a row for longer than this is gone: another one may send it."""
+HELD_NS: Final = 330 * NS_PER_S
+"""A server that holds a row for longer than this is gone: another one may send it. No call may take as long."""
 
 _LONGEST_NS: Final = 3600 * NS_PER_S  # that a busy receiver may ask for
 _ERROR_CHARS: Final = 500
@@ -94,7 +94,7 @@ class Deliveries:
         """Return lines with how many rows wait and since when the oldest does."""
         columns = (DELIVERIES.c.line, func.count(), func.min(DELIVERIES.c.written_ns))
         wanted = select(*columns).where(DELIVERIES.c.state == "waiting").group_by(DELIVERIES.c.line)
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return [(line, count, since_ns) for line, count, since_ns in connection.execute(wanted)]
 
     # --- for people -----------------------------------------------------------------------------
@@ -102,7 +102,7 @@ class Deliveries:
     def shown(self, states: Sequence[State] = ("parked",), limit: int = 1000) -> list[Delivery]:
         """Return rows in some states, oldest first."""
         wanted = select(DELIVERIES).where(DELIVERIES.c.state.in_(states)).order_by(DELIVERIES.c.id).limit(limit)
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return [_shown(row) for row in connection.execute(wanted)]
 
     def retry(self, number: int) -> bool:

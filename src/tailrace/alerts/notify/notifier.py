@@ -272,6 +272,6 @@ class Notifier:
 
     def _age(self) -> list[tuple[Mapping[str, str], float]]:
         wanted = select(func.min(OUTBOX.c.written_ns)).where(~OUTBOX.c.taken)
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             since_ns = connection.execute(wanted).scalar()
         return [({}, 0.0 if since_ns is None else (self._clock.now_ns() - since_ns) / NS_PER_S)]

@@ -87,7 +87,7 @@ def groups(control: Control, policy: Policy, wanted: Wanted, now_ns: int) -> lis
 
 def _all(control: Control, policy: Policy, wanted: Wanted, now_ns: int) -> list[tuple[Standing, Sequence[Route]]]:
     found = list[tuple[Standing, "Sequence[Route]"]]()
-    with control.transaction() as connection:
+    with control.reading() as connection:
         mutes = Mutes(connection, policy, now_ns)
         alerts = known.read(connection)
     for alert in alerts:

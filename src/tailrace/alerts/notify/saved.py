@@ -55,14 +55,14 @@ class SavedReceivers:
 
     def mark(self) -> tuple[int, int]:
         """Return what changes whenever a receiver is saved or deleted."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             columns = func.count(), func.coalesce(func.max(RECEIVERS.c.saved_ns), 0)
             count, newest = connection.execute(select(*columns)).one()
         return count, newest
 
     def all(self) -> list[Saved]:
         """Return the receivers with their routes, by name."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             texts = list(connection.execute(select(RECEIVERS.c.definition).order_by(RECEIVERS.c.name)).scalars())
         return [found for text in texts if (found := _read(text)) is not None]
 

@@ -75,14 +75,14 @@ class Silences:
         `tests` picks those that have a matcher of the same label, and whose value passes the test.
         """
         now_ns = self._clock.now_ns()
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             found = [_silence(row) for row in connection.execute(select(SILENCES))]
         found = [one for one in found if all(_picked(one, test) for test in tests)]
         return sorted(found, key=lambda one: _place(one, now_ns))
 
     def get(self, name: str) -> Silence:
         """Return one silence; `NoSilenceError` if there is none of that id."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return _get(connection, name)
 
     def save(self, silence: Silence) -> str:

@@ -170,7 +170,7 @@ class RuleBook:
 
     def _last_good(self, path: Path) -> tuple[Group, ...]:
         """Return what a file said when it was good last; nothing if it never was."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             text = connection.execute(select(_GOOD.c.text).where(_GOOD.c.path == str(path))).scalar()
         try:
             return rule_files.parse_rules(text or "", str(path), str(path), self._interval_ns)
@@ -238,7 +238,7 @@ class RuleBook:
     def _look_saved(self) -> None:
         """Forget what was read if another process saved or deleted a group since."""
         wanted = select(func.count(), func.coalesce(func.max(_SAVED.c.saved_ns), 0))
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             count, saved_ns = connection.execute(wanted).one()
         if (count, saved_ns) != self._saved_mark:
             self._saved, self._changed = None, True
@@ -247,7 +247,7 @@ class RuleBook:
     def _all(self) -> _Saved:
         wanted = select(_SAVED).order_by(_SAVED.c.namespace, _SAVED.c.name)
         saved: _Saved = {}
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             for row in connection.execute(wanted).all():
                 saved.setdefault(row.namespace, {})[row.name] = json.loads(row.definition)
         return saved

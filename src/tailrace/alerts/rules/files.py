@@ -33,7 +33,7 @@ from tailrace.config.document import read_document
 from tailrace.config.problems import explain, found_text
 from tailrace.config.text import text_of
 from tailrace.errors import ConfigError, Problem, QueryError
-from tailrace.limits import RULES_BYTES, RULES_NODES
+from tailrace.limits import CONFIG_NODES, RULES_BYTES, RULES_NODES
 from tailrace.query.parser import parse
 from tailrace.query.syntax import LogQuery
 from tailrace.settings import Mistake, Mistakes, Settings
@@ -209,7 +209,7 @@ def parse_rules(
     text: str, namespace: str, file: str | None = None, interval_ns: int = INTERVAL_NS
 ) -> tuple[Group, ...]:
     """Return the groups that a text says; `$` in it is no variable of the environment, templates are full of them."""
-    read, _ = _read(text, RuleFile, {"groups": []}, file)
+    read, _ = _read(text, RuleFile, {"groups": []}, file, RULES_NODES)
     return groups_of(read, namespace, interval_ns=interval_ns)
 
 
@@ -222,10 +222,10 @@ def parse_group(text: str) -> dict[str, Any]:  # Any: JSON
 
 
 def _read(
-    text: str, model: type[_Model], nothing: Mapping[str, object], file: str | None
+    text: str, model: type[_Model], nothing: Mapping[str, object], file: str | None, most: int = CONFIG_NODES
 ) -> tuple[_Model, dict[str, Any]]:
     """Return what a text says, and as plain values; `nothing` stands for an empty one."""
-    document = read_document(text, None, RULES_NODES)
+    document = read_document(text, None, most)
     value = nothing if document.value is None else document.value
     if not isinstance(value, dict):
         document.refuse((), document.places.get(()), f"expected a mapping of keys to values, got {found_text(value)}")
