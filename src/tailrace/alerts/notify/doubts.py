@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailrace.alerts.notify.channels.apprise import unreadable
-from tailrace.alerts.notify.receivers import AppriseSettings
 from tailrace.alerts.notify.secret import Secret
+from tailrace.alerts.notify.ways import AppriseSettings
 from tailrace.config.trail import trail_text
 from tailrace.errors import Problem, TransientError
 from tailrace.settings import Settings

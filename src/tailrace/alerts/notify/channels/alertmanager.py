@@ -20,7 +20,7 @@ from tailrace.limits import ALERTS_A_REQUEST
 
 if TYPE_CHECKING:
     from tailrace.alerts.notify.model import Notification, ToldAlert
-    from tailrace.alerts.notify.receivers import AlertmanagerSettings
+    from tailrace.alerts.notify.ways import AlertmanagerSettings
     from tailrace.clock import Clock
 
 RENEWALS: Final = 4

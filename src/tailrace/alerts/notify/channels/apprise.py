@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tailrace.alerts.notify.message import Message, Writing
     from tailrace.alerts.notify.model import Notification
-    from tailrace.alerts.notify.receivers import AppriseSettings
+    from tailrace.alerts.notify.ways import AppriseSettings
 
 _STATUS: Final = re.compile(r"error[ =](\d{3})\b")
 _BUSY: Final = ("408", "425", "429")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tailrace.alerts.notify.message import Writing
     from tailrace.alerts.notify.model import Notification
-    from tailrace.alerts.notify.receivers import EmailSettings
+    from tailrace.alerts.notify.ways import EmailSettings
 
     Refusals = Mapping[str, tuple[int, bytes]]
 

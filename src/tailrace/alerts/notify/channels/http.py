@@ -19,15 +19,15 @@ import httpx
 
 from tailrace.alerts.notify.channels.cut import Cut
 from tailrace.alerts.notify.model import BusyError, Refused
-from tailrace.alerts.notify.receivers import HttpSettings
 from tailrace.alerts.notify.secret import MASK, SecretUrl, hide, secret_of
+from tailrace.alerts.notify.ways import HttpSettings
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tailrace.alerts.notify.receivers import Connection, Tls
+    from tailrace.alerts.notify.ways import Connection, Tls
     from tailrace.clock import Clock
 
 _BUSY: Final = (408, 425, 429)

@@ -17,7 +17,7 @@ from tailrace.alerts.shown import time_text
 if TYPE_CHECKING:
     from tailrace.alerts.notify.message import Writing
     from tailrace.alerts.notify.model import Notification
-    from tailrace.alerts.notify.receivers import PagerDutySettings
+    from tailrace.alerts.notify.ways import PagerDutySettings
     from tailrace.clock import Clock
 
 _SUMMARY_CHARS: Final = 1_024  # PagerDuty refuses more

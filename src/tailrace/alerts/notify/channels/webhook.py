@@ -16,7 +16,7 @@ from tailrace.alerts.shown import time_text
 
 if TYPE_CHECKING:
     from tailrace.alerts.notify.model import Notification, ToldAlert
-    from tailrace.alerts.notify.receivers import WebhookSettings
+    from tailrace.alerts.notify.ways import WebhookSettings
     from tailrace.clock import Clock
 
 VERSION: Final = "4"
