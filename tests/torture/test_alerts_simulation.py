@@ -38,6 +38,7 @@ from tailrace.telemetry import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -84,12 +85,18 @@ class Mortal:
     left: int | None = None  # transactions that it has left
     after: bool = False  # it dies when the last one is durable
 
+    def transaction(self) -> AbstractContextManager[Connection]:
+        return self._mortal(self.control.transaction())
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self._mortal(self.control.reading())
+
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def _mortal(self, begun: AbstractContextManager[Connection]) -> Iterator[Connection]:
         dies = self.left == 0
         if self.left is not None:
             self.left -= 1
-        with self.control.transaction() as connection:
+        with begun as connection:
             yield connection
             if dies and not self.after:
                 raise KilledError

@@ -45,11 +45,17 @@ class Mortal:
         self._control, self._chance = control, chance
         self.left = -1
 
-    @contextmanager
     def transaction(self):
+        return self._mortal(self._control.transaction())
+
+    def reading(self):
+        return self._mortal(self._control.reading())
+
+    @contextmanager
+    def _mortal(self, begun):
         self.left -= 1
         dies, after = self.left == 0, self._chance.random() < 0.5
-        with self._control.transaction() as connection:
+        with begun as connection:
             yield connection
             if dies and not after:
                 raise KilledError
