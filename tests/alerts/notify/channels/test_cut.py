@@ -9,12 +9,15 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from alerts.notify.inboxes import WebInbox
 from alerts.notify.samples import notification, told
 from tailrace.alerts.notify.receivers import Receiver
 from tailrace.alerts.notify.sending import channels
 from tailrace.errors import TransientError
 
 LIMIT_S = 0.4
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # a plugin of Apprise
 
 
 @contextmanager
@@ -73,9 +76,23 @@ def test_a_mail_server_that_drips(first, encryption):
         assert time.monotonic() - began < 3
 
 
-def test_an_address_of_apprise_that_drips():
-    with dripping(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n") as port:
+def test_addresses_of_apprise_that_drip_hold_nobody_else_up():
+    """More of them than Apprise has threads; the call to each ends in time, and does not begin anew while it lasts."""
+    with dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n") as port, WebInbox() as inbox:
+        stuck = [apprise(f"json://127.0.0.1:{port}/{number}") for number in range(8)]
+        for channel in stuck:
+            with pytest.raises(TransientError, match=r"no answer within 0\.05 s"):
+                channel.send(notification(told("a1")))
+        threads = threading.active_count()
         began = time.monotonic()
-        with pytest.raises(TransientError):
-            send(apprise={"urls": [f"json://127.0.0.1:{port}"], "timeout_s": LIMIT_S})
+        with pytest.raises(TransientError, match=r"no answer within 0\.05 s"):
+            stuck[0].send(notification(told("a1")))
+        assert threading.active_count() <= threads
+        apprise(f"json://127.0.0.1:{inbox.port}/", timeout_s=10).send(notification(told("a1")))
+        assert len(inbox.got) == 1
         assert time.monotonic() - began < 3
+
+
+def apprise(url: str, timeout_s: float = 0.05):
+    receiver = Receiver.model_validate({"name": "team", "apprise": {"urls": [url], "timeout_s": timeout_s}})
+    return channels(receiver)[0]

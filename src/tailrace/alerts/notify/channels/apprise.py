@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tailrace.alerts.notify.channels.partly import Partly
@@ -17,7 +19,7 @@ from tailrace.alerts.notify.secret import SecretUrl, hide, parts_of, secret_of
 from tailrace.errors import ConfigError, Problem, TransientError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import apprise
 
@@ -42,6 +44,7 @@ class Apprise:
         self._settings = settings
         self._writing = writing
         self._partly = Partly()
+        self._hanging: dict[str, threading.Thread] = {}  # the last call to each address
         logging.getLogger("apprise").propagate = False  # it logs secrets, as of an address that it cannot read
         logging.getLogger("urllib3").setLevel(logging.WARNING)  # it logs addresses
         problems = [Problem(f"$.{kind}.urls[{index}]", what, hint) for index, what, hint in unreadable(settings)]
@@ -67,20 +70,48 @@ class Apprise:
         """Send to one address; return what Apprise logs if that fails."""
         from apprise import NotifyFormat, NotifyType
 
-        service = _service(url, self._settings.timeout_s)
+        service = _service(url)
         if service is None:
             return _unknown(url)  # of the environment or a file, where it can be put right
-        result = service.notify(
+        call = partial(
+            service.notify,
             body=message.body,
             title=message.title,
             notify_type=NotifyType.FAILURE if firing else NotifyType.SUCCESS,
             body_format=NotifyFormat.TEXT,
-            timeout=self._settings.timeout_s,
         )
+        result = self._in_time(url, call)
+        if result is None:
+            return f"no answer within {self._settings.timeout_s:g} s"
         if result:
             return None
         said = [entry.message for entry in result.logs()]
         return " ".join(" ".join(said).split()) or "it could not be sent"
+
+    def _in_time(self, url: str, call: Callable[[], apprise.AppriseResult]) -> apprise.AppriseResult | None:
+        """Return what a call gives, None if it takes too long.
+
+        Apprise's own time limit keeps the call in one of few threads that all receivers share and that the end of the
+        program waits for. Here it is left to itself in a thread of its own, and no other one is begun before it ends.
+        """
+        before = self._hanging.get(url)
+        if before is not None and before.is_alive():
+            return None
+        results = list["apprise.AppriseResult"]()
+        failures = list[Exception]()
+
+        def run() -> None:
+            try:
+                results.append(call())
+            except Exception as error:  # noqa: BLE001  raised again by who waits
+                failures.append(error)
+
+        self._hanging[url] = thread = threading.Thread(target=run, name="apprise", daemon=True)
+        thread.start()
+        thread.join(self._settings.timeout_s)
+        if failures:
+            raise failures[0]
+        return results[0] if results else None
 
     def _urls(self) -> list[str]:
         urls = [url.reveal() for url in self._settings.urls]
@@ -94,17 +125,15 @@ def unreadable(settings: AppriseSettings) -> Iterator[tuple[int, str, str]]:
     Those that are in the environment or in a file are read when they are used.
     """
     for index, secret in enumerate(settings.urls):
-        if not secret.shown().startswith("env:") and _service(secret.reveal(), settings.timeout_s) is None:
+        if not secret.shown().startswith("env:") and _service(secret.reveal()) is None:
             yield index, _unknown(secret.reveal()), _hint(secret.reveal())
 
 
-def _service(url: str, timeout_s: float) -> apprise.Apprise | None:
+def _service(url: str) -> apprise.Apprise | None:
     """Return what sends to one address, None if there is no such thing."""
     import apprise
 
-    asset = apprise.AppriseAsset(
-        app_id="Tailrace", app_desc="Tailrace alerts", async_mode=False, service_timeout=timeout_s
-    )
+    asset = apprise.AppriseAsset(app_id="Tailrace", app_desc="Tailrace alerts", async_mode=False, service_timeout=0)
     service = apprise.Apprise(asset=asset)
     if not service.add(url):
         return None
