@@ -1,8 +1,9 @@
-"""Open the control database: SQLite in the data folder, in one transaction at a time.
+"""Open the control database: SQLite in the data folder, written by one transaction at a time, read beside it.
 
 Comes in: the data folder. Goes out: a `Control`, whose `transaction` is a connection that commits at its end, or rolls
-back when something raises. The rooms that keep something here define their tables on `METADATA`, each in a
-module `tables`, before the database is opened. Refuses a database that a newer Tailrace wrote.
+back when something raises, and whose `reading` is one that sees one state of the database. The rooms that keep
+something here define their tables on `METADATA`, each in a module `tables`, before the database is opened. Refuses a
+database that a newer Tailrace wrote.
 
 SQLite takes one writer at a time: a transaction begins by asking for the write lock, so two never meet half done, and
 what was read in it is true when it is written. It is durable when `transaction` ends (WAL, synchronous FULL).

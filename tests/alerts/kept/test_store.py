@@ -75,6 +75,8 @@ def counted(control):
 
 QUESTIONS = {
     "what was told of a rule": lambda server: server.store.told("A", 0),
+    "corrections of a rule": lambda server: server.store.corrections({"A": 0}),
+    "alerts before a window": lambda server: server.store.alerts_before({"A": 11 * MINUTE}),
     "standings": lambda server: server.store.standings(),
     "age of the outbox": lambda server: server.store.outbox_age_ns(0),
     "history of a rule": lambda server: entries(server.control, "A"),

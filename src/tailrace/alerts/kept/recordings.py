@@ -74,7 +74,7 @@ class Recordings:
     def samples(self, name: str, start_ns: int, end_ns: int) -> pl.DataFrame:
         """Return the samples of a name with `start_ns <= time < end_ns`, each once: see `query.named.Recorded`."""
         wanted = select(SAMPLES).where(SAMPLES.c.name == name, SAMPLES.c.at_ns >= start_ns, SAMPLES.c.at_ns < end_ns)
-        with self._control.transaction() as connection:  # first: what is moved meanwhile is seen in the table
+        with self._control.reading() as connection:  # first: what is moved meanwhile is seen in the table
             waiting = _frame(connection.execute(wanted).all())
         snapshot = self._table.snapshot()
         moved = snapshot.scan(start_ns, end_ns).filter(pl.col("name") == name).select(*waiting.columns).collect()
@@ -87,7 +87,7 @@ class Recordings:
     def series(self, start_ns: int, end_ns: int, matches: Sequence[Selector] = ()) -> list[Mapping[str, str]]:
         """Return the label sets of which samples may lie in `start_ns <= time < end_ns`, of those that are matched."""
         seen = (SERIES.c.last_ns + recorded.SEEN_NS >= start_ns) & (SERIES.c.first_ns < end_ns)
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             keys = [key for (key,) in connection.execute(select(SERIES.c.key).where(seen).distinct())]
         if matches and keys:
             keys = chosen(keys, matches)["key"].to_list()

@@ -116,14 +116,14 @@ class AlertStore:
     def known(self) -> dict[str, dict[str, Seen]]:
         """Return the series that every rule has seen."""
         found: dict[str, dict[str, Seen]] = defaultdict(dict)
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             for row in connection.execute(select(KNOWN)).all():
                 found[row.rule][row.key] = Seen(row.first_ns, row.last_ns)
         return dict(found)
 
     def alerts_before(self, at: Mapping[str, int]) -> dict[str, dict[str, Alert]]:
         """Return the alerts of rules as the last window of each before a time left them."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return past.alerts_before(connection, at)
 
     def told(self, rule: str, since_ns: int) -> list[Told]:
@@ -132,12 +132,12 @@ class AlertStore:
 
     def told_of(self, since: Mapping[str, int]) -> dict[str, list[Told]]:
         """Return what was told of the windows of rules, each from a time on."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return past.told(connection, since)
 
     def corrections(self, since: Mapping[str, int]) -> dict[str, int]:
         """Return how often windows of rules, each from a time on, were corrected, at most."""
-        with self._control.transaction() as connection:
+        with self._control.reading() as connection:
             return past.corrections(connection, since)
 
     def history(self, rule: str, limit: int = 100) -> list[dict[str, Any]]:
