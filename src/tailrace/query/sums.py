@@ -26,14 +26,17 @@ MERGED: Final = {name: pl.col(name).sum() for name in COLUMNS}
 
 
 def made(value: nw.Expr) -> dict[str, nw.Expr]:
-    """Return the sums of values: each step is exact, since it cuts at a power of two."""
+    """Return the sums of values: each step is exact, since it cuts at a power of two.
+
+    Each digit is cut from the value itself: expressions of digits within digits double in size with each.
+    """
     small = value.abs() < _LARGE
-    left = nw.when(small).then(value).otherwise(0.0) / _DIGIT
-    sums = {}
-    for name in DIGITS:
-        digit = left.cast(nw.Int64)  # towards zero
-        sums[name] = digit.sum()
-        left = (left - digit.cast(nw.Float64)) * _DIGIT
+    size = nw.when(small).then(value.abs()).otherwise(0.0)
+    sign = nw.when(value < 0).then(-1).otherwise(1)
+    sums = {DIGITS[0]: ((size / _DIGIT).cast(nw.Int64) * sign).sum()}
+    for place, name in enumerate(DIGITS[1:]):
+        moved = size * _DIGIT ** (place - 1)
+        sums[name] = (((moved - moved.floor()) * _DIGIT).cast(nw.Int64) * sign).sum()
     return {**sums, "rest": nw.when(~small).then(value).otherwise(0.0).sum()}
 
 
