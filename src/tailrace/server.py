@@ -138,6 +138,7 @@ class Server:
     def stop(self) -> None:
         """Finish open requests and the upkeep's current step, then return."""
         self._http.should_exit = True
+        self._control.hurry()
         self._alerting.stop()  # while the last requests are answered
         self._thread.join(_GRACE_S + 3)
         self._deletions.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 
 import pytest
 from sqlalchemy import Column, Integer, Table, insert, select, update
@@ -103,4 +104,19 @@ def test_who_reads_waits_for_nobody_who_writes(control, tmp_path):
             pass
         other.execute("ROLLBACK")
     other.close()
+    assert count(control) == 0
+
+
+def test_at_the_end_nobody_waits_for_long(control, tmp_path):
+    with sqlite3.connect(tmp_path / "control.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        ending = threading.Timer(0.1, control.hurry)
+        ending.start()
+        with pytest.raises(TransientError, match="locked"), control.transaction():
+            pass
+        assert time.monotonic() - began < 10
+        other.execute("ROLLBACK")
+    other.close()
+    ending.join()
     assert count(control) == 0

@@ -11,6 +11,9 @@ what was read in it is true when it is written. It is durable when `transaction`
 
 from __future__ import annotations
 
+import math
+import sqlite3
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +41,9 @@ VERSION: Final = 1
 
 _BUSY_S: Final = 30.0  # how long a transaction waits for the write lock
 
+_LOOK_MS: Final = 250  # for how long SQLite itself waits
+_HURRIED_S: Final = 1.0
+
 _VERSIONS: Final = Table("control_version", METADATA, Column("version", Integer, primary_key=True))
 
 
@@ -46,6 +52,7 @@ class Control:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._hurried_s = math.inf  # by the monotonic clock
 
     @classmethod
     def open(cls, data: Path) -> Control:
@@ -73,7 +80,9 @@ class Control:
 
         While another one writes it waits, for `wait_s` at most, 30 seconds unless told.
         """
-        with self._begun(self._engine.execution_options(wait_s=_BUSY_S if wait_s is None else wait_s)) as connection:
+        until_s = time.monotonic() + (_BUSY_S if wait_s is None else wait_s)
+        engine = self._engine.execution_options(over=lambda: time.monotonic() > min(until_s, self._hurried_s))
+        with self._begun(engine) as connection:
             yield connection
 
     @contextmanager
@@ -98,6 +107,10 @@ class Control:
         except (OverflowError, UnicodeEncodeError) as error:
             raise DataError(f"the control database holds no such value: {error}") from error
 
+    def hurry(self) -> None:
+        """From now on have no transaction wait for longer than a second: the program ends."""
+        self._hurried_s = time.monotonic() + _HURRIED_S
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
@@ -113,6 +126,7 @@ def _prepare(connection: Any, _: object) -> None:  # a driver's connection: each
     connection.isolation_level = None  # the driver begins no transactions of its own: `_lock` does
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA busy_timeout={_LOOK_MS}")  # from here on; the first one to come makes it a WAL
 
 
 def _lock(connection: Connection) -> None:
@@ -120,5 +134,13 @@ def _lock(connection: Connection) -> None:
     if options.get("only_reads"):
         connection.exec_driver_sql("BEGIN")
         return
-    connection.exec_driver_sql(f"PRAGMA busy_timeout={round(options.get('wait_s', _BUSY_S) * 1000)}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    driver: Any = connection.connection.dbapi_connection  # as above
+    while not options["over"]():
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:  # within short times, since the program may end meanwhile
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                break
+        else:
+            return
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # this one says what is wrong
