@@ -25,10 +25,11 @@ from sqlalchemy import event
 from alerts.world import MINUTE, Line, S, Server, World, group, rule
 from tailrace.alerts.evaluate import states
 from tailrace.alerts.evaluate.contracts import Complete
-from tailrace.alerts.evaluate.corrections import Told, correct, incidents
+from tailrace.alerts.evaluate.corrections import correct, incidents
 from tailrace.alerts.evaluate.horizons import Horizons
-from tailrace.alerts.evaluate.verdict import Seen, judge
+from tailrace.alerts.evaluate.verdict import judge
 from tailrace.alerts.kept.lease import LEASE_NS
+from tailrace.alerts.model import Seen, Told
 from tailrace.alerts.notify.notifier import Notifier
 from tailrace.alerts.notify.settings import NotifySettings
 from tailrace.alerts.rules.expressions import expression

@@ -90,3 +90,24 @@ class Alert:
     resolved_ns: int = 0
     keep_since_ns: int = 0  # the first miss while it is kept firing
     generation: int = 0  # counts how often this label set began to fire
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The first and the last window that had a series."""
+
+    first_ns: int
+    last_ns: int
+
+    def also(self, at_ns: int) -> Seen:
+        """Return it with one window more."""
+        return Seen(min(self.first_ns, at_ns), max(self.last_ns, at_ns))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """That an alert began to fire at a window, was over at it, or that its firing then was a mistake."""
+
+    key: str
+    kind: Literal["firing", "resolved", "correction"]
+    at_ns: int

@@ -11,12 +11,11 @@ from alerts.world import MINUTE
 from tailrace.alerts.backtest.history import History
 from tailrace.alerts.backtest.replay import replay
 from tailrace.alerts.evaluate.contracts import Answers, Complete
-from tailrace.alerts.evaluate.corrections import Told
 from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.store import AlertStore
-from tailrace.alerts.model import Group, Rule
+from tailrace.alerts.model import Group, Rule, Told
 from tailrace.control import Control
 
 START = 1_000_000 * MINUTE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.alerts.evaluate.corrections import Told, correct, incidents
+from tailrace.alerts.evaluate.corrections import correct, incidents
+from tailrace.alerts.model import Told
 
 
 def told(text: str) -> list[Told]:

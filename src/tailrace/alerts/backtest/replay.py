@@ -16,7 +16,8 @@ import polars as pl
 
 from tailrace.alerts.evaluate import states
 from tailrace.alerts.evaluate.states import KEPT_NS
-from tailrace.alerts.evaluate.verdict import Answer, Seen, judge, policy
+from tailrace.alerts.evaluate.verdict import Answer, judge, policy
+from tailrace.alerts.model import Seen
 from tailrace.alerts.rules.expressions import expression
 
 if TYPE_CHECKING:

@@ -9,19 +9,12 @@ be over and is not fires again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from tailrace.alerts.model import Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """That an alert began to fire at a window, was over at it, or that its firing then was a mistake."""
-
-    key: str
-    kind: Literal["firing", "resolved", "correction"]
-    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)

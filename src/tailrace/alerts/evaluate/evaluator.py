@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from tailrace.alerts.evaluate import corrections, states
 from tailrace.alerts.evaluate.contracts import Prepares
-from tailrace.alerts.evaluate.corrections import Told
 from tailrace.alerts.evaluate.horizons import Horizons
 from tailrace.alerts.evaluate.meant import Meant
 from tailrace.alerts.evaluate.tasks import Task, levels, tasks
-from tailrace.alerts.evaluate.verdict import Answer, Seen, judge
+from tailrace.alerts.evaluate.verdict import Answer, judge
 from tailrace.alerts.evaluate.windows import due, untrue
 from tailrace.alerts.evaluate.work import Again, Missing, Planned, Standing, Work, portions, wanted
 from tailrace.alerts.kept.store import Progress, Round, Step
-from tailrace.alerts.model import Evaluation
+from tailrace.alerts.model import Evaluation, Seen, Told
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:

@@ -17,25 +17,13 @@ from tailrace.batch import stream_labels, stream_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tailrace.alerts.model import Group, NoData, Rule
+    from tailrace.alerts.model import Group, NoData, Rule, Seen
     from tailrace.alerts.rules.expressions import Expression
 
     Labelled = Callable[[Mapping[str, str], float], Mapping[str, str]]
 
 KNOWN_NS: Final = 7 * 86_400 * 10**9
 """A series that was not seen for this long is forgotten: its silence means nothing any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The first and the last window that had a series."""
-
-    first_ns: int
-    last_ns: int
-
-    def also(self, at_ns: int) -> Seen:
-        """Return it with one window more."""
-        return Seen(min(self.first_ns, at_ns), max(self.last_ns, at_ns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from tailrace.alerts.evaluate.verdict import Seen
 from tailrace.alerts.kept.store import Round
+from tailrace.alerts.model import Seen
 from tailrace.clock import NS_PER_S
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, String, cast, func, select
 
-from tailrace.alerts.evaluate.corrections import Told
 from tailrace.alerts.kept.tables import EVALUATIONS, OUTBOX
-from tailrace.alerts.model import Alert
+from tailrace.alerts.model import Alert, Told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from tailrace.alerts.model import Alert
 from tailrace.batch import stream_labels
 
 if TYPE_CHECKING:
-    from tailrace.alerts.evaluate.corrections import Told
     from tailrace.alerts.kept.store import Step
+    from tailrace.alerts.model import Told
 
 _CORRECTION: Final = 2**32
 """Keeps what corrections tell apart: what was taken back may turn out to be true, and is told once more."""
