@@ -226,6 +226,29 @@ def test_a_server_that_lost_the_lease_is_refused(world):
     assert not one.round(group())
 
 
+def test_a_server_that_lost_the_lease_while_it_asked_is_refused_before_it_corrects(world):
+    """The query takes so long that another server evaluates what failed, and more."""
+    one, two = world.server("one"), world.server("two")
+    run(world, one, 1)
+    world.failing = True
+    run(world, one, 1)
+    world.failing = False
+    world.lines += burst(4)
+    ask = one.evaluator._ask
+
+    def slowly(asked, times):
+        one.evaluator._ask = ask
+        world.now_ns += LEASE_NS + 2 * MINUTE
+        two.round(group())
+        return ask(asked, times)
+
+    one.evaluator._ask = slowly
+    world.now_ns += MINUTE
+    with pytest.raises(LeaseLostError):
+        one.round(group())
+    assert told(two) == ["4 firing", "5 resolved"]
+
+
 def test_rules_that_ask_the_same_share_one_query(world):
     asked = []
     server = world.server()

@@ -343,7 +343,7 @@ class Evaluator:
         """Return the windows of rules that are evaluated again, and what was told of them."""
         if not firsts:
             return []
-        rows = self._store.told_of({task.rule.id: self._oldest_ns(task) for task, _ in firsts})
+        rows = self._store.told_of({task.rule.id: self._oldest_ns(task) for task, _ in firsts}, now_ns)
         told = {task.rule.id: self._incidents(task.rule, rows.get(task.rule.id, ())) for task, _ in firsts}
         starts, missing = dict[str, int](), dict[str, Missing]()
         for task, first_ns in firsts:

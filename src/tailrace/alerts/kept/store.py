@@ -127,11 +127,13 @@ class AlertStore:
 
     def told(self, rule: str, since_ns: int) -> list[Told]:
         """Return what was told of a rule's windows from a time on."""
-        return self.told_of({rule: since_ns}).get(rule, [])
-
-    def told_of(self, since: Mapping[str, int]) -> dict[str, list[Told]]:
-        """Return what was told of the windows of rules, each from a time on."""
         with self._control.reading() as connection:
+            return past.told(connection, {rule: since_ns}).get(rule, [])
+
+    def told_of(self, since: Mapping[str, int], now_ns: int) -> dict[str, list[Told]]:
+        """Return what this server told of the windows of rules, each from a time on; refused if it lost the lease."""
+        with self._control.reading() as connection:
+            self._lease.assure(connection, now_ns)  # or another one may have told of windows that are not known here
             return past.told(connection, since)
 
     def corrections(self, since: Mapping[str, int]) -> dict[str, int]:
