@@ -6,10 +6,9 @@ of their streams, and which of them somebody asks for; `copies` makes of these w
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import narwhals as nw
 import polars as pl
@@ -20,9 +19,9 @@ from tailrace.query.needs import Needs
 from tailrace.query.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable
 
-    from tailrace.contracts import Bound, Engine, Frame, Needle, Segments, Snapshot
+    from tailrace.contracts import Engine, Segments, Snapshot
     from tailrace.query.syntax import Matcher, Selector, Stage
 
 ALWAYS: Final = ("_time_ns", "_stream", "_line", "_format")
