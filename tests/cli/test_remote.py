@@ -184,7 +184,12 @@ EXPR = 'sum(rate({a="b"}[1m])'
 @pytest.mark.parametrize(
     ("body", "status", "code", "said"),
     [
-        ('{"detail":"Not Found"}', 404, 2, "error: there is no /api/v1/metrics at {server} (is an older Tailrace"),
+        (
+            '{"detail":"Not Found"}',
+            404,
+            2,
+            "error: there is no /api/v1/metrics at {server} (write only http://HOST:PORT",
+        ),
         ('{"error":"the group is wrong"}', 400, 2, "error: the group is wrong"),
         ("no such thing", 400, 2, "error: no such thing"),
         (

@@ -64,9 +64,14 @@ def alerts_list(
         width = max(len(row.name) for row in found)
         for row in found:
             unsure = f"  ({row.outcome})" if row.outcome in ("error", "late") else ""
-            output.line(f"{row.state:<9}  {row.name:<{width}}  {row.expr}{unsure}")
+            output.line(f"{row.state:<9}  {row.name:<{width}}  {_one_line(row.expr)}{unsure}")
     else:
         output.note("there are no alerts; make some: tailrace metrics create --default")
+
+
+def _one_line(expr: str) -> str:
+    """Return an expression of several lines, as rule files have them, in a row of the list."""
+    return " ".join(line.strip() for line in expr.strip().splitlines())
 
 
 @app.command("get")

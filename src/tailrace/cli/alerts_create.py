@@ -1,15 +1,25 @@
 """`tailrace alerts create`: an alert on a metric, or on a query."""
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from tailrace.cli import options, output
-from tailrace.errors import QueryError
+from tailrace.errors import DataError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+_PLACE: Final = re.compile(r"\$\.(?:rules\[0\]\.)?(\w+)(?:\.([\w-]+))?")
+_FLAGS: Final = {
+    "labels": "--label",
+    "annotations": "--annotation",
+    "interval": "--period",
+    "alert": "--id",
+    "name": "--id",
+}
 
 
 def alerts_create(
@@ -78,6 +88,7 @@ def alerts_create(
             output.note(f"to change it, delete it first: tailrace alerts delete {name}")
             raise typer.Exit(1)
         group = _with(group, more)
+        _check(group)
         found.save(NAMESPACE, group)
     output.line(f"{name}: created")
     for doubt in _doubts(group, data, url, config):
@@ -124,6 +135,21 @@ def _with(group: dict[str, Any], more: "Mapping[str, Any]") -> dict[str, Any]:
     if "annotations" in kept:
         kept["annotations"] = {**rule.get("annotations", {}), **kept["annotations"]}
     return {**group, "rules": [{**rule, **kept}]}
+
+
+def _check(group: dict[str, Any]) -> None:
+    """Refuse what is wrong with a group by the names of the flags, not by its places in a file that nobody wrote."""
+    from tailrace.alerts.rules.book import parsed
+    from tailrace.alerts.rules.metric_alerts import NAMESPACE
+
+    try:
+        parsed(NAMESPACE, group)
+    except DataError as error:
+        raise QueryError(_PLACE.sub(_flag, str(error))) from None
+
+
+def _flag(place: "re.Match[str]") -> str:
+    return " ".join(filter(None, (_FLAGS.get(place[1], f"--{place[1]}"), place[2])))
 
 
 def _doubts(group: dict[str, Any], data: Path | None, url: str | None, config: Path | None) -> "Iterator[str]":

@@ -64,6 +64,10 @@ def alerts_silence(
         from tailrace.web.times import duration_ns
 
         tests = [test for text in which for test in _tests(text)]
+        names = [test.value for test in tests if test.name == "alertname" and test.op == "="]
+        if len(set(names)) > 1:
+            hint = f"silence each by itself, or write alertname=~{'|'.join(names)}"
+            raise QueryError(f"no alert has {len(names)} names, and all that is given must hold", hint=hint)
         now_ns = time.time_ns()
         ends_ns = now_ns + duration_ns(lasting, "--for")
         output.line(where.save(tests, now_ns, ends_ns, by or _me(), comment))

@@ -18,6 +18,8 @@ TAIL = "/api/v1/logs/tail"
 EXPLAIN = "/api/v1/explain"
 _CONNECT_S = 10.0
 _CALL_S = 60.0
+_NO_ADDRESS = ("{'detail': 'Not Found'}", "Not Found")  # what the framework says of an address that it does not know
+_NO_TAILRACE = "write only http://HOST:PORT after --url; or does an older Tailrace run there?"
 
 
 class TakenError(QueryError):
@@ -86,8 +88,8 @@ def call(
     if answered.is_success:
         return _value(answered)
     refusal = _told(answered, str(body.get("expr", "")) if isinstance(body, dict) else "")
-    if refusal.what == "{'detail': 'Not Found'}":  # of the framework, which knows no such address
-        raise QueryError(f"there is no {path} at {url}", hint="is an older Tailrace running there?")
+    if refusal.what in _NO_ADDRESS:
+        raise QueryError(f"there is no {path} at {url}", hint=_NO_TAILRACE)
     if answered.is_client_error:
         raise refusal
     raise TransientError(f"{answered.url.copy_with(query=None)}: HTTP {answered.status_code} {refusal.what}".rstrip())

@@ -15,6 +15,7 @@ from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError, did_you_mean
 from tailrace.query.lexer import quote
 from tailrace.query.literals import write_duration
+from tailrace.query.parser import parse
 
 EVERYTHING: Final = "*"
 """The property of all lines."""
@@ -108,6 +109,10 @@ def _function(given: str, statistic: str) -> str:
 def _log(form: Form) -> str:
     text = form.filter.strip()
     log = text if text.startswith("{") else f"{SELECTOR} {text}".strip()
+    try:
+        parse(log)
+    except QueryError as error:  # said before the rest of the query is around it, which nobody wrote
+        raise QueryError(f"the filter {text!r} is wrong: {error.what}", hint=error.hint) from None
     if form.segment != SECTION:
         return log
     return f'{log} | path!="" | label_format {SECTION}={quote(_SECTION)}'
