@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,3 +211,28 @@ def test_many_values_of_several_buckets_and_of_lines_are_exact(world: World, nam
     found, lines = (world.ask(wide, first=180, last=180, kept=kept) for kept in (True, False))
     assert found.stats.buckets > 0
     assert (values(found), found.warnings) == (values(lines), ())
+
+
+def test_a_damaged_file_leaves_queries_their_lines(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.metric("hits", COUNT)
+    world.lines((9, "a", 1))
+    world.keeper.round()
+    (file,) = (world.data / "rollups").glob("part=tail/*.parquet")
+    file.write_bytes(file.read_bytes()[:50])
+    for _ in range(2):
+        found = world.ask(COUNT, first=60, last=60)
+        assert (values(found), found.stats.buckets) == ({("host=a",): {60: 1}}, 0)
+    assert [record.getMessage().partition("/rollups: ")[2][:26] for record in caplog.records] == [
+        "a file cannot be read: par"
+    ]
+
+
+def test_a_table_that_was_removed_is_made_anew(world: World) -> None:
+    world.metric("hits", COUNT)
+    world.lines((9, "a", 1))
+    world.keeper.round()
+    shutil.rmtree(world.data / "rollups")
+    assert values(world.ask(COUNT, first=60, last=60)) == {("host=a",): {60: 1}}
+    world.keeper.round()
+    found = world.ask(COUNT, first=60, last=60)
+    assert (values(found), found.stats.rows) == ({("host=a",): {60: 1}}, 0)

@@ -7,6 +7,7 @@ on how far the keeper is. None where rollups have nothing to say: then the query
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,7 @@ from tailrace.rollups import label_sets, sketches, states
 from tailrace.rollups.changes import changes
 from tailrace.rollups.lines import keys, merged, of_lines
 from tailrace.rollups.spans import Span, common, union, without
+from tailrace.rollups.table import BrokenError
 from tailrace.rollups.views import views_of
 from tailrace.store.scan import LogSnapshot
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from tailrace.rollups.table import RollupTable
     from tailrace.rollups.views import View
     from tailrace.store.table import LogTable
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 FRESH_S: Final = 1.0
 """How long the list of metrics is taken for the newest one."""
@@ -60,6 +64,7 @@ class Rollups:
         self._rough = rough
         self._lock = threading.Lock()
         self._listed: tuple[float, Sequence[View]] | None = None
+        self._broken = False
 
     def samples(
         self, aggregation: RangeAggregation, needs: Needs, cells: Cells, snapshot: Snapshot, reading: Reading
@@ -68,10 +73,21 @@ class Rollups:
         for view in self._views():
             if view.answers(aggregation, needs) and view.fits(cells):
                 asked = replace(view, aggregation=aggregation, needs=needs)
-                found = self._answer(asked, view, cells, snapshot, reading)
+                try:
+                    found = self._answer(asked, view, cells, snapshot, reading)
+                except BrokenError as error:
+                    self._complain(error)
+                    return None
                 if found is not None:
                     return found
         return None
+
+    def _complain(self, error: BrokenError) -> None:
+        """Say once that what is kept cannot be read: answers come from the lines."""
+        with self._lock:
+            new, self._broken = not self._broken, True
+        if new:
+            _LOGGER.warning("%s; lines are read instead. Stop Tailrace and remove the folder: it is made anew", error)
 
     def _views(self) -> Sequence[View]:
         with self._lock:

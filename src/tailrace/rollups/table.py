@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -22,8 +23,10 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
+from polars.exceptions import ComputeError
 
 from tailrace.clock import NS_PER_S
+from tailrace.errors import TailraceError
 from tailrace.files import Files
 from tailrace.rollups.marks import MARKS, Marks
 from tailrace.rollups.spans import inside
@@ -34,7 +37,6 @@ from tailrace.store.failures import translated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tailrace.rollups.spans import Span
 
@@ -75,6 +77,10 @@ _CONFIGURATION: Final = {
 }
 
 
+class BrokenError(TailraceError):
+    """What is kept cannot be read: a file of it is damaged."""
+
+
 @dataclass(frozen=True, slots=True)
 class RollupSnapshot:
     """The table at one version."""
@@ -98,7 +104,11 @@ class RollupSnapshot:
         low, high = (spans[0][0], spans[-1][1]) if spans else (0, 0)
         files = self.rows_files().filter(pl.col("last_ns") > low, pl.col("first_ns") <= high)
         wanted = pl.col("view").is_in(list(views)) & inside(pl.col("end_ns"), spans)
-        return scan(files["path"].to_list()).filter(wanted).collect()
+        try:
+            return scan(files["path"].to_list()).filter(wanted).collect()
+        except ComputeError as error:
+            folder = Path(files["path"][0]).parents[1]
+            raise BrokenError(f"{folder}: a file cannot be read: {str(error).partition(chr(10))[0]}") from error
 
 
 NOTHING: Final = RollupSnapshot(-1, -1, -1, pl.DataFrame(schema=_FILES), Marks())
@@ -215,8 +225,8 @@ class RollupTable:
         return True
 
     def _writable(self) -> DeltaTable:
-        """Return the library's handle on the newest version; the table is made if there is none."""
-        if self._delta is None:
+        """Return the library's handle on the newest version; the table is made if there is none, or none any more."""
+        if self._delta is None or not log.versions(self.root):
             self.files.makedirs(self.root)
             log.set_aside_torn(self.root, self.files)
             if not log.versions(self.root):
