@@ -100,7 +100,7 @@ def test_a_query_that_takes_too_long_is_a_timeout(house: House, monkeypatch: pyt
     from tailrace.errors import QueryTimeoutError
     from tailrace.web import work
 
-    def slow(*_: object) -> None:
+    def slow(*_: object, **__: object) -> None:
         raise QueryTimeoutError("the query took longer than 60 s")
 
     monkeypatch.setattr(work, "run", slow)
