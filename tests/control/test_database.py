@@ -120,3 +120,13 @@ def test_at_the_end_nobody_waits_for_long(control, tmp_path):
     other.close()
     ending.join()
     assert count(control) == 0
+
+
+def test_a_database_that_is_taken_away_takes_nothing_more_until_it_is_back(control, tmp_path):
+    (tmp_path / "control.sqlite").rename(tmp_path / "away")
+    with pytest.raises(TableError, match=r"control\.sqlite was taken away or replaced"), control.transaction():
+        pass
+    with pytest.raises(TableError, match="taken away"), control.reading():
+        pass
+    (tmp_path / "away").rename(tmp_path / "control.sqlite")
+    assert count(control) == 0

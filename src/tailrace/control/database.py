@@ -50,8 +50,9 @@ _VERSIONS: Final = Table("control_version", METADATA, Column("version", Integer,
 class Control:
     """The control database of one data folder. Any thread may use it; each transaction has a connection of its own."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._engine, self._path = engine, path
+        self._inode: int | None = None  # once it is open
         self._hurried_s = math.inf  # by the monotonic clock
 
     @classmethod
@@ -61,7 +62,7 @@ class Control:
         engine = create_engine(f"sqlite:///{data / FILE}", connect_args={"timeout": _BUSY_S})
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _lock)
-        control = cls(engine)
+        control = cls(engine, data / FILE)
         try:
             with control.transaction() as connection:
                 METADATA.create_all(connection)
@@ -72,6 +73,7 @@ class Control:
             raise TableError(f"{data / FILE} cannot be opened: {_why(error)}") from error
         if found is not None and found > VERSION:
             raise TableError(f"{data / FILE} was written by a newer Tailrace; update this one")
+        control._inode = (data / FILE).stat().st_ino
         return control
 
     @contextmanager
@@ -93,6 +95,7 @@ class Control:
 
     @contextmanager
     def _begun(self, engine: Engine) -> Iterator[Connection]:
+        self._check_place()
         try:
             with engine.begin() as connection:
                 yield connection
@@ -106,6 +109,17 @@ class Control:
             ) from error
         except (OverflowError, UnicodeEncodeError) as error:
             raise DataError(f"the control database holds no such value: {error}") from error
+
+    def _check_place(self) -> None:
+        """Refuse to write to a file that nobody will find again, for it was deleted or replaced."""
+        if self._inode is None:
+            return
+        try:
+            there = self._path.stat().st_ino == self._inode
+        except OSError:
+            there = False
+        if not there:
+            raise TableError(f"{self._path} was taken away or replaced while it is used; put it back, or start anew")
 
     def hurry(self) -> None:
         """From now on have no transaction wait for longer than a second: the program ends."""

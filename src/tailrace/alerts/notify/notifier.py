@@ -56,7 +56,7 @@ KEPT_NS: Final = 120 * 3600 * NS_PER_S
 
 _UPKEEP_S: Final = 600.0
 _FAILED: Final = "Rounds of telling that failed as a whole."
-_STOP_S: Final = 1.5  # that calls under way may take when the server stops; what is cut off is sent again
+_STOP_S: Final = 1.0  # that calls under way may take when the server stops; what is cut off is sent again
 _LOGGER: Final = logging.getLogger(__name__)
 
 
