@@ -113,7 +113,7 @@ def test_a_saved_group_that_is_not_taken_any_more_is_a_problem_and_leaves_the_ot
                 " saved_ns = saved_ns + 1 WHERE namespace = 'mine'"
             )
         )
-    assert names(book, clock) == ["C"]
+    assert names(book, clock) == ["C", "B"]
     assert "unknown function `wektor`" in book.problems["mine/g"]
 
 
@@ -142,7 +142,7 @@ def test_what_is_saved_outlives_a_restart(book, control, clock):
 def test_a_group_is_replaced_and_removed(book, clock):
     book.save("mine", GROUP)
     book.save("mine", {**GROUP, "rules": [{"alert": "C", "expr": "vector(1)"}]})
-    assert names(book, clock) == ["C"]
+    assert names(book, clock) == ["C", "B"]
     assert not book.delete("mine", "other")
     assert book.delete("mine", "g")
     assert not book.delete("mine", None)
@@ -227,3 +227,13 @@ def test_a_file_that_becomes_something_else_keeps_its_rules(book, tmp_path, cloc
     (tmp_path / "b").rename(path)
     assert names(book, clock) == ["A"]
     assert not book.problems
+
+
+def test_what_another_process_replaces_is_seen_also_when_its_clock_is_behind(book, control, clock):
+    other = RuleBook(control, [], clock)
+    for namespace in ("a", "b"):
+        other.save(namespace, GROUP)
+    assert names(book, clock) == ["B", "B"]
+    behind = ManualClock(clock.now_ns() - 3600 * 10**9)
+    RuleBook(control, [], behind).save("a", {**GROUP, "rules": [{"alert": "C", "expr": "vector(1) > 0"}]})
+    assert names(book, clock) == ["C", "B"]

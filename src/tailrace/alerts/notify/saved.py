@@ -77,9 +77,11 @@ class SavedReceivers:
         if name in {one.name for one in self._settings.receivers}:
             raise DataError(f"$.receiver.name: {name!r} is a receiver of the configuration; change it there")
         self._check(found)
-        row = {"definition": json.dumps(dict(definition)), "saved_ns": self._clock.now_ns()}
-        statement = insert(RECEIVERS).values(name=name, **row)
+        newest = select(func.coalesce(func.max(RECEIVERS.c.saved_ns), 0))
         with self._control.transaction() as connection:
+            saved_ns = max(self._clock.now_ns(), connection.execute(newest).scalar_one() + 1)  # `mark` has to change
+            row = {"definition": json.dumps(dict(definition)), "saved_ns": saved_ns}
+            statement = insert(RECEIVERS).values(name=name, **row)
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
         return name
 

@@ -197,10 +197,13 @@ class RuleBook:
         with self._turn:
             if any(str(path) == namespace for path in self._filed):
                 raise DataError(f"the rules of {namespace} come from that file; change them there")
-            row = {**row, "saved_ns": self._clock.now_ns()}
-            statement = insert(_SAVED).values(**row)
-            changes = {name: statement.excluded[name] for name in ("definition", "saved_ns")}
+            newest = select(func.coalesce(func.max(_SAVED.c.saved_ns), 0))
             with self._control.transaction() as connection:
+                saved_ns = max(
+                    self._clock.now_ns(), connection.execute(newest).scalar_one() + 1
+                )  # others look for that
+                statement = insert(_SAVED).values(**row, saved_ns=saved_ns)
+                changes = {name: statement.excluded[name] for name in ("definition", "saved_ns")}
                 connection.execute(statement.on_conflict_do_update(index_elements=["namespace", "name"], set_=changes))
             self._saved, self._stale = None, True
 
