@@ -246,3 +246,15 @@ def test_a_second_round_forgets_what_the_first_did_not_ask(table):
     ask.prepare([(text, times) for text in words(4)])
     ask.prepare([])
     assert not ask._ready
+
+
+def test_when_the_server_stops_there_is_no_answer(table):
+    """Neither of one that is asked alone nor of what was read ahead: an error would be kept as a window's outcome."""
+    times, stops = range(NOW, NOW + 1, MINUTE), [False]
+    ask = TableAsk(table, PolarsEngine(), cancelled=lambda: stops[0])
+    ask.prepare([(text, times) for text in words(4)])
+    stops[0] = True
+    with pytest.raises(TransientError, match="the server stops"):
+        ask(words(1)[0], times)
+    with pytest.raises(TransientError, match="the server stops"):
+        ask('sum(count_over_time({app="shop"}[10m]))', times)
