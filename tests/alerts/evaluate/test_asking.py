@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from alerts.place import Place, alert, group
 from tailrace.alerts.evaluate import asking
 from tailrace.alerts.evaluate.asking import TableAsk
 from tailrace.alerts.evaluate.contracts import Answers
@@ -258,3 +259,15 @@ def test_when_the_server_stops_there_is_no_answer(table):
         ask(words(1)[0], times)
     with pytest.raises(TransientError, match="the server stops"):
         ask('sum(count_over_time({app="shop"}[10m]))', times)
+
+
+def test_a_round_asks_together_what_it_knows_to_ask(tmp_path, monkeypatch):
+    here = Place(tmp_path)
+    here.lines(1, 2)
+    alone = []
+    ask = here.ask._alone
+    monkeypatch.setattr(here.ask, "_alone", lambda asked, times: alone.append(asked) or ask(asked, times))
+    texts = [f'sum by (host) (count_over_time({{app="x"}} |= "{word}" [1m])) > 0' for word in ("b", "o", "oo", "om")]
+    rules = group(*(alert(f"A{number}", text) for number, text in enumerate(texts)))
+    assert [here.tick(minute, rules) for minute in (1, 2)] == [4, 4]
+    assert alone == []

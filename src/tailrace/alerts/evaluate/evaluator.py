@@ -124,7 +124,8 @@ class Evaluator:
         for level in levels(planned, lambda plan: plan.task):
             self._prepare(level)
             again = self._sure_again(level, work)
-            done += self._again([(plan.task, plan.standing.progress.unsure_ns) for plan in again], now_ns)
+            if again:  # which would prepare anew: what is prepared is kept in `work` then
+                done += self._again([(plan.task, plan.standing.progress.unsure_ns) for plan in again], now_ns)
             for plan in level:
                 self._evaluate(self._renewed(plan) if plan in again else plan, work)
             done += self._write(work)  # what it recorded is read by the next level
