@@ -372,6 +372,8 @@ def doubled(told: list[Told]) -> list[Told]:
             said -= {each for each in said if each[:2] == (one.key, "resolved")} | {(one.key, "firing", one.at_ns)}
         elif one.kind == "firing":
             said -= {(one.key, kind, one.at_ns) for kind in ("correction", "resolved")}
+        else:  # a firing that began at the very end of another one is taken back by telling that end again
+            said -= {(one.key, "firing", one.at_ns)}
         said.add(word)
     return found
 
