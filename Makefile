@@ -22,7 +22,8 @@ test: lint ## lint, types, layers, then every test
 	scripts/chromium
 	scripts/peers
 	$(BIN)/coverage erase
-	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+	# what meets the kernel and real programs may lose a race on a busy machine: it is tried once more, and told as RERUN
+	$(BIN)/pytest -n 2 --dist worksteal --reruns 1 -raR $(ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy --strict, import layers
 	$(BIN)/ruff format --check src tests bench
