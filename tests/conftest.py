@@ -7,6 +7,8 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
+from postgres import database, postgres  # noqa: F401  fixtures
+
 settings.register_profile(
     "default",
     derandomize=True,  # CI plays the same examples each time; the profile `long` looks for new ones
