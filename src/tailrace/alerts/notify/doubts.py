@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailrace.alerts.notify.channels.apprise import unreadable
-from tailrace.alerts.notify.secret import Secret
 from tailrace.alerts.notify.ways import AppriseSettings
 from tailrace.config.trail import trail_text
 from tailrace.errors import Problem, TransientError
+from tailrace.secret import Secret
 from tailrace.settings import Settings
 
 if TYPE_CHECKING:

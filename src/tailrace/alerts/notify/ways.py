@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from tailrace.alerts.notify.secret import Secret, SecretUrl
+from tailrace.secret import Secret, SecretUrl
 from tailrace.settings import Mistake, Mistakes, Settings
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from tailrace.alerts.notify.channels.partly import Partly
 from tailrace.alerts.notify.model import Refused
-from tailrace.alerts.notify.secret import SecretUrl, hide, parts_of, secret_of
 from tailrace.errors import ConfigError, Problem, TransientError, did_you_mean
+from tailrace.secret import SecretUrl, hide, parts_of, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

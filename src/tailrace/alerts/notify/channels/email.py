@@ -19,9 +19,9 @@ from tailrace.alerts.notify.channels.cut import Cut
 from tailrace.alerts.notify.channels.http import trust
 from tailrace.alerts.notify.channels.partly import Partly
 from tailrace.alerts.notify.model import KEY_HEADER, Refused
-from tailrace.alerts.notify.secret import hide, secret_of
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
+from tailrace.secret import hide, secret_of
 
 if TYPE_CHECKING:
     import socket

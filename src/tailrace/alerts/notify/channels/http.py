@@ -19,10 +19,10 @@ import httpx
 
 from tailrace.alerts.notify.channels.cut import Cut
 from tailrace.alerts.notify.model import BusyError, Refused
-from tailrace.alerts.notify.secret import MASK, SecretUrl, hide, secret_of
 from tailrace.alerts.notify.ways import HttpSettings
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
+from tailrace.secret import MASK, SecretUrl, hide, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

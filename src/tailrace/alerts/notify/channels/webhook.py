@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tailrace.alerts.notify.channels.http import Service
 from tailrace.alerts.notify.model import KEY_HEADER
-from tailrace.alerts.notify.secret import parts_of, secret_of
 from tailrace.alerts.shown import time_text
+from tailrace.secret import parts_of, secret_of
 
 if TYPE_CHECKING:
     from tailrace.alerts.notify.model import Notification, ToldAlert

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.alerts.notify.secret import MASK, Secret, SecretUrl, hide, parts_of, secret_of
 from tailrace.errors import TransientError
+from tailrace.secret import MASK, Secret, SecretUrl, hide, parts_of, secret_of
 from tailrace.settings import Settings
 
 

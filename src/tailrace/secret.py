@@ -1,4 +1,4 @@
-"""Secrets of receivers: read from the configuration, the environment or a file, and shown to nobody.
+"""Secrets: read from the configuration, the environment or a file, and shown to nobody.
 
 A secret's text is the secret itself, or `env:NAME`, which is looked up whenever it is used. What is printed of it, in a
 configuration, a message or a debugger, is `********`, or the reference `env:NAME`, which loads again; the stars do not,
