@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
+from tailrace.access.settings import AccessSettings, TlsSettings
 from tailrace.alerts.settings import AlertSettings
 from tailrace.batch import sanitize_name
 from tailrace.config.folders import data_folder, machine_name
@@ -69,8 +70,8 @@ class Config(Settings):
     """Folder of the table and of what the agent remembers. A relative one starts where Tailrace is started."""
 
     listen: str = LISTEN
-    """Address and port of the page and the API. Only loopback addresses, since there are no tokens and no TLS yet;
-    port 0 takes any free one."""
+    """Address and port of the page and the API; port 0 takes any free one. An address that other machines reach needs
+    tokens (`tailrace token create`, or `access.tokens: required`) or `tls.client_ca`."""
 
     host: str = Field(default_factory=machine_name, min_length=1)
     """Value of the label `host` on every line that is read here."""
@@ -94,6 +95,12 @@ class Config(Settings):
 
     metrics: RollupSettings = RollupSettings()
     """Metrics over the lines: how long their numbers are kept, and who sees them."""
+
+    access: AccessSettings = AccessSettings()
+    """Who may ask, and what may be called."""
+
+    tls: TlsSettings = TlsSettings()
+    """The certificate of the page and the API, and of receivers with `tls: true`."""
 
     @field_validator("data", mode="before")
     @classmethod
