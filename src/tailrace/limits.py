@@ -246,6 +246,18 @@ PUSHES_AT_ONCE: Final = 2
 PUSHES_WAITING: Final = 64
 """Push requests between their first byte and their commit; the next is told to come back."""
 
+INTAKE_BYTES: Final = 256 * MIB
+"""Bytes of all receivers, HTTP and others, between their arrival and their commit."""
+
+INTAKE_CONNECTIONS: Final = 2_000
+"""Open connections of all receivers other than HTTP; each may hold a chunk and the beginning of a message."""
+
+CLIENT_CONNECTIONS: Final = 200
+"""Open connections of one client among them."""
+
+GATE_CLIENTS: Final = 10_000
+"""Clients of which it is remembered what they sent of late; idle ones are forgotten first."""
+
 PUSH_REPEATS: Final = 200_000
 """Pushed entries that are remembered to recognise a repeat, about 80 bytes each."""
 

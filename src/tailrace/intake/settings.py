@@ -1,0 +1,33 @@
+"""Limits of all receivers together, as settings. Each receiver's own model lies beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tailrace import limits
+from tailrace.settings import Settings
+
+
+class IntakeSettings(Settings):
+    """How much may come from outside at once: over HTTP, gRPC, syslog and all else together."""
+
+    bytes_at_once: Annotated[int, Field(ge=2 * limits.PUSH_BODY_BYTES)] = limits.INTAKE_BYTES
+    """Bytes that were received and are not durable yet, over all receivers. Beyond it senders are told to come back,
+    or are not read. One client alone gets half of it, so that there is room for others."""
+
+    requests_at_once: Annotated[int, Field(ge=2)] = limits.PUSHES_WAITING
+    """Requests with lines that are not answered yet. One client alone gets half of them."""
+
+    connections: Annotated[int, Field(ge=0)] = limits.INTAKE_CONNECTIONS
+    """Connections to receivers other than HTTP that may be open at once; 0 = no limit."""
+
+    client_connections: Annotated[int, Field(ge=0)] = limits.CLIENT_CONNECTIONS
+    """How many of them one client may have; 0 = no limit."""
+
+    client_requests_per_s: Annotated[float, Field(ge=0)] = 0
+    """Requests of one client in a second, on average; 0 = no limit."""
+
+    client_bytes_per_s: Annotated[int, Field(ge=0)] = 0
+    """Bytes of one client in a second, on average, as sent; 0 = no limit."""
