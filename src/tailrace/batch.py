@@ -62,11 +62,14 @@ _NOT_NAME: Final = re.compile(r"[^A-Za-z0-9_]")
 class Position:
     """The name of a batch: who numbered it and which number; known to the table for ever.
 
-    A table that has committed `(agent, number)` holds every number of that agent up to it.
+    A table that has committed `(agent, number)` holds every number of that agent up to it. With `after` a table takes
+    the batch only while that is the last number that it holds of the agent, -1 for none: batches that come over a
+    network may overtake each other, or arrive when their sender has long begun anew.
     """
 
     agent: str
     number: int
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

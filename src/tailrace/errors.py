@@ -114,6 +114,14 @@ class TableError(TailraceError):
     """The table in the data folder cannot be opened or written as it is."""
 
 
+class OutOfTurnError(TailraceError):
+    """A batch does not follow the last one that the table holds of its agent; whoever sends it looks again."""
+
+    def __init__(self, agent: str, number: int, after: int, held: int) -> None:
+        self.held = held
+        super().__init__(f"batch {number} of agent {agent} is to follow number {after}, and the table holds {held}")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the closest known word, else an empty text."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)

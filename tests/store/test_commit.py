@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.rows import DAY_NS, START_NS, batch, lines, stored
+from tailrace.batch import Position
+from tailrace.errors import OutOfTurnError
 from tailrace.store import log
 from tailrace.store.table import LogTable
 from tailrace.store.verify import verify
@@ -136,3 +139,17 @@ def test_any_grouping_gives_the_same_rows(content, cuts, again, tmp_path_factory
     columns = ["_line", "_time_ns", *sorted(name for name in one.snapshot().columns if name.startswith("f"))]
     assert stored(grouped, *columns).equals(stored(one, *columns))
     assert verify(grouped).faults == ()
+
+
+def test_a_batch_that_is_to_follow_another_number_is_refused_until_that_is_there(table: LogTable) -> None:
+    def numbered(line: str, number: int, after: int) -> Batch:
+        return replace(batch([line]), position=Position("a", number, after))
+
+    with pytest.raises(OutOfTurnError, match="the table holds -1"):
+        table.commit([numbered("2", 5, 3)])
+    table.commit([numbered("1", 3, -1), numbered("2", 5, 3)])
+    table.commit([numbered("2", 5, 3), numbered("3", 6, 5)])  # one of them a second time
+    with pytest.raises(OutOfTurnError) as refused:
+        table.commit([batch(["other"]), numbered("4", 9, 3)])  # begun when 3 was the last one
+    assert refused.value.held == 6
+    assert lines(table) == ["1", "2", "3"]

@@ -211,8 +211,9 @@ class StoreSink:
 
     def _fail(self, group: Sequence[_Taken], error: Exception) -> None:
         for taken in group:
-            if taken.batch.position is not None:
-                self._refused[taken.batch.position.agent] = error
+            position = taken.batch.position
+            if position is not None and position.after is None:  # else the table itself refuses what follows
+                self._refused[position.agent] = error
             taken.done.set_exception(error)
 
 

@@ -18,7 +18,7 @@ import polars as pl
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
-from tailrace.errors import TransientError
+from tailrace.errors import OutOfTurnError, TransientError
 from tailrace.store import columns as cols
 from tailrace.store import log, segment
 from tailrace.store.failures import first_line
@@ -71,7 +71,10 @@ def append(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files
 
 
 def unknown(table: DeltaTable, batches: Sequence[Batch]) -> tuple[list[Batch], dict[str, int]]:
-    """Return the batches that the table does not hold, and each agent's highest number among them."""
+    """Return the batches that the table does not hold, and each agent's highest number among them.
+
+    `OutOfTurnError` if one of them is to follow another number than the last.
+    """
     fresh: list[Batch] = []
     numbers: dict[str, int] = {}
     known: dict[str, int] = {}
@@ -83,6 +86,8 @@ def unknown(table: DeltaTable, batches: Sequence[Batch]) -> tuple[list[Batch], d
                 known[position.agent] = -1 if held is None else held
             if position.number <= known[position.agent]:
                 continue
+            if position.after is not None and position.after != known[position.agent]:
+                raise OutOfTurnError(position.agent, position.number, position.after, known[position.agent])
             known[position.agent] = numbers[position.agent] = position.number
         fresh.append(batch)
     return fresh, numbers

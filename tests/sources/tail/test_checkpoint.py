@@ -13,7 +13,7 @@ from tailrace.errors import ConfigError, TableError, TransientError
 from tailrace.files import Files
 from tailrace.patience import Patience
 from tailrace.sources.tail import checkpoint as module
-from tailrace.sources.tail.checkpoint import Checkpoint
+from tailrace.sources.tail.checkpoint import Checkpoint, life
 from tailrace.sources.tail.records import encode
 
 
@@ -302,3 +302,42 @@ def test_a_full_disk_is_transient_and_the_next_plan_is_whole(tmp_path: Path) -> 
     assert again.state == {"files": {"k": 2}}
     assert again.warnings == []
     again.close()
+
+
+def test_a_fence_says_what_was_held_before_it_also_after_a_kill(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    for offset in (1, 2, 3):
+        first.plan({"files": {"k": offset}})
+    again = reopen(first, tmp_path)
+    fence = again.fence(0)  # of the three batches the first is stored
+    assert fence.after == 0
+    assert life(fence.number) > 0
+    third = reopen(again, tmp_path)  # killed before anybody answered
+    later = third.fence(1)  # the second was on its way, and came before the fence
+    assert life(later.number) > life(fence.number)
+    fourth = reopen(third, tmp_path)
+    fourth.recover(later.number)
+    assert fourth.state == {"files": {"k": 2}}
+    assert fourth.plan({"files": {"k": 9}}).number == later.number + 1
+    fourth.close()
+
+
+def test_the_first_fence_of_a_table_without_anything_leads_to_reading_all(tmp_path: Path) -> None:
+    first = Checkpoint.open(tmp_path, agent_name="a")
+    fence = first.fence(None)
+    assert fence.after == -1
+    again = reopen(first, tmp_path)
+    last = again.fence(fence.number)  # the first one was taken, and nothing since
+    again.recover(last.number)
+    assert again.meant(last.number) is None
+    assert again.state == {}
+    again.close()
+    Checkpoint.open(tmp_path, agent_name="a").close()  # the same from a snapshot
+
+
+def test_a_table_that_knows_more_than_the_folder_has_met_a_copy_of_it(tmp_path: Path) -> None:
+    checkpoint = Checkpoint.open(tmp_path, agent_name="a")
+    checkpoint.plan({"files": {"k": 1}})
+    with pytest.raises(ConfigError, match="a copy that is used elsewhere"):
+        checkpoint.fence(1)
+    checkpoint.close()

@@ -21,6 +21,7 @@ import errno
 import fcntl
 import logging
 import os
+import random
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -41,6 +42,10 @@ VERSION: Final = 1
 LOG_BYTES: Final = 4 << 20
 """The log is rewritten when it is larger than this and than four times its newest snapshot."""
 
+LIFE_BITS: Final = 32
+"""A number's lower bits count the batches of one life of an agent, the upper ones its lives."""
+
+_LIVES_SKIPPED: Final = 256  # a copy of a folder begins another life than the folder itself, most likely
 _DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 _LOGGER: Final = logging.getLogger(__name__)
@@ -62,6 +67,7 @@ class Checkpoint:
         self._patience = patience
         self._open: dict[int, Marks] = {}  # plans that are not settled, oldest first
         self._alone: set[int] = set()  # those of them that no batch belongs to
+        self._fences: dict[int, int | None] = {}  # numbers that only end what was before, and what a table held then
         self._stored = -1  # the last settled plan with a batch
         self._settled: list[int] = []  # since the last record
         self._dropped: list[int] = []  # the same, plans that never happened
@@ -105,6 +111,34 @@ class Checkpoint:
                 self._rewrite()
         return Position(self.agent, number)
 
+    def fence(self, held: int | None) -> Position:
+        """Give out a number that no batch belongs to, for a table of which `held` is the last one; before `recover`.
+
+        When a table has taken it, behind `held` and nothing else, nothing of an earlier life of this agent can be
+        stored there any more, however long it is on its way. The number is far above all before it, so that the
+        numbers of two lives are told apart (`life`). Refused is a table that knows more than is noted here:
+        then somebody else goes by the same name.
+        """
+        last = -1 if held is None else held
+        if last >= self.next_number and not self.warnings:
+            what = f"agent {self.agent} has sent more than this folder knows of: it is a copy that is used elsewhere, "
+            what += "or it was brought back from a backup"
+            hint = f"remove {self._path} and everything is read again under a new identity"
+            raise ConfigError([Problem(str(self._path.parent), what, hint)])
+        skipped = 1 + random.randrange(_LIVES_SKIPPED)  # noqa: S311  tells copies apart, hides nothing
+        number = (life(max(last + 1, self.next_number)) + skipped) << LIFE_BITS
+        self._fences[number] = held
+        self._record(number, {})
+        self._settled, self._dropped = [], []
+        self.next_number = number + 1
+        return Position(self.agent, number, last)
+
+    def meant(self, held: int | None) -> int | None:
+        """Return the last number with a batch or plan that a table holds which says that it holds `held`."""
+        while held in self._fences:
+            held = self._fences[held]
+        return held
+
     def settle(self, number: int) -> None:
         """Take the batch of a plan as committed; durable with the next plan, `recover` or `close`."""
         self._merge(number)
@@ -117,6 +151,7 @@ class Checkpoint:
         this agent, though batches were settled, is a new one: all is read again for it.
         What is decided here is durable with the next plan; a crash before it leads to the same decision.
         """
+        last_number = self.meant(last_number)
         last = -1 if last_number is None else last_number
         missed = last_number is None and self._stored >= 0
         if missed:
@@ -171,6 +206,8 @@ class Checkpoint:
         if not self._log_bytes:
             self._rewrite()  # the last write failed half-way: nothing may follow its rest
         record = {"plan": number, "marks": plan, "settled": self._settled, "dropped": self._dropped}
+        if number in self._fences:
+            record["held"] = self._fences[number]
         self._append(record | ({"alone": True} if number in self._alone else {}))
 
     def _append(self, record: Mapping[str, object]) -> None:
@@ -191,6 +228,7 @@ class Checkpoint:
             "stored": self._stored,
             "open": sorted(self._open.items()),
             "alone": sorted(self._alone & self._open.keys()),
+            "fences": sorted(self._fences.items()),
         }
         data = records.encode(head) + records.encode(snapshot)
         self._log_bytes = 0
@@ -261,6 +299,7 @@ class Checkpoint:
             self.state, self.next_number = fields["state"], fields["next"]
             self._open = dict(fields["open"])
             self._alone = set(fields.get("alone", ()))
+            self._fences = dict(fields.get("fences", ()))
             # A log of before has no such key: what it holds came with batches.
             self._stored = fields.get("stored", self.next_number - 1 if self.state else -1)
             return
@@ -271,7 +310,10 @@ class Checkpoint:
             self._open.pop(number, None)
             self._alone.discard(number)
         if fields["plan"] >= self.next_number:
-            self._open[fields["plan"]] = fields["marks"]
+            if "held" in fields:
+                self._fences[fields["plan"]] = fields["held"]
+            else:
+                self._open[fields["plan"]] = fields["marks"]
             if fields.get("alone"):
                 self._alone.add(fields["plan"])
             self.next_number = fields["plan"] + 1
@@ -294,6 +336,11 @@ class Checkpoint:
         except OSError as error:
             kept = f"not set aside: {error.strerror}"
         self.warnings.append(f"{self._path}: {why}; {kept}, going on from what is whole")
+
+
+def life(number: int) -> int:
+    """Return which life of its agent a number belongs to."""
+    return number >> LIFE_BITS
 
 
 def merge(state: Marks, changes: Mapping[str, Mapping[str, object]]) -> None:
