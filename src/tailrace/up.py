@@ -16,13 +16,12 @@ from tailrace import __version__, memory
 from tailrace.agent import STALLED_S, Agent, Lag, reload_on_signal, stop_on_signals
 from tailrace.agent.caught_up import CaughtUp
 from tailrace.agent.reload import Reload
-from tailrace.agent.wiring import make_parsers, make_reducing, make_source
+from tailrace.agent.wiring import make_parsers, make_reducing, make_sink, make_source
 from tailrace.alerts.evaluate.watermarks import Behind
 from tailrace.clock import SystemClock
 from tailrace.ecs import STREAM_SOURCE
 from tailrace.patience import Patience
 from tailrace.server import Server
-from tailrace.sinks.store import StoreSink
 from tailrace.sources.file_events.settings import FileEventsSettings
 from tailrace.sources.tail.checkpoint import Checkpoint
 from tailrace.store.table import LogTable
@@ -57,7 +56,7 @@ def run(
     patience = Patience(clock, config.store.retry_s)
     folder = config.data / "agents" / config.agent
     checkpoint = Checkpoint.open(folder, agent_name=config.agent, patience=patience)
-    sink = StoreSink(table, clock=clock, settings=config.store, patience=patience)
+    sink = make_sink(config, table, accounts=accounts, clock=clock, patience=patience)
     reducing = make_reducing(config.spec, accounts)
     agent = Agent(
         [make_source(config, one, clock) for one in config.sources],

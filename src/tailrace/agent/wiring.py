@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from tailrace.agent.known import KnownFiles
+from tailrace.errors import ConfigError, Problem
 from tailrace.exposition import Family, Point
 from tailrace.parse.pattern import Pattern
 from tailrace.reduce.both import Both
@@ -16,7 +17,10 @@ from tailrace.reduce.pipeline import Pipeline
 from tailrace.reduce.spec import Spec
 from tailrace.reduce.traceleft.reduction import TraceReduction
 from tailrace.registry import find
+from tailrace.sinks.around import Around
 from tailrace.sinks.channels.make import make as make_channels
+from tailrace.sinks.fanout import Fanout
+from tailrace.sinks.store import StoreSink
 from tailrace.sources.file_events.settings import FileEventsSettings
 from tailrace.sources.tail.settings import TailSettings
 
@@ -27,7 +31,10 @@ if TYPE_CHECKING:
     from tailrace.agent.feed import Parsers
     from tailrace.clock import Clock
     from tailrace.config.model import Config, SourceSettings
-    from tailrace.contracts import Channel, Reduction, Source
+    from tailrace.config.sinks import AnySink
+    from tailrace.contracts import Channel, Reduction, Sink, Source
+    from tailrace.patience import Patience
+    from tailrace.sinks.store import Writable
     from tailrace.telemetry import Accounts
 
 
@@ -81,6 +88,28 @@ def _noted(counters: Mapping[str, Mapping[str, int]]) -> Family:
 def make_parsers(spec: Spec) -> Parsers:
     """Return what makes the parsers that a spec declares, by name."""
     return {one.name: partial(Pattern, one) for one in spec.parsers}
+
+
+def make_sink(config: Config, table: Writable | None, *, accounts: Accounts, clock: Clock, patience: Patience) -> Sink:
+    """Return what takes the batches of a program: the sink that is configured, or several behind one.
+
+    Without a table, as in an agent that sends all away, a sink of the type `store` is refused.
+    """
+    made = []
+    for settings in config.sinks:
+        around = Around(settings.name, config.data, config.agent, config.host, clock, accounts, patience)
+        made.append(_one_sink(config, settings, table, around))
+    return made[0] if len(made) == 1 else Fanout(made)
+
+
+def _one_sink(config: Config, settings: AnySink, table: Writable | None, around: Around) -> Sink:
+    kind: str = settings.type
+    if kind != "store":
+        return cast("Sink", find("sink", kind)(settings, around))  # the table of components says so
+    if table is None:
+        hint = "send to a server with 'type: ship', or run 'tailrace up'"
+        raise ConfigError([Problem("$.sinks", "a program without a table cannot have a sink 'store'", hint)])
+    return StoreSink(table, clock=around.clock, settings=config.store, patience=around.patience)
 
 
 def make_source(config: Config, settings: SourceSettings, clock: Clock) -> Source:

@@ -18,6 +18,7 @@ from tailrace.access.settings import AccessSettings, TlsSettings
 from tailrace.alerts.settings import AlertSettings
 from tailrace.batch import sanitize_name
 from tailrace.config.folders import data_folder, machine_name
+from tailrace.config.sinks import AnySink, wrong_sinks
 from tailrace.config.spec import load_spec
 from tailrace.config.usual import usual_logs
 from tailrace.errors import ConfigError, did_you_mean
@@ -26,6 +27,7 @@ from tailrace.reduce.traceleft.document import is_document
 from tailrace.registry import COLUMNED, COMPONENTS, format_parts, names
 from tailrace.rollups.settings import RollupSettings
 from tailrace.settings import Mistake, Mistakes, Settings
+from tailrace.sinks.settings import StoreSinkSettings
 from tailrace.sources.fifo import FifoSettings
 from tailrace.sources.file_events.settings import FileEventsSettings
 from tailrace.sources.journald import JournaldSettings
@@ -87,6 +89,9 @@ class Config(Settings):
     sources: tuple[SourceSettings, ...] = Field(default_factory=usual_logs)
     """What to read; an empty list reads nothing."""
 
+    sinks: tuple[AnySink, ...] = (StoreSinkSettings(),)
+    """Where lines go: to the table, to other systems, or to several of them."""
+
     store: StoreSettings = StoreSettings()
     """How the table is kept."""
 
@@ -136,6 +141,13 @@ class Config(Settings):
             return load_spec(Path(value).expanduser())
         except ConfigError as error:
             raise Mistakes([Mistake(problem.one_line(value)) for problem in error.problems]) from None
+
+    @field_validator("sinks")
+    @classmethod
+    def _each_sink(cls, value: tuple[AnySink, ...]) -> tuple[AnySink, ...]:
+        if mistakes := list(wrong_sinks(value)):
+            raise Mistakes(mistakes)
+        return value
 
     @field_validator("sources")
     @classmethod
