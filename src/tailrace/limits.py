@@ -255,6 +255,18 @@ INTAKE_CONNECTIONS: Final = 2_000
 CLIENT_CONNECTIONS: Final = 200
 """Open connections of one client among them."""
 
+SYSLOG_MESSAGE_BYTES: Final = 64 * KIB
+"""Longest syslog message; longer ones are cut. Senders of RFC 5424 need 2 KiB, a datagram holds no more than this."""
+
+SYSLOG_UDP_BUFFER_BYTES: Final = 8 * MIB
+"""Datagrams that the kernel is asked to hold while a turn is parsed."""
+
+FORWARD_CHUNK_BYTES: Final = 16 * MIB
+"""Longest chunk of Fluent Forward, packed and unpacked; Fluentd sends 8 MiB by default."""
+
+RECEIVER_LABELS: Final = 10_000
+"""Streams that one receiver makes of names that messages bring (hosts, programs); further ones share `__other__`."""
+
 GATE_CLIENTS: Final = 10_000
 """Clients of which it is remembered what they sent of late; idle ones are forgotten first."""
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from tailrace.errors import ConfigError, Problem, did_you_mean
 
-Kind = Literal["source", "parser", "sink", "engine"]
+Kind = Literal["source", "parser", "sink", "engine", "receiver"]
 
 COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
     "source": {
@@ -46,6 +46,7 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
         "plain": "tailrace.parse.plain:Plain",
     },
     "sink": {"store": "tailrace.sinks.store:StoreSink"},
+    "receiver": {},
     "engine": {"polars": "tailrace.engines.polars:PolarsEngine"},
 }
 """Kind, name, and `module:attribute` of every component that Tailrace ships."""

@@ -17,6 +17,8 @@ from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
+from tailrace.intake.gate import Gate
+from tailrace.intake.listeners import Listeners, Supply
 from tailrace.rollups.metrics import Metrics
 from tailrace.store.delete import delete
 from tailrace.store.deleted import deleted
@@ -88,6 +90,7 @@ class Server:
             recordings=self._recordings,
             kept=self._metrics.kept,
         )
+        gate = Gate(config.intake, clock=clock, accounts=accounts)
         services = Services(
             table=table,
             engine=engine,
@@ -103,7 +106,11 @@ class Server:
             deletions=self._deletions,
             kept=self._metrics.kept,
             recordings=self._recordings,
+            gate=gate,
         )
+        supply = Supply(pushed, gate, accounts, clock, tls_settings=config.tls)
+        self._listeners = Listeners(config.receivers, supply)
+        self.receivers = self._listeners.addresses
         self._maintenance = Maintenance(table, config.store, clock, accounts)
         self._twin = Twin(config.data, table, PolarsEngine(), clock)
         self._keeper = Keeper(self._twin, accounts)
@@ -134,11 +141,13 @@ class Server:
         self._thread.start()
         while not self._http.started and self._thread.is_alive():
             time.sleep(0.005)
+        self._listeners.start()
 
     def stop(self) -> None:
         """Finish open requests and the upkeep's current step, then return."""
         self._http.should_exit = True
         self._control.hurry()
+        self._listeners.stop()
         self._alerting.stop()  # while the last requests are answered
         self._thread.join(_GRACE_S + 3)
         self._deletions.stop()

@@ -95,6 +95,8 @@ def run(
         announce(f"warning: {warning}")
     server.start()
     announce(f"page: {server.address}")
+    for receiver in server.receivers:
+        announce(f"receiving: {receiver}")
     teller = threading.Thread(target=_tell, args=(followed, announce), name="tell", daemon=True)
     with ExitStack() as ending:
         ending.callback(reload.close)

@@ -22,6 +22,7 @@ from tailrace.config.sinks import AnySink, wrong_sinks
 from tailrace.config.spec import load_spec
 from tailrace.config.usual import usual_logs
 from tailrace.errors import ConfigError, did_you_mean
+from tailrace.intake.settings import AnyReceiver, IntakeSettings, wrong_receivers
 from tailrace.reduce.spec import Spec
 from tailrace.reduce.traceleft.document import is_document
 from tailrace.registry import COLUMNED, COMPONENTS, format_parts, names
@@ -92,6 +93,12 @@ class Config(Settings):
     sinks: tuple[AnySink, ...] = (StoreSinkSettings(),)
     """Where lines go: to the table, to other systems, or to several of them."""
 
+    receivers: tuple[AnyReceiver, ...] = ()
+    """What comes in by itself, beside what is pushed over HTTP: syslog, Fluent Forward, OTLP over gRPC."""
+
+    intake: IntakeSettings = IntakeSettings()
+    """How much may come in at once."""
+
     store: StoreSettings = StoreSettings()
     """How the table is kept."""
 
@@ -141,6 +148,13 @@ class Config(Settings):
             return load_spec(Path(value).expanduser())
         except ConfigError as error:
             raise Mistakes([Mistake(problem.one_line(value)) for problem in error.problems]) from None
+
+    @field_validator("receivers")
+    @classmethod
+    def _each_receiver(cls, value: tuple[AnyReceiver, ...]) -> tuple[AnyReceiver, ...]:
+        if mistakes := list(wrong_receivers(value)):
+            raise Mistakes(mistakes)
+        return value
 
     @field_validator("sinks")
     @classmethod

@@ -1,13 +1,21 @@
-"""Limits of all receivers together, as settings. Each receiver's own model lies beside it."""
+"""Limits of all receivers together, and the union of the settings of each, which lie beside it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from tailrace import limits
-from tailrace.settings import Settings
+from tailrace.intake.forward.settings import ForwardSettings
+from tailrace.intake.syslog.settings import SyslogSettings
+from tailrace.settings import Mistake, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+AnyReceiver = Annotated[SyslogSettings | ForwardSettings, Field(discriminator="type")]
+"""Settings of one receiver; `type` says which model reads the rest."""
 
 
 class IntakeSettings(Settings):
@@ -31,3 +39,12 @@ class IntakeSettings(Settings):
 
     client_bytes_per_s: Annotated[int, Field(ge=0)] = 0
     """Bytes of one client in a second, on average, as sent; 0 = no limit."""
+
+
+def wrong_receivers(receivers: Sequence[AnyReceiver]) -> Iterator[Mistake]:
+    """Yield what is wrong with receivers that their own models cannot see."""
+    for index, one in enumerate(receivers):
+        taken = [number for number, other in enumerate(receivers[:index]) if other.name == one.name]
+        if taken:
+            what = f"the name {one.name!r} belongs to receivers[{taken[0]}] already"
+            yield Mistake(what, "give each receiver a name of its own", (index, "name"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tailrace.alerts.kept.evaluation_log import Wanted
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Followed, Sink, Table
+    from tailrace.intake.gate import Gate
     from tailrace.query.kept import Kept
     from tailrace.query.syntax import Selector
     from tailrace.telemetry import Accounts
@@ -162,3 +163,4 @@ class Services:
     deletions: Deletions = field(default_factory=NoDeletions)
     kept: Kept | None = None  # what metric queries may be answered from, in the place of lines
     recordings: Recordings = field(default_factory=NoRecordings)
+    gate: Gate | None = None  # before everything that brings lines; None: one of its own

@@ -1,0 +1,1 @@
+"""Fluent Forward: chunks of records in MessagePack, acknowledged when they are durable."""
