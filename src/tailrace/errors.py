@@ -110,6 +110,14 @@ class TransientError(TailraceError):
     """Something outside failed and may work again: a full disk, a lost connection."""
 
 
+class EngineAwayError(TransientError):
+    """The engine that was to run a scan cannot be reached; `another` tells whether a second try finds another one."""
+
+    def __init__(self, what: str, *, another: bool = False) -> None:
+        self.another = another
+        super().__init__(what)
+
+
 class TableError(TailraceError):
     """The table in the data folder cannot be opened or written as it is."""
 
