@@ -92,7 +92,7 @@ FAILURES: Final[dict[int | str, dict[str, Any]]] = {  # Any: OpenAPI
     404: {"description": "there is no such thing"},
     413: {"description": "the form is too large"},
     422: {"description": "the request holds nothing to work with"},
-    429: {"description": "too many queries are waiting"},
+    429: {"description": "too many queries are waiting, or more lines come than can be stored"},
     503: {"description": "not ready, or the store is in trouble"},
     504: {"description": "the query took too long"},
 }

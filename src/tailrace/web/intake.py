@@ -1,25 +1,29 @@
-"""The way of every request that brings lines: read within a limit, unpacked, decoded, durable, answered.
+"""The way of every request that brings lines: through the gate, read within a limit, unpacked, decoded, durable.
 
 Comes in: a request, and what makes a frame of its body. Goes out: the frame, when its rows are durable. Refuses: 400
-for what can never be stored (the sender drops it), 413 for what is too large as sent or as unpacked, 503 with
-`Retry-After` while the store is in trouble and nothing was kept.
+for what can never be stored (the sender drops it), 413 for what is too large as sent or as unpacked, 408 for a body
+that does not come, 429 with `Retry-After` when more comes than can be stored, 503 with `Retry-After` while the store
+is in trouble; nothing was kept then.
 
-One `Intake` serves all kinds of pushes, so their memory has one bound.
+One gate stands before all kinds of pushes and all other receivers, so their memory has one bound: bytes count as they
+come, and as rows from when they are decoded until they are durable.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
 
 import zstandard
 
 from tailrace import limits
-from tailrace.batch import Batch
 from tailrace.errors import DataError
-from tailrace.web.refusals import RETRY_AFTER_S, Refused
+from tailrace.intake.gate import Gate, Hold, client_of
+from tailrace.intake.settings import IntakeSettings
+from tailrace.intake.submit import submit
+from tailrace.web.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,65 +31,60 @@ if TYPE_CHECKING:
     import polars as pl
     from starlette.requests import Request
 
-    from tailrace.telemetry import Outcome
     from tailrace.web.services import Services
+
+BODY_WAIT_S: Final = 30.0
+"""How long the next piece of a body is waited for: a sender that is slower than that is gone, or is no friend."""
 
 
 class Intake:
-    """Takes pushes in; bounded in requests at once and in bytes of each."""
+    """Takes pushes in; bounded in requests at once and in bytes of all."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._gate = services.gate or Gate(IntakeSettings(), clock=services.clock, accounts=services.accounts)
         self._decoders = ThreadPoolExecutor(limits.PUSHES_AT_ONCE, thread_name_prefix="push")
         self._senders = ThreadPoolExecutor(limits.PUSHES_WAITING, thread_name_prefix="submit")  # they sleep in `submit`
-        self._room = asyncio.Semaphore(limits.PUSHES_WAITING)
 
     async def take(self, request: Request, source: str, decode: Callable[[bytes], pl.DataFrame]) -> pl.DataFrame:
         """Store the rows that `decode` makes of a request's body; `source` is their name in the accounts."""
-        if self._room.locked():
-            raise Refused(503, "too many pushes are waiting for the store", {"Retry-After": str(RETRY_AFTER_S)})
-        async with self._room:
+        with self._gate.request(_client(request), receiver=source) as hold:
             loop = asyncio.get_running_loop()
             try:
-                body = await _body(request)
+                body = await _body(request, hold)
                 frame = await loop.run_in_executor(self._decoders, decode, body)
             except (DataError, Refused) as error:
                 why = str(error.status) if isinstance(error, Refused) else "malformed"
                 self._services.accounts.count("tailrace_push_refused_total", "Push requests turned down.", why=why)
                 raise
+            del body
+            hold.become(int(frame.estimated_size()))
             if frame.height:
-                future = await loop.run_in_executor(self._senders, _submit, self._services, frame, source)
+                given = (self._services.sink, self._services.accounts, frame, source)
+                future = await loop.run_in_executor(self._senders, submit, *given)
                 await asyncio.wrap_future(future)
         return frame
 
 
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limits.PUSH_BODY_BYTES:
-            raise too_large()
-    return b"".join(chunks)
+def _client(request: Request) -> str:
+    return client_of(request.client.host if request.client else "")
 
 
-def _submit(services: Services, frame: pl.DataFrame, source: str) -> Future[None]:
-    """Hand the rows to the sink and settle their account when it is done with them; blocks while its queue is full."""
-    accounts = services.accounts
-    size = int(frame["_line"].str.len_bytes().sum())
-    accounts.read(source, frame.height, size)
-
-    def settle(done: Future[None]) -> None:
-        outcome: Outcome = "rejected" if done.cancelled() or done.exception() else "stored"
-        accounts.settle(source, outcome, frame.height, size)
-
+async def _body(request: Request, hold: Hold) -> bytes:
+    """Return the body; what came of it is held."""
+    chunks: list[bytes] = []
+    loop = asyncio.get_running_loop()
     try:
-        future = services.sink.submit(Batch(frame, source, frame.height, size))
-    except BaseException:
-        accounts.settle(source, "rejected", frame.height, size)
-        raise
-    future.add_done_callback(settle)
-    return future
+        async with asyncio.timeout(BODY_WAIT_S) as waiting:
+            async for chunk in request.stream():
+                if hold.size + len(chunk) > limits.PUSH_BODY_BYTES:
+                    raise too_large()
+                hold.grow(len(chunk))
+                chunks.append(chunk)
+                waiting.reschedule(loop.time() + BODY_WAIT_S)
+    except TimeoutError:
+        raise Refused(408, f"nothing of the body came for {BODY_WAIT_S:.0f} s") from None
+    return b"".join(chunks)
 
 
 # --- unpacking --------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 |---|---|
 | `QueryError`, `DataError` | 400 |
 | `Refused` | its own |
+| `Overloaded` | 429 with `Retry-After`, as the gate says |
 | `TransientError`, `TableError` | 503 with `Retry-After`, so that senders keep what they have |
 | a query out of time | 504 |
 | anything else | 500: a bug; the server logs its traceback |
@@ -11,12 +12,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tailrace.errors import DataError, QueryError, QueryTimeoutError, TailraceError, TransientError
+from tailrace.intake.gate import Overloaded
 from tailrace.web.headers import HEADERS
 
 if TYPE_CHECKING:
@@ -85,12 +88,12 @@ def _status(error: Exception) -> tuple[int, dict[str, str]]:
     match error:
         case Refused():
             return error.status, dict(error.headers)
-        case QueryTimeoutError():
+        case QueryTimeoutError() | TimeoutError():
             return 504, {}
         case QueryError() | DataError():
             return 400, {}
-        case TimeoutError():
-            return 504, {}
+        case Overloaded():
+            return 429, {"Retry-After": str(math.ceil(error.retry_after_s))}
         case TransientError() | TailraceError():
             return 503, {"Retry-After": str(RETRY_AFTER_S)}
         case _:
