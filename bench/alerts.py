@@ -20,13 +20,13 @@ from bench.measure import OUT, Plan, Row, Timer, status_mib, verdict
 from tailrace.alerts.evaluate.asking import TableAsk
 from tailrace.alerts.evaluate.contracts import Complete, Late
 from tailrace.alerts.evaluate.evaluator import Evaluator
-from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings
 from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.model import Group, Rule
 from tailrace.batch import Batch
 from tailrace.control import Control
+from tailrace.control.lease import Lease
 from tailrace.engines.polars import PolarsEngine
 from tailrace.store.table import LogTable
 

@@ -9,13 +9,13 @@ import polars as pl
 from tailrace.alerts.evaluate.asking import TableAsk
 from tailrace.alerts.evaluate.contracts import Complete, Late
 from tailrace.alerts.evaluate.evaluator import Evaluator
-from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings
 from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.model import Group, Rule
 from tailrace.batch import Batch, stream_text
 from tailrace.control import Control
+from tailrace.control.lease import Lease
 from tailrace.engines.polars import PolarsEngine
 from tailrace.query.run import Request, run
 from tailrace.store.table import LogTable

@@ -18,7 +18,6 @@ import yaml
 from tailrace.alerts.evaluate.contracts import Answers, Complete, Late
 from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.verdict import Answer
-from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings
 from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.alerts.kept.store import AlertStore
@@ -27,6 +26,7 @@ from tailrace.alerts.rules.templates import Templates
 from tailrace.batch import stream_labels, stream_text
 from tailrace.clock import ManualClock
 from tailrace.control import Control
+from tailrace.control.lease import Lease
 from tailrace.query.literals import range_duration, write_number
 from tailrace.query.parser import parse
 

@@ -13,12 +13,13 @@ from tailrace.alerts.evaluate.contracts import Answers
 from tailrace.alerts.evaluate.service import GONE_S
 from tailrace.alerts.evaluate.verdict import Answer
 from tailrace.alerts.evaluate.watermarks import Behind
-from tailrace.alerts.kept.tables import EVALUATIONS, LEASES
+from tailrace.alerts.kept.tables import EVALUATIONS
 from tailrace.alerts.settings import AlertSettings
 from tailrace.batch import Batch
 from tailrace.clock import NS_PER_S as S
 from tailrace.clock import ManualClock
 from tailrace.control import Control
+from tailrace.control.lease import LEASES
 from tailrace.engines.polars import PolarsEngine
 from tailrace.store.delete import delete
 from tailrace.store.deleted import deleted

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from tailrace.alerts.evaluate.contracts import Answers, Complete, Late
 from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.verdict import Answer
-from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.model import Group, Rule
+from tailrace.control.lease import Lease
 
 if TYPE_CHECKING:
     from pathlib import Path

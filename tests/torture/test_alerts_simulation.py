@@ -28,12 +28,12 @@ from tailrace.alerts.evaluate.contracts import Complete
 from tailrace.alerts.evaluate.corrections import correct, incidents
 from tailrace.alerts.evaluate.horizons import Horizons
 from tailrace.alerts.evaluate.verdict import judge
-from tailrace.alerts.kept.lease import LEASE_NS
 from tailrace.alerts.model import Seen, Told
 from tailrace.alerts.notify.notifier import Notifier
 from tailrace.alerts.notify.settings import NotifySettings
 from tailrace.alerts.rules.expressions import expression
 from tailrace.batch import stream_text
+from tailrace.control.lease import LEASE_NS
 from tailrace.errors import TransientError
 from tailrace.telemetry import Accounts
 

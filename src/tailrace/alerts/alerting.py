@@ -18,8 +18,6 @@ from tailrace.alerts.evaluate.horizons import Horizons
 from tailrace.alerts.evaluate.service import AlertService, counting
 from tailrace.alerts.evaluate.watermarks import Watermarks
 from tailrace.alerts.kept.evaluation_log import evaluations
-from tailrace.alerts.kept.holder import holder
-from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.notify.notifier import Notifier
 from tailrace.alerts.rules.book import RuleBook
@@ -27,6 +25,8 @@ from tailrace.alerts.rules.templates import Templates
 from tailrace.alerts.rules.warnings import Warnings
 from tailrace.alerts.shown import shown
 from tailrace.clock import NS_PER_S
+from tailrace.control.holder import holder
+from tailrace.control.lease import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -135,7 +135,7 @@ class Folder:
     """The control database of a data folder, and the rule files of a configuration."""
 
     def __init__(self, control: Control, config: Config) -> None:
-        from tailrace.alerts.kept.lease import Lease
+        from tailrace.control.lease import Lease
         from tailrace.alerts.kept.store import AlertStore
         from tailrace.alerts.rules.book import RuleBook
         from tailrace.clock import SystemClock

@@ -1,5 +1,7 @@
 """The control database: what people set and what must be remembered beside the logs, in one small SQL database."""
 
-from tailrace.control.database import METADATA, NUMBER, Control
+from tailrace.control.database import Control
+from tailrace.control.settings import DatabaseUrl
+from tailrace.control.words import METADATA, NUMBER, TEXT, greater, insert, lesser
 
-__all__ = ["METADATA", "NUMBER", "Control"]
+__all__ = ["METADATA", "NUMBER", "TEXT", "Control", "DatabaseUrl", "greater", "insert", "lesser"]

@@ -1,25 +1,30 @@
-"""Open the control database: SQLite in the data folder, written by one transaction at a time, read beside it.
+"""Open the control database and use it: one transaction writes at a time, others read beside it.
 
-Comes in: the data folder. Goes out: a `Control`, whose `transaction` is a connection that commits at its end, or rolls
-back when something raises, and whose `reading` is one that sees one state of the database. The rooms that keep
-something here define their tables on `METADATA`, each in a module `tables`, before the database is opened. Refuses a
-database that a newer Tailrace wrote.
+Comes in: the data folder, whose file it is (SQLite), or the address of a database that several servers share
+(PostgreSQL). Goes out: a `Control`, whose `transaction` is a connection that commits at its end, or rolls back when
+something raises, and whose `reading` is one that sees one state of the database. The rooms that keep something here
+define their tables on `METADATA`, each in a module `tables`, before the database is opened; tables that change later do
+so by `migrations`. Refuses a database that a newer Tailrace wrote.
 
-SQLite takes one writer at a time: a transaction begins by asking for the write lock, so two never meet half done, and
-what was read in it is true when it is written. It is durable when `transaction` ends (WAL, synchronous FULL).
+Two transactions never meet half done, and what was read in one is true when it is written. It is durable when
+`transaction` ends. What fails and may work again is a `TransientError`: a server that is away, a lock that is held for
+too long, a full disk. No error holds the password of a database.
 """
 
 from __future__ import annotations
 
 import math
-import sqlite3
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, create_engine, event, insert, select
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError as UnfitError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
+from tailrace.control import migrations
+from tailrace.control.postgres import PostgreSQL
+from tailrace.control.sqlite import BUSY_S, SQLite
 from tailrace.errors import DataError, TableError, TailraceError, TransientError
 
 if TYPE_CHECKING:
@@ -28,52 +33,77 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-METADATA: Final = MetaData()
-"""All tables of the control database."""
+    from tailrace.control.settings import DatabaseUrl
 
-NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")
-"""The type of a primary key that counts up: SQLite does so only with what it calls INTEGER."""
-
-FILE: Final = "control.sqlite"
-
-VERSION: Final = 1
-"""Rises when a table changes in a way that an older Tailrace cannot read."""
-
-_BUSY_S: Final = 30.0  # how long a transaction waits for the write lock
-
-_LOOK_MS: Final = 250  # for how long SQLite itself waits
 _HURRIED_S: Final = 1.0
+_STANDBY: Final = "25006"  # SQLSTATE: the server takes no writes, it is or was a standby
+_FORBIDDEN: Final = "42501"
 
-_VERSIONS: Final = Table("control_version", METADATA, Column("version", Integer, primary_key=True))
+
+class Kind(Protocol):
+    """A kind of database; what of it others must know."""
+
+    @property
+    def name(self) -> str:
+        """How messages name the database."""
+        ...
+
+    def engine(self) -> Engine:
+        """Return what connects to it.
+
+        A transaction begins by `BEGIN` of its own: with the option `only_reads` it sees one state; else it is the only
+        one that writes, and waits for that until `over()` says that it took too long.
+        """
+        ...
+
+    def prepared(self, connection: Connection) -> None:
+        """Refuse a database that is not fit; called in the first transaction, before anything is made."""
+        ...
+
+    def opened(self) -> None:
+        """Take note that it is open."""
+        ...
+
+    def check(self) -> None:
+        """Refuse to go on with a database that is not the one that was opened."""
+        ...
+
+    def count_on(self, connection: Connection, table: str, least: int) -> None:
+        """Let the column `id` of a table go on behind `least`; it may be further already."""
+        ...
+
+    def damaged(self, error: DBAPIError) -> TableError | None:
+        """Return what to say of an error that tells of damage, None if it does not."""
+        ...
+
+    def unopened(self, error: DBAPIError | None, what: str) -> str:
+        """Say why it cannot be opened, and what to do."""
+        ...
 
 
 class Control:
-    """The control database of one data folder. Any thread may use it; each transaction has a connection of its own."""
+    """The control database of one server. Any thread may use it; each transaction has a connection of its own."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        self._engine, self._path = engine, path
-        self._inode: int | None = None  # once it is open
+    def __init__(self, kind: Kind) -> None:
+        self._kind, self._engine = kind, kind.engine()
         self._hurried_s = math.inf  # by the monotonic clock
 
     @classmethod
-    def open(cls, data: Path) -> Control:
-        """Open the database below a data folder, which is made if it is not there; new tables are added."""
-        data.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(f"sqlite:///{data / FILE}", connect_args={"timeout": _BUSY_S})
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _lock)
-        control = cls(engine, data / FILE)
+    def open(cls, data: Path, url: DatabaseUrl | None = None) -> Control:
+        """Open the database below a data folder, or the one at an address; tables that are missing are made."""
+        kind: Kind = SQLite(data) if url is None else PostgreSQL(url)
+        control = cls(kind)
         try:
             with control.transaction() as connection:
-                METADATA.create_all(connection)
-                found = connection.execute(select(_VERSIONS.c.version)).scalar()
-                if found is None:
-                    connection.execute(insert(_VERSIONS).values(version=VERSION))
+                kind.prepared(connection)
+                migrations.bring_up(connection, kind.name)
         except TailraceError as error:
-            raise TableError(f"{data / FILE} cannot be opened: {_why(error)}") from error
-        if found is not None and found > VERSION:
-            raise TableError(f"{data / FILE} was written by a newer Tailrace; update this one")
-        control._inode = (data / FILE).stat().st_ino
+            control.close()
+            raise _unopened(kind, error) from error
+        except BaseException:
+            control.close()
+            raise
+        kind.opened()
         return control
 
     @contextmanager
@@ -82,7 +112,7 @@ class Control:
 
         While another one writes it waits, for `wait_s` at most, 30 seconds unless told.
         """
-        until_s = time.monotonic() + (_BUSY_S if wait_s is None else wait_s)
+        until_s = time.monotonic() + (BUSY_S if wait_s is None else wait_s)
         engine = self._engine.execution_options(over=lambda: time.monotonic() > min(until_s, self._hurried_s))
         with self._begun(engine) as connection:
             yield connection
@@ -95,31 +125,36 @@ class Control:
 
     @contextmanager
     def _begun(self, engine: Engine) -> Iterator[Connection]:
-        self._check_place()
+        self._kind.check()
         try:
             with engine.begin() as connection:
                 yield connection
-        except OperationalError as error:  # locked for too long, disk full
-            raise TransientError(f"the control database: {error.orig}") from error
+        except (OperationalError, InterfaceError) as error:  # locked for too long, disk full, server away
+            raise TransientError(f"the control database: {_said(error)}") from error
+        except NoConnectionError as error:
+            raise TransientError("the control database: all connections are in use") from error
+        except UnfitError as error:
+            raise DataError(f"the control database holds no such value: {_said(error)}") from error
         except DatabaseError as error:
-            if type(error) is not DatabaseError:  # a constraint, or a mistake of ours
-                raise
-            raise TableError(
-                f"the control database is damaged: {error.orig}; move {FILE} away to begin anew"
-            ) from error
+            raise self._named(error) from error
         except (OverflowError, UnicodeEncodeError) as error:
             raise DataError(f"the control database holds no such value: {error}") from error
 
-    def _check_place(self) -> None:
-        """Refuse to write to a file that nobody will find again, for it was deleted or replaced."""
-        if self._inode is None:
-            return
-        try:
-            there = self._path.stat().st_ino == self._inode
-        except OSError:
-            there = False
-        if not there:
-            raise TableError(f"{self._path} was taken away or replaced while it is used; put it back, or start anew")
+    def _named(self, error: DatabaseError) -> Exception:
+        """Return what to say of an error that is none of the usual ones; itself for a constraint, or a mistake."""
+        state = getattr(error.orig, "sqlstate", None)
+        if state == _STANDBY:
+            return TransientError(f"the control database: {_said(error)}")
+        if state == _FORBIDDEN:
+            hint = "grant the user of the address all rights on the schema and its tables"
+            return TableError(f"{self._kind.name}: {_said(error)} ({hint})")
+        if type(error) is DatabaseError:
+            return self._kind.damaged(error) or error
+        return error
+
+    def count_on(self, connection: Connection, table: str, least: int) -> None:
+        """Let the numbers (`id`) that a table gives to its rows go on behind `least`; they may be further already."""
+        self._kind.count_on(connection, table, least)
 
     def hurry(self) -> None:
         """From now on have no transaction wait for longer than a second: the program ends."""
@@ -130,31 +165,13 @@ class Control:
         self._engine.dispose()
 
 
-def _why(error: TailraceError) -> str:
+def _said(error: DBAPIError) -> str:
+    """Return what a driver says, on one line."""
+    return " ".join(str(error.orig).split())
+
+
+def _unopened(kind: Kind, error: TailraceError) -> TableError:
     cause = error.__cause__
-    said = cause.orig if isinstance(cause, DBAPIError) else error
-    return f"{said}; move it away to begin anew" if isinstance(error, TableError) else str(said)
-
-
-def _prepare(connection: Any, _: object) -> None:  # a driver's connection: each driver has a class of its own
-    connection.isolation_level = None  # the driver begins no transactions of its own: `_lock` does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    connection.execute(f"PRAGMA busy_timeout={_LOOK_MS}")  # from here on; the first one to come makes it a WAL
-
-
-def _lock(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("only_reads"):
-        connection.exec_driver_sql("BEGIN")
-        return
-    driver: Any = connection.connection.dbapi_connection  # as above
-    while not options["over"]():
-        try:
-            driver.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:  # within short times, since the program may end meanwhile
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                break
-        else:
-            return
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # this one says what is wrong
+    if isinstance(cause, DBAPIError) and not (isinstance(error, TableError) and kind.damaged(cause) is None):
+        return TableError(f"{kind.name} cannot be opened: {kind.unopened(cause, _said(cause))}")
+    return error if isinstance(error, TableError) else TableError(f"{kind.name} cannot be opened: {error}")

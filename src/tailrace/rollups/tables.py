@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, String, Table
+from sqlalchemy import BigInteger, Column, Table
 
-from tailrace.control import METADATA
+from tailrace.control import METADATA, TEXT
 
 METRICS: Final = Table(
     "metrics",
     METADATA,
-    Column("name", String, primary_key=True),
-    Column("uid", String, nullable=False, unique=True),
-    Column("expr", String, nullable=False),
-    Column("form", String, nullable=False),  # JSON; empty if it was made of a query
+    Column("name", TEXT, primary_key=True),
+    Column("uid", TEXT, nullable=False, unique=True),
+    Column("expr", TEXT, nullable=False),
+    Column("form", TEXT, nullable=False),  # JSON; empty if it was made of a query
     Column("bucket_ns", BigInteger, nullable=False),
     Column("period_ns", BigInteger, nullable=False),
     Column("since_ns", BigInteger, nullable=False),

@@ -13,10 +13,10 @@ from tailrace.alerts.backtest.replay import replay
 from tailrace.alerts.evaluate.contracts import Answers, Complete
 from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.verdict import Answer
-from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.store import AlertStore
 from tailrace.alerts.model import Group, Rule, Told
 from tailrace.control import Control
+from tailrace.control.lease import Lease
 
 START = 1_000_000 * MINUTE
 COUNT = 'sum by (host) (count_over_time({app="x"}[1m]))'

@@ -6,7 +6,7 @@ import pytest
 
 from alerts.world import MINUTE, Line, S, World, group, rule
 from tailrace.alerts.evaluate.contracts import Complete, Late
-from tailrace.alerts.kept.lease import LEASE_NS, LeaseLostError
+from tailrace.control.lease import LEASE_NS, LeaseLostError
 
 START = 100 * MINUTE
 KEY = '{alertname="A", host="a"}'

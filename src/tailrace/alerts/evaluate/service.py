@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from tailrace.alerts.evaluate.evaluator import Evaluator
     from tailrace.alerts.evaluate.watermarks import Watermarks
-    from tailrace.alerts.kept.lease import Lease
     from tailrace.alerts.kept.store import AlertStore, Round
     from tailrace.alerts.model import Group
     from tailrace.clock import Clock
     from tailrace.contracts import Table
+    from tailrace.control.lease import Lease
     from tailrace.telemetry import Accounts, Sample
 
     Deleted = Callable[[int, int], Sequence[tuple[int, int]]]

@@ -17,12 +17,11 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, delete, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Table, delete, select
 
 from tailrace.batch import stream_labels, stream_text
 from tailrace.clock import NS_PER_S
-from tailrace.control import METADATA, NUMBER
+from tailrace.control import METADATA, NUMBER, TEXT, greater, insert, lesser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,9 +34,9 @@ SAMPLES: Final = Table(
     "recorded_samples",
     METADATA,
     Column("id", NUMBER, primary_key=True),
-    Column("rule", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("key", String, nullable=False),  # all labels, the name among them, see batch.stream_text
+    Column("rule", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("key", TEXT, nullable=False),  # all labels, the name among them, see batch.stream_text
     Column("at_ns", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),  # how often the window was corrected
     Column("value", Float),  # null is NaN, which SQL has not
@@ -50,9 +49,9 @@ SAMPLES: Final = Table(
 SERIES: Final = Table(
     "recorded_series",
     METADATA,
-    Column("rule", String, primary_key=True),
-    Column("key", String, primary_key=True),
-    Column("name", String, nullable=False),
+    Column("rule", TEXT, primary_key=True),
+    Column("key", TEXT, primary_key=True),
+    Column("name", TEXT, nullable=False),
     Column("first_ns", BigInteger, nullable=False),
     Column("last_ns", BigInteger, nullable=False),  # up to an hour behind while it lives
     Column("live", Boolean, nullable=False),  # the last window had it
@@ -170,11 +169,11 @@ class _Series:
         """Make what changed durable."""
         if not self._changed:
             return
-        statement = upsert(SERIES)
+        statement = insert(SERIES)
         fresh = statement.excluded
         changes = {
-            "first_ns": func.min(SERIES.c.first_ns, fresh.first_ns),
-            "last_ns": func.max(SERIES.c.last_ns, fresh.last_ns),
+            "first_ns": lesser(SERIES.c.first_ns, fresh.first_ns),
+            "last_ns": greater(SERIES.c.last_ns, fresh.last_ns),
             "live": fresh.live,
         }
         rows = list(self._changed.values())

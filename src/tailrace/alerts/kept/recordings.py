@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, select
 
 from tailrace.alerts.kept import recorded
 from tailrace.alerts.kept.recorded import SAMPLES, SERIES
@@ -59,15 +59,7 @@ class Recordings:
         """Let numbers of samples go on behind those that the table has, also when the database was begun anew."""
         taken = self._table.snapshot().taken
         with self._control.transaction() as connection:
-            last = connection.execute(text("SELECT seq FROM sqlite_sequence WHERE name = :name"), _NAME).scalar()
-            if last is None:
-                connection.execute(
-                    text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"), {**_NAME, "seq": taken}
-                )
-            elif last < taken:
-                connection.execute(
-                    text("UPDATE sqlite_sequence SET seq = :seq WHERE name = :name"), {**_NAME, "seq": taken}
-                )
+            self._control.count_on(connection, SAMPLES.name, taken)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -127,9 +119,6 @@ class Recordings:
 
     def _forget(self, connection: Connection, upto: int) -> None:
         connection.execute(delete(SAMPLES).where(SAMPLES.c.id <= upto))
-
-
-_NAME: Final = {"name": SAMPLES.name}
 
 
 def _frame(rows: Sequence[Row[tuple[object, ...]]]) -> pl.DataFrame:

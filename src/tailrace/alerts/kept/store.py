@@ -13,20 +13,20 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, func, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
 
 from tailrace.alerts.kept import past, recorded, rows
 from tailrace.alerts.kept.tables import EVALUATIONS, KNOWN, LOOKED, OUTBOX, PLAIN, SCHEDULE, STATES
 from tailrace.alerts.model import Seen
+from tailrace.control import insert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
-    from tailrace.alerts.kept.lease import Lease
     from tailrace.alerts.model import Alert, Evaluation, Told
     from tailrace.control import Control
+    from tailrace.control.lease import Lease
 
     Alerts = Mapping[str, Alert]
 

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Table, UniqueConstraint
 
-from tailrace.control import METADATA, NUMBER
+from tailrace.control import METADATA, NUMBER, TEXT
 
 STATES: Final = Table(
     "alert_states",
     METADATA,
-    Column("rule", String, primary_key=True),
-    Column("key", String, primary_key=True),  # the alert's labels as one text, see batch.stream_text
-    Column("state", String, nullable=False),
+    Column("rule", TEXT, primary_key=True),
+    Column("key", TEXT, primary_key=True),  # the alert's labels as one text, see batch.stream_text
+    Column("state", TEXT, nullable=False),
     Column("active_ns", BigInteger, nullable=False),
     Column("fired_ns", BigInteger, nullable=False),
     Column("resolved_ns", BigInteger, nullable=False),
     Column("keep_since_ns", BigInteger, nullable=False),
     Column("value", Float),  # null is NaN, which SQL has not
-    Column("annotations", String, nullable=False),  # JSON
+    Column("annotations", TEXT, nullable=False),  # JSON
     Column("generation", Integer, nullable=False),
 )
 """The alerts of each rule as the last evaluation left them."""
@@ -31,15 +31,15 @@ STATES: Final = Table(
 SCHEDULE: Final = Table(
     "alert_schedule",
     METADATA,
-    Column("rule", String, primary_key=True),
-    Column("version", String, nullable=False),  # of the rule: a hash of what it asks for
+    Column("rule", TEXT, primary_key=True),
+    Column("version", TEXT, nullable=False),  # of the rule: a hash of what it asks for
     Column("evaluated_ns", BigInteger, nullable=False),  # every window up to this one is evaluated or skipped
     Column("failures", Integer, nullable=False),  # in a row
     Column(
         "unsure_ns", BigInteger, nullable=False
     ),  # the first window that failed and was not evaluated since; 0: none
-    Column("outcome", String, nullable=False),  # of the last window, model.Outcome or `skipped`; empty before it
-    Column("error", String, nullable=False),
+    Column("outcome", TEXT, nullable=False),  # of the last window, model.Outcome or `skipped`; empty before it
+    Column("error", TEXT, nullable=False),
     Column("took_ns", BigInteger, nullable=False),
     Column("skipped_ns", BigInteger, nullable=False),  # when windows were too old to be made up for; 0: never
 )
@@ -48,8 +48,8 @@ SCHEDULE: Final = Table(
 KNOWN: Final = Table(
     "alert_known",
     METADATA,
-    Column("rule", String, primary_key=True),
-    Column("key", String, primary_key=True),  # labels of the result, without the rule's own
+    Column("rule", TEXT, primary_key=True),
+    Column("key", TEXT, primary_key=True),  # labels of the result, without the rule's own
     Column("first_ns", BigInteger, nullable=False),  # the first and the last window that had it
     Column("last_ns", BigInteger, nullable=False),
 )
@@ -59,20 +59,20 @@ EVALUATIONS: Final = Table(
     "alert_evaluations",
     METADATA,
     Column("id", NUMBER, primary_key=True),
-    Column("rule", String, nullable=False),
-    Column("version", String, nullable=False),
+    Column("rule", TEXT, nullable=False),
+    Column("version", TEXT, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
     Column("correction", Integer, nullable=False),  # 0: the first; counts up when late lines made it be done again
-    Column("outcome", String, nullable=False),  # model.Outcome, or `skipped`
+    Column("outcome", TEXT, nullable=False),  # model.Outcome, or `skipped`
     Column("series", Integer, nullable=False),  # that fulfil the condition
     Column("value", Float),  # the greatest of them
     Column("rows", BigInteger, nullable=False),  # read for it
     Column("watermark_ns", BigInteger, nullable=False),
     Column("late_ns", BigInteger, nullable=False),  # behind the time at which it could have been done
     Column("took_ns", BigInteger, nullable=False),
-    Column("error", String, nullable=False),
-    Column("missing", String, nullable=False),  # sources that were late, JSON
-    Column("alerts", String, nullable=False),  # as it left them, JSON; empty when there are none
+    Column("error", TEXT, nullable=False),
+    Column("missing", TEXT, nullable=False),  # sources that were late, JSON
+    Column("alerts", TEXT, nullable=False),  # as it left them, JSON; empty when there are none
     Column("eventful", Boolean, nullable=False),  # a long log is cut of the others first
     UniqueConstraint("rule", "version", "at_ns", "correction"),  # nothing is evaluated twice
     Index("alert_evaluations_time", "rule", "at_ns"),
@@ -88,13 +88,13 @@ OUTBOX: Final = Table(
     "alert_outbox",
     METADATA,
     Column("id", NUMBER, primary_key=True),  # rises: the order in which it is told
-    Column("rule", String, nullable=False),
-    Column("key", String, nullable=False),
+    Column("rule", TEXT, nullable=False),
+    Column("key", TEXT, nullable=False),
     Column("generation", BigInteger, nullable=False),  # of the alert and the correction: tells apart what is told again
-    Column("kind", String, nullable=False),  # `firing`, `resolved`, `correction`
+    Column("kind", TEXT, nullable=False),  # `firing`, `resolved`, `correction`
     Column("at_ns", BigInteger, nullable=False),  # the window
-    Column("labels", String, nullable=False),  # JSON
-    Column("annotations", String, nullable=False),  # JSON
+    Column("labels", TEXT, nullable=False),  # JSON
+    Column("annotations", TEXT, nullable=False),  # JSON
     Column("value", Float),
     Column("starts_ns", BigInteger, nullable=False),
     Column("ends_ns", BigInteger, nullable=False),  # 0 while it fires
@@ -113,13 +113,3 @@ LOOKED: Final = Table(
     Column("version", BigInteger, nullable=False),  # of `logs`
 )
 """Up to which version of `logs` late lines were looked for."""
-
-LEASES: Final = Table(
-    "leases",
-    METADATA,
-    Column("name", String, primary_key=True),
-    Column("holder", String, nullable=False),
-    Column("until_ns", BigInteger, nullable=False),
-    Column("fence", BigInteger, nullable=False),  # rises with each holder: what an old one writes is refused
-)
-"""Who evaluates, when several servers share one database."""

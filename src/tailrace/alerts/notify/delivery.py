@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select, update
 
-from tailrace.alerts.kept.holder import is_gone
 from tailrace.alerts.notify.dispatch import read_notification
 from tailrace.alerts.notify.model import BusyError, Refused
 from tailrace.alerts.notify.tables import DELIVERIES
 from tailrace.clock import NS_PER_S
+from tailrace.control.holder import is_gone
 from tailrace.errors import TailraceError
 
 if TYPE_CHECKING:

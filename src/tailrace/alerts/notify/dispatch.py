@@ -14,7 +14,6 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from tailrace.alerts.evaluate.states import KEPT_NS
 from tailrace.alerts.notify import known, silences
@@ -23,6 +22,7 @@ from tailrace.alerts.notify.inhibition import Inhibitions
 from tailrace.alerts.notify.model import CORRECTION, Notification, ToldAlert
 from tailrace.alerts.notify.tables import ALERTS, DELIVERIES, GROUPS, LOG, TOLD
 from tailrace.clock import NS_PER_S
+from tailrace.control import insert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,13 +10,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, case, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from tailrace.alerts.kept.tables import STATES
 from tailrace.alerts.notify.alerts import KnownAlert, Member
 from tailrace.alerts.notify.tables import ALERTS, GROUPS, MEMBERS
 from tailrace.batch import stream_text
 from tailrace.clock import NS_PER_S
+from tailrace.control import insert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from tailrace.alerts.notify.receivers import Receiver  # noqa: TC001  pydantic reads it at run time
 from tailrace.alerts.notify.settings import RouteSettings, unknown_names
@@ -21,6 +20,7 @@ from tailrace.alerts.notify.tables import RECEIVERS
 from tailrace.config.document import Document
 from tailrace.config.problems import explain
 from tailrace.config.trail import trail_text
+from tailrace.control import insert
 from tailrace.errors import ConfigError, DataError
 from tailrace.settings import Settings
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from tailrace.alerts.notify.matchers import Matcher, all_match
 from tailrace.alerts.notify.tables import SILENCES
 from tailrace.clock import NS_PER_S
+from tailrace.control import insert
 from tailrace.errors import DataError
 
 if TYPE_CHECKING:

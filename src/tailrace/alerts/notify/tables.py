@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Table
 
-from tailrace.control import METADATA, NUMBER
+from tailrace.control import METADATA, NUMBER, TEXT
 
 ALERTS: Final = Table(
     "notify_alerts",
     METADATA,
-    Column("fingerprint", String, primary_key=True),
-    Column("labels", String, nullable=False),  # JSON, external ones among them
-    Column("annotations", String, nullable=False),  # JSON
+    Column("fingerprint", TEXT, primary_key=True),
+    Column("labels", TEXT, nullable=False),  # JSON, external ones among them
+    Column("annotations", TEXT, nullable=False),  # JSON
     Column("starts_ns", BigInteger, nullable=False),
     Column("ends_ns", BigInteger, nullable=False),  # 0: it fires until we are told; else it is over from then on
     Column("updated_ns", BigInteger, nullable=False),
     Column("timeout", Boolean, nullable=False),  # `ends_ns` is our guess, since the sender said none
-    Column("generator_url", String, nullable=False),
-    Column("rule", String, nullable=False),  # the rule that made it; empty: it came from elsewhere
-    Column("key", String, nullable=False),  # with `rule` its row in alert_states
+    Column("generator_url", TEXT, nullable=False),
+    Column("rule", TEXT, nullable=False),  # the rule that made it; empty: it came from elsewhere
+    Column("key", TEXT, nullable=False),  # with `rule` its row in alert_states
     Column("value", Float),  # of the expression; null: not known
     Index("notify_alerts_rule", "rule", "ends_ns"),
 )
@@ -33,9 +33,9 @@ ALERTS: Final = Table(
 GROUPS: Final = Table(
     "notify_groups",
     METADATA,
-    Column("id", String, primary_key=True),  # the route's key and the labels; and a mark if it renews
-    Column("route", String, nullable=False),
-    Column("labels", String, nullable=False),  # JSON
+    Column("id", TEXT, primary_key=True),  # the route's key and the labels; and a mark if it renews
+    Column("route", TEXT, nullable=False),
+    Column("labels", TEXT, nullable=False),  # JSON
     Column("renew_ns", BigInteger, nullable=False),  # of the lines that it is for; 0: those that remember
     Column("next_ns", BigInteger, nullable=False),  # when it is looked at
     Column("set_ns", BigInteger, nullable=False),  # when that was decided: later than now if the clock stepped back
@@ -47,9 +47,9 @@ GROUPS: Final = Table(
 MEMBERS: Final = Table(
     "notify_members",
     METADATA,
-    Column("group", String, primary_key=True),
-    Column("fingerprint", String, primary_key=True),
-    Column("note", String, nullable=False),  # something to tell of it in any case
+    Column("group", TEXT, primary_key=True),
+    Column("fingerprint", TEXT, primary_key=True),
+    Column("note", TEXT, nullable=False),  # something to tell of it in any case
     Column("noted_ns", BigInteger, nullable=False),  # to those who were told of this firing; 0: to all
     Index("notify_members_alert", "fingerprint"),
 )
@@ -58,19 +58,19 @@ MEMBERS: Final = Table(
 LOG: Final = Table(
     "notify_log",
     METADATA,
-    Column("group", String, primary_key=True),
-    Column("line", String, primary_key=True),
+    Column("group", TEXT, primary_key=True),
+    Column("line", TEXT, primary_key=True),
     Column("at_ns", BigInteger, nullable=False),
-    Column("firing", String, nullable=False),  # fingerprints, JSON
-    Column("resolved", String, nullable=False),
+    Column("firing", TEXT, nullable=False),  # fingerprints, JSON
+    Column("resolved", TEXT, nullable=False),
 )
 """What each line to a receiver was told last of each group."""
 
 TOLD: Final = Table(
     "notify_told",
     METADATA,
-    Column("line", String, primary_key=True),
-    Column("fingerprint", String, primary_key=True),
+    Column("line", TEXT, primary_key=True),
+    Column("fingerprint", TEXT, primary_key=True),
     Column("starts_ns", BigInteger, primary_key=True),
     Column("at_ns", BigInteger, nullable=False),
 )
@@ -80,18 +80,18 @@ DELIVERIES: Final = Table(
     "notify_deliveries",
     METADATA,
     Column("id", NUMBER, primary_key=True),  # rises: the order of telling
-    Column("group", String, nullable=False),
-    Column("line", String, nullable=False),
-    Column("key", String, nullable=False, unique=True),
+    Column("group", TEXT, nullable=False),
+    Column("line", TEXT, nullable=False),
+    Column("key", TEXT, nullable=False, unique=True),
     Column("at_ns", BigInteger, nullable=False),
     Column("written_ns", BigInteger, nullable=False),
-    Column("notification", String, nullable=False),  # JSON
-    Column("state", String, nullable=False),  # waiting, sent, parked, dropped
+    Column("notification", TEXT, nullable=False),  # JSON
+    Column("state", TEXT, nullable=False),  # waiting, sent, parked, dropped
     Column("attempts", Integer, nullable=False),
     Column("next_ns", BigInteger, nullable=False),  # not tried before
-    Column("error", String, nullable=False),
+    Column("error", TEXT, nullable=False),
     Column("done_ns", BigInteger, nullable=False),
-    Column("holder", String, nullable=False),  # who is sending it, up to `held_ns`
+    Column("holder", TEXT, nullable=False),  # who is sending it, up to `held_ns`
     Column("held_ns", BigInteger, nullable=False),
     Index("notify_deliveries_waiting", "state", "line", "group", "id"),
     sqlite_autoincrement=True,  # people retry and drop rows by their numbers: none is used twice
@@ -101,13 +101,13 @@ DELIVERIES: Final = Table(
 SILENCES: Final = Table(
     "notify_silences",
     METADATA,
-    Column("id", String, primary_key=True),
-    Column("matchers", String, nullable=False),  # JSON: lists of name, test, value
+    Column("id", TEXT, primary_key=True),
+    Column("matchers", TEXT, nullable=False),  # JSON: lists of name, test, value
     Column("starts_ns", BigInteger, nullable=False),
     Column("ends_ns", BigInteger, nullable=False),
     Column("updated_ns", BigInteger, nullable=False),
-    Column("created_by", String, nullable=False),
-    Column("comment", String, nullable=False),
+    Column("created_by", TEXT, nullable=False),
+    Column("comment", TEXT, nullable=False),
     Index("notify_silences_end", "ends_ns"),
 )
 """The silences that people made."""
@@ -115,8 +115,8 @@ SILENCES: Final = Table(
 RECEIVERS: Final = Table(
     "notify_receivers",
     METADATA,
-    Column("name", String, primary_key=True),
-    Column("definition", String, nullable=False),  # JSON, as it was saved
+    Column("name", TEXT, primary_key=True),
+    Column("definition", TEXT, nullable=False),  # JSON, as it was saved
     Column("saved_ns", BigInteger, nullable=False),
 )
 """Receivers that people saved here, beside those of the configuration."""

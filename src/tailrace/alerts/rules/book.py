@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import BigInteger, Column, String, Table, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import BigInteger, Column, Table, delete, func, select
 
 from tailrace.alerts.rules import files as rule_files
 from tailrace.config.document import Document
 from tailrace.config.problems import explain
 from tailrace.config.text import text_of
-from tailrace.control import METADATA
+from tailrace.control import METADATA, TEXT, insert
 from tailrace.errors import ConfigError, DataError
 from tailrace.limits import RULES_BYTES
 
@@ -47,17 +46,17 @@ LOOK_S: Final = 5.0
 _SAVED: Final = Table(
     "alert_groups",
     METADATA,
-    Column("namespace", String, primary_key=True),
-    Column("name", String, primary_key=True),
-    Column("definition", String, nullable=False),  # JSON, as it was saved
+    Column("namespace", TEXT, primary_key=True),
+    Column("name", TEXT, primary_key=True),
+    Column("definition", TEXT, nullable=False),  # JSON, as it was saved
     Column("saved_ns", BigInteger, nullable=False),
 )
 
 _GOOD: Final = Table(
     "alert_rule_files",
     METADATA,
-    Column("path", String, primary_key=True),
-    Column("text", String, nullable=False),  # as it was when it was read without a mistake last
+    Column("path", TEXT, primary_key=True),
+    Column("text", TEXT, nullable=False),  # as it was when it was read without a mistake last
 )
 
 _Mark = tuple[int, int, int]  # of a file: inode, size, time at which anything of it changed

@@ -16,7 +16,6 @@ from tailrace.alerts.evaluate.contracts import Answers, Complete
 from tailrace.alerts.evaluate.evaluator import Evaluator
 from tailrace.alerts.evaluate.service import added
 from tailrace.alerts.evaluate.verdict import Answer
-from tailrace.alerts.kept.lease import Lease
 from tailrace.alerts.kept.recordings import Recordings
 from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.alerts.kept.store import AlertStore
@@ -25,6 +24,7 @@ from tailrace.alerts.unit_tests.series import NamedSeries
 from tailrace.batch import Batch, field_column, stack, stream_text
 from tailrace.clock import NS_PER_S, ManualClock
 from tailrace.control import Control
+from tailrace.control.lease import Lease
 from tailrace.engines.polars import PolarsEngine
 from tailrace.parse import level
 from tailrace.store.table import LogTable

@@ -1,7 +1,9 @@
-"""Let one of several servers on a database evaluate: who holds the lease, and only while it does.
+"""Let one of several servers on a database do a job: who holds the job's lease, and only while it does.
 
-The lease has a number that rises with each holder (a fence). Every writing transaction asks whether it is still
-held; a server that slept past its end and wakes up is refused, however sure it is of itself.
+Jobs are those that must not be done twice (rules), or are done in vain (keeping the tables of rollups and of files). A
+lease has a number that rises with each holder (a fence). A transaction of a job asks whether the lease is still held; a
+server that slept past its end and wakes up is refused, however sure it is of itself. Times are those of the servers'
+clocks: they may differ by some seconds, not by more than a third of `LEASE_NS`.
 """
 
 from __future__ import annotations
@@ -9,36 +11,51 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import BigInteger, Column, Table, select
 
-from tailrace.alerts.kept.holder import is_gone
-from tailrace.alerts.kept.tables import LEASES
 from tailrace.clock import NS_PER_S
+from tailrace.control.holder import is_gone
+from tailrace.control.words import METADATA, TEXT, insert
 from tailrace.errors import TransientError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from tailrace.control import Control
+    from tailrace.control.database import Control
+
+LEASES: Final = Table(
+    "leases",
+    METADATA,
+    Column("name", TEXT, primary_key=True),  # of the job
+    Column("holder", TEXT, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("fence", BigInteger, nullable=False),  # rises with each holder: what an old one writes is refused
+    Column("server", TEXT, nullable=False, server_default=""),  # the holder's name for people
+)
+"""Who does what, when several servers share one database."""
 
 LEASE_NS: Final = 30 * NS_PER_S
 """A server that is silent for this long loses the lease; one that is known to be dead loses it at once."""
 
+RULES: Final = "alerts"
+"""The job of evaluating rules."""
+
+RENEW_S: Final = 5.0
+"""Between two looks of `duties` at its leases."""
+
 _RENEW_NS: Final = LEASE_NS // 3  # no write before so much of it is over
-_NAME: Final = "alerts"
 
 
 class LeaseLostError(TransientError):
-    """Another server evaluates the rules now."""
+    """Another server does the job now."""
 
 
 class Lease:
-    """The lease of one server, `holder`. Any thread may call."""
+    """The lease of one server, `holder`, on one job. Any thread may call."""
 
-    def __init__(self, control: Control, holder: str) -> None:
+    def __init__(self, control: Control, holder: str, *, job: str = RULES, server: str = "") -> None:
         self._control = control
-        self._holder = holder
+        self._holder, self._job, self._server = holder, job, server
         self._fence: int | None = None
         self._until_ns = 0
         self._lock = threading.Lock()
@@ -63,22 +80,43 @@ class Lease:
                 self._take(now_ns, only_own=True)
                 self.fresh = fresh
 
+    def holds(self, now_ns: int) -> bool:
+        """Tell whether the lease is held, as far as is known here: costs nothing, and another may have it already."""
+        return self._fence is not None and now_ns < self._until_ns <= now_ns + LEASE_NS
+
     def _take(self, now_ns: int, *, only_own: bool = False) -> bool:
+        if not self._mine_or_free(now_ns):  # a look waits for nobody, and most servers do no more than that
+            self._fence = None
+            return False
         with self._control.transaction() as connection:
-            row = connection.execute(select(LEASES).where(LEASES.c.name == _NAME)).one_or_none()
+            row = self._row(connection)
             mine = row is not None and row.holder == self._holder and row.fence == self._fence
             if not mine and (only_own or self._of_another(row, now_ns)):
                 self._fence = None
                 return False
             fence = row.fence if row is not None and mine else (0 if row is None else row.fence) + 1
-            values = {"holder": self._holder, "until_ns": now_ns + LEASE_NS, "fence": fence}
-            statement = insert(LEASES).values(name=_NAME, **values)
+            values = {
+                "holder": self._holder,
+                "until_ns": now_ns + LEASE_NS,
+                "fence": fence,
+                "server": self._server,
+            }
+            statement = insert(LEASES).values(name=self._job, **values)
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
         self.fresh = self._fence != fence
         self._fence, self._until_ns = fence, now_ns + LEASE_NS
         return True
 
-    def _of_another(self, row: Any, now_ns: int) -> bool:  # a row or None: SQLAlchemy types its columns as anything
+    def _mine_or_free(self, now_ns: int) -> bool:
+        if self._fence is not None:
+            return True
+        with self._control.reading() as connection:
+            return not self._of_another(self._row(connection), now_ns)
+
+    def _row(self, connection: Connection) -> Any:  # a row or None: SQLAlchemy types its columns as anything
+        return connection.execute(select(LEASES).where(LEASES.c.name == self._job)).one_or_none()
+
+    def _of_another(self, row: Any, now_ns: int) -> bool:  # as above
         """Tell whether a lease is another server's, and holds. One that ends too far ahead is of a wrong clock."""
         if row is None or row.holder == self._holder:
             return False
@@ -86,10 +124,10 @@ class Lease:
 
     def assure(self, connection: Connection, now_ns: int) -> None:
         """Refuse to go on in a transaction if the lease is lost."""
-        row = connection.execute(select(LEASES).where(LEASES.c.name == _NAME)).one_or_none()
+        row = self._row(connection)
         if row is None or row.fence != self._fence or row.until_ns <= now_ns:
             self._fence = None
-            raise LeaseLostError("another server evaluates the rules now")
+            raise LeaseLostError(f"another server does this now: {self._job}")
 
     def release(self, wait_s: float | None = None) -> None:
         """Give the lease back, so that another server need not wait for its end; wait so long for the database."""
@@ -97,6 +135,6 @@ class Lease:
             if self._fence is None:
                 return
             with self._control.transaction(wait_s) as connection:
-                held = (LEASES.c.name == _NAME) & (LEASES.c.fence == self._fence)
+                held = (LEASES.c.name == self._job) & (LEASES.c.fence == self._fence)
                 connection.execute(LEASES.update().where(held).values(until_ns=0))
             self._fence = None

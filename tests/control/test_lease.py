@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from tailrace.alerts.kept import holder as module
-from tailrace.alerts.kept.holder import holder, is_gone
-from tailrace.alerts.kept.lease import LEASE_NS, Lease, LeaseLostError
 from tailrace.control import Control
+from tailrace.control import holder as module
+from tailrace.control.holder import holder, is_gone
+from tailrace.control.lease import LEASE_NS, Lease, LeaseLostError
 
 S = 10**9
 NOW = 1000 * S
@@ -80,7 +80,7 @@ def test_one_of_a_clock_that_was_wrong_is_no_lease(control):
 
 
 def test_the_lease_of_a_process_that_died_is_taken_at_once(control):
-    words = "from tailrace.alerts.kept.holder import holder; print(holder())"
+    words = "from tailrace.control.holder import holder; print(holder())"
     dead = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.strip()
     assert is_gone(dead)
     Lease(control, dead).take(NOW)
