@@ -26,10 +26,19 @@ LAST_ATTEMPTS: Final = 3
 class Patience:
     """Shared by threads; `limit_s` is None to wait for ever."""
 
-    def __init__(self, clock: Clock, limit_s: float | None = None) -> None:
+    def __init__(self, clock: Clock, limit_s: float | None = None, *, like: Patience | None = None) -> None:
         self._clock = clock
         self._limit_s = float("inf") if limit_s is None else limit_s
-        self._hurried = threading.Event()
+        self._hurried = threading.Event() if like is None else like._hurried  # noqa: SLF001  of the same class
+
+    def endless(self) -> Patience:
+        """Return one without a limit that is hurried together with this one: for receivers that come back."""
+        return Patience(self._clock, like=self)
+
+    @property
+    def hurried(self) -> bool:
+        """Whether the program is to stop."""
+        return self._hurried.is_set()
 
     def hurry(self) -> None:
         """End all waiting, for good: what fails now gets a few more attempts, without pauses."""

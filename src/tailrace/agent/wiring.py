@@ -6,7 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from tailrace.agent.known import KnownFiles
 from tailrace.errors import ConfigError, Problem
@@ -20,6 +20,7 @@ from tailrace.registry import find
 from tailrace.sinks.around import Around
 from tailrace.sinks.channels.make import make as make_channels
 from tailrace.sinks.fanout import Fanout
+from tailrace.sinks.spool import Spool
 from tailrace.sinks.store import StoreSink
 from tailrace.sources.file_events.settings import FileEventsSettings
 from tailrace.sources.tail.settings import TailSettings
@@ -31,15 +32,27 @@ if TYPE_CHECKING:
     from tailrace.agent.feed import Parsers
     from tailrace.clock import Clock
     from tailrace.config.model import Config, SourceSettings
-    from tailrace.config.sinks import AnySink
     from tailrace.contracts import Channel, Reduction, Sink, Source
     from tailrace.patience import Patience
     from tailrace.sinks.store import Writable
     from tailrace.telemetry import Accounts
 
 
+EXACT = ("store", "postgres", "ship", "file")
+"""Types of sinks that keep the number of a batch in one step with its rows."""
+
 _FROM_LOGS = "metrics from logs"  # what a scrape shows of the spec in force
 _NOTED = "what a reduction noted"
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A sink that counts its rows."""
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How many rows are in which state."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +104,54 @@ def make_parsers(spec: Spec) -> Parsers:
 
 
 def make_sink(config: Config, table: Writable | None, *, accounts: Accounts, clock: Clock, patience: Patience) -> Sink:
-    """Return what takes the batches of a program: the sink that is configured, or several behind one.
+    """Return what takes the batches of a program: the one sink that is configured, or several behind one.
 
-    Without a table, as in an agent that sends all away, a sink of the type `store` is refused.
+    Without a table, as in an agent that sends all away, a sink of the type `store` is refused. A sink alone is used as
+    it is when a crash cannot come between its rows and their number; all others get their batches from a spool.
     """
-    made = []
+    stored, others = None, {}
     for settings in config.sinks:
         around = Around(settings.name, config.data, config.agent, config.host, clock, accounts, patience)
-        made.append(_one_sink(config, settings, table, around))
-    return made[0] if len(made) == 1 else Fanout(made)
+        kind: str = settings.type
+        if kind == "store":
+            stored = _store_sink(config, table, around)
+        else:
+            others[settings.name] = cast(
+                "Sink", find("sink", kind)(settings, around)
+            )  # the table of components says so
+    _count_sinks(others, accounts)
+    if stored is not None and not others:
+        return stored
+    if stored is None and len(others) == 1 and config.sinks[0].type in EXACT:
+        return next(iter(others.values()))
+    spool = Spool(config.data / "outgoing" / config.agent)
+    fanout = Fanout(stored, others, spool, limit_bytes=config.spool_bytes, patience=patience)
+    text = "Bytes on disk that a sink is still to get."
+    accounts.gauge(
+        "tailrace_sink_spool_bytes", text, lambda: [({"sink": name}, size) for name, size in fanout.waiting().items()]
+    )
+    return fanout
 
 
-def _one_sink(config: Config, settings: AnySink, table: Writable | None, around: Around) -> Sink:
-    kind: str = settings.type
-    if kind != "store":
-        return cast("Sink", find("sink", kind)(settings, around))  # the table of components says so
+def _store_sink(config: Config, table: Writable | None, around: Around) -> Sink:
     if table is None:
         hint = "send to a server with 'type: ship', or run 'tailrace up'"
         raise ConfigError([Problem("$.sinks", "a program without a table cannot have a sink 'store'", hint)])
     return StoreSink(table, clock=around.clock, settings=config.store, patience=around.patience)
+
+
+def _count_sinks(sinks: Mapping[str, Sink], accounts: Accounts) -> None:
+    """Register what sinks count, of those that do."""
+    counting = {name: sink for name, sink in sinks.items() if isinstance(sink, Counts)}
+    accounts.gauge(
+        "tailrace_sink_rows",
+        "Rows of sinks: sent, refused and set aside, waiting; and attempts that failed.",
+        lambda: [
+            ({"sink": name, "state": state}, count)
+            for name, sink in counting.items()
+            for state, count in sink.counters.items()
+        ],
+    )
 
 
 def make_source(config: Config, settings: SourceSettings, clock: Clock) -> Source:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
+from tailrace import limits
 from tailrace.access.settings import AccessSettings, TlsSettings
 from tailrace.alerts.settings import AlertSettings
 from tailrace.batch import sanitize_name
@@ -92,6 +93,9 @@ class Config(Settings):
 
     sinks: tuple[AnySink, ...] = (StoreSinkSettings(),)
     """Where lines go: to the table, to other systems, or to several of them."""
+
+    spool_bytes: int = Field(default=limits.GIB, ge=limits.MIB)
+    """What may wait on disk for sinks beside the table while their receivers are away; beyond it reading waits."""
 
     receivers: tuple[AnyReceiver, ...] = ()
     """What comes in by itself, beside what is pushed over HTTP: syslog, Fluent Forward, OTLP over gRPC."""

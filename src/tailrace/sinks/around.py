@@ -32,7 +32,7 @@ class Around:
     @property
     def folder(self) -> Path:
         """Return the folder for what the sink itself remembers; not made yet."""
-        return self.data / "sinks" / self.name
+        return self.data / "sinks" / self.agent / self.name
 
     @property
     def dead_letters(self) -> Path:

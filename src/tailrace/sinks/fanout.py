@@ -1,65 +1,198 @@
-"""Several sinks behind one: a batch goes to each of them, and is durable when all have it.
+"""Several sinks behind one, each at its own pace: a receiver that is away stops nobody but itself.
 
-Comes in: batches, in the order of each agent. Goes out: one future per batch, completed in the order of submission and
-failed when one sink failed.
+Comes in: batches, in the order of each agent. A batch is first kept in the spool on disk, then goes to every sink. It
+counts as durable when it lies in the spool and, if the table is one of the sinks, is stored there. The other sinks get
+it when they can: in order, also after a crash, as the same batch with the same number, by which they know it again.
+While more waits on disk than is allowed, `submit` blocks: reading waits, nothing is given up.
+
+A batch without a position (its sender knows none, and repeats what is not acknowledged) may come to a sink twice when a
+crash or a failing table comes in between.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from tailrace.errors import DataError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping
 
     from tailrace.batch import Batch
     from tailrace.contracts import Sink
+    from tailrace.patience import Patience
+    from tailrace.sinks.spool import Entry, Spool
 
+IN_MEMORY: Final = 2
+"""Newest batches of the spool that are kept in memory too, so that a sink that keeps pace need not read them back."""
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    parts: Sequence[Future[None]]
-    done: Future[None]
+_TABLE: Final = (
+    "table"  # stands in `Entry.waiting` for the sink that stores; no sink has this name by accident: see _key
+)
+_SLICE_S: Final = 0.2  # how long a submitter waits for space before it looks whether there is hurry
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class Fanout:
-    """Implements `contracts.Sink` over several."""
+    """Implements `contracts.Sink` over a table's sink, if there is one, and others; owns a thread for each of those."""
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks = sinks
-        self._lock = threading.RLock()
-        self._sent: deque[_Sent] = deque()
+    def __init__(
+        self, table: Sink | None, others: Mapping[str, Sink], spool: Spool, *, limit_bytes: int, patience: Patience
+    ) -> None:
+        self._table = table
+        self._others = others
+        self._spool = spool
+        self._limit_bytes = limit_bytes
+        self._patience = patience.endless()
+        self._changed = threading.Condition()
+        self._writing = threading.Lock()  # one batch at a time goes to the disk, and in its order to the lanes
+        self._broken: BaseException | None = None
+        self._closing = False
+        self._lanes: dict[str, deque[Entry]] = {name: deque(spool.entries) for name in others}
+        self._left = [entry for entry in spool.entries if not entry.pushed]  # that the table may not have
+        for entry in spool.entries:
+            entry.waiting = set(others) | (set() if table is None or entry.pushed else {_TABLE})
+        self._threads = [
+            threading.Thread(target=self._run, args=(name, sink), name=f"lane-{name}", daemon=True)
+            for name, sink in others.items()
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, batch: Batch) -> Future[None]:
-        """Take a batch; blocks while too many wait for one of the sinks."""
-        sent = _Sent([sink.submit(batch) for sink in self._sinks], Future())
-        sent.done.set_running_or_notify_cancel()
-        with self._lock:
-            self._sent.append(sent)
-        for part in sent.parts:
-            part.add_done_callback(self._settle)
-        return sent.done
+        """Take a batch; blocks while too much waits on disk, or for the table."""
+        with self._writing:
+            self._store_left()
+            entry = self._keep(batch)
+            if self._table is None:
+                done: Future[None] = Future()
+                done.set_result(None)
+                return done
+            done = self._table.submit(batch)
+        done.add_done_callback(lambda future: self._settle(entry, _TABLE, future))
+        return done
 
     def last_number(self, agent: str) -> int | None:
-        """Return the last number of an agent that is durable in every sink, or None."""
-        numbers = [sink.last_number(agent) for sink in self._sinks]
-        known = [number for number in numbers if number is not None]
-        return min(known) if len(known) == len(numbers) else None
+        """Return the last number of an agent that is durable here: in the spool, or in a sink and so in all."""
+        with self._changed:
+            numbers = [self._spool.last_number(agent)]
+        sinks = [*self._others.values(), *([] if self._table is None else [self._table])]
+        numbers += [sink.last_number(agent) for sink in sinks]
+        return max((number for number in numbers if number is not None), default=None)
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many bytes lie on disk for each sink but the table."""
+        with self._changed:
+            return {name: sum(entry.bytes for entry in lane) for name, lane in self._lanes.items()}
 
     def close(self) -> None:
-        """Finish what was taken, then stop; all at once, so that none waits for another's slow receiver."""
-        with ThreadPoolExecutor(len(self._sinks), thread_name_prefix="close") as pool:
-            list(pool.map(lambda sink: sink.close(), self._sinks))
+        """Let every sink finish what it took, all at once; what waits on disk is for the next start."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        sinks = [*self._others.values(), *([] if self._table is None else [self._table])]
+        with ThreadPoolExecutor(len(sinks), thread_name_prefix="close") as pool:
+            list(pool.map(lambda sink: sink.close(), sinks))
+        for thread in self._threads:
+            thread.join()
 
-    def _settle(self, _part: Future[None]) -> None:
-        with self._lock:
-            while self._sent and all(part.done() for part in self._sent[0].parts):
-                sent = self._sent.popleft()
-                errors = [error for part in sent.parts if (error := part.exception()) is not None]
-                if errors:
-                    sent.done.set_exception(errors[0])
-                else:
-                    sent.done.set_result(None)
+    # --- submitting -----------------------------------------------------------------------------
+
+    def _keep(self, batch: Batch) -> Entry:
+        """Make a batch durable in the spool, and let the lanes know."""
+        with self._changed:
+            while self._spool.bytes > self._limit_bytes and not (self._patience.hurried or self._closing):
+                self._raise()
+                self._changed.wait(_SLICE_S)
+            self._raise()
+            if self._closing:
+                raise TransientError("the sinks are closing; send the batch again after the restart")
+        for pause_s in self._patience.pauses():
+            try:
+                entry = self._spool.put(batch)
+            except TransientError as error:
+                failure = error
+                _LOGGER.warning("%s; trying again in %.1f s, nothing is lost", error, pause_s)
+            else:
+                break
+            self._patience.wait(pause_s)
+        else:
+            raise failure
+        with self._changed:
+            entry.waiting = set(self._others) | (set() if self._table is None else {_TABLE})
+            for old in self._spool.entries[:-IN_MEMORY]:
+                old.held = None
+            for lane in self._lanes.values():
+                lane.append(entry)
+            self._changed.notify_all()
+        return entry
+
+    def _raise(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+
+    def _store_left(self) -> None:
+        """Bring to the table what a crash kept from it, before anything newer."""
+        while self._left and self._table is not None:
+            entry = self._left[0]
+            try:
+                self._table.submit(entry.load()).result()
+            except DataError:
+                _LOGGER.exception("a batch is lost")
+            self._done(entry, _TABLE)
+            del self._left[0]
+
+    # --- the threads of the lanes ---------------------------------------------------------------
+
+    def _run(self, name: str, sink: Sink) -> None:
+        for entry in iter(lambda: self._next(name), None):
+            try:
+                batch = entry.load()
+                future = sink.submit(batch)
+            except DataError:
+                _LOGGER.exception("sink %s: a batch is lost", name)
+                self._done(entry, name)
+                continue
+            except TransientError:  # the sink is closing: the rest is for the next start
+                return
+            except Exception as error:  # noqa: BLE001  a bug: whoever submits next learns of it
+                self._break(error)
+                return
+            del batch
+            future.add_done_callback(self._settled(entry, name))
+
+    def _settled(self, entry: Entry, name: str) -> Callable[[Future[None]], None]:
+        return lambda future: self._settle(entry, name, future)
+
+    def _next(self, name: str) -> Entry | None:
+        """Wait for the next batch of a lane; None when the program ends."""
+        lane = self._lanes[name]
+        with self._changed:
+            self._changed.wait_for(lambda: bool(lane) or self._closing)
+            if self._closing:
+                return None
+            return lane.popleft()
+
+    def _settle(self, entry: Entry, name: str, future: Future[None]) -> None:
+        error = None if future.cancelled() else future.exception()
+        if error is None and not future.cancelled():
+            self._done(entry, name)
+        elif name != _TABLE and not isinstance(error, TransientError) and error is not None:
+            self._break(error)  # a failure that passes comes with a stop: the batch stays for the next start
+
+    def _done(self, entry: Entry, name: str) -> None:
+        with self._changed:
+            entry.waiting.discard(name)
+            if not entry.waiting:
+                self._spool.remove(entry)
+                self._changed.notify_all()
+
+    def _break(self, error: BaseException) -> None:
+        _LOGGER.error("a sink ended: %s", error)
+        with self._changed:
+            self._broken = error
+            self._changed.notify_all()
