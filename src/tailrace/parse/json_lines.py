@@ -52,12 +52,13 @@ ERROR: Final = "JSONParserErr"
 
 
 class JsonLines:
-    """Reads one JSON object per line; remembers the shapes that it has seen."""
+    """Reads one JSON object per line; remembers the shapes that it has seen. `times` name the time, best first."""
 
     name = "json"
 
-    def __init__(self) -> None:
+    def __init__(self, times: tuple[str, ...] = TIMES) -> None:
         self._decoder = Decoder()
+        self._time_names = times
 
     def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:
         """Return the rows with fields, time, level and message."""
@@ -96,8 +97,10 @@ class JsonLines:
         decoded = self._decoder.decode(lines["_line"], data)
         leaves = self._decoder.tree.leaves()
         fields = {name: decoded.fields[name] for name in decoded.fields.columns}
-        given = "_time_ns" in lines.columns  # a container runtime's stamp: the member of the record stays a field
-        time_ns = lines["_time_ns"] if given else _take_time(fields, leaves, reading, lines["_observed_ns"])
+        if "_time_ns" in lines.columns:  # a container runtime's stamp: the member of the record stays a field
+            time_ns = lines["_time_ns"]
+        else:
+            time_ns = _take_time(fields, leaves, self._time_names, reading, lines["_observed_ns"])
         levels = _levels(fields, leaves, len(lines))
         line, form = lines["_line"], pl.Series(["json"]).new_from_index(0, len(lines))
         if reading.raw == "auto":
@@ -147,10 +150,12 @@ def _take_message(
     return line, form
 
 
-def _take_time(fields: dict[str, pl.Series], leaves: list[Leaf], reading: Reading, observed: pl.Series) -> pl.Series:
+def _take_time(
+    fields: dict[str, pl.Series], leaves: list[Leaf], names: tuple[str, ...], reading: Reading, observed: pl.Series
+) -> pl.Series:
     """Return the times of the rows; a time that `_time_ns` holds completely leaves the fields."""
     result: pl.Series | None = None
-    for leaf in [*_top(leaves, TIMES), *(leaf for leaf in leaves if leaf.path == MONGODB_TIME)]:
+    for leaf in [*_top(leaves, names), *(leaf for leaf in leaves if leaf.path == MONGODB_TIME)]:
         value = fields[leaf.column]
         digits = timestamp.regular_digits(value) if value.dtype == pl.String else None
         times = _times(value, reading, observed) if digits is None else timestamp.regular(value, digits)
