@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from tailrace.access.audit import Audit
+from tailrace.access.guard import guard_of, is_loopback
+from tailrace.access.model import OPERATOR
+from tailrace.access.tenants import Stamped
+from tailrace.access.tls import Renewal, server_context
+from tailrace.access.tokens import Tokens
 from tailrace.alerts.alerting import Alerting
 from tailrace.alerts.evaluate.pushed import Pushed
 from tailrace.alerts.kept.recordings import Recordings
 from tailrace.alerts.kept.samples import SamplesTable
+from tailrace.config.model import listen_address
 from tailrace.control import Control
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
@@ -25,10 +32,13 @@ from tailrace.store.deleted import deleted
 from tailrace.store.maintain import Maintenance
 from tailrace.twin.keeper import Keeper
 from tailrace.twin.reading import Twin
-from tailrace.web import alerts_api, files_api, history_api, metrics_api, receivers_api
+from tailrace.web import alerts_api, audit_api, files_api, history_api, login, metrics_api, receivers_api
 from tailrace.web.app import create_app
+from tailrace.web.connections import HEAD_BYTES, PatientProtocol
 from tailrace.web.deletions import DeletionQueue
+from tailrace.web.guarded import Guarded
 from tailrace.web.services import Services
+from tailrace.web.tenants import TenantApps
 from tailrace.web.work import Work
 
 if TYPE_CHECKING:
@@ -67,11 +77,16 @@ class Server:
         moves: Callable[[], bool] = lambda: True,
         behind: Callable[[], Sequence[Behind]] = tuple,
     ) -> None:
+        tls = server_context(config.tls) if config.tls.on else None
+        self._renewal = Renewal(tls, config.tls) if tls is not None else None
+        self._control, engine = Control.open(config.data), PolarsEngine()
+        tokens, audit = Tokens(self._control, clock), Audit(self._control, clock)
+        guard = guard_of(config.access, config.tls, listen_address(config.listen), tokens, clock)
         self._socket = _bind(config.listen)
         host, port = self._socket.getsockname()[:2]
-        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        self.address = f"{'http' if tls is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}/"
+        self.warnings = _warnings(config, host)
         self._deletions = DeletionQueue(config.data, table, partial(_delete, table), clock, table.files)
-        self._control, engine = Control.open(config.data), PolarsEngine()
         pushed = Pushed(sink, clock, disorder_s=config.alerts.push_disorder_s, wait_s=config.alerts.max_wait_s)
         self._recordings = Recordings(self._control, SamplesTable(config.data, table.files), config.alerts.samples_days)
         self._metrics = Metrics(
@@ -85,16 +100,17 @@ class Server:
             clock=clock,
             accounts=accounts,
             behind=lambda: [*behind(), *pushed.behind()],
-            deleted=partial(deleted, table.root),
+            deleted=partial(deleted, table.place),
             address=self.address,
             recordings=self._recordings,
             kept=self._metrics.kept,
         )
+        incoming = Stamped(pushed, OPERATOR)
         gate = Gate(config.intake, clock=clock, accounts=accounts)
         services = Services(
             table=table,
             engine=engine,
-            sink=pushed,
+            sink=incoming,
             accounts=accounts,
             clock=clock,
             host=config.host,
@@ -108,7 +124,7 @@ class Server:
             recordings=self._recordings,
             gate=gate,
         )
-        supply = Supply(pushed, gate, accounts, clock, tls_settings=config.tls)
+        supply = Supply(incoming, gate, accounts, clock, tls_settings=config.tls)
         self._listeners = Listeners(config.receivers, supply)
         self.receivers = self._listeners.addresses
         self._maintenance = Maintenance(table, config.store, clock, accounts)
@@ -120,8 +136,14 @@ class Server:
         app.include_router(history_api.routes(self._control))
         app.include_router(alerts_api.routes(self._alerting.notifier, self._control, clock))
         app.include_router(receivers_api.routes(self._alerting.notifier))
+        app.include_router(login.routes(guard, tokens))
+        app.include_router(audit_api.routes(audit))
         settings = uvicorn.Config(
-            app,
+            Guarded(app, guard, audit, TenantApps(services, create_app), accounts),
+            http=PatientProtocol,
+            h11_max_incomplete_event_size=HEAD_BYTES,
+            ssl_context_factory=None if tls is None else lambda *_: tls,
+            proxy_headers=False,  # who says that somebody else asks is not believed
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_GRACE_S,
@@ -138,6 +160,8 @@ class Server:
         self._keeper.start()
         self._metrics.start()
         self._alerting.start()
+        if self._renewal is not None:
+            self._renewal.start()
         self._thread.start()
         while not self._http.started and self._thread.is_alive():
             time.sleep(0.005)
@@ -148,6 +172,8 @@ class Server:
         self._http.should_exit = True
         self._control.hurry()
         self._listeners.stop()
+        if self._renewal is not None:
+            self._renewal.stop()
         self._alerting.stop()  # while the last requests are answered
         self._thread.join(_GRACE_S + 3)
         self._deletions.stop()
@@ -160,6 +186,13 @@ class Server:
 def _delete(table: LogTable, *, streams: Sequence[str], start_ns: int, end_ns: int, also: pl.Expr | None) -> int:
     """Delete rows, and tell how many."""
     return delete(table, streams=streams, start_ns=start_ns, end_ns=end_ns, dry_run=False, also=also).rows
+
+
+def _warnings(config: Config, host: str) -> list[str]:
+    """Return what the operator should know about who may listen in."""
+    if config.tls.on or is_loopback(host):
+        return []
+    return ["tokens and lines travel readable to everybody on the way, since there is no TLS: set tls.certificate"]
 
 
 def _bind(listen: str) -> socket.socket:

@@ -91,7 +91,7 @@ def run(
         behind=_behind(agent, config, accounts, clock),
     )
     announce(f"tailrace {__version__}, data in {config.data}")
-    for warning in checkpoint.warnings:
+    for warning in (*checkpoint.warnings, *server.warnings):
         announce(f"warning: {warning}")
     server.start()
     announce(f"page: {server.address}")

@@ -219,7 +219,7 @@ def test_collect_refuses(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--listen", "0.0.0.0:1"), "error: --listen: '0.0.0.0' can be reached from other machines"),
+        (("--listen", "0.0.0.0"), "error: --listen: '0.0.0.0' is no address with a port"),
         (("--config", "none.yaml"), "error: none.yaml: there is no such file"),
     ],
 )

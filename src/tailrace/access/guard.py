@@ -17,9 +17,11 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from tailrace.access.model import ANONYMOUS, OPERATOR, TENANT, Denied, Principal
+from tailrace.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from tailrace.access.model import Scope
+    from tailrace.access.settings import AccessSettings, TlsSettings
     from tailrace.access.tokens import Token, Tokens
     from tailrace.clock import Clock
 
@@ -68,8 +70,7 @@ class Guard:
             if self._open:
                 return ANONYMOUS
             raise Denied(401, "a token is needed: send it as Authorization: Bearer, or as the password of any user")
-        found = self._verified(token, peer)
-        return self._allowed(found, scope, tenant)
+        return self._allowed(self.verified(token, peer), scope, tenant)
 
     def forget(self) -> None:
         """Look every token up again at its next use: one was revoked."""
@@ -84,7 +85,8 @@ class Guard:
             known = self._known.get(_digest(token))
         return known is not None and known[1] > self._clock.monotonic_s()
 
-    def _verified(self, text: str, peer: str) -> Token:
+    def verified(self, text: str, peer: str) -> Token:
+        """Return the token that a text is; `Denied` if it is none, or if this peer has to wait."""
         digest, now_s = _digest(text), self._clock.monotonic_s()
         with self._lock:
             known = self._known.get(digest)
@@ -128,6 +130,30 @@ class Guard:
             raise Denied(403, "this token is of another tenant than X-Scope-OrgID names")
         acting = token.tenant or (tenant if self._tenants else OPERATOR)
         return Principal(token.name, acting, token.scopes, token.id)
+
+
+def guard_of(access: AccessSettings, tls: TlsSettings, listen: tuple[str, int], tokens: Tokens, clock: Clock) -> Guard:
+    """Return the guard of a server; `ConfigError` where it would let everybody in who reaches an open address."""
+    host, port = listen
+    trusted = is_loopback(host) or tls.client_ca is not None
+    required = access.tokens == "required" or access.tenants
+    if not trusted and not required and not tokens.any():
+        what = f"{host or 'every address'!r} can be reached from other machines, and there are neither tokens nor "
+        hint = f"make one with 'tailrace token create', set access.tokens: required, or listen on 127.0.0.1:{port}"
+        raise ConfigError([Problem("$.listen", f"{what}client certificates", hint)])
+    return Guard(tokens, clock, open_here=trusted and not required, tenants=access.tenants)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host that is listened on is this machine's own.
+
+    >>> is_loopback("localhost"), is_loopback("127.8.0.1"), is_loopback("::1"), is_loopback(""), is_loopback("0.0.0.0")
+    (True, True, True, False, False)
+    """
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _digest(text: str) -> bytes:

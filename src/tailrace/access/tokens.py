@@ -13,13 +13,13 @@ import json
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
-from sqlalchemy import BigInteger, Column, String, Table, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Table, delete, insert, select, update
 
 from tailrace.access.model import OPERATOR, SCOPES, TENANT, Scope
-from tailrace.control import METADATA
+from tailrace.control import METADATA, TEXT
 from tailrace.errors import DataError, TransientError
 
 if TYPE_CHECKING:
@@ -36,17 +36,21 @@ PREFIX: Final = "trl_"
 USED_NS: Final = 60 * 1_000_000_000
 """The last use of a token is written down no more often: it is for people who look for unused ones."""
 
+SESSION_NS: Final = 12 * 3_600 * 1_000_000_000
+"""For how long a browser stays logged in: a working day."""
+
 TABLE: Final = Table(
     "access_tokens",
     METADATA,
-    Column("id", String, primary_key=True),
-    Column("hash", String, nullable=False),  # SHA-256 of the whole token, hexadecimal
-    Column("name", String, nullable=False),
-    Column("tenant", String, nullable=False),  # empty: of none, sees all
-    Column("scopes", String, nullable=False),  # JSON
+    Column("id", TEXT, primary_key=True),
+    Column("hash", TEXT, nullable=False),  # SHA-256 of the whole token, hexadecimal
+    Column("name", TEXT, nullable=False),
+    Column("tenant", TEXT, nullable=False),  # empty: of none, sees all
+    Column("scopes", TEXT, nullable=False),  # JSON
     Column("created_ns", BigInteger, nullable=False),
     Column("expires_ns", BigInteger, nullable=False),  # 0: never
     Column("used_ns", BigInteger, nullable=False),  # 0: never, up to `USED_NS` old
+    Column("parent", TEXT, nullable=False),  # of a browser's session the id of the token it was begun with
 )
 """The tokens that were made and not revoked."""
 
@@ -67,6 +71,7 @@ class Token:
     created_ns: int
     expires_ns: int
     used_ns: int
+    parent: str = ""
 
     def expired(self, now_ns: int) -> bool:
         """Tell whether its time is over."""
@@ -92,20 +97,34 @@ class Tokens:
             raise DataError(f"a token needs a name of 1 to {_NAME_LENGTH} printable characters")
         if lives_ns < 0:
             raise DataError("a token cannot have expired before it is made")
-        public = "".join(secrets.choice(_LETTERS) for _ in range(10))
-        text = f"{PREFIX}{public}_{secrets.token_urlsafe(32)}"
+        public = _public()
         now_ns = self._clock.now_ns()
-        token = Token(public, name, tenant, wanted, now_ns, now_ns + lives_ns if lives_ns else 0, 0)
-        row = {"hash": _hash(text), "scopes": json.dumps(sorted(wanted)), "tenant": tenant, "name": name}
-        times = {"created_ns": now_ns, "expires_ns": token.expires_ns, "used_ns": 0}
+        return self._add(Token(public, name, tenant, wanted, now_ns, now_ns + lives_ns if lives_ns else 0, 0))
+
+    def begin_session(self, token: Token) -> tuple[str, Token]:
+        """Return a token for a browser: it may what the other may, for some hours at most, and ends with it."""
+        now_ns = self._clock.now_ns()
+        until_ns = min(now_ns + SESSION_NS, token.expires_ns or now_ns + SESSION_NS)
+        parent = token.parent or token.id
         with self._control.transaction() as connection:
-            connection.execute(insert(TABLE).values(id=public, **row, **times))
+            old = TABLE.c.parent != "", TABLE.c.expires_ns <= now_ns
+            connection.execute(delete(TABLE).where(*old))
+        return self._add(replace(token, id=_public(), created_ns=now_ns, expires_ns=until_ns, used_ns=0, parent=parent))
+
+    def _add(self, token: Token) -> tuple[str, Token]:
+        text = f"{PREFIX}{token.id}_{secrets.token_urlsafe(32)}"
+        row = {"id": token.id, "name": token.name, "tenant": token.tenant, "parent": token.parent}
+        times = {"created_ns": token.created_ns, "expires_ns": token.expires_ns, "used_ns": token.used_ns}
+        said = {"hash": _hash(text), "scopes": json.dumps(sorted(token.scopes))}
+        with self._control.transaction() as connection:
+            connection.execute(insert(TABLE).values(**row, **times, **said))
         return text, token
 
     def all(self) -> Sequence[Token]:
-        """Return every token, oldest first."""
+        """Return every token that was made by hand, oldest first: no sessions."""
+        wanted = select(TABLE).where(TABLE.c.parent == "").order_by(TABLE.c.created_ns, TABLE.c.id)
         with self._control.reading() as connection:
-            return [_token(row) for row in connection.execute(select(TABLE).order_by(TABLE.c.created_ns, TABLE.c.id))]
+            return [_token(row) for row in connection.execute(wanted)]
 
     def any(self) -> bool:
         """Tell whether there is a token that has not expired."""
@@ -113,8 +132,9 @@ class Tokens:
         return any(not token.expired(now_ns) for token in self.all())
 
     def revoke(self, public: str) -> bool:
-        """Forget a token by its id; false if there is none."""
+        """Forget a token by its id, and the sessions begun with it; false if there is none."""
         with self._control.transaction() as connection:
+            connection.execute(delete(TABLE).where(TABLE.c.parent == public, TABLE.c.parent != ""))
             return bool(connection.execute(delete(TABLE).where(TABLE.c.id == public)).rowcount)
 
     def verify(self, text: str) -> Token | None:
@@ -148,4 +168,8 @@ def _hash(text: str) -> str:
 def _token(row: Row[tuple[object, ...]]) -> Token:
     known = {scope for scope in json.loads(row.scopes) if scope in SCOPES}
     scopes = cast("frozenset[Scope]", frozenset(known))  # each was compared with its words
-    return Token(row.id, row.name, row.tenant, scopes, row.created_ns, row.expires_ns, row.used_ns)
+    return Token(row.id, row.name, row.tenant, scopes, row.created_ns, row.expires_ns, row.used_ns, row.parent)
+
+
+def _public() -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(10))

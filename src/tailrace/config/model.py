@@ -6,7 +6,6 @@ configuration: every key has a default that is safe.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -132,7 +131,7 @@ class Config(Settings):
 
     @field_validator("listen")
     @classmethod
-    def _loopback(cls, value: str) -> str:
+    def _address(cls, value: str) -> str:
         listen_address(value)
         return value
 
@@ -237,7 +236,7 @@ def agent_name(text: str) -> str:
 
 
 def listen_address(text: str) -> tuple[str, int]:
-    """Return the host and port of an address to listen on; refuses one that other machines can reach.
+    """Return the host and port of an address to listen on; whether it may be, the server decides by its tokens.
 
     >>> listen_address("127.0.0.1:9080"), listen_address("[::1]:0")
     (('127.0.0.1', 9080), ('::1', 0))
@@ -245,19 +244,4 @@ def listen_address(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     if not separator or not port.isascii() or not port.isdigit() or int(port) > _PORT_MAX:
         raise Mistake(f"{text!r} is no address with a port", f"write for example {LISTEN}")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not _is_loopback(bare):
-        raise Mistake(
-            f"{bare or 'every address'!r} can be reached from other machines, and there are no tokens and no TLS yet",
-            f"listen on 127.0.0.1:{port} and put a proxy with authentication in front of it",
-        )
-    return bare, int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return (host[1:-1] if host.startswith("[") and host.endswith("]") else host), int(port)

@@ -53,6 +53,7 @@ PARAMETERS: Final[Mapping[str, tuple[Schema, str]]] = {
     "delay_for": (_number(0, 5, 0), "seconds that lines are held back, to come in the order of their times"),
     "output": ({"type": "string", "enum": ["jsonl", "text", "raw", "csv", "parquet"]}, "form of the answer"),
     "max_interval": (_DURATION, "longest range of one part of a deletion"),
+    "before": (_number(0, 2**53, 0), "the last `id` of the page before"),
     "request_id": (_TEXT, "which deletion"),
     "force": ({"type": "string", "enum": ["true", "false"]}, "also when a part of it is done already"),
     "type": ({"type": "string", "enum": ["alert", "record"]}, "kind of rules"),

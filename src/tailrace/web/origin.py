@@ -2,7 +2,8 @@
 
 A browser carries any page's requests to `127.0.0.1`. Two tricks are refused: a name that the page's owner points
 here (DNS rebinding: the connection is to loopback, but `Host` is a foreign name), and a request that changes something
-and comes from another site (`Sec-Fetch-Site`, which pages cannot forge). Programs send neither. A websocket, to which
+and comes from a page of another origin (`Sec-Fetch-Site` or, from older browsers, `Origin`, which pages cannot forge).
+Another port of the same machine is another origin. Programs send neither. A websocket, to which
 browsers apply no rule of their own, is refused to a page of another origin altogether.
 """
 
@@ -40,7 +41,7 @@ class OwnPagesOnly:
 
     def _refusal(self, scope: Scope) -> str:
         headers = Headers(scope=scope)
-        if scope.get("method") not in {None, "GET", "HEAD"} and headers.get("sec-fetch-site") == "cross-site":
+        if scope.get("method") not in {None, "GET", "HEAD"} and not own_page(scope):
             return "a page of another site may not send this"
         origin = headers.get("origin", "")
         if scope["type"] == "websocket" and origin and origin.partition("://")[2] != headers.get("host"):
@@ -54,6 +55,15 @@ class OwnPagesOnly:
     def _known(self, name: str) -> bool:
         local = name in {"", "localhost", self._host} or name.endswith(".localhost")
         return local or _is_address(name)
+
+
+def own_page(scope: Scope) -> bool:
+    """Tell whether a request comes from a page of ours, or from no page at all."""
+    headers = Headers(scope=scope)
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin", "")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    return not origin or origin.partition("://")[2] == headers.get("host")
 
 
 def _name(host: str) -> str:
