@@ -51,6 +51,11 @@ FIELD_TYPES: Final[Mapping[str, pl.DataType]] = {
 }
 """The types of fields and their names, as they stand in suffixes of second columns."""
 
+LIFE_BITS: Final = 32
+"""Lower bits of a batch's number that count the batches of one life of its agent; the upper ones tell its lives apart.
+
+Agents whose batches travel over a network begin a new life at each start, see `sources.tail.checkpoint`."""
+
 READ_ORDER: Final = ("_time_ns", "_stream", "_observed_ns", "_offset")
 """Columns that order lines in time and, at equal times, as they stand in their files."""
 
@@ -86,6 +91,15 @@ class Batch:
     lines: int
     bytes: int
     position: Position | None = None
+
+
+def life(number: int) -> int:
+    """Return which life of its agent a number belongs to.
+
+    >>> life(7), life((3 << LIFE_BITS) + 7)
+    (0, 3)
+    """
+    return number >> LIFE_BITS
 
 
 def stream_text(labels: Mapping[str, str]) -> str:

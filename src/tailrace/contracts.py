@@ -17,7 +17,7 @@ seam           implemented by                called by
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from tailrace.encoding import UTF8
 from tailrace.limits import MULTILINE_BYTES, MULTILINE_LINES, MULTILINE_WAIT_S
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import narwhals as nw
     import polars as pl
 
-    from tailrace.batch import Batch
+    from tailrace.batch import Batch, Position
     from tailrace.encoding import Encoding
 
     Frame = nw.LazyFrame[Any]  # any native frame that Narwhals knows: which one is the engine's business
@@ -285,6 +285,33 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish what was taken, then stop."""
+        ...
+
+
+class Fences(Protocol):
+    """An agent's memory, as a sink needs it whose batches may still be on their way when the agent begins anew.
+
+    `sources.tail.checkpoint.Checkpoint` is one.
+    """
+
+    def fence(self, held: int | None) -> Position:
+        """Return, durably noted, the position of an empty batch that ends an earlier life; `held` was the last one."""
+        ...
+
+    def meant(self, held: int | None) -> int | None:
+        """Return the last number of a plan that a receiver holds which says that it holds `held`."""
+        ...
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """A sink over a network: batches of an earlier life of the agent may still arrive behind it."""
+
+    def begin(self, agent: str, fences: Fences) -> int | None:
+        """Return the last number of an agent that is durable here, once nothing of its earlier life can follow.
+
+        Called before the first batch, in the place of `last_number`.
+        """
         ...
 
 

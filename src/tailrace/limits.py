@@ -249,6 +249,21 @@ PUSHES_WAITING: Final = 64
 INTAKE_BYTES: Final = 256 * MIB
 """Bytes of all receivers, HTTP and others, between their arrival and their commit."""
 
+SHIP_BODY_BYTES: Final = 64 * MIB
+"""Largest batch of an agent as it is sent; one of 64 MiB of lines takes about 10 MiB."""
+
+SHIP_EXPANDED_BYTES: Final = 128 * MIB
+"""Largest batch of an agent in memory, which gathers 16 MiB of lines and a turn: fields may take several times that."""
+
+SHIP_DAYS: Final = 10_000
+"""Days that the lines of one batch of an agent may spread over: each day of a commit is a file of its own."""
+
+SHIP_EARLY: Final = 8
+"""How often a batch that nothing is before is found to come too early before that is taken as trouble."""
+
+SHIP_QUEUE_BYTES: Final = 16 * MIB
+"""Batches, as sent, that an agent holds until a server has them; with more of them reading waits."""
+
 INTAKE_CONNECTIONS: Final = 2_000
 """Open connections of all receivers other than HTTP; each may hold a chunk and the beginning of a message."""
 

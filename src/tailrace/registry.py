@@ -45,7 +45,10 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
         "timestamped": "tailrace.parse.timestamped:Timestamped",
         "plain": "tailrace.parse.plain:Plain",
     },
-    "sink": {"store": "tailrace.sinks.store:StoreSink"},
+    "sink": {
+        "store": "tailrace.sinks.store:StoreSink",
+        "ship": "tailrace.sinks.ship.sink:ShipSink",
+    },
     "receiver": {},
     "engine": {"polars": "tailrace.engines.polars:PolarsEngine"},
 }

@@ -22,7 +22,7 @@ from tailrace.agent.feed import Ended, Feed, Turn, held_name
 from tailrace.agent.gathering import MADE, Gathering, Share
 from tailrace.agent.lag import Standing
 from tailrace.batch import Batch
-from tailrace.contracts import Reduced
+from tailrace.contracts import Begins, Reduced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,7 +138,7 @@ class Agent:
 
     def run(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Read until `stop` is called or every source is done; raises what stopped a reader or the sink."""
-        self._checkpoint.recover(self._sink.last_number(self._checkpoint.agent))
+        self._checkpoint.recover(self._last_number())
         if self._reduction is not None:
             self._reduction.restore(self._position(MADE))
         for feed in self._feeds.values():
@@ -179,6 +179,12 @@ class Agent:
         return change.done
 
     # --- the gathering thread -------------------------------------------------------------------
+
+    def _last_number(self) -> int | None:
+        agent = self._checkpoint.agent
+        if isinstance(self._sink, Begins):
+            return self._sink.begin(agent, self._checkpoint)
+        return self._sink.last_number(agent)
 
     def _finished(self) -> bool:
         if self._feeds or self._sent or self._gathering.something() or not self._flushed:

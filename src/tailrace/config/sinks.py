@@ -11,11 +11,12 @@ from pydantic import Field
 
 from tailrace.settings import Mistake
 from tailrace.sinks.settings import StoreSinkSettings
+from tailrace.sinks.ship.settings import ShipSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-AnySink = Annotated[StoreSinkSettings, Field(discriminator="type")]
+AnySink = Annotated[StoreSinkSettings | ShipSettings, Field(discriminator="type")]
 """Settings of one sink; `type` says which model reads the rest."""
 
 

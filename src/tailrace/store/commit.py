@@ -18,6 +18,7 @@ import polars as pl
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
+from tailrace.batch import life
 from tailrace.errors import OutOfTurnError, TransientError
 from tailrace.store import columns as cols
 from tailrace.store import log, segment
@@ -84,7 +85,10 @@ def unknown(table: DeltaTable, batches: Sequence[Batch]) -> tuple[list[Batch], d
             if position.agent not in known:
                 held = table.transaction_version(position.agent)
                 known[position.agent] = -1 if held is None else held
-            if position.number <= known[position.agent]:
+            held = known[position.agent]
+            if position.after is not None and _out_of_turn(position.number, position.after, held):
+                raise OutOfTurnError(position.agent, position.number, position.after, held)
+            if position.number <= held:
                 continue
             if position.after is not None and position.after != known[position.agent]:
                 raise OutOfTurnError(position.agent, position.number, position.after, known[position.agent])
@@ -95,6 +99,11 @@ def unknown(table: DeltaTable, batches: Sequence[Batch]) -> tuple[list[Batch], d
 
 def write_segments(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files, level: int) -> list[Segment]:
     """Write the rows of the batches, one segment per date; columns that are new are added to the table first."""
+def _out_of_turn(number: int, after: int, held: int) -> bool:
+    """Tell whether a batch is neither the next one nor known: one that an agent's later life came before is not."""
+    return life(number) != life(held) if number <= held else after != held
+
+
     columns = cols.Columns.of(table.schema())
     frames: list[pl.DataFrame] = []
     added: dict[str, tuple[str, pl.DataType]] = {}

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tailrace.batch import Position
+from tailrace.batch import Position, life
 from tailrace.clock import ManualClock
 from tailrace.errors import ConfigError, TableError, TransientError
 from tailrace.files import Files
 from tailrace.patience import Patience
 from tailrace.sources.tail import checkpoint as module
-from tailrace.sources.tail.checkpoint import Checkpoint, life
+from tailrace.sources.tail.checkpoint import Checkpoint
 from tailrace.sources.tail.records import encode
 
 

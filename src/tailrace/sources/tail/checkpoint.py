@@ -26,7 +26,7 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tailrace.batch import Position
+from tailrace.batch import LIFE_BITS, Position, life
 from tailrace.errors import ConfigError, Problem, TableError, TailraceError, TransientError
 from tailrace.files import Files
 from tailrace.sources.tail import records
@@ -41,9 +41,6 @@ FORMAT: Final = "tailrace-checkpoint"
 VERSION: Final = 1
 LOG_BYTES: Final = 4 << 20
 """The log is rewritten when it is larger than this and than four times its newest snapshot."""
-
-LIFE_BITS: Final = 32
-"""A number's lower bits count the batches of one life of an agent, the upper ones its lives."""
 
 _LIVES_SKIPPED: Final = 256  # a copy of a folder begins another life than the folder itself, most likely
 _DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -336,11 +333,6 @@ class Checkpoint:
         except OSError as error:
             kept = f"not set aside: {error.strerror}"
         self.warnings.append(f"{self._path}: {why}; {kept}, going on from what is whole")
-
-
-def life(number: int) -> int:
-    """Return which life of its agent a number belongs to."""
-    return number >> LIFE_BITS
 
 
 def merge(state: Marks, changes: Mapping[str, Mapping[str, object]]) -> None:

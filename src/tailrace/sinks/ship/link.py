@@ -1,0 +1,162 @@
+"""One connection to one server: a request goes out, an answer comes back, or nobody knows.
+
+Comes in: a method, a path, headers and a body. Goes out: an `Answer`. Raises `TransientError` when there is none: the
+server cannot be reached, is too slow, or the connection broke; whether it has the batch is then unknown. The token is
+never part of an error's text. Not thread-safe; a connection is kept open from one request to the next.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from tailrace import __version__
+from tailrace.errors import ConfigError, Problem, TransientError
+from tailrace.secret import secret_of
+
+if TYPE_CHECKING:
+    from tailrace.sinks.settings import TlsSettings
+    from tailrace.sinks.ship.settings import ShipSettings
+
+ANSWER_BYTES: Final = 64 * 1024
+"""Longest answer that is read."""
+
+CONNECT_S: Final = 10.0
+"""How long a server may take to take up a connection."""
+
+RETRY_AFTER_S: Final = 300.0
+"""Longest wait that a server is believed to mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said: the status, the last number that it holds (if it says so), when to come back, and why."""
+
+    status: int
+    held: int | None = None
+    retry_after_s: float = 0.0
+    why: str = ""
+
+
+def client_context(tls: TlsSettings) -> ssl.SSLContext:
+    """Return how servers are believed and what is shown to them; `ConfigError` if a file cannot be used."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        if tls.ca_file is not None:
+            context = _only(context, tls)
+        if tls.cert_file is not None:
+            context.load_cert_chain(tls.cert_file, tls.key_file, lambda: "")
+    except (OSError, ssl.SSLError) as error:
+        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        named = ", ".join(str(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path is not None)
+        raise ConfigError([Problem("$.sinks.tls", f"{named}: cannot be used: {reason}", "PEM files")]) from None
+    return context
+
+
+def _only(before: ssl.SSLContext, tls: TlsSettings) -> ssl.SSLContext:
+    """Return a context that trusts the given authorities and not the system's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = before.minimum_version
+    context.check_hostname = before.check_hostname
+    context.verify_mode = before.verify_mode
+    context.load_verify_locations(tls.ca_file)
+    return context
+
+
+class Link:
+    """A connection to one server, made when it is first used."""
+
+    def __init__(self, server: str, settings: ShipSettings, context: ssl.SSLContext | None) -> None:
+        self.server = server
+        parts = urlsplit(server)
+        self._host, self._port, self._base = parts.hostname or "", parts.port, parts.path
+        self._tls = context if parts.scheme == "https" else None
+        self._settings = settings
+        self._open: http.client.HTTPConnection | None = None
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
+        """Send a request and return the answer; `TransientError` if there is none."""
+        for attempt in (1, 2):
+            fresh = self._open is None
+            try:
+                return self._ask(method, path, headers or {}, body)
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
+                self.close()
+                if fresh or attempt == 2:  # noqa: PLR2004  a kept connection that was closed meanwhile is no failure
+                    raise self._failed(error) from None
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                self.close()
+                raise self._failed(error) from None
+        raise AssertionError
+
+    def close(self) -> None:
+        """Give the connection up."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _ask(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        connection = self._open = self._open or self._connect()
+        connection.request(method, self._base + path, body or None, self._common() | headers)
+        response = connection.getresponse()
+        data = response.read(ANSWER_BYTES)
+        if response.will_close or not response.isclosed():
+            self.close()
+        return _answer(response, data)
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._tls is None:
+            made = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_S)
+        else:
+            made = http.client.HTTPSConnection(self._host, self._port, timeout=CONNECT_S, context=self._tls)
+        made.connect()
+        made.sock.settimeout(self._settings.timeout_s)
+        return made
+
+    def _common(self) -> dict[str, str]:
+        token = secret_of(self._settings.token, self._settings.token_file)
+        named = {"Accept": "application/json", "User-Agent": f"tailrace/{__version__}"}
+        return named if token is None else named | {"Authorization": f"Bearer {token}"}
+
+    def _failed(self, error: Exception) -> TransientError:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return TransientError(f"{self.server}: {why}")
+
+
+def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        found = data.decode(errors="replace")
+    said = found if isinstance(found, dict) else {"error": found}
+    held, why = said.get("held"), said.get("error")
+    text = why if isinstance(why, str) else response.reason
+    return Answer(
+        response.status,
+        held if isinstance(held, int) and not isinstance(held, bool) else None,
+        _seconds(response.getheader("Retry-After"), response.getheader("Date")),
+        " ".join(str(text).split())[:500],
+    )
+
+
+def _seconds(text: str | None, now: str | None) -> float:
+    """Return the seconds of a `Retry-After`, which is a number or a date; zero if there is none, or it is past."""
+    if text is None:
+        return 0.0
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(now or text)).total_seconds()
+        except (ValueError, TypeError):
+            return 0.0
+    return min(max(0.0, seconds), RETRY_AFTER_S)
