@@ -15,7 +15,7 @@ UNAVAILABLE: Final = 14
 UNAUTHENTICATED: Final = 16
 PERMISSION_DENIED: Final = 7
 
-CODES: Final = {
+_CODES: Final = {
     400: INVALID_ARGUMENT,
     401: UNAUTHENTICATED,
     403: PERMISSION_DENIED,
@@ -23,24 +23,27 @@ CODES: Final = {
     413: RESOURCE_EXHAUSTED,
     415: INVALID_ARGUMENT,
 }
-"""Codes of gRPC by HTTP status; all others are `UNAVAILABLE`."""
-
 _RETRY_INFO: Final = "type.googleapis.com/google.rpc.RetryInfo"
 
 
-def as_json(code: int, text: str, retry_s: int = 0) -> bytes:
+def code(status: int) -> int:
+    """Return the code of gRPC that goes with an HTTP status: one that may be tried again, unless it never helps."""
+    return _CODES.get(status, UNAVAILABLE)
+
+
+def as_json(number: int, text: str, retry_s: int = 0) -> bytes:
     """Return a status as JSON."""
     details = [{"@type": _RETRY_INFO, "retryDelay": f"{retry_s}s"}] if retry_s else []
-    return json.dumps({"code": code, "message": text, "details": details}, ensure_ascii=False).encode()
+    return json.dumps({"code": number, "message": text, "details": details}, ensure_ascii=False).encode()
 
 
-def as_protobuf(code: int, text: str, retry_s: int = 0) -> bytes:
+def as_protobuf(number: int, text: str, retry_s: int = 0) -> bytes:
     r"""Return a status as protobuf.
 
     >>> as_protobuf(3, "no")
     b'\x08\x03\x12\x02no'
     """
-    status = b"\x08" + _varint(code) + _sized(2, text.encode("utf-8", "replace"))
+    status = b"\x08" + _varint(number) + _sized(2, text.encode("utf-8", "replace"))
     if not retry_s:
         return status
     delay = _sized(1, b"\x08" + _varint(retry_s))

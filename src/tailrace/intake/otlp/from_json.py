@@ -19,7 +19,7 @@ from typing import Any, Final
 import polars as pl
 
 from tailrace.errors import DataError
-from tailrace.intake.otlp.records import RECORD, Attributes, Group, Pairs, Records, as_text, flat
+from tailrace.intake.otlp.records import RECORD, Attributes, Group, Pairs, Records, Scalar, as_text, flat
 
 _HEX: Final = re.compile(r"[0-9A-Fa-f]*")
 _DIGITS: Final = re.compile(r"-?[0-9]{1,20}")
@@ -77,7 +77,7 @@ def _scope(scope: Json, where: str) -> Attributes:
 
 
 def _attributes(holder: Json, where: str) -> Attributes:
-    found = []
+    found: list[tuple[str, Scalar]] = []
     for place, pair in _objects(holder, "attributes", where):
         found += flat(_text(pair, "key", place), _value(_get(pair, "value"), f"{place}.value"))
     return tuple(found)
@@ -164,9 +164,25 @@ def _get(holder: Json, name: str) -> Any:
 _SCHEMA_NAMES: Final = {
     name: re.sub(r"(?<!^)([A-Z])", lambda match: "_" + match[1].lower(), name)
     for name in (
-        "resourceLogs scopeLogs logRecords timeUnixNano observedTimeUnixNano severityNumber severityText traceId spanId "
-        "eventName droppedAttributesCount stringValue boolValue intValue doubleValue bytesValue arrayValue kvlistValue"
-    ).split()
+        "resourceLogs",
+        "scopeLogs",
+        "logRecords",
+        "timeUnixNano",
+        "observedTimeUnixNano",
+        "severityNumber",
+        "severityText",
+        "traceId",
+        "spanId",
+        "eventName",
+        "droppedAttributesCount",
+        "stringValue",
+        "boolValue",
+        "intValue",
+        "doubleValue",
+        "bytesValue",
+        "arrayValue",
+        "kvlistValue",
+    )
 }
 
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from tailrace.intake.otlp.records import Group, Records, Scalar
 
 _OBJECTS: Final = (
-    "cluster", "namespace", "pod", "container", "replicaset", "deployment", "statefulset", "daemonset", "cronjob", "job",
+    "cluster", "namespace", "pod", "container", "replicaset", "deployment", "statefulset", "daemonset", "cronjob",
+    "job",
 )  # fmt: skip
 
 LABELS: Final = (
@@ -132,17 +133,15 @@ def _wide(pairs: Sequence[pl.DataFrame], height: int, more: _More) -> list[pl.Se
     columns: dict[str, pl.Series] = {}
     names = _columns(name for frame in pairs for name in frame["name"].unique(maintain_order=True))
     for frame in pairs:
-        for (name,), part in frame.partition_by("name", as_dict=True, include_key=False).items():
+        for (name,), found in frame.partition_by("name", as_dict=True, include_key=False).items():
             column = names.get(str(name))
             if column is None:
-                more.add(part["row"], str(name), part["value"])
+                more.add(found["row"], str(name), found["value"])
                 continue
-            first = part["row"].is_first_distinct()
-            if not first.all():
-                again = part.filter(~first)
-                more.add(again["row"], f"{name}#2", again["value"])
-                part = part.filter(first)
-            mine = _spread(column, part, height)
+            first = found["row"].is_first_distinct()
+            again = found.filter(~first)
+            more.add(again["row"], f"{name}#2", again["value"])
+            mine = _spread(column, found.filter(first) if again.height else found, height)
             if column in columns:
                 mine = _joined(columns[column], mine, str(name), more)
             columns[column] = mine

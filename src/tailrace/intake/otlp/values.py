@@ -114,9 +114,7 @@ def _string_in(frame: pl.DataFrame) -> pl.Series:
 
 def _int_in(frame: pl.DataFrame) -> pl.Series:
     """Return the number behind a tag at `value`, null where it does not end with its message."""
-    most = int(frame.select((pl.col("size") - 1).max()).item())
-    if most > _VARINT_BYTES:
-        most = _VARINT_BYTES
+    most = min(int(frame.select((pl.col("size") - 1).max()).item()), _VARINT_BYTES)
     total, whole = pl.lit(0, pl.Int64), pl.col("size") - 1 <= most
     for index in range(most):
         byte, here = _byte(pl.col("value") + 1 + index), index < pl.col("size") - 1

@@ -1,0 +1,59 @@
+"""From the bytes of a request to the rows that are to be stored, for HTTP and gRPC alike.
+
+A record with the attribute `log.record.uid` that was stored before is left out and counted; without it a record that
+comes twice is stored twice, and log queries show it once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+import polars as pl
+
+from tailrace.errors import DataError
+from tailrace.intake.otlp import from_json
+from tailrace.intake.otlp.rows import UID, rows
+from tailrace.intake.recall import recent
+from tailrace.intake.seen import keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tailrace.contracts import Engine, Table
+    from tailrace.intake.seen import Taking
+    from tailrace.telemetry import Accounts
+
+_REPEATED: Final = "Records with a key that were stored before, and left out."
+_KIND: Final = "otlp"
+
+
+def decoder(kind: Literal["json", "protobuf"]) -> Callable[[bytes, int], pl.DataFrame]:
+    """Return what makes rows of a body and of the time now; `DataError` without the library for protobuf."""
+    if kind == "json":
+        return lambda body, now_ns: rows(from_json.decode(body), now_ns)
+    try:
+        from tailrace.intake.otlp import from_protobuf
+    except ImportError:
+        raise DataError("protobuf cannot be read here: pip install 'tailrace[otlp]', or send JSON") from None
+    return lambda body, now_ns: rows(from_protobuf.decode(body), now_ns)
+
+
+def without_repeats(frame: pl.DataFrame, taking: Taking, accounts: Accounts) -> pl.DataFrame:
+    """Return the records that are not known by their key."""
+    if UID not in frame.columns:
+        return frame
+    new = taking.new(keys_of(_keyed(frame)))
+    if all(new):
+        return frame
+    accounts.count("tailrace_intake_repeated_total", _REPEATED, new.count(False), receiver=_KIND)
+    return frame.filter(pl.Series(new))
+
+
+def recalled(table: Table, engine: Engine, started_ns: int) -> Iterator[int]:
+    """Yield the keys of records that were stored shortly before the start."""
+    found = recent(table, engine, [UID], started_ns)
+    return (key for key in keys_of(_keyed(found)) if key is not None)
+
+
+def _keyed(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(kind=pl.lit(_KIND), uid=pl.col(UID).cast(pl.String))
