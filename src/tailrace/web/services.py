@@ -164,3 +164,4 @@ class Services:
     kept: Kept | None = None  # what metric queries may be answered from, in the place of lines
     recordings: Recordings = field(default_factory=NoRecordings)
     gate: Gate | None = None  # before everything that brings lines; None: one of its own
+    elasticsearch_version: str = "8.19.0"  # which its clients are told
