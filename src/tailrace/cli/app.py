@@ -3,12 +3,14 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from tailrace.cli import (
     alerts,
+    audit,
     check,
     collect,
     config,
@@ -21,8 +23,10 @@ from tailrace.cli import (
     output,
     query,
     receive,
+    remote,
     table,
     tail,
+    token,
     trace,
     up,
     version,
@@ -46,14 +50,25 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def top(
-    show_version: Annotated[
+    show_version: Annotated[  # noqa: ARG001  its callback answers
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            readable=False,
+            envvar="TAILRACE_TOKEN_FILE",
+            help="File with the token for --url. (default: $TAILRACE_TOKEN)",
+        ),
+    ] = None,
 ) -> None:
     """Follow log files, keep them as typed columns, and search them with LogQL.
 
     Start with `tailrace up`: it follows this machine's logs and prints the address of a page to search them.
     """
+    remote.use_token_file(token_file)
 
 
 app.command()(up.up)
@@ -71,6 +86,8 @@ app.add_typer(files.app, name="files")
 app.add_typer(table.app, name="table")
 app.add_typer(check.app, name="check")
 app.add_typer(config.app, name="config")
+app.add_typer(token.app, name="token")
+app.command()(audit.audit)
 app.command()(doctor.doctor)
 app.command()(version.version)
 

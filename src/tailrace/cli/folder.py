@@ -36,7 +36,8 @@ def open_table(data: Path | None, settings: StoreSettings | None = None) -> LogT
 @contextmanager
 def opened_control(data: Path, *, create: bool = False) -> Iterator[Control]:
     """Give the control database of a data folder; one that is not there is made only if something is to be kept."""
-    from tailrace.alerts import alerting  # noqa: F401  what defines tables has to be known before they are made
+    from tailrace.access import audit, tokens  # noqa: F401  what defines tables has to be known before they are made
+    from tailrace.alerts import alerting  # noqa: F401  as above
     from tailrace.control import Control
     from tailrace.rollups import tables  # noqa: F401  as above
 
