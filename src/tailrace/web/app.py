@@ -27,6 +27,7 @@ from tailrace.web import (
     otlp_api,
     prometheus_api,
     rules_api,
+    ship_api,
     status,
 )
 from tailrace.web.explorer import views
@@ -69,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
         otlp_api.routes(services, intake),
         elastic_bulk.routes(services, intake),
         elastic_handshake.routes(services),
+        ship_api.routes(services),
         loki_api.routes(services, work),
         loki_tail.routes(services),
         loki_delete.routes(services),

@@ -51,7 +51,7 @@ class Intake:
         with self._gate.request(_client(request), receiver=source) as hold:
             loop = asyncio.get_running_loop()
             try:
-                body = await _body(request, hold)
+                body = await body_of(request, hold, limits.PUSH_BODY_BYTES)
                 frame = await loop.run_in_executor(self._decoders, decode, body)
             except (DataError, Refused) as error:
                 why = str(error.status) if isinstance(error, Refused) else "malformed"
@@ -70,15 +70,15 @@ def _client(request: Request) -> str:
     return client_of(request.client.host if request.client else "")
 
 
-async def _body(request: Request, hold: Hold) -> bytes:
+async def body_of(request: Request, hold: Hold, most_bytes: int) -> bytes:
     """Return the body; what came of it is held."""
     chunks: list[bytes] = []
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(BODY_WAIT_S) as waiting:
             async for chunk in request.stream():
-                if hold.size + len(chunk) > limits.PUSH_BODY_BYTES:
-                    raise too_large()
+                if hold.size + len(chunk) > most_bytes:
+                    raise too_large(most_bytes)
                 hold.grow(len(chunk))
                 chunks.append(chunk)
                 waiting.reschedule(loop.time() + BODY_WAIT_S)
@@ -144,6 +144,6 @@ def _zstd(body: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def too_large() -> Refused:
+def too_large(most_bytes: int = limits.PUSH_BODY_BYTES) -> Refused:
     """Return the refusal of a body that is too large, as sent or as unpacked."""
-    return Refused(413, f"the body is larger than {limits.PUSH_BODY_BYTES} bytes; send smaller batches")
+    return Refused(413, f"the body is larger than {most_bytes} bytes; send smaller batches")
