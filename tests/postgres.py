@@ -8,6 +8,7 @@ the wheel. Without any server the tests skip and say so.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import pwd
@@ -19,8 +20,14 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tailrace.control import Control, DatabaseUrl
 
 PASSWORD = "Sesam-öffne/dich"
 """Of the user `postgres` of the cluster; with a character that a URL must escape."""
@@ -170,3 +177,30 @@ def _free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+class Everywhere:
+    """Has each data folder's control database lie on PostgreSQL: whole suites are run that way, see `test_users`."""
+
+    def __init__(self, opened: Callable[..., Control]) -> None:
+        self._opened = opened
+        self._cluster: Cluster | None = None
+        self._names: dict[Path, str] = {}
+
+    def open(self, data: Path, url: DatabaseUrl | None = None) -> Control:
+        """Open a database that belongs to the folder."""
+        from tailrace.control import DatabaseUrl
+
+        if self._cluster is None:
+            self._cluster = start()
+            atexit.register(end, self._cluster)
+        data.mkdir(parents=True, exist_ok=True)
+        name = self._names.setdefault(data, "") or self._cluster.database()
+        self._names[data] = name
+        return self._opened(data, url or DatabaseUrl(self._cluster.url(name)))
+
+
+if os.environ.get("TAILRACE_TEST_CONTROL") == "postgres":
+    from tailrace.control import Control
+
+    Control.open = Everywhere(Control.open).open  # type: ignore[method-assign]

@@ -2,6 +2,6 @@
 
 from tailrace.control.database import Control
 from tailrace.control.settings import DatabaseUrl
-from tailrace.control.words import METADATA, NUMBER, TEXT, greater, insert, lesser
+from tailrace.control.words import METADATA, NUMBER, TEXT, greater, insert, lesser, pairs
 
-__all__ = ["METADATA", "NUMBER", "TEXT", "Control", "DatabaseUrl", "greater", "insert", "lesser"]
+__all__ = ["METADATA", "NUMBER", "TEXT", "Control", "DatabaseUrl", "greater", "insert", "lesser", "pairs"]

@@ -88,6 +88,8 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_question_reads_a_whole_log(world, question):
+    if world.control._engine.dialect.name != "sqlite":
+        pytest.skip("plans are read as SQLite tells them")
     server = world.server()
     fire(world, server, 10)
     plans = []

@@ -10,22 +10,23 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, String, cast, func, select
+from sqlalchemy import func, select
 
 from tailrace.alerts.kept.tables import EVALUATIONS, OUTBOX
 from tailrace.alerts.model import Alert, Told
+from tailrace.control import pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection, Subquery
+    from sqlalchemy import Connection
 
 
 def told(connection: Connection, since: Mapping[str, int]) -> dict[str, list[Told]]:
     """Return what was told of the windows of rules, each from a time on, in the order of telling."""
-    given, out = _given(since), OUTBOX.c
+    given, out = pairs(since.items()), OUTBOX.c
     wanted = select(out.rule, out.key, out.kind, out.at_ns).select_from(given)
-    wanted = wanted.join(OUTBOX, (out.rule == given.c.rule) & (out.at_ns >= given.c.at_ns)).order_by(out.id)
+    wanted = wanted.join(OUTBOX, (out.rule == given.c.text) & (out.at_ns >= given.c.number)).order_by(out.id)
     found: dict[str, list[Told]] = defaultdict(list)
     for row in connection.execute(wanted):
         found[row.rule].append(Told(row.key, row.kind, row.at_ns))
@@ -34,37 +35,30 @@ def told(connection: Connection, since: Mapping[str, int]) -> dict[str, list[Tol
 
 def alerts_before(connection: Connection, at: Mapping[str, int]) -> dict[str, dict[str, Alert]]:
     """Return the alerts of rules as the last window of each before a time left them."""
-    given, log = _given(at), EVALUATIONS.c
+    given, log = pairs(at.items()), EVALUATIONS.c
     last = (
         select(log.alerts)
-        .where(log.rule == given.c.rule, log.at_ns < given.c.at_ns)
+        .where(log.rule == given.c.text, log.at_ns < given.c.number)
         .order_by(log.at_ns.desc(), log.correction.desc())
         .limit(1)
         .correlate(given)
         .scalar_subquery()
     )
-    rows = connection.execute(select(given.c.rule, last.label("alerts")).select_from(given))
-    return {row.rule: _alerts(row.alerts) for row in rows if row.alerts}
+    rows = connection.execute(select(given.c.text, last.label("alerts")).select_from(given))
+    return {row.text: _alerts(row.alerts) for row in rows if row.alerts}
 
 
 def corrections(connection: Connection, since: Mapping[str, int]) -> dict[str, int]:
     """Return how often windows of rules, each from a time on, were corrected at most."""
-    given, log = _given(since), EVALUATIONS.c
+    given, log = pairs(since.items()), EVALUATIONS.c
     most = (
         select(func.max(log.correction))
-        .where(log.rule == given.c.rule, log.at_ns >= given.c.at_ns)
+        .where(log.rule == given.c.text, log.at_ns >= given.c.number)
         .correlate(given)
         .scalar_subquery()
     )
-    rows = connection.execute(select(given.c.rule, most.label("most")).select_from(given))
-    return {row.rule: row.most for row in rows if row.most}
-
-
-def _given(times: Mapping[str, int]) -> Subquery:
-    """Return rules and times as a table of a statement: one value of it, however many they are."""
-    each = func.json_each(json.dumps(list(times.items()))).table_valued("value")
-    rule = cast(func.json_extract(each.c.value, "$[0]"), String)
-    return select(rule.label("rule"), cast(func.json_extract(each.c.value, "$[1]"), Integer).label("at_ns")).subquery()
+    rows = connection.execute(select(given.c.text, most.label("most")).select_from(given))
+    return {row.text: row.most for row in rows if row.most}
 
 
 def _alerts(text: str) -> dict[str, Alert]:
