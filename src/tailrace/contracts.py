@@ -9,7 +9,7 @@ seam           implemented by                called by
 `Sink`         `sinks.store`                 `agent` and `web.ingest`
 `Channel`      one file each in `sinks`      the reduction
 `Table`        `store`                       `query`, `web`, `cli`, in any thread
-`Engine`       `engines.polars`              `query`
+`Engine`       one file each in `engines`    `query`
 `Clock`        `clock`                       everything that waits or asks the time
 =============  ============================  =============================================
 """
@@ -410,15 +410,54 @@ class Table(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a query is about to have scanned, as far as it says where that is best done."""
+
+    rows: int
+    bytes: int  # of the files, all columns, as they lie there
+    reduced: bool  # whether few of the rows come back: they are filtered, grouped, or the first are taken
+    portable: bool  # whether every regex in it means the same to all engines, see `query.portable_regexes`
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine for a scan, and for people why that one; no reason is given where there was no choice."""
+
+    engine: Engine
+    why: str = ""
+
+
 class Engine(Protocol):
     """What runs scans: one set of Narwhals expressions, here or on a cluster.
 
     Must: give rows of all files as one lazy frame with exactly the columns asked for, null where a file
     lacks one. May: reorder rows; leave out rows that are not in the `parts` of the segments. Must not: load more than
-    the expressions need.
+    the expressions need, or take a file that is not there for an empty one.
+
+    Any thread may call. A file that vanished raises `FileNotFoundError`: a fresh snapshot answers. An engine that
+    cannot be reached raises `EngineAwayError`.
     """
 
     name: str
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What who asked should know of how the scans ran."""
+        ...
+
+    @property
+    def scan_bytes(self) -> int:
+        """How many bytes of files one scan should hold: what takes a second or so."""
+        ...
+
+    def within(self, check: Callable[[], None]) -> Engine:
+        """Return the engine for one query: a scan that takes long asks `check` meanwhile, which raises to end it."""
+        ...
+
+    def suited(self, work: Work) -> Choice:
+        """Return by which engine this is best scanned: this one, or one that it stands for."""
+        ...
 
     def scan(self, segments: Segments, columns: Mapping[str, pl.DataType]) -> Frame:
         """Return the rows of the segments, lazily."""

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Final, cast
 import narwhals as nw
 import polars as pl
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from tailrace.contracts import Choice
+from tailrace.limits import SCAN_BYTES
 
-    from tailrace.contracts import Frame, Segments
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tailrace.contracts import Engine, Frame, Segments, Work
 
 BATCH_ROWS: Final = 131_072
 """Rows of one frame handed to `batches`: a row group, about 30 MB of JSON records."""
@@ -29,6 +32,16 @@ class PolarsEngine:
     """The engine of one machine."""
 
     name = "polars"
+    scan_bytes = SCAN_BYTES
+    warnings: Sequence[str] = ()
+
+    def within(self, check: Callable[[], None]) -> Engine:  # noqa: ARG002  a scan ends soon
+        """Return the engine."""
+        return self
+
+    def suited(self, work: Work) -> Choice:  # noqa: ARG002  there is no other
+        """Return the engine."""
+        return Choice(self)
 
     def scan(self, segments: Segments, columns: Mapping[str, pl.DataType]) -> Frame:
         """Return the rows of the segments, lazily, with exactly these columns."""

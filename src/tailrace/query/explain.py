@@ -16,6 +16,7 @@ from tailrace.query.lines import EVERYTHING
 from tailrace.query.needs import Needs
 from tailrace.query.parser import parse
 from tailrace.query.plan import plan, rows_of
+from tailrace.query.reads import work
 from tailrace.query.run import grid_of
 from tailrace.query.syntax import Binary, LogQuery, RangeAggregation, VectorAggregation
 
@@ -39,7 +40,7 @@ def explain(request: Request, table: Table, engine: Engine) -> str:
     if isinstance(query, LogQuery):
         found = plan(query, EVERYTHING, (request.start_ns, request.end_ns), snapshot, engine)
         asked = "all lines" if not request.limit else f"the first {request.limit} lines"
-        body = [f"{asked}, {request.direction}", *_plan(found, None, EVERYTHING, sized=False)]
+        body = [f"{asked}, {request.direction}", *_plan(found, None, EVERYTHING, engine, sized=False)]
     else:
         grid = grid_of(request)
         head.append(f"evaluated at {grid.points} point{'s' * (grid.points > 1)}, last {_time(grid.last_ns)}")
@@ -66,23 +67,23 @@ def _metric(metric: Metric, needs: Needs, grid: Grid, snapshot: Snapshot, engine
         keys = "all labels" if needs.every else ", ".join(sorted(needs.names)) or "nothing"
         keys += f" but {', '.join(sorted(needs.but))}" if needs.but else ""
         yield f"{metric.function}, totals grouped by {keys}"
-        yield from _indented(iter(_plan(found, cells, needs, sized=sized)))
+        yield from _indented(iter(_plan(found, cells, needs, engine, sized=sized)))
     else:
         yield f"{metric}, from no storage"
 
 
-def _plan(found: Plan, cells: Cells | None, needs: Needs, *, sized: bool) -> list[str]:
+def _plan(found: Plan, cells: Cells | None, needs: Needs, engine: Engine, *, sized: bool) -> list[str]:
     out = [f"time: {_time(found.start_ns)} up to {_time(found.end_ns)}"]
     for why, count in found.skipped.items():
         out.append(f"skipped: {_count(count, 'segment')}, {why}")
     if not found.branches:
         out.append("read: nothing")
     for branch in found.branches:
-        out.extend(_branch(branch, cells, needs, sized=sized))
+        out.extend(_branch(branch, cells, needs, engine, sized=sized))
     return out
 
 
-def _branch(branch: Branch, cells: Cells | None, needs: Needs, *, sized: bool) -> Iterator[str]:
+def _branch(branch: Branch, cells: Cells | None, needs: Needs, engine: Engine, *, sized: bool) -> Iterator[str]:
     segments, columns = branch.segments, branch.loader().columns()
     if cells is not None:
         known, segments, _ = from_statistics(branch, cells, sized=sized)
@@ -97,6 +98,9 @@ def _branch(branch: Branch, cells: Cells | None, needs: Needs, *, sized: bool) -
     yield f"read: {_count(frame.height, 'segment')}, {rows} rows, {size} bytes"
     if rows < whole:
         yield f"{INDENT}skipped within them: {whole - rows} rows, by their skip indexes"
+    grouped = cells is None or in_scan(branch, needs, sized=sized)  # of lines, the first are looked for
+    if why := engine.suited(work(branch, segments, grouped=grouped)).why:
+        yield f"{INDENT}engine: {why}"
     yield f"{INDENT}streams: {branch.scan.streams.height} match"
     yield from (f"{INDENT}pushed into the scan: {words}" for words in branch.scan.words)
     yield f"{INDENT}columns: {', '.join(sorted({*columns, *branch.scan.columns})) or 'none'}"

@@ -25,6 +25,10 @@ LATEST_NS: Final = 2**63 - 1
 """The last time that a column of times can hold."""
 
 
+_FLOAT_NS: Final = 2**53
+"""104 days: floats hold each nanosecond up to here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """Evaluation times: `first_ns`, and `points` of them, `step_ns` apart."""
@@ -113,10 +117,19 @@ class Cells:
 
     def low(self, time: Column) -> Column:
         """Return the first grid point of a line, perhaps before the grid."""
-        ahead = self.offset_ns - self.grid.first_ns + self.grid.step_ns - 1
-        return (time + ahead) // self.grid.step_ns
+        return self._point(time + (self.offset_ns - self.grid.first_ns + self.grid.step_ns - 1))
 
     def high(self, time: Column) -> Column:
         """Return the last grid point of a line, perhaps behind the grid."""
-        ahead = self.offset_ns - self.grid.first_ns + self.range_ns - 1
-        return (time + ahead) // self.grid.step_ns
+        return self._point(time + (self.offset_ns - self.grid.first_ns + self.range_ns - 1))
+
+    def _point(self, since: Column) -> Column:
+        """Return how often the step fits in a time since the first point, rounded down.
+
+        Some engines divide as floats: exactly, as long as these hold every nanosecond. Else a multiple of the step is
+        divided, and half a step put on it, so that nothing depends on how the quotient is rounded.
+        """
+        step = self.grid.step_ns
+        if self.end_ns - self.start_ns + 2 * step >= _FLOAT_NS:
+            since = since - since % step + step // 2
+        return since // step

@@ -149,7 +149,9 @@ def _by_scan(
     columns = branch.loader().columns()
 
     def read(some: Segments) -> pl.DataFrame:
-        return pl.concat([_counted(scan, columns, (), reading) for scan in reading.scans(branch, some, span, columns)])
+        return pl.concat(
+            [_counted(scan, columns, (), reading) for scan in reading.scans(branch, some, span, columns, grouped=True)]
+        )
 
     question = ("lines", str(log), branch.scan.formats, tuple(columns))
     if reading.lasting:
@@ -157,7 +159,7 @@ def _by_scan(
         if known is not None:
             yield _labelled(branch, needs, known)
     timed = {} if cells.whole else {"_time_ns": pl.Int64()}
-    for scan in reading.scans(branch, segments, span, columns | timed):
+    for scan in reading.scans(branch, segments, span, columns | timed, grouped=True):
         yield _labelled(branch, needs, _counted(scan, columns, cells.keys(nw.col("_time_ns")), reading))
 
 

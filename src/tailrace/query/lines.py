@@ -233,7 +233,8 @@ def _stretch(branch: Branch, span: Span, size: int, direction: Direction, readin
             order = order.filter(pl.col(near) >= edge if backward else pl.col(near) <= edge)
         here = order["path"][:group].to_list()
         order, group = order[group:], group * 2
-        for scan in reading.scans(branch, branch.segments.only(here), span, {"_time_ns": pl.Int64()}):
+        times_only = {"_time_ns": pl.Int64()}
+        for scan in reading.scans(branch, branch.segments.only(here), span, times_only, grouped=True):
             found = reading.engine.collect(scan.top_k(size, by="_time_ns", reverse=not backward))["_time_ns"]
             if len(found):
                 paths.extend(path for path in here if path not in paths)

@@ -21,7 +21,7 @@ import narwhals as nw
 import polars as pl
 
 from tailrace.contracts import Bound, Needle
-from tailrace.query import regexes, values
+from tailrace.query import portable_regexes, regexes, values
 from tailrace.query.conditions import judge
 from tailrace.query.load import UNKNOWN, VIRTUAL
 from tailrace.query.matching import accepts
@@ -74,19 +74,23 @@ class Scan:
     labels_changed: bool = False
     labels_made: bool = False  # whether a stage gave labels values that stand nowhere in the line
     may_fail: bool = False  # whether a stage that is left to the rows can mark a line with an error
+    portable: bool = True  # whether the conditions mean the same to every engine, see `portable_regexes`
 
     def certain(self, names: frozenset[str]) -> bool:
         """Tell whether lines can be grouped by these labels in the scan: none may be the line, or in a full `_more`."""
         hidden = [name for name in names if not self._in_all_streams(name)]
         return not self.fields.crowded and not any(f"json:{name}" in self.formats for name in hidden)
 
-    def where_line(self, condition: nw.Expr, words: str, needles: Sequence[str] = ()) -> bool:
+    def where_line(
+        self, condition: nw.Expr, words: str, needles: Sequence[str] = (), patterns: Sequence[str] = ()
+    ) -> bool:
         """Filter by the line as it is stored; tell whether that is still what stages see.
 
-        A line that passes holds one of the `needles`, if there are any.
+        A line that passes holds one of the `needles`, if there are any. `patterns` are the regexes of the condition.
         """
         if self.line_changed:
             return False
+        self.portable &= None not in map(portable_regexes.common, patterns)
         if needles and all(needles):
             self.needles.append(Needle(("_line",), tuple(needles)))
         self.conditions.append(condition)
@@ -149,6 +153,7 @@ class Scan:
             return not judged["failed"].any()
         predicate = self._predicate(part)
         if predicate.expression is not None:
+            self.portable &= _portable(part)
             self.conditions.append(predicate.expression)
             self.words.append(str(part) if predicate.exact else f"{part} (widened)")
             self._bound(part)
@@ -245,6 +250,15 @@ class Scan:
             self.bounds.append(Bound(column, "==", test.value))
 
 
+def _portable(condition: Condition) -> bool:
+    """Tell whether every regex in a condition means the same to all engines."""
+    if isinstance(condition, All | AnyOf):
+        return all(map(_portable, condition.parts))
+    if not isinstance(condition, Matcher) or condition.op in ("=", "!=") or _WORDS.fullmatch(condition.value):
+        return True
+    return portable_regexes.common(regexes.anchored(condition.value)) is not None
+
+
 def _wanted(test: Matcher | Comparison, typed: Mapping[str, pl.DataType]) -> tuple[str, ...]:
     """Return the texts of which a line that passes has one as the field's value; none if that cannot be said."""
     if isinstance(test, Matcher):
@@ -284,7 +298,7 @@ def _column_test(test: Matcher, column: nw.Expr, dtype: pl.DataType) -> nw.Expr 
     text = column if dtype == pl.String() else column.cast(nw.String)
     if _WORDS.fullmatch(test.value):
         return text.is_in(test.value.split("|"))
-    return text.str.contains(regexes.anchored(test.value))
+    return text.str.contains(portable_regexes.pushed(regexes.anchored(test.value)))
 
 
 def _literal(value: float) -> int | float:

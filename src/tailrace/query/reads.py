@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import polars as pl
 
+from tailrace.contracts import Work
 from tailrace.errors import QueryTimeoutError
-from tailrace.limits import SCAN_BYTES
 from tailrace.query.plan import BY_INDEX, rows_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Reading:
         kept: Kept | None = None,
         recorded: Recorded | None = None,
     ) -> None:
-        self.engine = engine
+        self.engine = engine.within(self.check)
         self.stats = stats
         self.lasting = lasting
         self.kept = kept
@@ -106,15 +106,25 @@ class Reading:
             )
 
     def scans(
-        self, branch: Branch, segments: Segments, span: Span, columns: Mapping[str, pl.DataType]
+        self,
+        branch: Branch,
+        segments: Segments,
+        span: Span,
+        columns: Mapping[str, pl.DataType],
+        *,
+        grouped: bool = False,
     ) -> Iterator[Frame]:
-        """Return the wanted columns of the lines of `span` in some of the branch's segments, as a few lazy frames."""
+        """Return the wanted columns of the lines of `span` in some of the branch's segments, as a few lazy frames.
+
+        `grouped` tells that far fewer rows are collected of them than they have.
+        """
+        engine = self.engine.suited(work(branch, segments, grouped=grouped)).engine
         for paths, timed, streamed in _alike(branch, segments, span):
             part = segments.only(paths)
-            for few in _few(part):
+            for few in _few(part, engine.scan_bytes):
                 self.check()
                 self.count(few)
-                yield self._scan(branch, few, columns, span if timed else None, streamed=streamed)
+                yield self._scan(engine, branch, few, columns, span if timed else None, streamed=streamed)
 
     def count(self, segments: Segments) -> None:
         """Count segments as read, once per query."""
@@ -127,6 +137,7 @@ class Reading:
 
     def _scan(
         self,
+        engine: Engine,
         branch: Branch,
         segments: Segments,
         columns: Mapping[str, pl.DataType],
@@ -142,10 +153,17 @@ class Reading:
         if streamed:
             needed["_stream"] = pl.String()
             conditions.append(_of_streams(branch.held, segments))
-        frame = self.engine.scan(segments, needed)
+        frame = engine.scan(segments, needed)
         if conditions:
             frame = frame.filter(reduce(and_, conditions))
         return frame.select(*columns) if columns and set(columns) != set(needed) else frame
+
+
+def work(branch: Branch, segments: Segments, *, grouped: bool) -> Work:
+    """Return what it takes to scan some of a branch's segments."""
+    rows, whole = rows_of(segments), int(segments.frame["rows"].sum())
+    size = int(segments.frame["bytes"].sum()) * rows // max(1, whole)
+    return Work(rows, size, grouped or bool(branch.scan.conditions), branch.scan.portable)
 
 
 def _alike(branch: Branch, segments: Segments, span: Span) -> Iterator[tuple[Sequence[str], bool, bool]]:
@@ -178,12 +196,12 @@ def _of_streams(held: pl.DataFrame, segments: Segments) -> nw.Expr:
     return nw.col("_stream").is_in(here["_stream"].unique().to_list())
 
 
-def _few(segments: Segments) -> Iterator[Segments]:
-    """Cut segments into pieces of at most about `SCAN_BYTES`."""
+def _few(segments: Segments, most: int) -> Iterator[Segments]:
+    """Cut segments into pieces of at most about so many bytes."""
     frame = segments.frame
-    if int(frame["bytes"].sum()) <= SCAN_BYTES:
+    if int(frame["bytes"].sum()) <= most:
         yield segments
         return
-    numbers = frame["bytes"].cum_sum() // SCAN_BYTES
+    numbers = frame["bytes"].cum_sum() // most
     for piece in frame.with_columns(_piece=numbers).partition_by("_piece"):
         yield segments.only(piece["path"].to_list())

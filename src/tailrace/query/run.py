@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from tailrace.errors import QueryError, TransientError
+from tailrace.errors import EngineAwayError, QueryError, TransientError
 from tailrace.limits import ENTRIES_DEFAULT, QUERY_TIMEOUT_S
 from tailrace.query.grid import Grid, aligned, instant, stepped
 from tailrace.query.lines import EVERYTHING, Window, in_order, lines, walk
@@ -82,11 +82,17 @@ def run(
             else:
                 ranged = request.step_ns is not None
                 answer = series(query, grid_of(request), table.snapshot, reading, ranged=ranged, cut=request.cut)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            missing = str(error)
+            continue
+        except EngineAwayError as error:
+            if not error.another:
+                raise
+            missing = str(error)
             continue
         reading.finish(time.perf_counter() - began)
-        return answer
-    raise TransientError("segments of the table vanish faster than they can be read; try again")
+        return replace(answer, warnings=(*answer.warnings, *reading.engine.warnings))
+    raise TransientError(f"segments of the table vanish faster than they can be read; try again ({missing})")
 
 
 def pages(request: Request, table: Table, engine: Engine) -> Iterator[Lines]:

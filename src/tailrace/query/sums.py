@@ -33,7 +33,7 @@ def made(value: nw.Expr) -> dict[str, nw.Expr]:
     small = value.abs() < _LARGE
     size = nw.when(small).then(value.abs()).otherwise(0.0)
     sign = nw.when(value < 0).then(-1).otherwise(1)
-    sums = {DIGITS[0]: ((size / _DIGIT).cast(nw.Int64) * sign).sum()}
+    sums = {DIGITS[0]: ((size * _DIGIT**-1).cast(nw.Int64) * sign).sum()}
     for place, name in enumerate(DIGITS[1:]):
         moved = size * _DIGIT ** (place - 1)
         sums[name] = (((moved - moved.floor()) * _DIGIT).cast(nw.Int64) * sign).sum()

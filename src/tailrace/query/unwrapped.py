@@ -152,7 +152,7 @@ def _by_scan(
     columns = branch.loader().columns()
     read = columns | {column: branch.scan.fields.types[column]} | ({} if cells.whole else {"_time_ns": pl.Int64()})
     totals = _of_numbers(function)
-    for scan in reading.scans(branch, branch.segments, Span(cells.start_ns, cells.end_ns), read):
+    for scan in reading.scans(branch, branch.segments, Span(cells.start_ns, cells.end_ns), read, grouped=True):
         numbers = nw.col(column).cast(nw.Float64).alias("_value")
         keyed = scan.filter(~nw.col(column).is_null()).select(*columns, *cells.keys(nw.col("_time_ns")), numbers)
         keys = [name for name in keyed.collect_schema().names() if name != "_value"]
@@ -197,11 +197,12 @@ def _with_values(rows: Rows, unwrap: Unwrap, shown: Needs) -> Rows:
 def _of_numbers(function: type[Taken]) -> tuple[nw.Expr, ...]:
     """Return the totals of `_value` that a function takes."""
     number = nw.col("_value")
+    known = nw.when(~number.is_nan()).then(number)  # to some engines, what is no number is the largest one
     every = {
         "_sum": number.sum(),
-        "_eased": (number / EASE).sum(),
-        "_min": number.min(),
-        "_max": number.max(),
+        "_eased": (number * EASE**-1).sum(),
+        "_min": nw.coalesce(known.min(), number.min()),
+        "_max": nw.coalesce(known.max(), number.max()),
     }
     if not every.keys() >= set(function.totals):
         every |= sums.made(number)

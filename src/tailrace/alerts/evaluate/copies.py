@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Final, cast
 import narwhals as nw
 import polars as pl
 
+from tailrace.contracts import Choice
+from tailrace.limits import SCAN_BYTES
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tailrace.alerts.evaluate.held import Asked, Held
-    from tailrace.contracts import Bound, Frame, Needle, Segments
+    from tailrace.contracts import Bound, Engine, Frame, Needle, Segments, Work
 
 OWNER: Final = "__asker__"
 """The label that says whose copy of a line it is."""
@@ -192,6 +195,16 @@ class CopiesEngine:
     """Runs scans over copies; a `contracts.Engine`."""
 
     name = "held"
+    scan_bytes = SCAN_BYTES
+    warnings: Sequence[str] = ()
+
+    def within(self, check: Callable[[], None]) -> Engine:  # noqa: ARG002  a scan of few rows ends at once
+        """Return the engine."""
+        return self
+
+    def suited(self, work: Work) -> Choice:  # noqa: ARG002  there is no other
+        """Return the engine."""
+        return Choice(self)
 
     def scan(self, segments: Segments, columns: Mapping[str, pl.DataType]) -> Frame:
         """Return the rows, lazily."""

@@ -13,7 +13,7 @@ import narwhals as nw
 import polars as pl
 
 from tailrace.patterns import capture
-from tailrace.query import addresses, line_patterns, regexes
+from tailrace.query import addresses, line_patterns, portable_regexes, regexes
 from tailrace.query.lexer import quote
 from tailrace.query.rows import Rows
 
@@ -79,7 +79,7 @@ class LineFilter:
     def push(self, scan: Scan, after: Needs) -> bool:  # noqa: ARG002 - lines are dropped for whoever comes after
         """Search the stored line, unless an earlier stage changed it; patterns and addresses by what they hold."""
         if self.op not in _PATTERNS and not any(needle.ip for needle in self.needles):
-            return scan.where_line(self._condition(), str(self), self._wanted())
+            return scan.where_line(self._condition(), str(self), self._wanted(), self._patterns())
         if self.op == "|>" and len(self.needles) == 1:
             literals = [part.text for part in capture.parts(self.needles[0].text) if not part.capture]
             for text in literals:
@@ -109,10 +109,14 @@ class LineFilter:
             return [text for alternatives in texts for text in alternatives.split("|")]
         return texts if self.op == "|=" else []
 
+    def _patterns(self) -> list[str]:
+        return [] if self.op in _LITERAL else [regexes.searching(needle.text) for needle in self.needles]
+
     def _condition(self) -> nw.Expr:
         literal = self.op in _LITERAL
         line = nw.col("_line")
-        texts = [needle.text if literal else regexes.searching(needle.text) for needle in self.needles]
+        patterns = map(portable_regexes.pushed, self._patterns())
+        texts = [needle.text for needle in self.needles] if literal else [*patterns]
         found = [line.str.contains(text, literal=literal) for text in texts]
         anywhere = reduce(operator.or_, found)
         return anywhere if self.op in _KEEPING else ~anywhere
