@@ -27,7 +27,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tailrace.control import Control, DatabaseUrl
+    from tailrace.control import Control
+    from tailrace.database_url import DatabaseUrl
 
 PASSWORD = "Sesam-öffne/dich"
 """Of the user `postgres` of the cluster; with a character that a URL must escape."""
@@ -189,7 +190,7 @@ class Everywhere:
 
     def open(self, data: Path, url: DatabaseUrl | None = None) -> Control:
         """Open a database that belongs to the folder."""
-        from tailrace.control import DatabaseUrl
+        from tailrace.database_url import DatabaseUrl
 
         if self._cluster is None:
             self._cluster = start()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from tailrace.control.settings import DatabaseUrl
+    from tailrace.database_url import DatabaseUrl
 
 _HURRIED_S: Final = 1.0
 _STANDBY: Final = "25006"  # SQLSTATE: the server takes no writes, it is or was a standby

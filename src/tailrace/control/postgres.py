@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, func, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from tailrace.errors import ConfigError, TableError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.exc import DBAPIError
 
-    from tailrace.control.settings import DatabaseUrl
+    from tailrace.database_url import DatabaseUrl
 
 LOCK: Final = 0x7461696C72616365
 """The advisory lock: the word `tailrace` as a number."""
@@ -61,7 +62,11 @@ class PostgreSQL:
         except ImportError as error:
             hint = "pip install 'tailrace[postgres]'"
             raise ConfigError(f"a control database on PostgreSQL needs the package psycopg ({hint})") from error
-        self._url = url.url()
+        try:
+            self._url = make_url(url.address()).set(drivername="postgresql+psycopg")
+        except (ArgumentError, ValueError):
+            hint = "escape what is no letter or digit in its password"
+            raise ConfigError(f"{url.shown()}: this is no address of a database ({hint})") from None
 
     @property
     def name(self) -> str:
