@@ -48,8 +48,16 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
     "sink": {
         "store": "tailrace.sinks.store:StoreSink",
         "ship": "tailrace.sinks.ship.sink:ShipSink",
+        "elasticsearch": "tailrace.sinks.elasticsearch.sink:elasticsearch_sink",
+        "file": "tailrace.sinks.file.sink:file_sink",
+        "kafka": "tailrace.sinks.kafka.sink:kafka_sink",
+        "loki": "tailrace.sinks.loki.sink:loki_sink",
+        "otlp": "tailrace.sinks.otlp.sink:otlp_sink",
     },
-    "receiver": {},
+    "receiver": {
+        "otlp_grpc": "tailrace.intake.otlp_grpc:OtlpGrpc",
+        "syslog": "tailrace.intake.syslog.listener:SyslogListener",
+    },
     "engine": {"polars": "tailrace.engines.polars:PolarsEngine"},
 }
 """Kind, name, and `module:attribute` of every component that Tailrace ships."""

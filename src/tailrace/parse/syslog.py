@@ -6,7 +6,7 @@ Comes in and goes out as `contracts.Parser` says. Fields: `hostname`, `app`, `pr
 of Cisco's `%FACILITY-SEVERITY-MNEMONIC`. `_line` stays whole. `-` is null. A line without a header keeps `_error`,
 except a blank one.
 
-Senders leave the host out, write ISO stamps or a year, and put the length in front (octet counting, see `octets`):
+Senders leave the host out, write ISO stamps or a year, and put the length in front (octet counting):
 all of that is read. A stamp without a year is of the latest year that does not put it more than a day after its
 reading.
 """
