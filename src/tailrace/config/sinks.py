@@ -10,13 +10,27 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tailrace.settings import Mistake
+from tailrace.sinks.elasticsearch.settings import ElasticsearchSettings
+from tailrace.sinks.file.settings import FileSettings
+from tailrace.sinks.kafka.settings import KafkaSettings
+from tailrace.sinks.loki.settings import LokiSettings
+from tailrace.sinks.otlp.settings import OtlpSettings
 from tailrace.sinks.settings import StoreSinkSettings
 from tailrace.sinks.ship.settings import ShipSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-AnySink = Annotated[StoreSinkSettings | ShipSettings, Field(discriminator="type")]
+AnySink = Annotated[
+    StoreSinkSettings
+    | ShipSettings
+    | ElasticsearchSettings
+    | FileSettings
+    | KafkaSettings
+    | LokiSettings
+    | OtlpSettings,
+    Field(discriminator="type"),
+]
 """Settings of one sink; `type` says which model reads the rest."""
 
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+import polars as pl
+
 from tailrace.errors import TailraceError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import polars as pl
 
     from tailrace.batch import Position
 
@@ -49,10 +49,9 @@ class Rows:
     def __len__(self) -> int:
         return self.frame.height
 
-    def ids(self) -> list[str]:
+    def ids(self) -> pl.Series:
         """Return one name per row, the same whenever the row is sent again: agent, number, row."""
-        head = f"{self.position.agent}-{self.position.number}-"
-        return [f"{head}{row}" for row in self.frame[ROW]]
+        return f"{self.position.agent}-{self.position.number}-" + self.frame[ROW].cast(pl.String)
 
     def part(self, start: int, length: int | None = None) -> Rows:
         """Return some of the rows."""

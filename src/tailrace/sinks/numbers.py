@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tailrace.errors import TransientError
 from tailrace.files import Files
@@ -20,6 +20,26 @@ if TYPE_CHECKING:
     from tailrace.batch import Position
 
 _LOGGER: Final = logging.getLogger(__name__)
+
+
+class Remembers(Protocol):
+    """What remembers which batches are delivered; called by the thread of one sink, `last` by any."""
+
+    def last(self, agent: str) -> int | None:
+        """Return the last number of an agent that was delivered, or None."""
+        ...
+
+    def holds(self, position: Position) -> bool:
+        """Tell whether a batch was delivered before."""
+        ...
+
+    def note(self, position: Position | None) -> None:
+        """Keep durably that the rows sent since the last call were a batch, and all of it."""
+        ...
+
+    def undo(self) -> None:
+        """Take back rows of a batch that is given up, where that can be done."""
+        ...
 
 
 class Numbers:
@@ -41,8 +61,10 @@ class Numbers:
         last = self.last(position.agent)
         return last is not None and position.number <= last
 
-    def note(self, position: Position) -> None:
+    def note(self, position: Position | None) -> None:
         """Keep durably that a batch was delivered; `TransientError` if the disk does not take it."""
+        if position is None:
+            return
         with self._lock:
             last = {**self._last, position.agent: position.number}
             try:
@@ -51,6 +73,9 @@ class Numbers:
             except OSError as error:
                 raise TransientError(f"{self._path}: cannot be written: {error.strerror or error}") from error
             self._last = last
+
+    def undo(self) -> None:
+        """Do nothing: a receiver keeps what it got."""
 
     def _load(self) -> dict[str, int]:
         try:

@@ -16,8 +16,11 @@ import threading
 import uuid
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import polars as pl
 
 from tailrace import memory
 from tailrace.batch import Position
@@ -27,12 +30,13 @@ from tailrace.sinks.delivery import ROW, LaterError, RefusedError, Rows
 from tailrace.sinks.numbers import Numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tailrace.batch import Batch
     from tailrace.sinks.around import Around
     from tailrace.sinks.delivery import Courier
-    from tailrace.sinks.settings import SenderSettings
+    from tailrace.sinks.numbers import Remembers
+    from tailrace.sinks.settings import QueueSettings
 
 CLOSE_S: Final = 10.0
 """How long a closing sink goes on to deliver what it took."""
@@ -64,12 +68,14 @@ class _Refused:
 class SendingSink:
     """Implements `contracts.Sink` over a courier; owns one thread."""
 
-    def __init__(self, settings: SenderSettings, around: Around, courier: Courier) -> None:
+    def __init__(
+        self, settings: QueueSettings, around: Around, courier: Courier, numbers: Remembers | None = None
+    ) -> None:
         self._settings = settings
         self._clock = around.clock
         self._patience = around.patience.endless()
         self._courier = courier
-        self._numbers = Numbers(around.folder)
+        self._numbers: Remembers = numbers or Numbers(around.folder)
         self.dead_letters = DeadLetters(around.dead_letters, settings.dead_letter_bytes, around.clock)
         self._changed = threading.Condition()
         self._waiting: deque[_Taken] = deque()
@@ -109,9 +115,7 @@ class SendingSink:
         Returns the places of those that are refused again, and why.
         """
         refused = _Refused()
-        for start in range(0, len(rows), self._settings.batch_rows):
-            refused.left = REFUSALS
-            self._send(rows.part(start, self._settings.batch_rows), refused)
+        self._send_all(rows, refused)
         places = {number: place for place, number in enumerate(rows.frame[ROW])}
         return {places[number]: why for number, why in refused.rows.items()}
 
@@ -123,7 +127,7 @@ class SendingSink:
         self._thread.join(CLOSE_S)
         if self._thread.is_alive():
             self._patience.hurry()
-            self._thread.join(self._settings.timeout_s)
+            self._thread.join(CLOSE_S)
         self._courier.close()
 
     def _fits(self, batch: Batch) -> bool:
@@ -157,9 +161,10 @@ class SendingSink:
                 raise self._failed[position.agent]  # noqa: TRY301  its number would cover the one that is missing
             if position is None or not self._numbers.holds(position):
                 self._deliver(taken.batch)
-                if position is not None:
-                    self._insist(lambda: self._numbers.note(position))
+                self._insist(lambda: self._numbers.note(position))
         except Exception as error:  # noqa: BLE001  whatever it is, the future learns of it
+            with suppress(TransientError):
+                self._numbers.undo()
             if position is not None:
                 self._failed[position.agent] = error
             taken.done.set_exception(error)
@@ -170,9 +175,7 @@ class SendingSink:
         """Send all rows of a batch; set aside those that are refused."""
         position = batch.position or Position(f"pushed-{uuid.uuid4().hex}", 0)
         whole, refused = Rows(batch.frame.with_row_index(ROW), position), _Refused()
-        for start in range(0, len(whole), self._settings.batch_rows):
-            refused.left = REFUSALS
-            self._send(whole.part(start, self._settings.batch_rows), refused)
+        self._send_all(whole, refused)
         if refused.rows:
             places = sorted(refused.rows)
             reasons = [refused.rows[place] for place in places]
@@ -180,6 +183,14 @@ class SendingSink:
             _LOGGER.warning("sink %s: %d rows are refused and set aside: %s; see 'tailrace dead-letters list'",
                             self._settings.name, len(places), reasons[0][:200])  # fmt: skip
         self._count(sent=len(whole) - len(refused.rows), refused=len(refused.rows))
+
+    def _send_all(self, rows: Rows, refused: _Refused) -> None:
+        """Send rows in requests of bounded size."""
+        start = 0
+        for length in pieces(rows.frame, self._settings.batch_rows, self._settings.batch_bytes):
+            refused.left = REFUSALS
+            self._send(rows.part(start, length), refused)
+            start += length
 
     def _send(self, rows: Rows, refused: _Refused) -> None:
         """Send rows until each of them is delivered or refused."""
@@ -237,6 +248,24 @@ class SendingSink:
         with self._changed:
             for name, amount in amounts.items():
                 self._counters[name] += amount
+
+
+def pieces(frame: pl.DataFrame, most_rows: int, most_bytes: int) -> Iterator[int]:
+    """Yield how many rows go into each request: so many, of lines and fields that take so much, but at least one.
+
+    Fields are taken to be equally large in all rows.
+    """
+    if not frame.height:
+        return
+    lines = frame["_line"].str.len_bytes().fill_null(0).cast(pl.Int64)
+    other = max(0, frame.estimated_size() - int(lines.sum())) // frame.height
+    until, start = (lines + other).cum_sum(), 0
+    while start < frame.height:
+        before = until[start - 1] if start else 0
+        end = int(until.search_sorted(before + most_bytes, side="right"))
+        end = min(max(end, start + 1), start + most_rows, frame.height)
+        yield end - start
+        start = end
 
 
 def _size(batch: Batch) -> int:

@@ -20,6 +20,9 @@ from tailrace.settings import Mistake, Settings
 SEND_ROWS: Final = 5_000
 """Rows of one request: about 1 to 2 MB of JSON, which every receiver takes."""
 
+SEND_BYTES: Final = 2 * limits.MIB
+"""Bytes of one request before it is encoded: receivers with limits of 4 MiB and more take it."""
+
 SEND_QUEUE_BYTES: Final = 64 * limits.MIB
 """Bytes of lines that may wait for one sender: a batch of the agent has at most that."""
 
@@ -81,17 +84,17 @@ class SinkSettings(Settings):
     """Name of the sink; `type` if there is none."""
 
 
-class SenderSettings(SinkSettings):
-    """Base of the settings of a sink that sends batches to a receiver."""
+class QueueSettings(SinkSettings):
+    """Base of the settings of a sink with a queue of its own: how much at once, how patiently."""
 
     batch_rows: int = Field(default=SEND_ROWS, ge=1, le=100_000)
     """Rows of one request, at most."""
 
+    batch_bytes: int = Field(default=SEND_BYTES, ge=1_024, le=256 * limits.MIB)
+    """Bytes of lines and fields of one request, about; a single row may have more."""
+
     queue_bytes: int = Field(default=SEND_QUEUE_BYTES, ge=limits.MIB)
     """Bytes of lines that may wait to be sent; with more of them reading waits, so that memory stays bounded."""
-
-    timeout_s: float = Field(default=30.0, gt=0, le=3_600)
-    """How long one request may take."""
 
     retry_s: float | None = Field(default=None, gt=0)
     """How long rows that cannot be sent now are tried again before they are set aside as dead letters; null tries
@@ -99,6 +102,13 @@ class SenderSettings(SinkSettings):
 
     dead_letter_bytes: int = Field(default=DEAD_LETTER_BYTES, ge=limits.MIB)
     """Size of what may be set aside; beyond it the oldest goes, counted and said."""
+
+
+class SenderSettings(QueueSettings):
+    """Base of the settings of a sink that sends rows to a receiver."""
+
+    timeout_s: float = Field(default=30.0, gt=0, le=3_600)
+    """How long one request may take."""
 
 
 class StoreSinkSettings(SinkSettings):

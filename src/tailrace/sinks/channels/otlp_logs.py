@@ -20,14 +20,20 @@ from tailrace.batch import column_field, is_field, stream_labels
 if TYPE_CHECKING:
     import polars as pl
 
+UID: Final = "log.record.uid"
+"""Attribute by which receivers tell a record that comes again."""
+
 _RESOURCE: Final = {"service_name": "service.name", "host": "host.name"}
 _SEVERITY: Final = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fatal": 21}
-_ALERT: Final = {"_count": "count", "_passed": "passed", "_value": "value"}
+_ID: Final = "_uid"
+_ALERT: Final = {"_count": "count", "_passed": "passed", "_value": "value", _ID: UID}
 
 
-def request(rows: pl.DataFrame) -> ExportLogsServiceRequest:
-    """Return the rows as one request, their order kept within each stream."""
+def request(rows: pl.DataFrame, ids: pl.Series | None = None) -> ExportLogsServiceRequest:
+    """Return the rows as one request, their order kept within each stream; `ids` become attributes of the records."""
     message = ExportLogsServiceRequest()
+    if ids is not None:
+        rows = rows.with_columns(ids.alias(_ID))
     for (stream,), part in rows.group_by("_stream", maintain_order=True):
         labels = stream_labels(str(stream or "{}"))
         resource = Resource(attributes=[_pair(_RESOURCE.get(name, name), value) for name, value in labels.items()])

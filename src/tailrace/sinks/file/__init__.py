@@ -1,0 +1,1 @@
+"""Files of JSON lines or Parquet, each row once."""

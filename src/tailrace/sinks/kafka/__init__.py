@@ -1,0 +1,1 @@
+"""Messages for Kafka: one JSON object per row. Needs the extra `kafka`."""

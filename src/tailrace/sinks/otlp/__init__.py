@@ -1,0 +1,1 @@
+"""Log records for an OpenTelemetry collector, and for everything that takes OTLP: over gRPC or HTTP."""
