@@ -338,11 +338,21 @@ class Needle:
     texts: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What to open in place of some files of the table: files of this machine, and URLs with the options for them."""
+
+    local: Sequence[str]
+    remote: Sequence[str]
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets: as Polars and Delta take them
+
+
 class Segments(Protocol):
     """Some of the table's files, as pruned for one query.
 
-    `frame` has one row per file: `path` (as an engine opens it), `rows`, `bytes`, `min_time_ns`,
-    `max_time_ns`, `min_stream`, `max_stream`, `date`. `skipped` counts the files that pruning left out.
+    `frame` has one row per file: `path` (its name here, which never changes; `opened` says what to open), `rows`,
+    `bytes`, `min_time_ns`, `max_time_ns`, `min_stream`, `max_stream`, `date`. `skipped` counts the files that pruning
+    left out.
     """
 
     @property
@@ -353,6 +363,14 @@ class Segments(Protocol):
     @property
     def skipped(self) -> int:
         """How many files pruning left out."""
+        ...
+
+    def opened(self, paths: Sequence[str] | None = None) -> Opened:
+        """Return what this machine opens for all files, or for some of them; may bring files near."""
+        ...
+
+    def urls(self) -> Sequence[str]:
+        """Return what any machine that reaches the table opens, in the order of the frame."""
         ...
 
     def streams(self) -> pl.DataFrame:

@@ -294,6 +294,12 @@ PUSH_RECALL_S: Final = 3_600.0
 PUSH_KEYS: Final = 10_000
 """Idempotency keys of pushes that are remembered."""
 
+OTLP_MESSAGE_BYTES: Final = 4 * MIB
+"""Largest OTLP request over gRPC, as OpenTelemetry's own receiver takes it."""
+
+OTLP_WORKERS: Final = 32
+"""OTLP requests over gRPC that are under way at once; each waits for its commit in a thread."""
+
 PUSH_DAYS: Final = 1_000
 """Days that the lines of one push may spread over: each day of a commit is a file of its own."""
 
@@ -402,3 +408,8 @@ FOREIGN_ALERTS: Final = 100_000
 
 MESSAGE_ALERTS: Final = 50
 """Alerts that a message to people lists; the rest is counted."""
+
+# --- object storage ---------------------------------------------------------------------------
+
+OBJECT_CACHE_BYTES: Final = 10 * 1024 * MIB
+"""Bytes of segments of a table in object storage that lie in the data folder: about a day of a busy machine's logs."""

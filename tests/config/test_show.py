@@ -41,9 +41,10 @@ def test_every_value_says_where_it_comes_from(tmp_path: Path) -> None:
     file.write_text("host: a\nsources: []\n")
     lines = show(resolve(file, {"data": "/d"})).splitlines()
     assert lines[0].split("  # ") == ["data: /d".ljust(44), "flag --data"]
-    assert lines[2].split() == ["host:", "a", "#", "file", "line", "1"]
-    assert lines[4] == "spec:"
-    assert ["sources:", "[]", "#", "file", "line", "2"] in [line.split() for line in lines]
+    words = [line.split() for line in lines]
+    assert ["host:", "a", "#", "file", "line", "1"] in words
+    assert "spec:" in lines
+    assert ["sources:", "[]", "#", "file", "line", "2"] in words
 
 
 def test_json_has_values_and_origins() -> None:

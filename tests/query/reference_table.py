@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tailrace.batch import ENVELOPE, complete, is_field
+from tailrace.contracts import Opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,6 +74,12 @@ class ReferenceSegments:
             for file in self.files
         ]
         return pl.DataFrame(rows, schema=schema)
+
+    def opened(self, paths: Sequence[str] | None = None) -> Opened:
+        return Opened([str(file.path) for file in self.files] if paths is None else list(paths), [])
+
+    def urls(self) -> list[str]:
+        return [str(file.path) for file in self.files]
 
     def streams(self) -> pl.DataFrame:
         schema = {"path": pl.String, "_stream": pl.String, "rows": pl.Int64, "line_bytes": pl.Int64}

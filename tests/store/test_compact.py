@@ -11,6 +11,7 @@ import pytest
 
 from store.rows import DAY_NS, START_NS, batch, lines, stored, unnamed
 from tailrace import limits
+from tailrace.contracts import Opened
 from tailrace.errors import TransientError
 from tailrace.store import pieces, segment
 from tailrace.store.compact import QUIET_S, compact, plan
@@ -175,7 +176,7 @@ def test_pieces_of_any_size_give_the_same_order(rows: int, tmp_path: Path) -> No
         paths.append(str(tmp_path / f"{number}.parquet"))
         frame.write_parquet(paths[-1])
     found = pl.concat([segment.streams(frame) for frame in frames])
-    got, streams = pieces.sorted_rows(paths, found, rows=rows)
+    got, streams = pieces.sorted_rows(Opened(paths, []), found, rows=rows)
     assert got.collect()["_line"].to_list() == ["4", "2", "5", "8", "6", "3", "1", "7"]
     assert streams.select("_stream", "rows").rows() == [(None, 1), ("a", 5), ("b", 1), ("c", 1)]
 

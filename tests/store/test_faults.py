@@ -18,6 +18,7 @@ from tailrace.files import Files
 from tailrace.store import log
 from tailrace.store.compact import compact
 from tailrace.store.failures import first_line, meaning
+from tailrace.store.place import Folder
 from tailrace.store.table import LogTable
 from tailrace.store.vacuum import vacuum
 from tailrace.store.verify import verify
@@ -46,7 +47,7 @@ def _old_table(data: Path) -> LogTable:
 def _faulty(data: Path, files: FaultyFiles) -> LogTable:
     """Open the table with operations that begin to fail once it is open."""
     table = LogTable.open(data, create=True)
-    table.files = files
+    table.place = Folder(table.root, files)
     return table
 
 

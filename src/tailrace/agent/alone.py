@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from tailrace.agent.running import Agent
 from tailrace.agent.signals import stop_on_signals
 from tailrace.agent.wiring import make_parsers, make_reducing
+from tailrace.config.tables import open_logs
 from tailrace.patience import Patience
 from tailrace.sinks.store import StoreSink
 from tailrace.sources.tail.checkpoint import Checkpoint
-from tailrace.store.table import LogTable
 from tailrace.telemetry import Accounts
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def store(
     Its position is kept under `group`. `stopper` is given what stops it, beside the signals.
     """
     accounts = Accounts()
-    table = LogTable.open(config.data, create=True, settings=config.store)
+    table = open_logs(config, create=True)
     patience = Patience(clock, config.store.retry_s)
     checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group, patience=patience)
     sink = StoreSink(table, clock=clock, settings=config.store, patience=patience)

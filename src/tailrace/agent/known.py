@@ -6,33 +6,31 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tailrace.config.folders import holds_table
+from tailrace.config.tables import may_hold_table, open_logs
 from tailrace.ecs import COLUMNS
 from tailrace.engines.polars import PolarsEngine
-from tailrace.store.table import LogTable
 from tailrace.twin.reading import Twin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tailrace.clock import Clock
+    from tailrace.config.model import Config
 
 
 class KnownFiles:
-    """The living paths of one host, read from the tables of a data folder; implements the source's `Known`.
+    """The living paths of one host, read from the tables of a configuration; implements the source's `Known`.
 
     The twin is let go after each answer: it is asked at a start and after a gap only.
     """
 
-    def __init__(self, data: Path, host: str, clock: Clock) -> None:
-        self._data = data
-        self._host = host
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self._config = config
         self._clock = clock
 
     def known(self, roots: Sequence[str]) -> pl.DataFrame:
         """Return one row per living path at or below the roots, with the `file_*` columns of `ecs`."""
-        if not holds_table(self._data):
+        if not may_hold_table(self._config):
             return pl.DataFrame(schema={name: dtype for name, dtype in COLUMNS.items() if name.startswith("file_")})
-        twin = Twin(self._data, LogTable.open(self._data), PolarsEngine(), self._clock)
-        return twin.known(self._host, roots)
+        twin = Twin(self._config.data, open_logs(self._config), PolarsEngine(), self._clock)
+        return twin.known(self._config.host, roots)

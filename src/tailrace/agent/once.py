@@ -9,13 +9,13 @@ from tailrace.agent.running import Agent, Progress
 from tailrace.agent.signals import stop_on_signals
 from tailrace.agent.wiring import make_parsers, make_reducing, make_source
 from tailrace.clock import SystemClock
+from tailrace.config.tables import open_logs
 from tailrace.patience import Patience
 from tailrace.sinks.store import StoreSink
 from tailrace.sources.stdin import PATH as STDIN
 from tailrace.sources.stdin import StdinSettings
 from tailrace.sources.tail.checkpoint import Checkpoint
 from tailrace.sources.tail.settings import TailSettings
-from tailrace.store.table import LogTable
 from tailrace.telemetry import Accounts
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def collect(
     start_s = clock.monotonic_s()
     # A one-shot import commits as fast as it can; who follows gathers small writes, as `up` does.
     store = config.store if watch else config.store.model_copy(update={"commit_interval_s": 0.0})
-    table = LogTable.open(config.data, create=True, settings=store)
+    table = open_logs(config, create=True, settings=store)
     patience = Patience(clock, store.retry_s)
     checkpoint = Checkpoint.open(config.data / "agents" / group, agent_name=group, patience=patience)
     source = make_source(config, _settings(paths, group, line_format, watch=watch), clock)

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 EXACT = ("store", "postgres", "ship", "file")
 """Types of sinks that keep the number of a batch in one step with its rows."""
 
+COME_ONCE = ("stdin", "fifo", "trace")
+"""Types of sources that cannot be read again: what waits for a sink elsewhere waits on the disk."""
+
 _FROM_LOGS = "metrics from logs"  # what a scrape shows of the spec in force
 _NOTED = "what a reduction noted"
 
@@ -122,9 +125,10 @@ def make_sink(config: Config, table: Writable | None, *, accounts: Accounts, clo
     _count_sinks(others, accounts)
     if stored is not None and not others:
         return stored
-    if stored is None and len(others) == 1 and config.sinks[0].type in EXACT:
-        return next(iter(others.values()))
     spool = Spool(config.data / "outgoing" / config.agent)
+    alone = stored is None and len(others) == 1 and config.sinks[0].type in EXACT
+    if alone and not spool.entries and not any(source.type in COME_ONCE for source in config.sources):
+        return next(iter(others.values()))
     fanout = Fanout(stored, others, spool, limit_bytes=config.spool_bytes, patience=patience)
     text = "Bytes on disk that a sink is still to get."
     accounts.gauge(
@@ -160,7 +164,7 @@ def make_source(config: Config, settings: SourceSettings, clock: Clock) -> Sourc
         settings = outside(config.data, settings)
     made = find("source", settings.type)(settings, name=settings.name, clock=clock, host=config.host)
     if isinstance(settings, FileEventsSettings):
-        made.prepare(own=(config.data.absolute(),), known=KnownFiles(config.data, config.host, clock))
+        made.prepare(own=(config.data.absolute(),), known=KnownFiles(config, clock))
     return cast("Source", made)  # the table of components says so
 
 

@@ -78,7 +78,7 @@ def run_backtest(
     settings, now_ns = load(config, {"data": data}), time.time_ns()
     sweeps, asked = sweeps_of(sweep or ()), span(None if start else since, start, end, now_ns)
     before = None if against is None else _chosen(load_rules(against), rule)
-    table, engine = folder.open_table(settings.data), PolarsEngine()
+    table, engine = folder.open_configured(settings), PolarsEngine()
     with folder.opened_control(settings.data) as control:
         groups = _saved(control, settings.alerts.rule_files) if file is None else load_rules(file)
         chosen, group = _chosen(groups, rule)

@@ -135,10 +135,10 @@ class Folder:
     """The control database of a data folder, and the rule files of a configuration."""
 
     def __init__(self, control: Control, config: Config) -> None:
-        from tailrace.control.lease import Lease
         from tailrace.alerts.kept.store import AlertStore
         from tailrace.alerts.rules.book import RuleBook
         from tailrace.clock import SystemClock
+        from tailrace.control.lease import Lease
 
         self._control, self._config = control, config
         interval_ns = round(config.alerts.evaluation_interval_s * NS_PER_S)
@@ -184,15 +184,15 @@ class Folder:
         from tailrace.alerts.kept.recordings import Recordings
         from tailrace.alerts.kept.samples import SamplesTable
         from tailrace.clock import SystemClock
+        from tailrace.config.tables import open_logs
         from tailrace.engines.polars import PolarsEngine
-        from tailrace.store.table import LogTable
         from tailrace.telemetry import Accounts
 
         config = self._config
         if not config.alerts.evaluate:
             yield
             return
-        table = LogTable.open(config.data, create=True, settings=config.store)
+        table = open_logs(config, create=True)
         alerting = Alerting(
             config.alerts,
             self._control,

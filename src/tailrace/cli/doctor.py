@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from tailrace.cli import failures, options, output, probes, probes_ebpf, probes_files
+
+if TYPE_CHECKING:
+    from tailrace.config.model import Config
 
 _SIGNS = {"ok": "[green]ok[/]  ", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 
@@ -25,7 +28,7 @@ def doctor(data: options.Data = None, config: options.ConfigFile = None, json: o
     from tailrace.config.load import load
 
     settings = load(config, {"data": data})
-    findings = list(examine(settings.data, settings.listen))
+    findings = list(examine(settings))
     if json:
         output.as_json([asdict(finding) for finding in findings])
     else:
@@ -34,18 +37,18 @@ def doctor(data: options.Data = None, config: options.ConfigFile = None, json: o
         raise typer.Exit(failures.FOUND)
 
 
-def examine(data: Path, listen: str) -> Iterator[probes.Finding]:
+def examine(config: "Config") -> Iterator[probes.Finding]:
     """Run every probe."""
     yield from probes.python()
     yield from probes.storage()
-    yield from probes.data_folder(data)
-    yield from probes.table(data)
+    yield from probes.data_folder(config.data)
+    yield from probes.remote_table(config) if config.table else probes.table(config.data)
     yield from probes.logs()
     yield from probes.inotify()
     yield from probes_files.file_events()
     yield from probes_ebpf.ebpf()
     yield from probes.open_files()
-    yield from probes.port(listen)
+    yield from probes.port(config.listen)
     yield from probes.clock()
 
 

@@ -14,23 +14,40 @@ if TYPE_CHECKING:
     from tailrace.config.model import Config
     from tailrace.control import Control
     from tailrace.query.result import Lines, Series
-    from tailrace.store.settings import StoreSettings
     from tailrace.store.table import LogTable
 
 Output = Literal["text", "jsonl", "raw", "csv", "parquet"]
 TailOutput = Literal["text", "jsonl", "raw"]
 
 
-def open_table(data: Path | None, settings: StoreSettings | None = None) -> LogTable:
-    """Open the table of a data folder; None is the folder that `data_folder` decides on."""
-    from tailrace.config.folders import data_folder, holds_table
+def open_table(data: Path | None) -> LogTable:
+    """Open the table of a data folder, or at a URL; None is what `TAILRACE_DATA` names, or `data_folder` decides on."""
+    from tailrace.config.folders import data_folder, named_data
     from tailrace.store.table import LogTable
+    from tailrace.store.urls import url_of
 
+    if url := url_of(named_data() if data is None else str(data)):
+        return LogTable.open(data_folder(), url=url)
     folder = data_folder() if data is None else data.expanduser()
+    _check(folder)
+    return LogTable.open(folder)
+
+
+def open_configured(config: Config) -> LogTable:
+    """Open the table of a configuration."""
+    from tailrace.config.tables import open_logs
+
+    if not config.table:
+        _check(config.data)
+    return open_logs(config)
+
+
+def _check(folder: Path) -> None:
+    from tailrace.config.folders import holds_table
+
     if not holds_table(folder):
         hint = "name the folder with --data, or fill it with 'tailrace up' or 'tailrace collect'"
         raise TableError(f"there is no table in {folder} ({hint})")
-    return LogTable.open(folder, settings=settings)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tailrace.cli.span import Span
+    from tailrace.config.model import Config
     from tailrace.control import Control
     from tailrace.rollups.forms import Form
     from tailrace.rollups.metrics import Metrics
@@ -88,7 +89,7 @@ def place(data: Path | None, url: str | None, config: Path | None = None, *, cre
     from tailrace.cli.folder import configured_control
 
     with configured_control(data, config, create=create) as (control, settings):
-        yield Folder(control, settings.data)
+        yield Folder(control, settings)
 
 
 def named(where: Place, name: str) -> Metric:
@@ -129,9 +130,9 @@ def newest(where: Place, metric: Metric, limit: int | None, within: Span) -> lis
 class Folder:
     """The control database and the table of a data folder."""
 
-    def __init__(self, control: Control, data: Path) -> None:
+    def __init__(self, control: Control, config: Config) -> None:
         self._definitions = Definitions(control)
-        self._control, self._data = control, data
+        self._control, self._config = control, config
 
     def metrics(self) -> list[Metric]:
         """Return all metrics by name."""
@@ -169,10 +170,9 @@ class Folder:
     @cached_property
     def _table(self) -> LogTable | None:
         """The table, None before the first line has come."""
-        from tailrace.cli.folder import open_table
-        from tailrace.config.folders import holds_table
+        from tailrace.config.tables import may_hold_table, open_logs
 
-        return open_table(self._data) if holds_table(self._data) else None
+        return open_logs(self._config) if may_hold_table(self._config) else None
 
     @cached_property
     def _metrics(self) -> Metrics | None:
@@ -184,7 +184,9 @@ class Folder:
 
         if self._table is None:
             return None
-        return Metrics(self._data, self._control, self._table, PolarsEngine(), clock=SystemClock(), accounts=Accounts())
+        return Metrics(
+            self._config.data, self._control, self._table, PolarsEngine(), clock=SystemClock(), accounts=Accounts()
+        )
 
 
 def _metric(told: Mapping[str, Any]) -> Metric:

@@ -24,6 +24,8 @@ from tailrace.cli.output import size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tailrace.config.model import Config
+
 State = Literal["ok", "warn", "fail"]
 
 LOG_PATHS: Final = (
@@ -171,6 +173,19 @@ def table(data: Path) -> Iterator[Finding]:
         yield Finding(
             "torn commits", "warn", f"{len(torn)} set aside in {root / log.TORN}", "no line is lost; remove them"
         )
+
+
+def remote_table(config: Config) -> Iterator[Finding]:
+    """Look whether the table in object storage opens."""
+    from tailrace.config.tables import open_logs
+    from tailrace.errors import TailraceError
+
+    try:
+        snapshot = open_logs(config).snapshot()
+    except TailraceError as error:
+        yield Finding("table", "fail", str(error), "see docs/howto/object-storage.md")
+        return
+    yield Finding("table", "ok", f"{config.table} opens at version {snapshot.version}")
 
 
 def logs(paths: tuple[str, ...] = LOG_PATHS, *, root: bool | None = None) -> Iterator[Finding]:

@@ -19,8 +19,7 @@ def _open(data: Path | None, config: Path | None) -> "LogTable":
     from tailrace.cli import folder
     from tailrace.config.load import load
 
-    settings = load(config, {"data": data})
-    return folder.open_table(settings.data, settings.store)
+    return folder.open_configured(load(config, {"data": data}))
 
 
 def _free(table: "LogTable", left: int) -> None:

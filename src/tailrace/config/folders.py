@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailrace.errors import TableError
+from tailrace.store.urls import url_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +22,10 @@ def data_folder(
 ) -> Path:
     """Return `./data` if it holds a table, else `/var/lib/tailrace` for root and `~/.local/share/tailrace` for others.
 
-    `TAILRACE_DATA` goes before all of these, and `XDG_DATA_HOME` moves the last one.
+    `TAILRACE_DATA` goes before all of these, unless it is a URL, and `XDG_DATA_HOME` moves the last one.
     """
     environ = os.environ if environ is None else environ
-    if named := environ.get("TAILRACE_DATA"):
+    if (named := environ.get("TAILRACE_DATA")) and url_of(named) is None:
         return Path(named).expanduser()
     local = Path("data")
     if os.path.isdir((here or Path()) / local / TABLE_LOG):  # noqa: PTH112  false, not an error, where it is not ours
@@ -34,6 +35,11 @@ def data_folder(
     base = environ.get("XDG_DATA_HOME", "")
     home = Path(base) if base.startswith("/") else Path(environ.get("HOME", "~")).expanduser() / ".local" / "share"
     return home / "tailrace"
+
+
+def named_data() -> str:
+    """Return what the environment names as data: a folder, the URL of a table, or nothing."""
+    return os.environ.get("TAILRACE_DATA", "")
 
 
 def holds_table(data: Path) -> bool:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from tailrace.config.document import Document, read_document
+from tailrace.config.folders import named_data
 from tailrace.config.model import Config
 from tailrace.config.problems import explain, found_text
 from tailrace.config.text import text_of
 from tailrace.errors import ConfigError, Problem
+from tailrace.store.urls import url_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +46,8 @@ class Loaded:
 
     def origin(self, trail: Trail) -> str:
         """Say where a value comes from: flag, file with its line, environment variable, or default."""
+        if self._by_url and trail in (("data",), ("table",)):  # `data` named the table: the folder is the usual one
+            trail = ("data",) if trail == ("table",) else ("",)
         if trail and trail[0] in self.flags:
             return f"flag --{str(trail[0]).replace('_', '-')}"
         if trail in self.document.places and trail:
@@ -52,6 +56,13 @@ class Loaded:
         if trail == ("data",) and os.environ.get("TAILRACE_DATA"):
             return "env TAILRACE_DATA"
         return "default"
+
+    @property
+    def _by_url(self) -> bool:
+        """Whether a URL was given where a folder is named."""
+        value = self.document.value
+        written = value.get("data") if isinstance(value, dict) else None
+        return url_of(str(self.flags.get("data", written or named_data()))) is not None
 
 
 def load(path: Path | None = None, flags: Mapping[str, object] | None = None) -> Config:

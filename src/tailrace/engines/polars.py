@@ -22,7 +22,7 @@ from tailrace.limits import SCAN_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tailrace.contracts import Engine, Frame, Segments, Work
+    from tailrace.contracts import Engine, Frame, Opened, Segments, Work
 
 BATCH_ROWS: Final = 131_072
 """Rows of one frame handed to `batches`: a row group, about 30 MB of JSON records."""
@@ -50,8 +50,10 @@ class PolarsEngine:
             return nw.from_native(pl.LazyFrame(schema=dict(columns)))
         parts = segments.parts
         whole = [path for path in paths if path not in parts] if parts else paths
-        scans = [_read(whole, columns)] if whole else []
-        scans += [_read([path], columns).slice(*place) for path, places in parts.items() for place in places]
+        scans = _read(segments.opened(whole), columns)
+        for path, places in parts.items():
+            (one,) = _read(segments.opened([path]), columns)
+            scans += [one.slice(*place) for place in places]
         return nw.from_native(pl.concat(scans) if len(scans) > 1 else scans[0])
 
     def collect(self, frame: Frame) -> pl.DataFrame:
@@ -67,15 +69,22 @@ class PolarsEngine:
                 yield batch
 
 
-def _read(paths: list[str], columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-    return pl.scan_parquet(
-        paths,
-        schema=dict(columns),
-        missing_columns="insert",
-        extra_columns="ignore",
-        hive_partitioning=False,  # the partition is derived from the rows; nothing asks for it
-        glob=False,
-    )
+def _read(opened: Opened, columns: Mapping[str, pl.DataType]) -> list[pl.LazyFrame]:
+    """Return the rows of files here and of files elsewhere, which one scan cannot read together."""
+    both = ((opened.local, None), (opened.remote, dict(opened.options)))
+    return [
+        pl.scan_parquet(
+            list(sources),
+            schema=dict(columns),
+            missing_columns="insert",
+            extra_columns="ignore",
+            hive_partitioning=False,  # the partition is derived from the rows; nothing asks for it
+            glob=False,
+            storage_options=options,
+        )
+        for sources, options in both
+        if sources
+    ]
 
 
 def _lazy(frame: Frame) -> pl.LazyFrame:

@@ -14,12 +14,12 @@ import polars as pl
 
 from tailrace.rollups.spans import EVER_NS, union
 from tailrace.store import log
+from tailrace.store.place import scan
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tailrace.contracts import Segments
     from tailrace.rollups.spans import Span
+    from tailrace.store.place import Place
     from tailrace.store.scan import LogSnapshot
     from tailrace.store.table import LogTable
 
@@ -54,7 +54,7 @@ def changes(logs: LogTable, since: int, snapshot: LogSnapshot) -> Changes:
         if commit.why == _RETIRED:
             retired += [str(logs.root / path) for path in commit.gone]
         else:
-            spans += [_deleted(logs.root / path, commit.why) for path in commit.gone]
+            spans += [_deleted(logs.place, str(logs.root / path), commit.why) for path in commit.gone]
     return Changes(added, tuple(union(spans)), snapshot.departed(retired))
 
 
@@ -71,12 +71,12 @@ def _times(add: dict[str, Any]) -> Span:
     return (-EVER_NS if low is None else low - 1), (EVER_NS if high is None else high)
 
 
-def _deleted(file: Path, why: str) -> Span:
+def _deleted(place: Place, path: str, why: str) -> Span:
     """Return the span from which lines of a file went: of those that were asked for, the ones that it had."""
     match = _DELETED.fullmatch(why)
     low, high = (int(match[1]) - 1, int(match[2]) - 1) if match else (-EVER_NS, EVER_NS)
     try:
-        times = pl.scan_parquet(file, glob=False, hive_partitioning=False).select("_time_ns")
+        times = scan(place.opened([path])).select("_time_ns")
         first, last = times.select(pl.min("_time_ns"), last=pl.max("_time_ns")).collect().row(0)
     except FileNotFoundError:
         return max(low, -EVER_NS), min(high, EVER_NS)

@@ -34,6 +34,7 @@ from tailrace.rollups.states import COLUMNS
 from tailrace.store import log
 from tailrace.store.commit import NO_HOOKS, is_committed, is_conflict
 from tailrace.store.failures import translated
+from tailrace.store.place import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -213,7 +214,7 @@ class RollupTable:
             self.files.run("commit", write)
         except BaseException as error:
             self._delta = None
-            if is_committed(self.root, before, actions, numbers):
+            if is_committed(Folder(self.root, self.files), before, actions, numbers):
                 return True
             for one in adds:
                 self.files.unlink(self.root / one.path)

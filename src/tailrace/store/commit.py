@@ -22,6 +22,7 @@ from tailrace.batch import life
 from tailrace.errors import OutOfTurnError, TransientError
 from tailrace.store import columns as cols
 from tailrace.store import log, segment
+from tailrace.store.bucket import OBJECT_STORE
 from tailrace.store.failures import first_line
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from tailrace.batch import Batch
     from tailrace.files import Files
+    from tailrace.store.place import Place
     from tailrace.store.segment import Segment
 
 NO_HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
@@ -42,11 +44,13 @@ ATTEMPTS: Final = 20
 """Commits of others that one commit lets pass before it gives up for this time."""
 
 
-def append(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files, level: int) -> list[Segment]:
+def append(place: Place, table: DeltaTable, batches: Sequence[Batch], level: int) -> list[Segment]:
     """Commit the batches that the table does not hold yet; return the segments that hold them.
 
     The commit is visible afterwards but not yet durable. `table` must not be used by another thread meanwhile.
+    `UnsettledError` if it stays open whether the commit is there: ask `settled` before the batches are tried again.
     """
+    files = place.files
     segments: list[Segment] = []
     written = 0  # batches in `segments`; what is unknown only shrinks, so as many are the same ones
     for _ in range(ATTEMPTS):
@@ -56,7 +60,7 @@ def append(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files
             if len(fresh) != written:
                 discard(segments, files)
                 segments, written = [], 0
-                segments = write_segments(root, table, fresh, files, level)
+                segments = write_segments(place.root, table, fresh, files, level)
                 written = len(fresh)
         except CommitFailedError as error:  # new columns, of somebody else and of ours, at once
             if not is_conflict(error):
@@ -65,10 +69,10 @@ def append(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files
         except BaseException:
             discard(segments, files)
             raise
-        if not (segments or numbers) or apply(root, table, segments, [], files, numbers):
+        if not (segments or numbers) or apply(place, table, segments, [], numbers):
             return segments
     discard(segments, files)
-    raise TransientError(f"{root}: {ATTEMPTS} commits of other programs came in between")
+    raise TransientError(f"{place.where}: {ATTEMPTS} commits of other programs came in between")
 
 
 def unknown(table: DeltaTable, batches: Sequence[Batch]) -> tuple[list[Batch], dict[str, int]]:
@@ -90,20 +94,18 @@ def unknown(table: DeltaTable, batches: Sequence[Batch]) -> tuple[list[Batch], d
                 raise OutOfTurnError(position.agent, position.number, position.after, held)
             if position.number <= held:
                 continue
-            if position.after is not None and position.after != known[position.agent]:
-                raise OutOfTurnError(position.agent, position.number, position.after, known[position.agent])
             known[position.agent] = numbers[position.agent] = position.number
         fresh.append(batch)
     return fresh, numbers
 
 
-def write_segments(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files, level: int) -> list[Segment]:
-    """Write the rows of the batches, one segment per date; columns that are new are added to the table first."""
 def _out_of_turn(number: int, after: int, held: int) -> bool:
     """Tell whether a batch is neither the next one nor known: one that an agent's later life came before is not."""
     return life(number) != life(held) if number <= held else after != held
 
 
+def write_segments(root: Path, table: DeltaTable, batches: Sequence[Batch], files: Files, level: int) -> list[Segment]:
+    """Write the rows of the batches, one segment per date; columns that are new are added to the table first."""
     columns = cols.Columns.of(table.schema())
     frames: list[pl.DataFrame] = []
     added: dict[str, tuple[str, pl.DataType]] = {}
@@ -129,11 +131,10 @@ def _out_of_turn(number: int, after: int, held: int) -> bool:
 
 
 def apply(
-    root: Path,
+    place: Place,
     table: DeltaTable,
     segments: Sequence[Segment],
     removes: Sequence[RemoveAction],
-    files: Files,
     numbers: Mapping[str, int],
     *,
     data_change: bool = True,
@@ -164,21 +165,41 @@ def apply(
         )
 
     try:
-        files.run("commit", write)
+        place.files.run("commit", write)
     except (OSError, DeltaError) as error:
-        if is_committed(root, before, actions, numbers):
-            return True
+        try:
+            if is_committed(place, before, actions, numbers):
+                return True
+        except TransientError as cut:
+            raise UnsettledError(str(cut), before, actions, numbers) from error
         if is_conflict(error):
             return False
-        discard(segments, files)
+        discard(segments, place.files)
         raise
     return True
 
 
+class UnsettledError(TransientError):
+    """A commit was sent, and neither an answer came nor can the log be asked: it may be there or not."""
+
+    def __init__(
+        self, text: str, before: int, actions: Sequence[AddAction | RemoveAction], numbers: Mapping[str, int]
+    ) -> None:
+        super().__init__(text)
+        self._asked = (before, actions, numbers)
+
+    def settled(self, place: Place) -> bool:
+        """Tell whether the commit is there after all; a `TransientError` if that still cannot be told."""
+        return is_committed(place, *self._asked)
+
+
 def is_committed(
-    root: Path, before: int, actions: Sequence[AddAction | RemoveAction], numbers: Mapping[str, int]
+    place: Place, before: int, actions: Sequence[AddAction | RemoveAction], numbers: Mapping[str, int]
 ) -> bool:
     """Tell whether a commit after a version is the one of these actions and numbers."""
+    root = place.root
+    place.refresh()
+    place.reach(before)
     adds = {action.path for action in actions if isinstance(action, AddAction)}
     removes = {action.path for action in actions if isinstance(action, RemoveAction)}
     for version in (number for number in log.versions(root) if number > before):
@@ -189,8 +210,9 @@ def is_committed(
 
 
 def is_conflict(error: Exception) -> bool:
-    """Tell whether the library refused a commit because of a commit of somebody else, not because of the disk."""
-    return isinstance(error, CommitFailedError) and "os error" not in first_line(error)
+    """Tell whether the library refused a commit because of one of somebody else, not because of disk or network."""
+    text = first_line(error)
+    return isinstance(error, CommitFailedError) and "os error" not in text and not OBJECT_STORE.search(text)
 
 
 def discard(segments: Sequence[Segment], files: Files) -> None:

@@ -79,7 +79,7 @@ def compact(
         done = _merge_beside(table, group, stopping) if apart else _merge(table, group)
         if done is not None:
             merged.append((group, done))
-    indexed = sum(skip.index_file(done.file).exists() for _, done in merged)
+    indexed = len(table.place.there([str(skip.index_file(done.file)) for _, done in merged]))
     indexed += _index(table, now_ns, stopping, everything=everything)
     return CompactReport(
         merges=len(merged),
@@ -97,13 +97,14 @@ def _index(table: LogTable, now_ns: int, stopping: Callable[[], bool], *, everyt
     stays = pl.col("bytes") >= table.settings.segment_bytes // 2
     quiet = pl.col("modified_ns") < now_ns - round(QUIET_S * NS_PER_S)
     found = table.snapshot().files.filter(pl.col("rows") >= limits.SKIP_ROWS, stays | quiet | pl.lit(everything))
+    have = {index.path for index in table.place.listed(f"{skip.FOLDER}/*{skip.SUFFIX}")}
     done = 0
     for path, rows in found.select("path", "rows").iter_rows():
         if stopping():
             break
-        file = Path(path)
-        if not skip.index_file(file).exists():
-            done += skip.add(file, rows, table.files)
+        if skip.index_file(Path(path)) not in have:
+            with translated(table.where, "indexing segments"), table.place.lent(path) as file:
+                done += skip.add(file, rows, table.files, skip.index_file(Path(path)))
     return done
 
 
@@ -129,7 +130,7 @@ def _filled(files: pl.DataFrame, segment_bytes: int) -> list[pl.DataFrame]:
 
 
 def _merge(table: LogTable, group: pl.DataFrame) -> Segment | None:
-    with translated(table.root, "joining segments"):
+    with translated(table.where, "joining segments"):
         merged = write_sorted(table, group["path"].to_list(), group["date"][0])
     if not _replaced(table, group, merged):
         return None
@@ -140,6 +141,8 @@ def _merge(table: LogTable, group: pl.DataFrame) -> Segment | None:
 def _merge_beside(table: LogTable, group: pl.DataFrame, stopping: Callable[[], bool]) -> Segment | None:
     task = joiner.Task(
         str(table.root),
+        table.place.url(str(table.root)),
+        table.place.settings.model_dump(),
         group["date"][0].isoformat(),
         group["path"].to_list(),
         table.settings.compacted_zstd_level,
@@ -157,13 +160,13 @@ def _replaced(table: LogTable, group: pl.DataFrame, merged: Segment) -> bool:
         segment.discard(merged.file, table.files)
         paths = group["path"].to_list()
         raise TableError(
-            f"{table.root}: joining {paths} gave {merged.rows} rows of {group['rows'].sum()}; nothing changed"
+            f"{table.where}: joining {paths} gave {merged.rows} rows of {group['rows'].sum()}; nothing changed"
         )
     return replace(table, group, [merged])
 
 
 def write_sorted(table: LogTable, paths: Sequence[str], date: dt.date, keep: pl.Expr | None = None) -> Segment:
     """Write the rows of some files of one date (that are to be kept) as one sorted segment."""
-    rows, found = pieces.sorted_rows(paths, table.streams_of(paths), keep)
+    rows, found = pieces.sorted_rows(table.place.opened(paths), table.streams_of(paths), keep)
     level, columns = table.settings.compacted_zstd_level, table.snapshot().columns
     return segment.write_pieces(table.root, date, rows, found, table.files, level=level, columns=columns)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.errors import TableError, TransientError
-from tailrace.store import skip
+from tailrace.store import place, skip
 from tailrace.store.compact import write_sorted
 from tailrace.store.failures import translated
 from tailrace.store.replace import replace
@@ -75,7 +75,7 @@ def delete(
         if not conflict:
             return DeleteReport(rows, dropped, rewritten, dry_run=False)
     raise TransientError(
-        f"{table.root}: other programs kept changing the files; {rows} rows were deleted, run it again"
+        f"{table.where}: other programs kept changing the files; {rows} rows were deleted, run it again"
     )
 
 
@@ -85,11 +85,13 @@ def _found(
     """Return the files that hold doomed rows, and how many; what statistics have `counted` is not counted again."""
     start_ns, end_ns = span
     segments = table.snapshot().segments(start_ns, end_ns)
-    with translated(table.root, "counting the rows"):
+    with translated(table.where, "counting the rows"):
         held = segments.streams().filter(pl.col("_stream").is_in(list(streams)))
         inside = (pl.col("min_time_ns") >= start_ns) & (pl.col("max_time_ns") < end_ns)
         counts = {
-            path: int(part["rows"].sum()) if counted and part.select(inside.all()).item() else _count(path, doomed)
+            path: int(part["rows"].sum())
+            if counted and part.select(inside.all()).item()
+            else _count(table, path, doomed)
             for (path,), part in held.partition_by("path", as_dict=True).items()
         }
     schema = {"path": pl.String(), "doomed": pl.Int64()}
@@ -97,13 +99,13 @@ def _found(
     return segments.frame.join(found, on="path").filter(pl.col("doomed") > 0).sort("min_time_ns", "path")
 
 
-def _count(path: str, doomed: pl.Expr) -> int:
-    rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).filter(doomed).select(pl.len())
+def _count(table: LogTable, path: str, doomed: pl.Expr) -> int:
+    rows = place.scan(table.place.opened([path])).filter(doomed).select(pl.len())
     return int(rows.collect(engine="streaming").item())
 
 
 def _rewrite(table: LogTable, one: pl.DataFrame, doomed: pl.Expr, why: str) -> bool:
-    with translated(table.root, "writing the rows that stay"):
+    with translated(table.where, "writing the rows that stay"):
         kept = write_sorted(table, one["path"].to_list(), one["date"][0], keep=~doomed.fill_null(value=False))
     if kept.rows != one["rows"].item() - one["doomed"].item():
         table.files.unlink(kept.file)

@@ -8,21 +8,22 @@ from tailrace.store import log
 from tailrace.store.failures import translated
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tailrace.store.place import Place
 
 _BY_HAND: Final = "delete"
 
 
-def deleted(root: Path, since: int, version: int) -> list[tuple[int, int]]:
+def deleted(place: Place, since: int, version: int) -> list[tuple[int, int]]:
     """Return the first and the last time of each deletion after a version, up to another one.
 
     Commits that were cleaned out of the log are left out.
     """
     found = []
-    with translated(root, "reading the log"):
+    with translated(place.where, "reading the log"):
+        place.reach(since)
         for number in range(since + 1, version + 1):
             try:
-                why, _, span = log.read(root, number).why.partition(":")
+                why, _, span = log.read(place.root, number).why.partition(":")
             except FileNotFoundError:
                 continue
             if why == _BY_HAND:

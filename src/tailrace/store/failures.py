@@ -15,6 +15,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolErr
 from polars.exceptions import ComputeError
 
 from tailrace.errors import TableError, TailraceError, TransientError
+from tailrace.store import bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ _PASSING_TEXT: Final = ("os error", "File not found", "Input/output error")
 
 
 @contextmanager
-def translated(root: Path, doing: str) -> Iterator[None]:
+def translated(root: Path | str, doing: str) -> Iterator[None]:
     """Turn failures of the disk and of the library into `TableError` and `TransientError`."""
     try:
         yield
@@ -46,9 +47,11 @@ def translated(root: Path, doing: str) -> Iterator[None]:
         raise meaning(error, root, doing) from error
 
 
-def meaning(error: Exception, root: Path, doing: str) -> TailraceError:
+def meaning(error: Exception, root: Path | str, doing: str) -> TailraceError:
     """Return the error to raise for a failure while working on the table."""
     text = first_line(error)
+    if (found := bucket.failure(str(root), doing, error)) is not None:
+        return found
     if _FULL in text:  # the libraries wrap it in words that mislead
         return TransientError(f"{root}: {doing} failed: {_FULL} on device; free some on the disk of this folder")
     if getattr(error, "errno", None) in _DENIED or any(denied in text for denied in _DENIED_TEXT):

@@ -10,12 +10,23 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from contextlib import AbstractContextManager
+    from typing import IO
 
 MAGIC: Final = b"PAR1"
+
+
+class Openable(Protocol):
+    """A file that can be read at any position; `Path` is one."""
+
+    def open(self, mode: Literal["rb"], /) -> AbstractContextManager[IO[bytes]]:
+        """Open it."""
+        ...
+
+
 _ENCODINGS: Final = {
     0: "plain",
     2: "plain dictionary",
@@ -44,12 +55,12 @@ class ColumnSize:
     encodings: set[str] = field(default_factory=set)
 
 
-def rows(file: Path) -> int:
+def rows(file: Openable) -> int:
     """Return the number of rows that a file's footer states."""
     return int(_footer(file)[3])
 
 
-def columns(file: Path) -> dict[str, ColumnSize]:
+def columns(file: Openable) -> dict[str, ColumnSize]:
     """Return the size of each column of a file, in the order of the file."""
     sizes: dict[str, ColumnSize] = {}
     for group in _footer(file)[4]:
@@ -62,7 +73,7 @@ def columns(file: Path) -> dict[str, ColumnSize]:
     return sizes
 
 
-def _footer(file: Path) -> Structure:
+def _footer(file: Openable) -> Structure:
     with file.open("rb") as stream:
         end = stream.seek(0, os.SEEK_END)
         if end < len(MAGIC) * 2 + 4:

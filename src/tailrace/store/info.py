@@ -42,7 +42,7 @@ class ColumnInfo:
 class TableInfo:
     """The table at one version."""
 
-    path: Path
+    path: str
     version: int
     files: int
     rows: int
@@ -63,20 +63,20 @@ def info(table: LogTable) -> TableInfo:
     snapshot = table.snapshot()
     files = snapshot.files
     sizes: Counter[str] = Counter()
-    with translated(table.root, "reading the segments"):
-        for path in files["path"]:
-            for name, size in footer.columns(Path(path)).items():
+    place = table.place
+    with translated(table.where, "reading the segments"):
+        for each in place.each(lambda path: footer.columns(place.openable(path)), files["path"]):
+            for name, size in each.items():
                 sizes[name] += size.compressed_bytes
         streams = table.streams_of(files["path"].to_list())["_stream"].n_unique()
-        log_bytes = sum(path.stat().st_size for path in (table.root / log.LOG).iterdir())
+        log_bytes = sum(found.bytes for found in place.listed(f"{log.LOG}/*"))
         positions = log.transactions(table.root)
-        indexes = {
-            path: file.stat().st_size for path in files["path"] if (file := skip.index_file(Path(path))).exists()
-        }
+        found = {index.path: index.bytes for index in place.listed(f"{skip.FOLDER}/*{skip.SUFFIX}")}
+        indexes = {path: found[file] for path in files["path"] if (file := skip.index_file(Path(path))) in found}
     sums = pl.len(), pl.col("rows").sum(), pl.col("bytes").sum()
     times = files.select(pl.col("min_time_ns").min(), pl.col("max_time_ns").max()).row(0)
     return TableInfo(
-        path=table.root,
+        path=table.where,
         version=snapshot.version,
         files=files.height,
         rows=int(files["rows"].sum()),

@@ -21,13 +21,15 @@ import sys
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from tailrace.errors import TransientError
+from tailrace.errors import TailraceError, TransientError
 from tailrace.files import Files
 from tailrace.store import pieces, segment, skip
+from tailrace.store.bucket import ObjectSettings
+from tailrace.store.location import located
 from tailrace.store.scan import StreamCache
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class Task:
     """Segments of one date to be joined, and how the result is written."""
 
     root: str
+    url: str  # where the table lies, if that is not its root
+    objects: dict[str, Any]  # how object storage is reached: `bucket.ObjectSettings`
     date: str
     paths: list[str]
     level: int
@@ -130,12 +134,14 @@ def _read(task: Task, answer: str) -> segment.Segment:
 
 def main(lines: IO[str], out: IO[str]) -> None:
     """Do what one task says."""
-    task, files = Task(**json.loads(lines.readline())), Files()
+    task = Task(**json.loads(lines.readline()))
+    place = located(Path(task.root), task.url, ObjectSettings(**task.objects), Files())
+    files = place.files
     try:
-        rows, found = pieces.sorted_rows(task.paths, StreamCache().of(task.paths))
+        rows, found = pieces.sorted_rows(place.opened(task.paths), StreamCache(place).of(task.paths))
         date = dt.date.fromisoformat(task.date)
         done = segment.write_pieces(Path(task.root), date, rows, found, files, level=task.level, columns=task.columns)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, TailraceError) as error:
         print(json.dumps({"error": str(error)}), file=out, flush=True)
         return
     said = {"path": done.path, "rows": done.rows, "bytes": done.bytes, "stats": done.stats}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from tailrace import memory
@@ -42,6 +43,7 @@ class Maintenance:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-maintain", daemon=True)
         self._pressed_until_ns = 0
+        self._lease = table.place.lease("keeper")
         self._register()
 
     def start(self) -> None:
@@ -53,10 +55,14 @@ class Maintenance:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        with suppress(TailraceError):  # then others take it when it expires
+            self._lease.release()
 
     def round(self) -> None:
         """Do everything that is due, once; each part on its own, so that one failure leaves the others."""
-        for part, step in (("vacuum", self._vacuum), ("retain", self._retain), ("compact", self._compact)):
+        tidy = ("mirror", self._table.place.tidy)
+        keep = (("vacuum", self._vacuum), ("retain", self._retain), ("compact", self._compact))
+        for part, step in (tidy, *(keep if self._keeps() else ())):
             if self._stopping.is_set():
                 return
             try:
@@ -69,6 +75,19 @@ class Maintenance:
         while not self._clock.wait(self._stopping, self._settings.maintain_interval_s):
             self.round()
             memory.give_back()  # the sink does so when it is quiet; here for one that never is
+
+    def _keeps(self) -> bool:
+        """Tell whether this server is the one that keeps the table."""
+        try:
+            return self._lease.held()
+        except TailraceError as error:
+            _LOGGER.warning("upkeep: %s", error)
+            self._count("failures", "Rounds of upkeep that failed.", 1, part="lease")
+            return False
+
+    def _stop(self) -> bool:
+        """Tell whether to stop between two merges: the process ends, or another server keeps the table now."""
+        return self._stopping.is_set() or not self._lease.held()
 
     def _vacuum(self) -> None:
         pressed = self._clock.now_ns() < self._pressed_until_ns
@@ -86,7 +105,7 @@ class Maintenance:
     def _compact(self) -> None:
         if not self._settings.compaction:
             return
-        done = compact(self._table, now_ns=self._clock.now_ns(), stopping=self._stopping.is_set, beside=True)
+        done = compact(self._table, now_ns=self._clock.now_ns(), stopping=self._stop, beside=True)
         self._count("compacted_files", "Small segments joined into larger ones.", done.files_before)
         self._count("compacted_bytes", "Bytes of the segments that were joined.", done.bytes_before)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tailrace.contracts import Needle
+    from tailrace.store.place import Place
 
 _TAIL: Final = struct.Struct("<I8s")
 _OPEN: Final = 256  # files at once
@@ -135,11 +136,19 @@ class Index:
 class SkipIndexes:
     """The indexes of segments, the most recently used ones kept open; for any number of threads."""
 
-    def __init__(self, most_bytes: int = SKIP_CACHE_BYTES) -> None:
+    def __init__(self, place: Place | None = None, most_bytes: int = SKIP_CACHE_BYTES) -> None:
+        self._place = place  # None: the files are here
         self._lock = Lock()
         self._open: OrderedDict[str, Index] = OrderedDict()
         self._bytes = 0
         self._most = most_bytes
+
+    def prepare(self, segments: Sequence[str]) -> None:
+        """Bring the indexes of segments near that are about to be asked for one by one."""
+        if self._place is not None:
+            with self._lock:
+                missing = [segment for segment in segments if segment not in self._open]
+            self._place.prepare([str(skip.index_file(Path(segment))) for segment in missing])
 
     def get(self, segment: str) -> Index | None:
         """Return the index of a segment, if it has one."""

@@ -14,10 +14,12 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from tailrace import limits
+from tailrace.contracts import Opened
+from tailrace.store import place
 from tailrace.store.segment import in_order, joined, streams_lazily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 SORT: Final = ("_stream", "_time_ns", "_observed_ns", "_offset")
 
@@ -29,21 +31,14 @@ PIECE_BYTES: Final = 64 * limits.MIB
 
 
 def sorted_rows(
-    paths: Sequence[str], found: pl.DataFrame, keep: pl.Expr | None = None, *, rows: int = PIECE_ROWS
+    opened: Opened, found: pl.DataFrame, keep: pl.Expr | None = None, *, rows: int = PIECE_ROWS
 ) -> tuple[pl.LazyFrame, pl.DataFrame]:
     """Return the rows of some files, to be streamed in the order of `SORT`, and their streams.
 
     `found` are the streams of each file; `keep` leaves out the rows that it does not hold for.
     """
-    schema = _schema(paths)
-    scan = pl.scan_parquet(
-        list(paths),
-        schema=schema,
-        missing_columns="insert",
-        extra_columns="ignore",
-        glob=False,
-        hive_partitioning=False,
-    )
+    schema = _schema(opened)
+    scan = place.scan(opened, schema=schema, missing_columns="insert", extra_columns="ignore")
     if keep is not None:
         scan = scan.filter(keep)
         found = streams_lazily(scan)
@@ -62,11 +57,12 @@ def sorted_rows(
     return register_io_source(source, schema=schema), joined(found)
 
 
-def _schema(paths: Sequence[str]) -> dict[str, pl.DataType]:
+def _schema(opened: Opened) -> dict[str, pl.DataType]:
     """Return the columns of some files together, envelope first."""
     schema: dict[str, pl.DataType] = {}
-    for path in paths:
-        schema |= pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema()
+    each = [*(Opened([one], []) for one in opened.local), *(Opened([], [one], opened.options) for one in opened.remote)]
+    for one in each:
+        schema |= place.scan(one).collect_schema()
     return {name: schema[name] for name in in_order(schema)}
 
 

@@ -51,9 +51,7 @@ def replace(
             raise
         last = delta.transaction_version(log.REPLACE)
         numbers = {log.REPLACE: 0 if last is None else last + 1}
-        if not there or not commit.apply(
-            table.root, delta, new, removes, table.files, numbers, data_change=False, why=why
-        ):
+        if not there or not commit.apply(table.place, delta, new, removes, numbers, data_change=False, why=why):
             commit.discard(new, table.files)
             return False
     table.sync()

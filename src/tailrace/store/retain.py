@@ -39,8 +39,11 @@ class RetainReport:
 def retain(table: LogTable, *, now_ns: int | None = None, free_bytes: int | None = None) -> RetainReport:
     """Drop the segments that are over the limits of the settings; the file system is asked for its free bytes."""
     now_ns = time.time_ns() if now_ns is None else now_ns
+    settings = table.settings.retention
+    if table.place.endless:
+        settings = settings.model_copy(update={"disk_share": None})
     free_bytes = shutil.disk_usage(table.root).free if free_bytes is None else free_bytes
-    dropped = plan(table.snapshot().files, table.settings.retention, now_ns, free_bytes)
+    dropped = plan(table.snapshot().files, settings, now_ns, free_bytes)
     if dropped.is_empty() or not replace(table, dropped, [], data_change=True, why="retention"):
         return RetainReport(0, 0, 0, ())
     by = tuple(sorted(set(dropped["by"])))

@@ -10,21 +10,23 @@ from __future__ import annotations
 import io
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tailrace import limits
 from tailrace.batch import is_field
-from tailrace.contracts import Bound
+from tailrace.contracts import Bound, Opened
 from tailrace.store import prune, segment, state
 from tailrace.store.needles import SkipIndexes
+from tailrace.store.place import scan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tailrace.contracts import Needle
+    from tailrace.store.place import Place
     from tailrace.store.state import State
 
 STREAM_ROWS_CACHED: Final = 1_000_000
@@ -34,7 +36,8 @@ STREAM_ROWS_CACHED: Final = 1_000_000
 class StreamCache:
     """The streams of files, least recently used ones go first; a file never changes, so nothing goes stale."""
 
-    def __init__(self, rows: int = STREAM_ROWS_CACHED) -> None:
+    def __init__(self, place: Place | None = None, rows: int = STREAM_ROWS_CACHED) -> None:
+        self._place = place  # None: the files are here
         self._lock = Lock()
         self._frames: OrderedDict[str, pl.DataFrame] = OrderedDict()
         self._rows = 0
@@ -47,11 +50,12 @@ class StreamCache:
             if frame is not None:
                 self._frames.move_to_end(path)
                 return frame
-        return self.put(path, read_streams(path))
+        return self.put(path, read_streams(path, self._place))
 
     def of(self, paths: Sequence[str]) -> pl.DataFrame:
         """Return the streams of some files, with the `path` of each."""
-        parts = [self.get(path) for path in paths]
+        each = map if self._place is None else self._place.each
+        parts = list(each(self.get, paths))
         return pl.concat(parts) if parts else pl.DataFrame(schema={"path": pl.String(), **segment.STREAMS_SCHEMA})
 
     def put(self, path: str, streams: pl.DataFrame) -> pl.DataFrame:
@@ -67,20 +71,28 @@ class StreamCache:
         return frame
 
 
-def read_streams(path: str) -> pl.DataFrame:
+def read_streams(path: str, place: Place | None = None) -> pl.DataFrame:
     """Return the streams of a file: from its footer or, in a file of another writer, from its rows."""
-    text = pl.read_parquet_metadata(path).get(segment.STREAMS_KEY)
+    opened = Opened([path], []) if place is None else place.looked_into(path)
+    (source,) = (*opened.local, *opened.remote)
+    text = pl.read_parquet_metadata(source, storage_options=dict(opened.options) or None).get(segment.STREAMS_KEY)
     if text is not None:
         return pl.read_json(io.StringIO(text), schema=segment.STREAMS_SCHEMA)
-    return segment.streams_lazily(pl.scan_parquet(path, glob=False, hive_partitioning=False))
+    return segment.streams_lazily(scan(opened))
 
 
 @dataclass(frozen=True, slots=True)
 class Caches:
     """What is known of files, which never change; one for all snapshots of a table."""
 
-    streams: StreamCache = field(default_factory=StreamCache)
-    skips: SkipIndexes = field(default_factory=SkipIndexes)
+    place: Place
+    streams: StreamCache
+    skips: SkipIndexes
+
+    @classmethod
+    def of(cls, place: Place) -> Caches:
+        """Return caches that know nothing yet."""
+        return cls(place, StreamCache(place), SkipIndexes(place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,15 @@ class FileSegments:
     skipped: int
     _caches: Caches = field(repr=False)
     parts: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+
+    def opened(self, paths: Sequence[str] | None = None) -> Opened:
+        """Return what this machine opens for all files, or for some of them."""
+        sizes = dict(self.frame.select("path", "bytes").iter_rows())
+        return self._caches.place.opened(list(sizes) if paths is None else paths, sizes)
+
+    def urls(self) -> list[str]:
+        """Return what any machine that reaches the table opens, in the order of the frame."""
+        return [self._caches.place.url(path) for path in self.frame["path"]]
 
     def streams(self) -> pl.DataFrame:
         """Return `path`, `_stream`, `rows`, `line_bytes`, `min_time_ns`, `max_time_ns` per file and stream."""
@@ -106,6 +127,7 @@ class FileSegments:
     def holding(self, needles: Sequence[Needle]) -> FileSegments:
         """Return the segments, and parts of them, that may hold a row with all needles, as skip indexes say."""
         parts: dict[str, Sequence[tuple[int, int]]] = {}
+        self._caches.skips.prepare(self.frame.filter(pl.col("rows") >= limits.SKIP_ROWS)["path"].to_list())
         for path in self.frame["path"]:
             index = self._caches.skips.get(path)
             places = index.places(needles) if index else None
@@ -121,7 +143,6 @@ class LogSnapshot:
 
     state: State = field(repr=False)
     _caches: Caches = field(repr=False)
-    _root: Path = field(repr=False)
 
     @property
     def version(self) -> int:
@@ -151,11 +172,12 @@ class LogSnapshot:
 
     def added_since(self, version: int) -> FileSegments:
         """Return the files that brought new rows after an earlier version, oldest first; not compacted ones."""
-        return self._segments(state.added(self._root, version, self.state), 0)
+        return self._segments(state.added(self._caches.place, version, self.state), 0)
 
     def departed(self, paths: Sequence[str]) -> FileSegments:
         """Return files that left the table, those that are still on the disk."""
-        there = [path for path in paths if Path(path).exists()]
+        existing = self._caches.place.there(paths)
+        there = [path for path in paths if path in existing]
         held = self._caches.streams.of(there).group_by("path", maintain_order=True)
         times = pl.col("min_time_ns").min(), pl.col("max_time_ns").max()
         names = pl.col("_stream").min().alias("min_stream"), pl.col("_stream").max().alias("max_stream")

@@ -27,6 +27,7 @@ from polars.exceptions import PolarsError
 
 from tailrace import limits
 from tailrace.batch import is_field
+from tailrace.errors import TransientError
 from tailrace.store import bloom, words
 
 if TYPE_CHECKING:
@@ -52,19 +53,21 @@ def index_file(segment: Path) -> Path:
     return segment.parent.parent / FOLDER / f"{segment.stem}{SUFFIX}"
 
 
-def add(segment: Path, rows: int, files: Files) -> bool:
+def add(segment: Path, rows: int, files: Files, index: Path | None = None) -> bool:
     """Make an index for a segment, durably, unless it is small; tell whether it has one now.
+
+    `index` is its file, where `segment` is a copy that lies elsewhere.
 
     A failure is no more than a warning: the segment is read without an index, and the next upkeep tries again.
     """
     if rows < limits.SKIP_ROWS:
         return False
-    file = index_file(segment)
+    file = index or index_file(segment)
     try:
         data = files.run("index segment", lambda: build(segment, rows))
         files.makedirs(file.parent)
         files.save(file, data)
-    except (OSError, PolarsError) as error:
+    except (OSError, PolarsError, TransientError) as error:
         _LOGGER.warning("%s got no skip index: %s", segment, error)
         return False
     return True

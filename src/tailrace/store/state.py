@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tailrace.store.place import Place
+
 FILES_SCHEMA: Final = {
     "path": pl.String(),
     "rows": pl.Int64(),
@@ -50,9 +52,10 @@ class State:
     files: pl.DataFrame = field(repr=False)
 
 
-def load(root: Path) -> State:
+def load(place: Place) -> State:
     """Read the newest whole version from the log; a torn newest commit is left to the next writer."""
-    with translated(root, "reading the log"):
+    root = place.root
+    with translated(place.where, "reading the log"):
         newest = log.newest_whole(root)
         table = DeltaTable(root.as_uri(), version=newest)
         columns = Columns.of(table.schema())
@@ -60,43 +63,48 @@ def load(root: Path) -> State:
         return State(table.version(), columns, _named(raw, root))
 
 
-def advance(state: State, root: Path) -> State:
+def advance(state: State, place: Place) -> State:
     """Return the newest state, from an older one."""
-    with translated(root, "reading the log"):
+    root = place.root
+    with translated(place.where, "reading the log"):
         try:
             while True:
                 commit = log.read(root, state.version + 1)
                 if commit.reshapes:
-                    return load(root)
+                    return load(place)
                 state = _applied(state, commit, root)
         except log.TornCommitError:
             return state
         except FileNotFoundError:
             if log.commit_file(root, state.version).exists():
                 return state
-        return load(root)
+        return load(place)
 
 
-def added(root: Path, version: int, state: State) -> pl.DataFrame:
+def added(place: Place, version: int, state: State) -> pl.DataFrame:
     """Return the files that commits after a version, up to the state's, brought new rows in; oldest first.
 
     Commits that were cleaned out of the log, and files that are off the disk, are left out.
     """
     adds: list[log.Action] = []
+    root = place.root
+    place.reach(version)
     for number in range(version + 1, state.version + 1):
         try:
             adds += [add for add in log.read(root, number).adds if add["dataChange"]]
         except FileNotFoundError:
             continue
-    frame = frame_of(adds, root, state.columns)
-    there = [(root / add["path"]).exists() for add in adds]
-    return frame.filter(pl.Series(there, dtype=pl.Boolean))
+    frame = frame_of(adds, root, state.columns).unique("path", keep="first", maintain_order=True)
+    left = frame.join(state.files, on="path", how="anti")["path"].to_list()  # what the table names is there
+    gone = set(left) - place.there(left)
+    return frame.filter(~pl.col("path").is_in(list(gone)))
 
 
 def _applied(state: State, commit: log.Commit, root: Path) -> State:
     files = state.files
-    if commit.removes:
-        gone = [str(root / path) for path in commit.removes]
+    # a file is in the table once, however often it is added: a commit may be repeated when its answer was lost
+    gone = [str(root / path) for path in (*commit.removes, *commit.paths)]
+    if commit.removes or files["path"].is_in(gone).any():
         files = files.filter(~pl.col("path").is_in(gone))
     if commit.adds:
         many = files.n_chunks() > CHUNKS

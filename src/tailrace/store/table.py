@@ -1,4 +1,4 @@
-"""The Delta table `logs` in the data folder: open or create it, read its newest version, write to it.
+"""The Delta table `logs`, in the data folder or in object storage: open or create it, read its newest version, write.
 
 One `LogTable` serves a whole process: any thread may take snapshots, and writers take turns. Readers
 need no permission to write and leave a torn newest commit alone; the first write sets it
@@ -21,6 +21,7 @@ from tailrace.errors import TableError
 from tailrace.files import Files
 from tailrace.store import columns, commit, log, state
 from tailrace.store.failures import translated
+from tailrace.store.location import place_of_logs
 from tailrace.store.scan import Caches, LogSnapshot
 from tailrace.store.settings import StoreSettings
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tailrace.batch import Batch
+    from tailrace.store.bucket import ObjectSettings
+    from tailrace.store.place import Place
 
 FORMAT: Final = 1
 """Version of what Tailrace itself means by its columns; a table of a higher one is refused."""
@@ -51,17 +54,21 @@ _LOGGER: Final = logging.getLogger(__name__)
 class LogTable:
     """The table `logs`; implements `contracts.Table` and what the sink and the maintenance write through."""
 
-    def __init__(self, root: Path, settings: StoreSettings, files: Files) -> None:
-        self.root = root
+    def __init__(self, place: Place, settings: StoreSettings) -> None:
+        self.place = place
+        self.root = place.root
+        self.where = place.where  # for people
         self.settings = settings
-        self.files = files
         self.set_aside: list[Path] = []  # torn commits that this process moved out of the log
-        self._caches = Caches()
+        self._caches = Caches.of(place)
         self._state: state.State | None = None
         self._state_lock = threading.Lock()
         self._delta: DeltaTable | None = None
         self._write_lock = threading.RLock()
         self._synced: int | None = None  # version up to which the log is on the disk
+        self._unsettled: tuple[Sequence[Batch], commit.UnsettledError] | None = (
+            None  # batches whose commit may be there
+        )
 
     @classmethod
     def open(
@@ -71,27 +78,41 @@ class LogTable:
         create: bool = False,
         settings: StoreSettings | None = None,
         files: Files | None = None,
+        url: str = "",
+        objects: ObjectSettings | None = None,
     ) -> LogTable:
-        """Open the table in a data folder; with `create`, make it if there is none, and recover it for writing."""
-        root = data.absolute() / "logs"
-        if _ESCAPE.search(str(root)):  # the library decodes it and then looks in another folder
-            raise TableError(f"{root}: a data folder's path must not contain `%` and two digits; choose another one")
-        table = cls(root, settings or StoreSettings(), files or Files())
+        """Open the table in a data folder; with `create`, make it if there is none, and recover it for writing.
+
+        With a URL the table lies below it in object storage, and its mirror in the data folder.
+        """
+        place = place_of_logs(data.absolute(), url, objects, files or Files())
+        if _ESCAPE.search(str(place.root)):  # the library decodes it and then looks in another folder
+            raise TableError(
+                f"{place.root}: a data folder's path must not contain `%` and two digits; choose another one"
+            )
+        table = cls(place, settings or StoreSettings())
         if create:
-            with translated(table.root, "creating the table"):
+            with translated(table.where, "creating the table"):
                 table._create()
         table._check()
         return table
+
+    @property
+    def files(self) -> Files:
+        """What writes and removes files durably, where the table lies."""
+        return self.place.files
 
     # --- readers --------------------------------------------------------------------------------
 
     def snapshot(self) -> LogSnapshot:
         """Return the newest version; when nothing changed this costs one look for the next commit."""
+        with translated(self.where, "reading the log"):
+            self.place.refresh()
         with self._state_lock:
             current = self._state
-            current = state.load(self.root) if current is None else state.advance(current, self.root)
+            current = state.load(self.place) if current is None else state.advance(current, self.place)
             self._state = current
-        return LogSnapshot(current, self._caches, self.root)
+        return LogSnapshot(current, self._caches)
 
     def streams_of(self, paths: Sequence[str]) -> pl.DataFrame:
         """Return the streams of some files, as `contracts.Segments.streams` does."""
@@ -106,13 +127,30 @@ class LogTable:
         that nothing was committed and the same call may be made again.
         """
         with self.writing("committing") as delta:
-            segments = commit.append(self.root, delta, batches, self.files, self.settings.zstd_level)
+            batches = self._open(batches)
+            try:
+                segments = commit.append(self.place, delta, batches, self.settings.zstd_level)
+            except commit.UnsettledError as error:
+                self._unsettled = batches, error
+                raise
         for one in segments:
             self._caches.streams.put(str(one.file), one.streams)
 
+    def _open(self, batches: Sequence[Batch]) -> Sequence[Batch]:
+        """Return the batches that are not in a commit of which was unknown whether it is there, and it is.
+
+        Batches with a position would be recognised; others are known by what they are, since who sent them tries again.
+        """
+        if self._unsettled is None:
+            return batches
+        sent, error = self._unsettled
+        there = error.settled(self.place)
+        self._unsettled = None
+        return [batch for batch in batches if not any(batch is one for one in sent)] if there else batches
+
     def sync(self) -> None:
         """Make every visible commit durable; a `TransientError` means to call it again before acknowledging."""
-        with self._write_lock, translated(self.root, "making a commit durable"):
+        with self._write_lock, translated(self.where, "making a commit durable"):
             found = log.versions(self.root)
             for version in found:
                 if self._synced is None or version > self._synced:
@@ -132,11 +170,11 @@ class LogTable:
     @contextmanager
     def writing(self, doing: str) -> Iterator[DeltaTable]:
         """Lend the library's handle for writing; one thread at a time. A failure makes the next one start anew."""
-        with self._write_lock, translated(self.root, doing):
+        with self._write_lock, translated(self.where, doing):
             try:
                 if self._delta is None:
                     self._recover()
-                    self._delta = DeltaTable(self.root.as_uri())
+                    self._delta = self.place.delta()
                 yield self._delta
             except BaseException:
                 self._delta = None
@@ -148,37 +186,31 @@ class LogTable:
         self.files.makedirs(self.root)
         self._recover()
         if not log.versions(self.root):
-            self.files.run("create table", self._create_delta)
+            self.place.create(
+                columns.envelope_schema(), partition_by=["_date"], name="logs", configuration=CONFIGURATION
+            )
+            self.place.refresh()
         self.sync()
         self.files.fsync_dir(self.root)
         self.files.fsync_dir(self.root.parent)
 
-    def _create_delta(self) -> None:
-        DeltaTable.create(
-            self.root.as_uri(),
-            columns.envelope_schema(),
-            mode="ignore",
-            partition_by=["_date"],
-            name="logs",
-            configuration=CONFIGURATION,
-            raise_if_key_not_exists=False,
-        )
-
     def _recover(self) -> None:
+        self.place.refresh()
         moved = log.set_aside_torn(self.root, self.files)
         for path in moved:
             _LOGGER.warning("a torn commit was set aside as %s; its rows will be read again", path)
         self.set_aside += moved
 
     def _check(self) -> None:
-        with translated(self.root, "opening the table"):
+        with translated(self.where, "opening the table"):
+            self.place.refresh()
             newest = log.newest_whole(self.root)
             if newest is None:
                 raise TableError(
-                    f"{self.root}: there is no table here; `tailrace up` or `tailrace collect` creates one"
+                    f"{self.where}: there is no table here; `tailrace up` or `tailrace collect` creates one"
                 )
             found = DeltaTable(self.root.as_uri(), version=newest).metadata().configuration.get(FORMAT_KEY, "1")
             if not found.isdecimal() or int(found) > FORMAT:
                 raise TableError(
-                    f"{self.root}: the table has format {found}, this program knows {FORMAT}; use a newer tailrace"
+                    f"{self.where}: the table has format {found}, this program knows {FORMAT}; use a newer tailrace"
                 )

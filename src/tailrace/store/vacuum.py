@@ -20,14 +20,13 @@ from tailrace.store.failures import translated
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tailrace.store.place import Found
     from tailrace.store.table import LogTable
-
-ORPHAN_GRACE_S: Final = 300.0
-"""Least grace of a file that no commit speaks of: longer than any commit takes from its first byte to its last."""
 
 CHECKPOINT_COMMITS: Final = 50
 """Commits after which the log gets a new checkpoint, so that opening reads at most about as many files."""
 
+_SEGMENTS: Final = "_date=*/*.parquet"
 _LEFT_OVER: Final = re.compile(r"\d{20}\.json#\d+|_commit_[0-9a-f-]+\.json\.tmp")
 
 
@@ -44,35 +43,42 @@ def vacuum(table: LogTable, *, now_ns: int | None = None, grace_s: float | None 
     """Remove unnamed data files after their grace, and shorten the log."""
     now_ns = time.time_ns() if now_ns is None else now_ns
     before_ns = now_ns - round((table.settings.grace_s if grace_s is None else grace_s) * NS_PER_S)
-    with translated(table.root, "cleaning up"):
-        gone = _unnamed(table, before_ns, min(before_ns, now_ns - round(ORPHAN_GRACE_S * NS_PER_S)))
-        size = sum(path.stat().st_size for path in gone)
-        for path in gone:
-            table.files.unlink(path)
+    with translated(table.where, "cleaning up"):
+        orphan_before_ns = min(before_ns, now_ns - round(table.place.orphan_grace_s * NS_PER_S))
+        gone = _unnamed(table, before_ns, orphan_before_ns)
+        size = sum(found.bytes for found in gone)
+        for found in gone:
+            table.files.unlink(found.path)
         for path in _widowed(table):
             table.files.unlink(path)
         checkpoint(table)
         return VacuumReport(len(gone), size, cut_log(table, before_ns))
 
 
-def _unnamed(table: LogTable, removed_before_ns: int, written_before_ns: int) -> list[Path]:
-    on_disk = list(table.root.glob("_date=*/*.parquet"))  # before the snapshot: what is committed in between stays
+def _unnamed(table: LogTable, removed_before_ns: int, written_before_ns: int) -> list[Found]:
+    there = table.place.listed(_SEGMENTS)  # before the snapshot: what is committed in between stays
     named = set(table.snapshot().files["path"])
-    unnamed = [path for path in on_disk if str(path) not in named]
+    unnamed = [found for found in there if str(found.path) not in named]
     if not unnamed:
         return []
+    table.place.reach(-1)
     removed_ns = _removed_ns(table.root)
     return [
-        path
-        for path in unnamed
-        if (removed_ns[str(path)] < removed_before_ns if str(path) in removed_ns else _older(path, written_before_ns))
+        found
+        for found in unnamed
+        if (
+            removed_ns[str(found.path)] < removed_before_ns
+            if str(found.path) in removed_ns
+            else found.modified_ns < written_before_ns
+        )
     ]
 
 
 def _widowed(table: LogTable) -> list[Path]:
     """Return the skip indexes whose segment is off the disk, and what a crash left of them."""
-    indexes = [path for path in (table.root / skip.FOLDER).glob("*") if path.suffix in (skip.SUFFIX, TEMPORARY)]
-    there = {path.stem for path in table.root.glob("_date=*/*.parquet")}
+    indexes = [found.path for found in table.place.listed(f"{skip.FOLDER}/*")]
+    indexes = [path for path in indexes if path.suffix in (skip.SUFFIX, TEMPORARY)]
+    there = {found.path.stem for found in table.place.listed(_SEGMENTS)}
     return [path for path in indexes if path.stem.removesuffix(skip.SUFFIX) not in there]
 
 
@@ -104,6 +110,7 @@ def checkpoint(table: LogTable) -> bool:
     with table.writing("writing a checkpoint") as delta:
         delta.update_incremental()
         table.files.run("checkpoint", delta.create_checkpoint)
+    table.place.tidy()
     return True
 
 

@@ -21,6 +21,7 @@ from tailrace.store.failures import first_line, translated
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tailrace.store.place import Place
     from tailrace.store.table import LogTable
 
 Row = dict[str, Any]  # one file with its statistics, of any type
@@ -49,11 +50,12 @@ class VerifyReport:
 def verify(table: LogTable) -> VerifyReport:
     """Read every file of the table and compare it with what the log says of it."""
     snapshot = table.snapshot()
-    with translated(table.root, "verifying"):
+    with translated(table.where, "verifying"):
+        table.place.reach(-1)
         commits = log.versions(table.root)
         faults = [*_log_faults(table.root, commits)]
         for row in snapshot.files.iter_rows(named=True):
-            faults += [Fault(row["path"], what) for what in _file_faults(row)]
+            faults += [Fault(row["path"], what) for what in _file_faults(row, table.place)]
     rows, size = int(snapshot.files["rows"].sum()), int(snapshot.files["bytes"].sum())
     return VerifyReport(snapshot.version, snapshot.files.height, rows, size, len(commits), tuple(faults))
 
@@ -73,16 +75,17 @@ def _log_faults(root: Path, versions: list[int]) -> Iterator[Fault]:
             yield Fault(str(log.commit_file(root, version + 1)), f"commits {version + 1} to {after - 1} are missing")
 
 
-def _file_faults(row: Row) -> Iterator[str]:
-    file = Path(row["path"])
+def _file_faults(row: Row, place: Place) -> Iterator[str]:
     try:
-        size = file.stat().st_size
-        if size != row["bytes"]:
-            yield f"has {size} bytes, the log says {row['bytes']}"
-        rows = footer.rows(file)
-        if rows != row["rows"]:
-            yield f"has {rows} rows, the log says {row['rows']}"
-        yield from _row_faults(file, row)
+        with place.lent(row["path"]) as file:
+            size = file.stat().st_size
+            if size != row["bytes"]:
+                yield f"has {size} bytes, the log says {row['bytes']}"
+            rows = footer.rows(file)
+            if rows != row["rows"]:
+                yield f"has {rows} rows, the log says {row['rows']}"
+            yield from _row_faults(file, row)
+        yield from _index_faults(row, place)
     except FileNotFoundError:
         yield "is missing"
     except (OSError, ValueError, IndexError, KeyError, PolarsError) as error:
@@ -110,6 +113,15 @@ def _row_faults(file: Path, row: Row) -> Iterator[str]:
         yield f"{strange} rows are not of {row['date']}"
     if not scan.read_streams(str(file)).equals(segment.streams_lazily(rows)):
         yield "its footer states other streams than its rows have"
-    index = skip.index_file(file)
-    if index.exists() and index.read_bytes() != skip.build(file, row["rows"]):
-        yield f"its skip index {index.name} is not what its rows give; remove that file and compact"
+
+
+def _index_faults(row: Row, place: Place) -> Iterator[str]:
+    index = skip.index_file(Path(row["path"]))
+    try:
+        with place.lent(str(index)) as near:
+            said = near.read_bytes()
+    except FileNotFoundError:
+        return
+    with place.lent(row["path"]) as file:
+        if said != skip.build(file, row["rows"]):
+            yield f"its skip index {index.name} is not what its rows give; remove that file and compact"

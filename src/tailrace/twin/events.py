@@ -81,16 +81,15 @@ def pieces(logs: LogTable, snapshot: Snapshot, since: int) -> Iterator[Piece]:
 def _steps(logs: LogTable, since: int, until: int) -> list[tuple[int | None, list[str]]] | None:
     """Return the new files by version, None if they cannot be had any more."""
     steps: list[tuple[int | None, list[str]]] = []
+    logs.place.reach(since)
     for version in range(since + 1, until + 1):
         try:
             commit = log.read(logs.root, version)
         except FileNotFoundError:
             return None
-        paths = [logs.root / add["path"] for add in commit.adds if add["dataChange"]]
-        if not all(path.exists() for path in paths):
-            return None
-        steps.append((version, [str(path) for path in paths]))
-    return steps
+        steps.append((version, [str(logs.root / add["path"]) for add in commit.adds if add["dataChange"]]))
+    added = [path for _, paths in steps for path in paths]
+    return steps if len(logs.place.there(added)) == len(set(added)) else None
 
 
 def newest(logs: LogTable, snapshot: Snapshot, since: int, engine: Engine) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 import narwhals as nw
 import polars as pl
 
-from tailrace.contracts import Choice
+from tailrace.contracts import Choice, Opened
 from tailrace.limits import SCAN_BYTES
 
 if TYPE_CHECKING:
@@ -176,6 +176,14 @@ class CopiedRows:
             },
             schema=_SEGMENT,
         ).head(int(self.there and len(self.copies.places) > 0))
+
+    def opened(self, paths: Sequence[str] | None = None) -> Opened:  # noqa: ARG002  there is no file
+        """Return nothing: the rows are held."""
+        return Opened([], [])
+
+    def urls(self) -> Sequence[str]:
+        """Return nothing: no other machine can read them."""
+        return []
 
     def streams(self) -> pl.DataFrame:
         """Return `path`, `_stream`, `rows`, `line_bytes`, `min_time_ns`, `max_time_ns`."""
