@@ -58,7 +58,7 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
         "otlp_grpc": "tailrace.intake.otlp_grpc:OtlpGrpc",
         "syslog": "tailrace.intake.syslog.listener:SyslogListener",
     },
-    "engine": {"polars": "tailrace.engines.polars:PolarsEngine"},
+    "engine": {"polars": "tailrace.engines.polars:PolarsEngine", "spark": "tailrace.engines.spark:SparkEngine"},
 }
 """Kind, name, and `module:attribute` of every component that Tailrace ships."""
 

@@ -25,6 +25,7 @@ def explain(
     step: Annotated[str | None, typer.Option("--step", metavar="1m", help="As 'query' takes it.")] = None,
     data: options.Data = None,
     url: options.Url = None,
+    engine: options.Engine = "auto",
     config: options.ConfigFile = None,
     json: Annotated[bool, typer.Option("--json", help="With the word file: print JSON.")] = False,
 ) -> None:
@@ -55,10 +56,10 @@ def explain(
             text = response.read().decode()
     else:
         from tailrace.cli import folder
-        from tailrace.engines.polars import PolarsEngine
+        from tailrace.engines.choose import engine_named
         from tailrace.query.explain import explain as plan
 
-        text = plan(asked.request(), folder.open_table(data), PolarsEngine())
+        text = plan(asked.request(), folder.open_table(data), engine_named(engine))
     output.line(text.rstrip("\n"))
 
 

@@ -46,6 +46,15 @@ Url = Annotated[
     str | None,
     typer.Option("--url", metavar="URL", help="Ask a running Tailrace instead of the folder, as http://127.0.0.1:9080"),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="auto|polars|spark://HOST:PORT",
+        envvar="TAILRACE_ENGINE",
+        help="With --data, what scans: this process or a cluster; auto: $TAILRACE_CLUSTER where that is faster.",
+    ),
+]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="1h", help="From this long ago until now. (default: everything)")
 ]

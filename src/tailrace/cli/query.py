@@ -39,6 +39,7 @@ def query(
     ] = "text",
     data: options.Data = None,
     url: options.Url = None,
+    engine: options.Engine = "auto",
 ) -> None:
     """Search the table with LogQL.
 
@@ -53,6 +54,8 @@ def query(
         tailrace query 'sum(rate({host=~".+"}[1m]))' --since 1h --step 1m
 
         tailrace query '{host=~".+"}' --limit 0 -o parquet > lines.parquet
+
+        tailrace query 'sum(count_over_time({host=~".+"}[30d]))' --data s3://logs/prod --engine spark://sail:50051
     """
     from tailrace.cli.question import question
 
@@ -64,18 +67,18 @@ def query(
     if output.is_terminal():
         output.note(f"searching {asked.span}")
     if url is None:
-        _from_folder(asked, form, data)
+        _from_folder(asked, form, data, engine)
     else:
         options.exclusive(data, url)
         _from_server(asked, form, url)
 
 
-def _from_folder(asked: "Question", form: Output, data: Path | None) -> None:
+def _from_folder(asked: "Question", form: Output, data: Path | None, named: str) -> None:
     from tailrace.cli import folder
-    from tailrace.engines.polars import PolarsEngine
+    from tailrace.engines.choose import engine_named
     from tailrace.query.run import pages, run
 
-    table, engine = folder.open_table(data), PolarsEngine()
+    engine, table = engine_named(named), folder.open_table(data)
     if asked.everything and form in _PAGED:
         for page in pages(asked.request(), table, engine):
             for piece in folder.rendered(page, form):

@@ -40,6 +40,9 @@ CONNECT_S: Final = 5.0
 IDLE_S: Final = 60.0
 """A session that was not used for so long is made anew: servers forget idle ones, with the settings that we made."""
 
+AWAY_S: Final = 30.0
+"""How long an optional server that could not be reached is left alone: each attempt may take seconds."""
+
 _ASK_S: Final = 0.2  # between two looks at whether anybody still waits
 _WAITING: Final = 4  # tables that may wait for their reader: a server sends pieces of some MB
 _SETTINGS: Final = {
@@ -68,9 +71,12 @@ class _Session:
 
 
 class Connection:
-    """One server, for any number of threads."""
+    """One server, for any number of threads.
 
-    def __init__(self, url: str) -> None:
+    An `optional` one is left alone for a while when it could not be reached, since somebody else can do its work.
+    """
+
+    def __init__(self, url: str, *, optional: bool = False) -> None:
         self.shown = shown(url)
         self._url = client_url(url)
         if find_spec("pyspark") is None:
@@ -79,6 +85,8 @@ class Connection:
         self._secrets = [part for part in parts_of(url) if part not in self.shown]
         self._session: _Session | None = None
         self._used_s = 0.0
+        self._optional = optional
+        self._away_s, self._why = 0.0, ""  # until when it is left alone, and why
         self._lock = threading.Lock()
 
     def spark(self) -> SparkSession:
@@ -127,6 +135,8 @@ class Connection:
             now_s = time.monotonic()
             if self._session is not None and now_s - self._used_s > IDLE_S:
                 self._session = None
+            if now_s < self._away_s:
+                raise EngineAwayError(self._why, another=True)
             if self._session is None:
                 with self._meant():
                     self._session = _session(self._url)
@@ -147,18 +157,23 @@ class Connection:
     def _meaning(self, error: Exception) -> Exception:
         """Return what to raise for a failure."""
         if isinstance(error, _UnreachedError):
-            return EngineAwayError(f"the cluster {self.shown} cannot be reached: {error}")
+            return self._away(str(error))
         if type(error).__module__.partition(".")[0] not in ("pyspark", "grpc"):
             return error  # ours: a check that ends the query
         text = hide(" ".join(str(error).split()), self._secrets)
         if _VANISHED.search(text):
             return FileNotFoundError(text)
         if any(word in text or word in _status(error) for word in _AWAY):
-            self._session = None
-            return EngineAwayError(f"the cluster {self.shown} cannot be reached: {text or 'no answer'}")
+            return self._away(text)
         if _status(error) in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
             return QueryError(f"the cluster {self.shown} refuses us: {text}", hint="look at its token")
         return QueryError(f"the cluster {self.shown} cannot run this: {text}", hint="ask again with the engine polars")
+
+    def _away(self, text: str) -> EngineAwayError:
+        self._session = None
+        self._why = f"the cluster {self.shown} cannot be reached: {text}"
+        self._away_s = time.monotonic() + AWAY_S if self._optional else 0.0
+        return EngineAwayError(self._why, another=self._optional)
 
 
 class _Pulled:

@@ -53,23 +53,27 @@ class SparkEngine:
     name = "spark"
     scan_bytes = SCAN_BYTES
 
-    def __init__(self, url: str, connection: Connection | None = None, check: Callable[[], None] = _nobody) -> None:
-        self._url = url
-        self._connection = connection or Connection(url)
-        self._check = check
+    def __init__(self, connection: Connection, check: Callable[[], None] = _nobody) -> None:
+        self._connection, self._check = connection, check
         self._here = PolarsEngine()
         self._read: WeakKeyDictionary[object, _Read] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self.warnings: list[str] = []
 
+    @property
+    def where(self) -> str:
+        """The address of the cluster, as it may be shown."""
+        return self._connection.shown
+
     def within(self, check: Callable[[], None]) -> SparkEngine:
         """Return the engine for one query, on the same connection."""
-        return SparkEngine(self._url, self._connection, check)
+        return SparkEngine(self._connection, check)
 
     def suited(self, work: Work) -> Choice:
         """Return the engine, or that of this machine for a scan that the cluster would read otherwise."""
-        if work.portable or not self._connection.reads_java():
-            return Choice(self, f"{self._connection.shown}, as it was asked for")
+        java = self._connection.reads_java()
+        if work.portable or not java:
+            return Choice(self, f"{self.where}, as it was asked for")
         self._warn(f"a scan ran here: {_FOREIGN}")
         return Choice(self._here, f"polars, in this process: {_FOREIGN}")
 
@@ -116,7 +120,7 @@ class SparkEngine:
         found = sum(int(table["count"][0].as_py()) for table in self._connection.tables(counted, self._check))
         if found == read.rows:
             return
-        what = f"the cluster {self._connection.shown} found {found:,} of {read.rows:,} rows in {len(read.paths)} files"
+        what = f"the cluster {self.where} found {found:,} of {read.rows:,} rows in {len(read.paths)} files"
         there = [path for path in read.paths if path.startswith("/") and Path(path).exists()]
         if len(there) < len(read.paths):
             raise FileNotFoundError(what)

@@ -1,0 +1,113 @@
+"""Which engine runs a scan: the rule, and the engine that follows it scan by scan.
+
+A scan goes to the cluster when that saves more than it costs. It costs a round trip or two, some 10 to 500 ms, and the
+way back for all rows of the result. So it has to read much (`min_bytes` of files or `min_rows`, as pruning left them)
+and to return little: its rows are filtered, grouped, or cut to the first ones. Everything else runs here, and so does
+every scan while the cluster cannot be reached: then the answer carries a warning, and the cluster is tried again later.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from tailrace.contracts import Choice
+from tailrace.engines.address import EXAMPLE
+from tailrace.engines.connection import Connection
+from tailrace.engines.polars import PolarsEngine
+from tailrace.engines.settings import ClusterUrl, EngineSettings
+from tailrace.engines.spark import SparkEngine
+from tailrace.errors import ConfigError, EngineAwayError, Problem
+from tailrace.limits import GIB, MIB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import polars as pl
+
+    from tailrace.contracts import Engine, Frame, Segments, Work
+
+CLUSTER_VARIABLE: Final = "TAILRACE_CLUSTER"
+"""Names the cluster for commands that read no configuration."""
+
+
+def make_engine(settings: EngineSettings) -> Engine:
+    """Return the engine that settings ask for; nothing is connected to before a scan needs it."""
+    if settings.use == "polars" or settings.cluster is None:
+        return PolarsEngine()
+    url, auto = settings.cluster.reveal(), settings.use == "auto"
+    cluster = SparkEngine(Connection(url, optional=auto))
+    return AutoEngine(cluster, settings.min_bytes, settings.min_rows) if auto else cluster
+
+
+def engine_named(text: str, environ: Mapping[str, str] = os.environ) -> Engine:
+    """Return the engine of a flag: `polars`, `auto` (with the environment's cluster), or the address of a cluster."""
+    known = environ.get(CLUSTER_VARIABLE, "")
+    if text == "polars" or (text == "auto" and not known):
+        return PolarsEngine()
+    if text == "auto":
+        return make_engine(EngineSettings(cluster=ClusterUrl(known)))
+    if "://" in text:
+        return make_engine(EngineSettings(use="spark", cluster=ClusterUrl(text)))
+    raise ConfigError([Problem("--engine", f"there is no engine {text!r}", f"write polars, auto or {EXAMPLE}")])
+
+
+class AutoEngine:
+    """The engine of this machine for most scans, and that of a cluster for those that are worth it."""
+
+    name = "auto"
+
+    def __init__(self, cluster: SparkEngine, min_bytes: int, min_rows: int) -> None:
+        self._here, self._cluster = PolarsEngine(), cluster
+        self._min_bytes, self._min_rows = min_bytes, min_rows
+        self._warnings: list[str] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What who asked should know: scans that ran here, where the cluster would have been faster."""
+        return [*self._warnings, *self._cluster.warnings]
+
+    @property
+    def scan_bytes(self) -> int:
+        """As much as this machine reads in a second or so: `suited` knows who reads more."""
+        return self._here.scan_bytes
+
+    def within(self, check: Callable[[], None]) -> AutoEngine:
+        """Return the engine for one query."""
+        return AutoEngine(self._cluster.within(check), self._min_bytes, self._min_rows)
+
+    def suited(self, work: Work) -> Choice:
+        """Return the engine for a scan: see the module."""
+        if work.bytes < self._min_bytes and work.rows < self._min_rows:
+            least = f"{_size(self._min_bytes)} and {self._min_rows:,} rows"
+            return self._at_home(f"{_size(work.bytes)} and {work.rows:,} rows are less than {least}")
+        if not work.reduced:
+            return self._at_home("all rows come back, which a cluster makes no faster")
+        try:
+            choice = self._cluster.suited(work)
+        except EngineAwayError as error:
+            self._warnings = [f"{error}; scanned in this process instead"]
+            return self._at_home(str(error))
+        if choice.engine is not self._cluster:
+            return choice
+        return Choice(self._cluster, f"{self._cluster.where}: {_size(work.bytes)} and {work.rows:,} rows are worth it")
+
+    def scan(self, segments: Segments, columns: Mapping[str, pl.DataType]) -> Frame:
+        """Return the rows of the segments, lazily: here, since nothing is known of what is done with them."""
+        return self._here.scan(segments, columns)
+
+    def collect(self, frame: Frame) -> pl.DataFrame:
+        """Run the expressions where the frame is."""
+        return self._cluster.collect(frame)
+
+    def batches(self, frame: Frame) -> Iterator[pl.DataFrame]:
+        """Run the expressions where the frame is, piece by piece."""
+        return self._cluster.batches(frame)
+
+    def _at_home(self, why: str) -> Choice:
+        return Choice(self._here, f"polars, in this process: {why}")
+
+
+def _size(count: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / MIB:.1f} MiB"
