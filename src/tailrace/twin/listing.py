@@ -19,6 +19,9 @@ SHOWN: Final = ("path", "type", "size", "mtime", "owner", "group", "mode", "host
 
 _PAGE_ROWS: Final = 65_536
 
+ORDERED_ROWS: Final = 262_144
+"""So many paths are put in order before they are shown, about 100 MB; of more, pieces come as they are found."""
+
 
 def ls(
     view: View, top: str = "/", *, hosts: Sequence[str] | None = None, recursive: bool = False, limit: int = 0
@@ -31,9 +34,18 @@ def ls(
 def pages(
     view: View, top: str = "/", *, hosts: Sequence[str] | None = None, recursive: bool = False
 ) -> Iterator[pl.DataFrame]:
-    """Yield all of them in pieces of bounded size, in no order between pieces."""
+    """Yield all of them in pieces of bounded size; in order unless they are more than `ORDERED_ROWS`."""
     rows = _shown(_of(view, top, hosts, recursive=recursive))
-    yield from rows.collect_batches(chunk_size=_PAGE_ROWS, maintain_order=False, lazy=True, engine="streaming")
+    pieces = rows.collect_batches(chunk_size=_PAGE_ROWS, maintain_order=False, lazy=True, engine="streaming")
+    held: list[pl.DataFrame] = []
+    for piece in pieces:
+        held.append(piece)
+        if sum(one.height for one in held) > ORDERED_ROWS:
+            yield from held
+            yield from pieces
+            return
+    if held:
+        yield pl.concat(held).sort("host", "path")
 
 
 def _of(view: View, top: str, hosts: Sequence[str] | None, *, recursive: bool) -> pl.LazyFrame:
