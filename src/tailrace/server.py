@@ -13,6 +13,8 @@ import uvicorn
 from tailrace.access.audit import Audit
 from tailrace.access.guard import guard_of, is_loopback
 from tailrace.access.model import OPERATOR
+from tailrace.access.outbound import Outbound
+from tailrace.access.sealed import open_seal
 from tailrace.access.tenants import Stamped
 from tailrace.access.tls import Renewal, server_context
 from tailrace.access.tokens import Tokens
@@ -105,6 +107,8 @@ class Server:
             address=self.address,
             recordings=self._recordings,
             kept=self._metrics.kept,
+            outbound=Outbound(config.access.call_private, trusting=guard.open and is_loopback(host)),
+            seal=open_seal(config.data, config.access.secret_key_file),
         )
         incoming = Stamped(pushed, OPERATOR)
         gate = Gate(config.intake, clock=clock, accounts=accounts)
@@ -124,8 +128,9 @@ class Server:
             kept=self._metrics.kept,
             recordings=self._recordings,
             gate=gate,
+            elasticsearch_version=config.intake.elasticsearch_version,
         )
-        supply = Supply(incoming, gate, accounts, clock, tls_settings=config.tls)
+        supply = Supply(incoming, gate, accounts, clock, guard, tls, config.tls, table, engine)
         self._listeners = Listeners(config.receivers, supply)
         self.receivers = self._listeners.addresses
         self._maintenance = Maintenance(table, config.store, clock, accounts)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tailrace.access.guard import Guard
     from tailrace.clock import Clock
-    from tailrace.contracts import Sink
+    from tailrace.contracts import Engine, Sink, Table
     from tailrace.intake.gate import Gate
     from tailrace.intake.settings import AnyReceiver
     from tailrace.telemetry import Accounts
@@ -39,6 +39,8 @@ class Supply:
     guard: Guard | None = None  # for receivers whose senders show tokens
     tls: ssl.SSLContext | None = None  # for those with `tls: true`; None: there is no certificate
     tls_settings: TlsSettings = field(default_factory=TlsSettings)  # for those that take files instead of a context
+    table: Table | None = None  # for those that look for what they stored before; None: nothing is known
+    engine: Engine | None = None
 
 
 class Listener(Protocol):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
 from tailrace import limits
 from tailrace.intake.forward.settings import ForwardSettings
+from tailrace.intake.otlp.settings import OtlpGrpcSettings
 from tailrace.intake.syslog.settings import SyslogSettings
 from tailrace.settings import Mistake, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-AnyReceiver = Annotated[SyslogSettings | ForwardSettings, Field(discriminator="type")]
+ELASTICSEARCH_VERSION: Final = "8.19.0"
+
+AnyReceiver = Annotated[SyslogSettings | ForwardSettings | OtlpGrpcSettings, Field(discriminator="type")]
 """Settings of one receiver; `type` says which model reads the rest."""
 
 
@@ -39,6 +42,9 @@ class IntakeSettings(Settings):
 
     client_bytes_per_s: Annotated[int, Field(ge=0)] = 0
     """Bytes of one client in a second, on average, as sent; 0 = no limit."""
+
+    elasticsearch_version: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{1,3}\.\d{1,3}$")] = ELASTICSEARCH_VERSION
+    """Version that clients of Elasticsearch are told. Beats refuse a server that is older than themselves."""
 
 
 def wrong_receivers(receivers: Sequence[AnyReceiver]) -> Iterator[Mistake]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import polars as pl
 
 from tailrace.errors import QueryError
+from tailrace.intake.settings import ELASTICSEARCH_VERSION
 from tailrace.query.named import SAMPLES, Recorded
 from tailrace.web.refusals import Refused
 
@@ -164,4 +165,4 @@ class Services:
     kept: Kept | None = None  # what metric queries may be answered from, in the place of lines
     recordings: Recordings = field(default_factory=NoRecordings)
     gate: Gate | None = None  # before everything that brings lines; None: one of its own
-    elasticsearch_version: str = "8.19.0"  # which its clients are told
+    elasticsearch_version: str = ELASTICSEARCH_VERSION  # which its clients are told

@@ -114,8 +114,8 @@ def _scope(data: bytes) -> Any:
     return (*(pair for pair in named if pair[1]), *values.attributes(scope.attributes))
 
 
-def _decoded(texts: list[bytes]) -> pl.Series:
+def _decoded(blobs: list[bytes]) -> pl.Series:
     """Return texts whose bytes should be UTF-8."""
-    found = pl.Series(texts, dtype=pl.Binary).cast(pl.String, strict=False)
+    found = values.texts(pl.Series(blobs, dtype=pl.Binary))
     bad = found.is_null().arg_true()
-    return found.scatter(bad, pl.Series([values.text(texts[at]) for at in bad], dtype=pl.String)) if len(bad) else found
+    return found.scatter(bad, pl.Series([values.text(blobs[at]) for at in bad], dtype=pl.String)) if len(bad) else found

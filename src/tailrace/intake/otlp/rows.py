@@ -23,7 +23,7 @@ from tailrace.errors import DataError
 from tailrace.parse import level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tailrace.intake.otlp.records import Group, Records, Scalar
 
@@ -51,11 +51,11 @@ _EXACT: Final = 2**53
 """Integers up to here are doubles, too."""
 
 
-def rows(records: Records, now_ns: int) -> pl.DataFrame:
-    """Return the frame of a request."""
+def rows(records: Records, now_ns: int, labels: Mapping[str, str]) -> pl.DataFrame:
+    """Return the frame of a request; `labels` are of all streams that do not bring their own."""
     height = records.frame.height
     of_row = _repeated(records.counts)
-    frame = _envelope(records, of_row, now_ns)
+    frame = _envelope(records, now_ns).with_columns(_streams(records.groups, labels)[of_row])
     more = _More()
     fields = {series.name: series for series in _own(records, frame["_time_ns"])}
     layers = (
@@ -70,7 +70,7 @@ def rows(records: Records, now_ns: int) -> pl.DataFrame:
     return frame.with_columns(more.column(height)) if more else frame
 
 
-def _envelope(records: Records, of_row: pl.Series, now_ns: int) -> pl.DataFrame:
+def _envelope(records: Records, now_ns: int) -> pl.DataFrame:
     given = [
         pl.when((pl.col(name) > 0) & (pl.col(name) <= _INT64)).then(pl.col(name).cast(pl.Int64, strict=False))
         for name in ("time", "observed")
@@ -80,21 +80,22 @@ def _envelope(records: Records, of_row: pl.Series, now_ns: int) -> pl.DataFrame:
     )
     if (frame["_time_ns"] // _DAY_NS).n_unique() > limits.PUSH_DAYS:
         raise DataError(f"the records are of more than {limits.PUSH_DAYS} days; send fewer days at once")
-    known: dict[object, str] = {}
-    streams = []
-    for group in records.groups:
-        key = id(group.resource)
-        if key not in known:
-            known[key] = _stream(group)
-        streams.append(known[key])
-    stream = pl.Series("_stream", streams, dtype=pl.String)[of_row]
-    frame = frame.with_columns(stream)
     raw = records.frame["raw"]
     return frame if raw.null_count() == len(raw) else frame.with_columns(raw.alias("_raw"))
 
 
-def _stream(group: Group) -> str:
-    labels = {sanitize_name(name): _shown(value) for name, value in group.resource if name in LABELS}
+def _streams(groups: Sequence[Group], labels: Mapping[str, str]) -> pl.Series:
+    """Return the label set of each group."""
+    known: dict[int, str] = {}  # by the identity of a resource, which its groups share
+    for group in groups:
+        if id(group.resource) not in known:
+            known[id(group.resource)] = _stream(group, labels)
+    return pl.Series("_stream", [known[id(group.resource)] for group in groups], dtype=pl.String)
+
+
+def _stream(group: Group, given: Mapping[str, str]) -> str:
+    labels = dict(given)
+    labels |= {sanitize_name(name): _shown(value) for name, value in group.resource if name in LABELS}
     if not labels.get("service_name"):
         labels["service_name"] = labels.get("k8s_container_name") or labels.get("container_name") or UNKNOWN_SERVICE
     return stream_text(labels)
@@ -258,7 +259,7 @@ class _More:
 
     def column(self, height: int) -> pl.Series:
         """Return the objects as JSON texts, null where there is none."""
-        texts = [json.dumps(members, ensure_ascii=False) for members in self._rows.values()]
+        texts = [json.dumps(members, ensure_ascii=False, sort_keys=True) for members in self._rows.values()]
         column = pl.Series("_more", [None], dtype=pl.String).new_from_index(0, height)
         return column.scatter(list(self._rows), pl.Series(texts, dtype=pl.String))
 

@@ -6,7 +6,9 @@ comes twice is stored twice, and log queries show it once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import polars as pl
 
@@ -17,7 +19,7 @@ from tailrace.intake.recall import recent
 from tailrace.intake.seen import keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tailrace.contracts import Engine, Table
     from tailrace.intake.seen import Taking
@@ -25,17 +27,26 @@ if TYPE_CHECKING:
 
 _REPEATED: Final = "Records with a key that were stored before, and left out."
 _KIND: Final = "otlp"
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def decoder(kind: Literal["json", "protobuf"]) -> Callable[[bytes, int], pl.DataFrame]:
-    """Return what makes rows of a body and of the time now; `DataError` without the library for protobuf."""
+class Decoder(Protocol):
+    """Makes rows of a body, with the time now, and labels for all of its streams."""
+
+    def __call__(self, body: bytes, now_ns: int, labels: Mapping[str, str] = ...) -> pl.DataFrame:
+        """Return the rows."""
+        ...
+
+
+def decoder(kind: Literal["json", "protobuf"]) -> Decoder:
+    """Return what makes rows of a body; `DataError` without the library for protobuf."""
     if kind == "json":
-        return lambda body, now_ns: rows(from_json.decode(body), now_ns)
+        return lambda body, now_ns, labels=_NONE: rows(from_json.decode(body), now_ns, labels)
     try:
         from tailrace.intake.otlp import from_protobuf
     except ImportError:
         raise DataError("protobuf cannot be read here: pip install 'tailrace[otlp]', or send JSON") from None
-    return lambda body, now_ns: rows(from_protobuf.decode(body), now_ns)
+    return lambda body, now_ns, labels=_NONE: rows(from_protobuf.decode(body), now_ns, labels)
 
 
 def without_repeats(frame: pl.DataFrame, taking: Taking, accounts: Accounts) -> pl.DataFrame:

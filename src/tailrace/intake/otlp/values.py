@@ -47,8 +47,9 @@ def pairs(blobs: pl.Series, rows: pl.Series) -> list[pl.DataFrame]:
     size, width = _length(pl.col("value") + 1)
     frame = frame.with_columns(value=pl.col("value") + 1 + width, size=size)
     whole = pl.col("good") & (pl.col("size") > 0) & (pl.col("value") + pl.col("size") == _blob.bin.size())
-    name = _blob.bin.slice(2, _byte(pl.lit(1))).cast(pl.String, strict=False)
-    frame = frame.with_columns(name=pl.when(whole).then(name), tag=_byte(pl.col("value")))
+    name = pl.when(whole).then(_blob.bin.slice(2, _byte(pl.lit(1))))
+    frame = frame.with_columns(name=name, tag=_byte(pl.col("value")))
+    frame = frame.with_columns(texts(frame["name"]))
     found = _scalars(frame.filter(pl.col("name").is_not_null()))
     proven = pl.concat([one["at"] for one in found]) if found else frame["at"].clear()
     out = [one.select("row", "name", "value") for one in found if one.height]
@@ -61,9 +62,8 @@ def pairs(blobs: pl.Series, rows: pl.Series) -> list[pl.DataFrame]:
 def lines(blobs: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Return bodies as text, and the bytes of those that are no UTF-8."""
     frame = pl.DataFrame({"blob": blobs}).with_columns(value=pl.lit(0, pl.Int64))
-    text = _string_in(frame).alias("line")
-    frame = frame.with_columns(line=pl.when(_byte(pl.lit(0)) == _STRING).then(text))
-    line, raw = frame["line"], pl.Series([None], dtype=pl.Binary).new_from_index(0, frame.height)
+    line = _string_in(frame.with_columns(blob=pl.when(_byte(pl.lit(0)) == _STRING).then("blob")))
+    raw = pl.Series([None], dtype=pl.Binary).new_from_index(0, frame.height)
     rest = line.is_null().arg_true()
     if not len(rest):
         return line, raw
@@ -80,6 +80,21 @@ def attributes(blobs: Sequence[bytes]) -> Attributes:
 def text(data: bytes) -> str:
     r"""Return a text whose bytes should be UTF-8; others are shown as `\xff`."""
     return data.decode("utf-8", "backslashreplace")
+
+
+def texts(blobs: pl.Series) -> pl.Series:
+    """Return bytes as texts, null where they are no UTF-8."""
+    try:
+        return blobs.cast(pl.String)
+    except pl.exceptions.ComputeError:  # says not which
+        return pl.Series(blobs.name, [_utf8(blob) for blob in blobs], dtype=pl.String)
+
+
+def _utf8(blob: bytes | None) -> str | None:
+    try:
+        return None if blob is None else blob.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 # --- by columns -------------------------------------------------------------------------------------
@@ -108,8 +123,8 @@ def _string_in(frame: pl.DataFrame) -> pl.Series:
     at = pl.col("value") + 1
     size, width = _length(at)
     whole = at + width + size == _blob.bin.size()
-    inner = _blob.bin.slice(at + width, size).cast(pl.String, strict=False)
-    return frame.select(pl.when(whole).then(inner)).to_series()
+    inner = _blob.bin.slice(at + width, size)
+    return texts(frame.select(pl.when(whole).then(inner)).to_series())
 
 
 def _int_in(frame: pl.DataFrame) -> pl.Series:
