@@ -98,6 +98,6 @@ class Gathering:
         """Tell whether there is anything but positions: lines, whatever became of them, or news of the reduction."""
         return bool(self.frames or self.lines or MADE in self.marks)
 
-    def full(self) -> bool:
+    def full(self, most_bytes: int = limits.COMMIT_BYTES) -> bool:
         """Tell whether it should not grow any more."""
-        return self.lines >= limits.COMMIT_ROWS or self.bytes >= limits.COMMIT_BYTES
+        return self.lines >= limits.COMMIT_ROWS or self.bytes >= most_bytes

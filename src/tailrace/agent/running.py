@@ -111,8 +111,10 @@ class Agent:
         reduction: Reduction | None = None,
         linger: bool = False,
         parsers: Parsers | None = None,
+        batch_bytes: int = limits.COMMIT_BYTES,
     ) -> None:
         self._sink = sink
+        self._batch_bytes = batch_bytes
         self._parsers = parsers or {}
         self._checkpoint = checkpoint
         self._accounts = accounts
@@ -204,7 +206,7 @@ class Agent:
             self._flush(now_s, last=last)
         due = self._gathering.something() and (last or now_s - self._sent_s >= self._interval_s)
         marks_due = self._gathering.marks and (now_s - self._sent_s >= limits.MARKS_S or last)
-        if due or marks_due or self._gathering.full():
+        if due or marks_due or self._gathering.full(self._batch_bytes):
             self._send(now_s)
         self._settle(wait=last)
         self._begin_change(now_s)

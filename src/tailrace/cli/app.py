@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tailrace.cli import (
+    agent,
     alerts,
     audit,
     check,
@@ -24,6 +25,7 @@ from tailrace.cli import (
     query,
     receive,
     remote,
+    server,
     table,
     tail,
     token,
@@ -72,6 +74,8 @@ def top(
 
 
 app.command()(up.up)
+app.command()(agent.agent)
+app.command()(server.server)
 app.command()(collect.collect)
 app.command()(export.export)
 app.command()(query.query)

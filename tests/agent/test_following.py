@@ -1,9 +1,9 @@
-"""What `up` tells a person at its start."""
+"""What a program that follows tells a person at its start."""
 
 from __future__ import annotations
 
+from tailrace.agent.following import describe
 from tailrace.contracts import Followed
-from tailrace.up import describe
 
 
 def test_describe_names_files_and_groups_reasons():
