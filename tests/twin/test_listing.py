@@ -1,6 +1,7 @@
 """Paths come in order as long as they are few enough to be held."""
 
 import polars as pl
+
 from tailrace.twin import listing
 from tailrace.twin.records import FILE
 
