@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from tailrace import limits
 from tailrace.access.settings import AccessSettings, TlsSettings
 from tailrace.alerts.settings import AlertSettings
 from tailrace.batch import sanitize_name
-from tailrace.config.folders import data_folder, machine_name
+from tailrace.config.folders import data_folder, machine_name, named_data
 from tailrace.config.sinks import AnySink, wrong_sinks
 from tailrace.config.spec import load_spec
 from tailrace.config.usual import usual_logs
+from tailrace.database_url import DatabaseUrl  # noqa: TC001  pydantic reads it at run time
 from tailrace.engines.settings import EngineSettings
 from tailrace.errors import ConfigError, did_you_mean
 from tailrace.intake.settings import AnyReceiver, IntakeSettings, wrong_receivers
@@ -36,7 +37,9 @@ from tailrace.sources.journald import JournaldSettings
 from tailrace.sources.stdin import StdinSettings
 from tailrace.sources.tail.settings import TailSettings
 from tailrace.sources.trace.settings import TraceSettings
+from tailrace.store.bucket import ObjectSettings
 from tailrace.store.settings import StoreSettings
+from tailrace.store.urls import url_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +74,20 @@ class Config(Settings):
     """Everything that `tailrace up` reads from its file."""
 
     data: Path = Field(default_factory=data_folder)
-    """Folder of the table and of what the agent remembers. A relative one starts where Tailrace is started."""
+    """Folder of the table and of what the agent remembers. A relative one starts where Tailrace is started. A URL names
+    the table, as `table` does; the folder is the usual one then."""
+
+    table: str = ""
+    """URL of the table in object storage, as `s3://bucket/prefix`; empty: the table lies in the data folder. The data
+    folder then holds what is near of it, beside what the agent remembers."""
+
+    objects: ObjectSettings = ObjectSettings()
+    """How object storage is reached."""
+
+    control: DatabaseUrl | None = None
+    """Address of a PostgreSQL database for what several servers share: rules, silences, tokens, who does which job. As
+    `postgresql://user:${PGPASSWORD}@host/database`, or `env:NAME` of a variable that holds it; without it all that is
+    kept in the data folder, for one server."""
 
     listen: str = LISTEN
     """Address and port of the page and the API; port 0 takes any free one. An address that other machines reach needs
@@ -120,6 +136,20 @@ class Config(Settings):
 
     tls: TlsSettings = TlsSettings()
     """The certificate of the page and the API, and of receivers with `tls: true`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _data_elsewhere(cls, value: object) -> object:
+        if isinstance(value, dict) and (url := url_of(str(value.get("data", named_data())))):
+            return {key: said for key, said in value.items() if key != "data"} | {"table": url}
+        return value
+
+    @field_validator("table")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if value and url_of(value) is None:
+            raise Mistake(f"{value!r} is no URL of object storage", "write for example s3://bucket/prefix")
+        return url_of(value) or ""
 
     @field_validator("data", mode="before")
     @classmethod
