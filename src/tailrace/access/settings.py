@@ -29,6 +29,10 @@ class AccessSettings(Settings):
     """Names and networks (`alertmanager`, `10.0.0.0/8`) of this machine and of private networks that receivers saved
     over the API may be sent to. Receivers of this file may be sent anywhere."""
 
+    secret_key_file: Path | None = None
+    """File with the key that secrets of saved receivers are kept under, readable to its owner alone; servers that share
+    a control database need the same one. None: `secret.key` in the data folder, which is made when it is not there."""
+
     @field_validator("call_private")
     @classmethod
     def _places(cls, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -31,6 +31,8 @@ from tailrace.control.lease import Lease
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tailrace.access.outbound import Outbound
+    from tailrace.access.sealed import Seal
     from tailrace.alerts.evaluate.service import Deleted
     from tailrace.alerts.evaluate.watermarks import Behind
     from tailrace.alerts.kept.evaluation_log import Wanted
@@ -84,6 +86,8 @@ class Alerting:
         address: str = "",
         recordings: Recordings | None = None,
         kept: Kept | None = None,
+        outbound: Outbound | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self._settings, self._control = settings, control
         name, external_url = holder(), (settings.external_url or address).rstrip("/")
@@ -108,7 +112,10 @@ class Alerting:
             external_url=external_url,
             link=Links(self.rules, external_url),
             holder=name,
+            outbound=outbound,
+            seal=seal,
         )
+        self.notifier.receivers.seal_all()
         self.service = AlertService(
             self.rules,
             self.evaluator,

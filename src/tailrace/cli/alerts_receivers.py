@@ -52,6 +52,7 @@ def _by_server(name: str, url: str) -> "Iterator[Tried]":
 
 
 def _from_here(name: str, config: Path | None, data: Path | None) -> "list[Tried]":
+    from tailrace.access.sealed import open_seal
     from tailrace.alerts.notify.saved import SavedReceivers
     from tailrace.alerts.notify.sending import attempt
     from tailrace.cli.folder import opened_control
@@ -62,7 +63,8 @@ def _from_here(name: str, config: Path | None, data: Path | None) -> "list[Tried
     receivers = {one.name: one for one in found.alerts.receivers}
     if name not in receivers and found.data.is_dir():
         with opened_control(found.data) as control:
-            saved = SavedReceivers(control, found.alerts, SystemClock()).all()
+            seal = open_seal(found.data, found.access.secret_key_file)
+            saved = SavedReceivers(control, found.alerts, SystemClock(), seal=seal).all()
         receivers |= {one.name: one for one, _ in saved}
     if name not in receivers:
         hint = did_you_mean(name, receivers) or f"known: {', '.join(sorted(receivers)) or 'none'}"

@@ -35,6 +35,8 @@ from tailrace.errors import TailraceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from tailrace.access.outbound import Outbound
+    from tailrace.access.sealed import Seal
     from tailrace.alerts.notify.alerts import KnownAlert
     from tailrace.alerts.notify.model import Channel
     from tailrace.alerts.notify.policy import Line, Policy
@@ -64,7 +66,8 @@ class Notifier:
     """Tells of alerts until it is stopped.
 
     `make` makes the channel of one way to a receiver; `link` gives the page of a rule; `holder` is a
-    name that no other process has.
+    name that no other process has. `outbound` says where receivers that people saved may be sent, `seal` keeps their
+    secrets; without, they may be sent anywhere and are kept as they are.
     """
 
     def __init__(
@@ -79,11 +82,13 @@ class Notifier:
         link: Callable[[str], str] = lambda _: "",
         holder: str = "here",
         make: Make = channel,
+        outbound: Outbound | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self._control, self._settings, self._clock, self._accounts = control, settings, clock, accounts
         self._external_labels, self._external_url = dict(external_labels or {}), external_url
-        self._link, self._make = link, make
-        self.receivers = SavedReceivers(control, settings, clock)
+        self._link, self._make, self._outbound = link, make, outbound
+        self.receivers = SavedReceivers(control, settings, clock, outbound, seal)
         self.silences = silences.Silences(control, clock)
         self.deliveries = Deliveries(control, clock, accounts, holder)
         self._mark: tuple[int, int] | None = None
@@ -149,7 +154,7 @@ class Notifier:
     def test(self, name: str) -> list[Tried] | None:
         """Send a receiver a message that says it is a test, here and now; None if there is no such receiver."""
         found = {line.receiver.name: line.receiver for line in self.policy().lines.values()}.get(name)
-        return None if found is None else attempt(found, self._external_url, self._clock)
+        return None if found is None else attempt(found, self._external_url, self._clock, self._bounds(found))
 
     def poke(self) -> None:
         """Have the thread look at once: there is news."""
@@ -227,9 +232,18 @@ class Notifier:
             line: Line | None = self._policy.lines.get(name)
         if line is None:
             raise Refused(f"there is no receiver {name!r} any more")
-        made = self._make(line.receiver, line.way, self._clock)
+        bounds = self._bounds(line.receiver)
+        made = (
+            self._make(line.receiver, line.way, self._clock)
+            if bounds is None
+            else channel(line.receiver, line.way, self._clock, bounds)
+        )
         with self._lock:
             return self._channels.setdefault(name, made)
+
+    def _bounds(self, receiver: Receiver) -> Outbound | None:
+        """Return where a receiver may be sent; None: anywhere, since it stands in the configuration just so."""
+        return None if receiver in self._settings.receivers else self._outbound
 
     def _send_all(self) -> None:
         """Have each line that has something to be sent do so in a thread of its own."""

@@ -15,6 +15,7 @@ from tailrace.clock import SystemClock
 from tailrace.errors import TailraceError
 
 if TYPE_CHECKING:
+    from tailrace.access.outbound import Outbound
     from tailrace.alerts.notify.model import Channel
     from tailrace.alerts.notify.receivers import Receiver, Way
     from tailrace.clock import Clock
@@ -33,8 +34,11 @@ def channels(receiver: Receiver, clock: Clock | None = None) -> tuple[Channel, .
     return tuple(channel(receiver, way, clock or SystemClock()) for way in receiver.ways)
 
 
-def channel(receiver: Receiver, way: Way, clock: Clock) -> Channel:
-    """Return what sends to a receiver by one of its ways; a `ConfigError` says why there can be no such thing."""
+def channel(receiver: Receiver, way: Way, clock: Clock, outbound: Outbound | None = None) -> Channel:
+    """Return what sends to a receiver by one of its ways; a `ConfigError` says why there can be no such thing.
+
+    `outbound` says where it may call; None: anywhere, as receivers of the configuration may.
+    """
     from tailrace.alerts.notify.channels.alertmanager import Alertmanager
     from tailrace.alerts.notify.channels.apprise import Apprise
     from tailrace.alerts.notify.channels.email import Email
@@ -43,27 +47,29 @@ def channel(receiver: Receiver, way: Way, clock: Clock) -> Channel:
 
     resolved, written = receiver.send_resolved, writing(receiver.title, receiver.body)
     if receiver.alertmanager and way == "alertmanager":
-        return Alertmanager(receiver.alertmanager, clock, send_resolved=resolved)
+        return Alertmanager(receiver.alertmanager, clock, send_resolved=resolved, outbound=outbound)
     if receiver.webhook and way == "webhook":
-        return Webhook(receiver.webhook, clock, send_resolved=resolved)
+        return Webhook(receiver.webhook, clock, send_resolved=resolved, outbound=outbound)
     if receiver.email and way == "email":
-        return Email(receiver.email, written, send_resolved=resolved)
+        return Email(receiver.email, written, send_resolved=resolved, outbound=outbound)
     if receiver.pagerduty and way == "pagerduty":
-        return PagerDuty(receiver.pagerduty, clock, written, send_resolved=resolved)
+        return PagerDuty(receiver.pagerduty, clock, written, send_resolved=resolved, outbound=outbound)
     settings = getattr(receiver, way)
     return Apprise(settings, written, kind=way, send_resolved=resolved)
 
 
-def attempt(receiver: Receiver, external_url: str = "", clock: Clock | None = None) -> list[Tried]:
+def attempt(
+    receiver: Receiver, external_url: str = "", clock: Clock | None = None, outbound: Outbound | None = None
+) -> list[Tried]:
     """Send a test by each way of a receiver, once; return how that went."""
     clock = clock or SystemClock()
     said = example(receiver.name, clock.now_ns(), external_url)
-    return [Tried(way, _failure(receiver, way, said, clock)) for way in receiver.ways]
+    return [Tried(way, _failure(receiver, way, said, clock, outbound)) for way in receiver.ways]
 
 
-def _failure(receiver: Receiver, way: Way, said: Notification, clock: Clock) -> str:
+def _failure(receiver: Receiver, way: Way, said: Notification, clock: Clock, outbound: Outbound | None) -> str:
     try:
-        channel(receiver, way, clock).send(said)
+        channel(receiver, way, clock, outbound).send(said)
     except TailraceError as error:
         return str(error)
     return ""

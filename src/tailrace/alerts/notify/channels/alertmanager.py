@@ -19,6 +19,7 @@ from tailrace.errors import TransientError
 from tailrace.limits import ALERTS_A_REQUEST
 
 if TYPE_CHECKING:
+    from tailrace.access.outbound import Outbound
     from tailrace.alerts.notify.model import Notification, ToldAlert
     from tailrace.alerts.notify.ways import AlertmanagerSettings
     from tailrace.clock import Clock
@@ -34,11 +35,18 @@ class Alertmanager:
 
     kind: ClassVar = "alertmanager"
 
-    def __init__(self, settings: AlertmanagerSettings, clock: Clock, *, send_resolved: bool = True) -> None:
+    def __init__(
+        self,
+        settings: AlertmanagerSettings,
+        clock: Clock,
+        *,
+        send_resolved: bool = True,
+        outbound: Outbound | None = None,
+    ) -> None:
         self.send_resolved = send_resolved
         self.renew_ns = round(settings.renew_s * NS_PER_S)
         self._clock = clock
-        self._services = [(url.rstrip("/") + _PATH, Service(settings, clock)) for url in settings.urls]
+        self._services = [(url.rstrip("/") + _PATH, Service(settings, clock, outbound)) for url in settings.urls]
 
     def send(self, notification: Notification) -> None:
         """Post the alerts to each; raise what failed if none of them has taken all."""

@@ -15,6 +15,7 @@ from email.utils import format_datetime, parseaddr
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from tailrace.access.outbound import ForbiddenError
 from tailrace.alerts.notify.channels.cut import Cut
 from tailrace.alerts.notify.channels.http import trust
 from tailrace.alerts.notify.channels.partly import Partly
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping, Sequence
 
+    from tailrace.access.outbound import Outbound
     from tailrace.alerts.notify.message import Writing
     from tailrace.alerts.notify.model import Notification
     from tailrace.alerts.notify.ways import EmailSettings
@@ -43,10 +45,18 @@ class Email:
     kind: ClassVar = "email"
     renew_ns: ClassVar = 0
 
-    def __init__(self, settings: EmailSettings, writing: Writing, *, send_resolved: bool = True) -> None:
+    def __init__(
+        self,
+        settings: EmailSettings,
+        writing: Writing,
+        *,
+        send_resolved: bool = True,
+        outbound: Outbound | None = None,
+    ) -> None:
         self.send_resolved = send_resolved
         self._settings = settings
         self._writing = writing
+        self._outbound = outbound
         self._where = f"{settings.host}:{settings.port}"
         self._partly = Partly()
 
@@ -57,6 +67,8 @@ class Email:
         try:
             with cut:
                 refusals = self._sent(self._mail(notification), left, password, cut)
+        except ForbiddenError as error:
+            raise Refused(f"{self._where}: {error}") from None
         except smtplib.SMTPRecipientsRefused as error:
             refusals = error.recipients
         except (OSError, ValueError) as error:  # all that smtplib raises is an OSError, but for texts it cannot send
@@ -73,9 +85,9 @@ class Email:
         context = trust(settings.tls, needed=settings.encryption != "none")
         where = settings.host, settings.port  # given here: it is the name that certificates are held to
         smtp: smtplib.SMTP = (
-            _DirectTls(cut, *where, local_hostname=hello, timeout=timeout_s, context=context)
+            _DirectTls(cut, self._outbound, *where, local_hostname=hello, timeout=timeout_s, context=context)
             if direct
-            else _Plain(cut, *where, local_hostname=hello, timeout=timeout_s)
+            else _Plain(cut, self._outbound, *where, local_hostname=hello, timeout=timeout_s)
         )
         try:
             if not direct and settings.encryption != "none":
@@ -128,22 +140,25 @@ class _Watched(smtplib.SMTP):
     """Has its socket watched from the first byte on: the server's greeting is read while this is made."""
 
     _cut: Cut
+    _outbound: Outbound | None
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # what smtplib asks for a connection
+        if self._outbound is not None:  # certificates are held to the name all the same: smtplib keeps it
+            host = self._outbound.addresses(host, port)[0]
         made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]  # not in its stubs
         self._cut.watch(made)
         return made
 
 
 class _Plain(_Watched):
-    def __init__(self, cut: Cut, *where: Any, **how: Any) -> None:  # as smtplib takes them
-        self._cut = cut
+    def __init__(self, cut: Cut, outbound: Outbound | None, *where: Any, **how: Any) -> None:  # as smtplib takes them
+        self._cut, self._outbound = cut, outbound
         super().__init__(*where, **how)
 
 
 class _DirectTls(smtplib.SMTP_SSL, _Watched):
-    def __init__(self, cut: Cut, *where: Any, **how: Any) -> None:  # as smtplib takes them
-        self._cut = cut
+    def __init__(self, cut: Cut, outbound: Outbound | None, *where: Any, **how: Any) -> None:  # as smtplib takes them
+        self._cut, self._outbound = cut, outbound
         super().__init__(*where, **how)
 
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from tailrace.access.outbound import ForbiddenError
 from tailrace.alerts.notify.channels.cut import Cut
+from tailrace.alerts.notify.channels.pinned import transport
 from tailrace.alerts.notify.model import BusyError, Refused
 from tailrace.alerts.notify.ways import HttpSettings
 from tailrace.clock import NS_PER_S
@@ -27,6 +29,7 @@ from tailrace.secret import MASK, SecretUrl, hide, secret_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tailrace.access.outbound import Outbound
     from tailrace.alerts.notify.ways import Connection, Tls
     from tailrace.clock import Clock
 
@@ -39,10 +42,12 @@ _WAIT_MAX_S: Final = 3_600.0  # of what a receiver may ask for
 class Service:
     """Speaks to services in one way."""
 
-    def __init__(self, settings: Connection, clock: Clock) -> None:
+    def __init__(self, settings: Connection, clock: Clock, outbound: Outbound | None = None) -> None:
+        """`outbound` says where it may call; None: anywhere."""
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log each address, secrets included
         self._settings = settings
         self._clock = clock
+        self._outbound = outbound
         self._trust: ssl.SSLContext | None = None
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], hidden: Sequence[str] = ()) -> None:
@@ -57,6 +62,8 @@ class Service:
         try:
             with cut, self._open(url) as client, client.stream("POST", url, content=body, **how) as answer:
                 said = b"" if answer.is_success else _said(answer)
+        except ForbiddenError as error:
+            raise Refused(f"{where}: {error}") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             self._trust = None  # certificates that were replaced are read
             why = hide(str(error), secrets) or type(error).__name__
@@ -93,6 +100,9 @@ class Service:
         if self._trust is None:
             self._trust = trust(settings.tls, needed=url.startswith("https:") or settings.proxy is not None)
         proxy = settings.proxy.reveal() if settings.proxy else None
+        if self._outbound is not None:
+            through = transport(self._outbound, self._trust, proxy)
+            return httpx.Client(transport=through, timeout=settings.timeout_s, trust_env=False)
         return httpx.Client(verify=self._trust, timeout=settings.timeout_s, proxy=proxy, trust_env=False)
 
     def _failed(self, where: str, answer: httpx.Response, said: str) -> Refused | TransientError:

@@ -15,6 +15,7 @@ from tailrace.alerts.shown import time_text
 from tailrace.secret import secret_of
 
 if TYPE_CHECKING:
+    from tailrace.access.outbound import Outbound
     from tailrace.alerts.notify.message import Writing
     from tailrace.alerts.notify.model import Notification
     from tailrace.alerts.notify.ways import PagerDutySettings
@@ -31,12 +32,18 @@ class PagerDuty:
     renew_ns: ClassVar = 0
 
     def __init__(
-        self, settings: PagerDutySettings, clock: Clock, writing: Writing, *, send_resolved: bool = True
+        self,
+        settings: PagerDutySettings,
+        clock: Clock,
+        writing: Writing,
+        *,
+        send_resolved: bool = True,
+        outbound: Outbound | None = None,
     ) -> None:
         self.send_resolved = send_resolved
         self._settings = settings
         self._writing = writing
-        self._service = Service(settings, clock)
+        self._service = Service(settings, clock, outbound)
 
     def send(self, notification: Notification) -> None:
         """Open, renew or end the incident of the group."""

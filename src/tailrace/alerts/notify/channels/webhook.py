@@ -15,6 +15,7 @@ from tailrace.alerts.shown import time_text
 from tailrace.secret import parts_of, secret_of
 
 if TYPE_CHECKING:
+    from tailrace.access.outbound import Outbound
     from tailrace.alerts.notify.model import Notification, ToldAlert
     from tailrace.alerts.notify.ways import WebhookSettings
     from tailrace.clock import Clock
@@ -30,10 +31,12 @@ class Webhook:
     kind: ClassVar = "webhook"
     renew_ns: ClassVar = 0
 
-    def __init__(self, settings: WebhookSettings, clock: Clock, *, send_resolved: bool = True) -> None:
+    def __init__(
+        self, settings: WebhookSettings, clock: Clock, *, send_resolved: bool = True, outbound: Outbound | None = None
+    ) -> None:
         self.send_resolved = send_resolved
         self._settings = settings
-        self._service = Service(settings, clock)
+        self._service = Service(settings, clock, outbound)
 
     def send(self, notification: Notification) -> None:
         """Post it."""
