@@ -28,6 +28,10 @@ def test_every_command_of_the_design_is_here() -> None:
     assert sorted(NAMES) == sorted(
         [
             "up",
+            "token create",
+            "token list",
+            "token revoke",
+            "audit",
             "collect",
             "query",
             "tail",

@@ -15,6 +15,7 @@ from tailrace.cli import (
     check,
     collect,
     config,
+    credentials,
     doctor,
     explain,
     export,
@@ -24,7 +25,6 @@ from tailrace.cli import (
     output,
     query,
     receive,
-    remote,
     server,
     table,
     tail,
@@ -70,7 +70,7 @@ def top(
 
     Start with `tailrace up`: it follows this machine's logs and prints the address of a page to search them.
     """
-    remote.use_token_file(token_file)
+    credentials.use_token_file(token_file)
 
 
 app.command()(up.up)

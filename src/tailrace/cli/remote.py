@@ -1,23 +1,18 @@
-"""Ask a running Tailrace over HTTP; what it answers is passed on as it comes.
-
-A token is taken from the file of `--token-file`, else from `TAILRACE_TOKEN`: never from an argument, which all users
-of the machine can see.
-"""
+"""Ask a running Tailrace over HTTP; what it answers is passed on as it comes."""
 
 from __future__ import annotations
 
 import json
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tailrace.cli.credentials import WHERE, authorization
 from tailrace.errors import ConfigError, QueryError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 QUERY = "/api/v1/logs/query"
 TAIL = "/api/v1/logs/tail"
@@ -26,33 +21,6 @@ _CONNECT_S = 10.0
 _CALL_S = 60.0
 _NO_ADDRESS = ("{'detail': 'Not Found'}", "Not Found")  # what the framework says of an address that it does not know
 _NO_TAILRACE = "write only http://HOST:PORT after --url; or does an older Tailrace run there?"
-
-
-_TOKEN = "TAILRACE_TOKEN"  # noqa: S105  the name of a variable
-_WHERE_TOKEN = f"make one with 'tailrace token create', then set {_TOKEN} or TAILRACE_TOKEN_FILE"
-
-_token_file: Path | None = None
-
-
-def use_token_file(path: Path | None) -> None:
-    """Take the token of further requests from a file; None: from the environment."""
-    global _token_file  # noqa: PLW0603  one process asks for one person
-    _token_file = path
-
-
-def authorization() -> dict[str, str]:
-    """Return the headers that say who asks: none without a token."""
-    token = os.environ.get(_TOKEN, "").strip() if _token_file is None else _read(_token_file)
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigError("the token holds what no token has: a space, a line, or other characters than ASCII's")
-    return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace").strip()
-    except OSError as error:
-        raise ConfigError(f"--token-file: {path} cannot be read: {error.strerror}") from None
 
 
 class TakenError(QueryError):
@@ -99,7 +67,7 @@ def answer(
     asked: Any = {"params": dict(parameters), "headers": authorization()}  # keywords
     with _reached(url), httpx.stream(method, whole, timeout=timeout, **asked) as response:
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            raise QueryError(f"{url} asks for a token that is valid", hint=_WHERE_TOKEN)
+            raise QueryError(f"{url} asks for a token that is valid", hint=WHERE)
         if response.status_code != httpx.codes.OK:
             raise _refusal(response, str(parameters.get("query", "")))
         yield response
@@ -123,7 +91,7 @@ def call(
     if answered.is_success:
         return _value(answered)
     if answered.status_code == httpx.codes.UNAUTHORIZED:
-        raise QueryError(f"{url} asks for a token that is valid", hint=_WHERE_TOKEN)
+        raise QueryError(f"{url} asks for a token that is valid", hint=WHERE)
     refusal = _told(answered, str(body.get("expr", "")) if isinstance(body, dict) else "")
     if refusal.what in _NO_ADDRESS:
         raise QueryError(f"there is no {path} at {url}", hint=_NO_TAILRACE)
