@@ -6,14 +6,39 @@ import pytest
 
 from query.reference_table import ReferenceTable
 from query.test_cases import frame
-from tailrace.registry import find, names
+from sail import serving
+from tailrace.contracts import Work
+from tailrace.engines.choose import AutoEngine
+from tailrace.engines.connection import Connection
+from tailrace.engines.polars import PolarsEngine
+from tailrace.engines.spark import SparkEngine
 
 COLUMNS = {"_time_ns": pl.Int64(), "status": pl.Int64(), "user": pl.String()}
 
 
-@pytest.fixture(params=names("engine"))
+@pytest.fixture(scope="module")
+def cluster():
+    with serving() as url:
+        yield SparkEngine(Connection(url))
+
+
+@pytest.fixture(params=["polars", "spark", "auto: here", "auto: cluster"])
 def engine(request):
-    return find("engine", request.param)()
+    if request.param == "polars":
+        return PolarsEngine()
+    spark = request.getfixturevalue("cluster").within(lambda: None)
+    if request.param == "spark":
+        return spark
+    auto = AutoEngine(spark, 0, 0)
+    return auto if request.param == "auto: here" else Scanning(auto)
+
+
+class Scanning:
+    """Scans where a query would, and runs as a query does."""
+
+    def __init__(self, engine):
+        self.scan = engine.suited(Work(1, 1, reduced=True, portable=True)).engine.scan
+        self.collect, self.batches = engine.collect, engine.batches
 
 
 @pytest.fixture
@@ -76,8 +101,33 @@ def test_parts_leave_out_other_rows_at_most(engine, tmp_path):
     assert set(found["status"]) <= set(range(3, 10)) | {20}
 
 
+def test_two_columns_whose_names_differ_by_case(engine, tmp_path):
+    table = ReferenceTable(tmp_path)
+    table.add(frame([{"t": 1, "Status": 1, "status": "x"}]))
+    columns = {"Status": pl.Int64(), "status": pl.String()}
+    found = engine.collect(engine.scan(table.snapshot().segments(0, 2**62), columns).filter(nw.col("status") == "x"))
+    assert found.rows() == [(1, "x")]
+
+
+def test_a_folder_with_a_strange_name(engine, tmp_path):
+    folder = tmp_path / "a b [1] {x,y} *ü%20" / "_date=2026-01-01"
+    folder.mkdir(parents=True)
+    table = ReferenceTable(folder)
+    table.add(frame([{"t": 1, "status": 200}]))
+    found = engine.collect(engine.scan(table.snapshot().segments(0, 2**62), {"status": pl.Int64()}))
+    assert found.rows() == [(200,)]
+
+
+def test_expressions_that_queries_use_give_the_same_types(engine, segments):
+    scan = engine.scan(segments, COLUMNS)
+    found = engine.collect(scan.select(cell=(nw.col("_time_ns") + 1) // 10**9, five=nw.col("status") >= 500))
+    assert found.schema == pl.Schema({"cell": pl.Int64(), "five": pl.Boolean()})
+    assert sorted(found.rows(), key=str) == [(1, False), (2, True), (3, None)]
+
+
 class Parted:
     """Segments of which only places are wanted."""
 
     def __init__(self, whole, parts):
         self.frame, self.parts = whole.frame, parts
+        self.opened, self.urls = whole.opened, whole.urls

@@ -213,11 +213,10 @@ class _Pulled:
     def _interrupt(self) -> None:
         from pyspark.errors import PySparkException
 
-        with quiet():
-            try:
-                self._client.interrupt_tag(self._tag)
-            except PySparkException:
-                return  # it is gone, or cannot: the result is dropped at the next piece
+        try:
+            self._client.interrupt_tag(self._tag)
+        except PySparkException:
+            return  # it is gone, or cannot: the result is dropped at the next piece
 
     def _pull(self) -> None:
         import pyarrow as pa
@@ -250,14 +249,6 @@ def first(frame: DataFrame) -> Any:  # a node of a plan, which has no public typ
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Hide what `pyspark` warns of: versions of pandas, which is not used."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
 def _named_program() -> Iterator[None]:
     """Let a program that is no file (`python -c`) import `pyspark`, which takes it for a test of its own, and exits."""
     main = sys.modules["__main__"]
@@ -273,7 +264,8 @@ def _named_program() -> Iterator[None]:
 
 def _session(url: str) -> _Session:
     """Return a session with our settings."""
-    with quiet(), _named_program():
+    warnings.filterwarnings("ignore", module=r"pyspark\.")  # of versions of pandas, which is not used, and of retries
+    with _named_program():
         from pyspark.sql.connect.client.core import DefaultChannelBuilder
         from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.functions import builtin

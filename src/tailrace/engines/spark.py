@@ -12,18 +12,20 @@ a regex of which Java has a different opinion.
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 import narwhals as nw
 import polars as pl
 
 from tailrace.contracts import Choice
-from tailrace.engines.connection import Connection, first, quiet
+from tailrace.engines.connection import Connection, first
 from tailrace.engines.polars import BATCH_ROWS, PolarsEngine
 from tailrace.errors import QueryError
 from tailrace.limits import GIB
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 SCAN_BYTES: Final = 16 * 1024 * GIB
 """A scan is not cut for the clock's sake, which is looked at while it runs; its list of files has to fit a message."""
 
+_PATTERNS: Final = re.compile(r"([*?\[{])")
 _FOREIGN: Final = "its regexes mean something else to the cluster, which reads those of Java"
 
 
@@ -82,8 +85,8 @@ class SparkEngine:
         if segments.frame.is_empty():
             return self._here.scan(segments, columns)
         paths = list(segments.urls())
-        with quiet():
-            frame = self._connection.spark().read.schema(_schema(tuple(columns.items()))).parquet(*paths)
+        spark, java = self._connection.spark(), self._connection.reads_java()
+        frame = spark.read.schema(_schema(tuple(columns.items()))).parquet(*(_plain(path, java=java) for path in paths))
         with self._lock:
             self._read[first(frame)] = _Read(paths, int(segments.frame["rows"].sum()))
         return nw.from_native(frame)
@@ -138,6 +141,17 @@ class _Read:
 
     paths: Sequence[str]
     rows: int
+
+
+def _plain(path: str, *, java: bool) -> str:
+    """Return a path in which nothing is a pattern: clusters take `*`, `?`, `[` and `{` for one.
+
+    >>> _plain("/data/a[1]/x.parquet", java=True), _plain("/data/a[1]/x.parquet", java=False)
+    ('/data/a[[]1]/x.parquet', 'file:///data/a%5B1%5D/x.parquet')
+    """
+    if not path.startswith("/") or not _PATTERNS.search(path):
+        return path
+    return _PATTERNS.sub(r"[\1]", path) if java else "file://" + quote(path, safe="/=")
 
 
 @lru_cache(maxsize=1024)
