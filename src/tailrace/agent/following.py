@@ -18,7 +18,7 @@ from tailrace.agent.lag import STALLED_S, Lag
 from tailrace.agent.reload import Reload
 from tailrace.agent.running import Agent
 from tailrace.agent.signals import reload_on_signal, stop_on_signals
-from tailrace.agent.wiring import make_parsers, make_reducing, make_source
+from tailrace.agent.wiring import make_parsers, make_reducing, make_source, make_writers
 from tailrace.sources.tail.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Following:
         self._reload = Reload(
             loaded, load, reducing, self.agent.change, accounts=accounts, clock=clock, announce=announce
         )
+        self._writers = make_writers(config, accounts, clock)
         gauges.register(self.agent, accounts, self.late)
 
     def run(self) -> None:
@@ -88,6 +89,8 @@ class Following:
                 ending.callback(self._reload.stop)
                 ending.enter_context(reload_on_signal(self._reload.ask))
             teller.start()
+            for writer in self._writers:
+                writer.start()
             self.agent.run()
 
     def stop(self) -> None:
@@ -96,8 +99,10 @@ class Following:
         self._patience.hurry()
 
     def close(self) -> None:
-        """Let the channels of the reduction send what they took."""
+        """Let the channels of the reduction send what they took, and write metrics for the last time."""
         self._reload.close()
+        for writer in self._writers:
+            writer.close()
 
     def followed(self) -> list[Followed]:
         """Return what is followed and what is not, and why."""

@@ -20,13 +20,15 @@ from tailrace.registry import find
 from tailrace.sinks.around import Around
 from tailrace.sinks.channels.make import make as make_channels
 from tailrace.sinks.fanout import Fanout
+from tailrace.sinks.prometheus.settings import PrometheusSettings
+from tailrace.sinks.prometheus.writer import RemoteWriter
 from tailrace.sinks.spool import Spool
 from tailrace.sinks.store import StoreSink
 from tailrace.sources.file_events.settings import FileEventsSettings
 from tailrace.sources.tail.settings import TailSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tailrace.agent.feed import Parsers
@@ -116,17 +118,18 @@ def make_sink(config: Config, table: Writable | None, *, accounts: Accounts, clo
     for settings in config.sinks:
         around = Around(settings.name, config.data, config.agent, config.host, clock, accounts, patience)
         kind: str = settings.type
+        if kind == "prometheus":
+            continue  # takes no lines: see `make_writers`
         if kind == "store":
             stored = _store_sink(config, table, around)
         else:
-            others[settings.name] = cast(
-                "Sink", find("sink", kind)(settings, around)
-            )  # the table of components says so
+            others[settings.name] = cast("Sink", find("sink", kind)(settings, around))  # as the registry says
     _count_sinks(others, accounts)
     if stored is not None and not others:
         return stored
     spool = Spool(config.data / "outgoing" / config.agent)
-    alone = stored is None and len(others) == 1 and config.sinks[0].type in EXACT
+    kinds = [settings.type for settings in config.sinks if settings.type != "prometheus"]
+    alone = len(kinds) == 1 and kinds[0] in EXACT
     if alone and not spool.entries and not any(source.type in COME_ONCE for source in config.sources):
         return next(iter(others.values()))
     fanout = Fanout(stored, others, spool, limit_bytes=config.spool_bytes, patience=patience)
@@ -156,6 +159,26 @@ def _count_sinks(sinks: Mapping[str, Sink], accounts: Accounts) -> None:
             for state, count in sink.counters.items()
         ],
     )
+
+
+def make_writers(config: Config, accounts: Accounts, clock: Clock) -> Sequence[RemoteWriter]:
+    """Return what writes metrics to others, for the caller to start and close."""
+    writers = {
+        one.name: RemoteWriter(one, config.host, accounts.families, clock)
+        for one in config.sinks
+        if isinstance(one, PrometheusSettings)
+    }
+    if writers:
+        accounts.gauge(
+            "tailrace_remote_write_samples",
+            "Samples of remote write: sent, given up, waiting.",
+            lambda: [
+                ({"sink": name, "state": state}, count)
+                for name, writer in writers.items()
+                for state, count in writer.counters.items()
+            ],
+        )
+    return list(writers.values())
 
 
 def make_source(config: Config, settings: SourceSettings, clock: Clock) -> Source:

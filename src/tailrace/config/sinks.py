@@ -15,6 +15,7 @@ from tailrace.sinks.file.settings import FileSettings
 from tailrace.sinks.kafka.settings import KafkaSettings
 from tailrace.sinks.loki.settings import LokiSettings
 from tailrace.sinks.otlp.settings import OtlpSettings
+from tailrace.sinks.prometheus.settings import PrometheusSettings
 from tailrace.sinks.settings import StoreSinkSettings
 from tailrace.sinks.ship.settings import ShipSettings
 
@@ -28,7 +29,8 @@ AnySink = Annotated[
     | FileSettings
     | KafkaSettings
     | LokiSettings
-    | OtlpSettings,
+    | OtlpSettings
+    | PrometheusSettings,
     Field(discriminator="type"),
 ]
 """Settings of one sink; `type` says which model reads the rest."""
@@ -36,8 +38,8 @@ AnySink = Annotated[
 
 def wrong_sinks(sinks: Sequence[AnySink]) -> Iterator[Mistake]:
     """Yield what is wrong with a list of sinks."""
-    if not sinks:
-        yield Mistake("there must be a sink: else nothing that is read goes anywhere", "write '- type: store'")
+    if all(sink.type == "prometheus" for sink in sinks):
+        yield Mistake("no sink takes lines: what is read would go nowhere", "write '- type: store'")
     for index, sink in enumerate(sinks):
         before = sinks[:index]
         taken = [number for number, other in enumerate(before) if other.name == sink.name]

@@ -22,12 +22,13 @@ from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
 from tailrace.secret import hide, secret_of
 from tailrace.sinks.delivery import LaterError, RefusedError
+from tailrace.sinks.service_settings import ServiceSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tailrace.clock import Clock
-    from tailrace.sinks.service_settings import ServiceSettings
+    from tailrace.sinks.service_settings import AddressSettings
     from tailrace.sinks.settings import TlsSettings
 
 ANSWER_BYTES: Final = 32 * limits.MIB
@@ -52,8 +53,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 class Service:
     """Connections to one web service; one thread uses it."""
 
-    def __init__(self, settings: ServiceSettings, clock: Clock) -> None:
+    def __init__(self, settings: AddressSettings, clock: Clock) -> None:
         self._settings = settings
+        self._compressed = isinstance(settings, ServiceSettings) and settings.compression == "gzip"
         self._clock = clock
         self._client: httpx.Client | None = None
         self._secrets: list[str] = []
@@ -70,7 +72,7 @@ class Service:
     ) -> httpx.Response:
         """Send a request and return its answer, if that is a success or has the status `accept`."""
         sent = dict(headers or {})
-        if body and self._settings.compression == "gzip" and "Content-Encoding" not in sent:
+        if body and self._compressed and "Content-Encoding" not in sent:
             body, sent["Content-Encoding"] = bytes(cramjam.gzip.compress(body, level=GZIP_LEVEL)), "gzip"
         client = self._connected()
         try:

@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from tailrace.secret import Secret  # noqa: TC001  pydantic reads it
 from tailrace.settings import Mistake
-from tailrace.sinks.settings import HttpUrl, SenderSettings, TlsSettings
+from tailrace.sinks.settings import HttpUrl, SenderSettings, SinkSettings, TlsSettings
 
 
-class ServiceSettings(SenderSettings):
-    """Base of the settings of a sink that sends to a web service."""
+class AddressSettings(SinkSettings):
+    """Base of the settings of a sink that speaks to a web service: where it is, and who we are."""
 
     url: HttpUrl
     """Address of the receiver, without credentials."""
@@ -39,8 +39,8 @@ class ServiceSettings(SenderSettings):
     tls: TlsSettings = TlsSettings()
     """How the receiver proves who it is, and how we do."""
 
-    compression: Literal["gzip", "none"] = "gzip"
-    """How requests are compressed."""
+    timeout_s: float = Field(default=30.0, gt=0, le=3_600)
+    """How long one request may take."""
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -59,3 +59,10 @@ class ServiceSettings(SenderSettings):
     def _credentials(self) -> tuple[str, ...]:
         """Return the keys of which at most one may be given."""
         return ("password", "password_file", "token", "token_file")
+
+
+class ServiceSettings(AddressSettings, SenderSettings):
+    """Base of the settings of a sink that sends rows to a web service."""
+
+    compression: Literal["gzip", "none"] = "gzip"
+    """How requests are compressed."""
