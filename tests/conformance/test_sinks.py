@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from postgres import table_lines
 from sinks.receivers import (
     POISON,
     Answer,
@@ -28,6 +29,7 @@ from sinks.receivers import (
 )
 from store.rows import batch, lines
 from tailrace.clock import SystemClock
+from tailrace.database_url import DatabaseUrl
 from tailrace.errors import TransientError
 from tailrace.patience import Patience
 from tailrace.registry import find
@@ -36,6 +38,7 @@ from tailrace.sinks.file.settings import FileSettings
 from tailrace.sinks.kafka.settings import KafkaSettings
 from tailrace.sinks.loki.settings import LokiSettings
 from tailrace.sinks.otlp.settings import OtlpSettings
+from tailrace.sinks.postgres.settings import PostgresSettings
 from tailrace.sinks.store import StoreSink
 from tailrace.store.settings import StoreSettings
 from tailrace.store.table import LogTable
@@ -47,10 +50,10 @@ if TYPE_CHECKING:
     from tailrace.contracts import Sink
 
 WAIT_S = 60.0
-ALL = ("store", "elasticsearch", "loki", "otlp-http", "otlp-grpc", "kafka", "file-json", "file-parquet")
+ALL = ("store", "elasticsearch", "loki", "otlp-http", "otlp-grpc", "kafka", "file-json", "file-parquet", "postgres")
 SENDING = ("elasticsearch", "loki", "otlp-http", "otlp-grpc")  # to a fake that can be told to fail
 KEEPING = ("elasticsearch", "loki", "otlp-http", "otlp-grpc", "kafka", "file-json", "file-parquet")
-EXACT = ("elasticsearch", "file-json", "file-parquet")  # also when a crash comes between delivery and its note
+EXACT = ("elasticsearch", "file-json", "file-parquet", "postgres")  # also when a crash comes between delivery and its note
 
 
 @dataclass
@@ -67,8 +70,12 @@ class Bench:
         sink.close()
 
 
-def _bench(kind: str, tmp_path: Path, stack: ExitStack, **more) -> Bench:
+def _bench(kind: str, tmp_path: Path, stack: ExitStack, database: Callable[[], str], **more) -> Bench:
     data = tmp_path / "data"
+    if kind == "postgres":
+        url = DatabaseUrl(database())
+        settings = PostgresSettings(name="test", url=url, **more)
+        return Bench(data, _maker("postgres", settings, data), lambda _: table_lines(url.address()))
     if kind == "store":
         table = LogTable.open(data, create=True)
         settings = StoreSettings(commit_interval_s=0.01)
@@ -107,14 +114,14 @@ def _line(value: bytes) -> str:
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     with ExitStack() as stack:
-        yield _bench(request.param, tmp_path, stack)
+        yield _bench(request.param, tmp_path, stack, lambda: request.getfixturevalue("database"))
 
 
 @pytest.fixture
 def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """The same, with requests of at most ten rows and a queue of a MiB."""
     with ExitStack() as stack:
-        yield _bench(request.param, tmp_path, stack, batch_rows=10, queue_bytes=1 << 20)
+        yield _bench(request.param, tmp_path, stack, lambda: request.getfixturevalue("database"), batch_rows=10, queue_bytes=1 << 20)
 
 
 every = pytest.mark.parametrize("bench", ALL, indirect=True)
