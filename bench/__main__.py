@@ -35,6 +35,9 @@ STAGES: Final = {
     "trace": "bench.trace:measure",
     "alerts": "bench.alerts:measure",
     "backtest": "bench.backtest:measure",
+    "ship": "bench.ship:measure",
+    "otlp": "bench.otlp:measure",
+    "bulk": "bench.bulk:measure",
 }
 """Name of each stage, and the function that returns its rows."""
 

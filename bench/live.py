@@ -29,15 +29,19 @@ START_S: Final = 60
 
 
 @contextmanager
-def running(folder: Path, kept: Path | None = None) -> Iterator[tuple[str, int]]:
-    """Run `up` over a folder, with a new data folder or one to keep; give its URL and process id once it is ready."""
+def running(folder: Path, kept: Path | None = None, config: Path | None = None) -> Iterator[tuple[str, int]]:
+    """Run `up` over a folder, with a new data folder or one to keep; give its URL and process id once it is ready.
+
+    With `config` it reads what that says instead of the folder.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     data = kept or folder.with_name(folder.name + "-data")
     if not kept:
         shutil.rmtree(data, ignore_errors=True)
-    words = [sys.executable, "-m", "tailrace", "up", "--data", str(data), "--listen", address, str(folder)]
+    words = [sys.executable, "-m", "tailrace", "up", "--data", str(data), "--listen", address]
+    words += ["--config", str(config)] if config else [str(folder)]
     log = folder.with_name(folder.name + ".txt")
     with log.open("wb") as output, subprocess.Popen(words, stdout=output, stderr=output, env=environment()) as process:
         try:

@@ -108,6 +108,34 @@ def house_with(tmp_path: Path) -> Iterator[Callable[[FakeSink], House]]:
         next(made, None)
 
 
+@dataclass
+class Kept:
+    """A house that stays for a file of tests, over a sink that keeps what it is given."""
+
+    house: House
+    sink: FakeSink
+
+    @property
+    def client(self) -> httpx.Client:
+        return self.house.client
+
+
+@pytest.fixture(scope="module")
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    sink = FakeSink()
+    made = _house(tmp_path_factory.mktemp("house"), sink)
+    yield Kept(next(made), sink)
+    next(made, None)
+
+
+@pytest.fixture
+def kept(_kept: Kept) -> Kept:
+    """A house without rows; its application remembers what the tests before sent."""
+    _kept.sink.outcome = "done"
+    _kept.sink.batches.clear()
+    return _kept
+
+
 def _house(data: Path, sink: FakeSink | None) -> Iterator[House]:
     settings = StoreSettings(commit_interval_s=0.01)
     table = LogTable.open(data, create=True, settings=settings)

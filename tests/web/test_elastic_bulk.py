@@ -4,7 +4,7 @@ import json
 import pytest
 
 from tailrace.errors import TransientError
-from web.conftest import NOW_NS, FakeSink
+from web.conftest import NOW_NS
 
 PATH = "/elasticsearch/_bulk"
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -20,8 +20,7 @@ def create(index: str = "logs-cart", **more: str) -> dict[str, object]:
     return {"create": {"_index": index, **more}}
 
 
-def test_documents_become_rows(house_with) -> None:
-    sink = FakeSink()
+def test_documents_become_rows(kept) -> None:
     document = {
         "@timestamp": T,
         "message": "no stock",
@@ -30,7 +29,7 @@ def test_documents_become_rows(house_with) -> None:
         "http": {"response": {"status_code": 500}},
         "service": {"name": "cart"},
     }
-    answer = house_with(sink).client.post(PATH, content=body(create(_id="b3-77"), document), headers=NDJSON)
+    answer = kept.client.post(PATH, content=body(create(_id="b3-77"), document), headers=NDJSON)
     assert answer.status_code == 200
     assert answer.headers["x-elastic-product"] == "Elasticsearch"
     assert answer.headers["content-type"] == "application/json"
@@ -38,7 +37,7 @@ def test_documents_become_rows(house_with) -> None:
     assert list(told) == ["took", "errors", "items"]
     assert b'"errors":false' in answer.content
     assert told["items"] == [{"create": {"_index": "logs-cart", "_id": "b3-77", "status": 201}}]
-    [batch] = sink.batches
+    [batch] = kept.sink.batches
     row = batch.frame.row(0, named=True)
     assert row["_stream"] == (
         '{filename="/var/log/cart.log", host="a1", index="logs-cart", service_name="cart", source="elasticsearch"}'
@@ -48,8 +47,7 @@ def test_documents_become_rows(house_with) -> None:
     assert "service_name" not in row
 
 
-def test_each_action_has_its_item_in_order(house_with) -> None:
-    sink = FakeSink()
+def test_each_action_has_its_item_in_order(kept) -> None:
     sent = body(
         {"index": {"_index": "a"}},
         {"message": "one"},
@@ -59,7 +57,7 @@ def test_each_action_has_its_item_in_order(house_with) -> None:
         {"create": {}},
         {"message": "two"},
     )
-    answer = house_with(sink).client.post("/elasticsearch/b/_bulk", content=sent.rstrip(), headers=NDJSON)
+    answer = kept.client.post("/elasticsearch/b/_bulk", content=sent.rstrip(), headers=NDJSON)
     items = answer.json()["items"]
     assert [(kind, item["status"]) for one in items for kind, item in one.items()] == [
         ("index", 201),
@@ -69,57 +67,52 @@ def test_each_action_has_its_item_in_order(house_with) -> None:
     ]
     assert [item["_index"] for one in items for item in one.values()] == ["a", "a", "a", "b"]
     assert b'"errors":true' in answer.content
-    assert sink.batches[0].frame["_line"].to_list() == ["one", "two"]
+    assert kept.sink.batches[0].frame["_line"].to_list() == ["one", "two"]
 
 
-def test_a_document_without_time_has_that_of_its_arrival(house_with) -> None:
-    sink = FakeSink()
-    house_with(sink).client.post(PATH, content=body(create(), {"message": "x"}), headers=NDJSON)
-    assert sink.batches[0].frame["_time_ns"].to_list() == [NOW_NS]
+def test_a_document_without_time_has_that_of_its_arrival(kept) -> None:
+    kept.client.post(PATH, content=body(create(), {"message": "x"}), headers=NDJSON)
+    assert kept.sink.batches[0].frame["_time_ns"].to_list() == [NOW_NS]
 
 
 @pytest.mark.parametrize("stamp", [1_767_323_045_678, "1767323045678", "2026-01-02T04:04:05.678+01:00"])
-def test_times_are_read_as_clients_write_them(house_with, stamp) -> None:
-    sink = FakeSink()
+def test_times_are_read_as_clients_write_them(kept, stamp) -> None:
     document = {"time": "2020-01-01T00:00:00Z", "@timestamp": stamp, "message": "x"}
-    house_with(sink).client.post(PATH, content=body(create(), document), headers=NDJSON)
-    assert sink.batches[0].frame["_time_ns"].to_list() == [T_NS]
+    kept.client.post(PATH, content=body(create(), document), headers=NDJSON)
+    assert kept.sink.batches[0].frame["_time_ns"].to_list() == [T_NS]
 
 
-def test_a_document_that_is_no_json_is_kept_as_text(house_with) -> None:
-    sink = FakeSink()
+def test_a_document_that_is_no_json_is_kept_as_text(kept) -> None:
     sent = body(create(), b'{"message": "broken', create(), {"message": "whole"})
-    answer = house_with(sink).client.post(PATH, content=sent, headers=NDJSON)
+    answer = kept.client.post(PATH, content=sent, headers=NDJSON)
     assert [one["create"]["status"] for one in answer.json()["items"]] == [201, 201]
-    frame = sink.batches[0].frame
+    frame = kept.sink.batches[0].frame
     assert frame["_line"].to_list() == ['{"message": "broken', "whole"]
     assert frame["_error"].to_list() == ["JSONParserErr", None]
 
 
-def test_bytes_that_are_no_text_are_kept(house_with) -> None:
-    sink = FakeSink()
+def test_bytes_that_are_no_text_are_kept(kept) -> None:
     sent = body(create(), b'{"message": "caf\xe9"}')
-    house_with(sink).client.post(PATH, content=sent, headers=NDJSON)
-    assert sink.batches[0].frame["_raw"].to_list() == [b'{"message": "caf\xe9"}']
-    assert sink.batches[0].frame["_line"].to_list() == ["caf\N{REPLACEMENT CHARACTER}"]
+    kept.client.post(PATH, content=sent, headers=NDJSON)
+    assert kept.sink.batches[0].frame["_raw"].to_list() == [b'{"message": "caf\xe9"}']
+    assert kept.sink.batches[0].frame["_line"].to_list() == ["caf\N{REPLACEMENT CHARACTER}"]
 
 
-def test_a_repeated_id_is_409_and_no_error(house_with) -> None:
-    sink = FakeSink()
-    client = house_with(sink).client
+def test_a_repeated_id_is_409_and_no_error(kept) -> None:
+    client = kept.client
     sent = body(create(_id="1"), {"message": "a"}, create(_id="2"), {"message": "b"}, create(_id="1"), {"message": "c"})
     first = client.post(PATH, content=sent, headers=NDJSON).json()
     assert [one["create"]["status"] for one in first["items"]] == [201, 201, 409]
     again = client.post(PATH, content=sent, headers=NDJSON)
     assert [one["create"]["status"] for one in again.json()["items"]] == [409, 409, 409]
     assert b'"errors":false' in again.content
-    assert sum(batch.frame.height for batch in sink.batches) == 2
+    assert sum(batch.frame.height for batch in kept.sink.batches) == 2
     other = client.post(PATH, content=body(create("other", _id="1"), {"message": "a"}), headers=NDJSON).json()
     assert other["items"][0]["create"]["status"] == 201
 
 
-def test_index_replaces_only_what_differs(house_with) -> None:
-    client = house_with(FakeSink()).client
+def test_index_replaces_only_what_differs(kept) -> None:
+    client = kept.client
 
     def status(kind: str, line: str) -> int:
         sent = body({kind: {"_index": "a", "_id": "1"}}, {"@timestamp": T, "message": line})
@@ -130,9 +123,11 @@ def test_index_replaces_only_what_differs(house_with) -> None:
 
 
 def test_what_was_stored_before_the_start_is_known(house) -> None:
-    sent = body(create(_id="1"), {"@timestamp": T, "message": "a"}, {"index": {"_index": "x", "_id": "2"}}, {"message": "b"})
+    sent = body(
+        create(_id="1"), {"@timestamp": T, "message": "a"}, {"index": {"_index": "x", "_id": "2"}}, {"message": "b"}
+    )
     assert house.client.post(PATH, content=sent, headers=NDJSON).json()["errors"] is False
-    from web.elastic_house import restarted
+    from web.houses import restarted
 
     with restarted(house) as client:
         again = client.post(PATH, content=sent, headers=NDJSON).json()
@@ -153,48 +148,46 @@ def test_what_was_stored_before_the_start_is_known(house) -> None:
         (b"\xff\xfe\n{}\n", "no action"),
     ],
 )
-def test_what_is_no_bulk_is_refused_whole(house_with, sent, says) -> None:
-    sink = FakeSink()
-    answer = house_with(sink).client.post(PATH, content=sent, headers=NDJSON)
+def test_what_is_no_bulk_is_refused_whole(kept, sent, says) -> None:
+    answer = kept.client.post(PATH, content=sent, headers=NDJSON)
     assert answer.status_code == 400
     assert answer.json()["status"] == 400
     assert says in answer.json()["error"]["reason"]
-    assert sink.batches == []
+    assert kept.sink.batches == []
 
 
-def test_many_actions_of_which_one_is_bad_are_refused_with_the_line(house_with) -> None:
+def test_many_actions_of_which_one_is_bad_are_refused_with_the_line(kept) -> None:
     lines = [line for number in range(50) for line in (create(_id=str(number)), {"message": "x"})]
     lines[60] = b'{"create": {"_index": "a", "_id": }}'
-    answer = house_with(FakeSink()).client.post(PATH, content=body(*lines), headers=NDJSON)
+    answer = kept.client.post(PATH, content=body(*lines), headers=NDJSON)
     assert answer.status_code == 400
     assert "line 61" in answer.text
 
 
 @pytest.mark.parametrize("outcome", [TransientError("the disk is full"), "refuse", ValueError("a bug")])
-def test_trouble_of_the_store_is_of_the_whole_request(house_with, outcome) -> None:
-    answer = house_with(FakeSink(outcome=outcome)).client.post(
-        PATH, content=body(create(_id="1"), {"message": "x"}), headers=NDJSON
-    )
+def test_trouble_of_the_store_is_of_the_whole_request(kept, outcome) -> None:
+    kept.sink.outcome = outcome
+    answer = kept.client.post(PATH, content=body(create(_id="t"), {"message": "x"}), headers=NDJSON)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert answer.headers["x-elastic-product"] == "Elasticsearch"
 
 
-def test_what_failed_is_not_known(house_with) -> None:
-    sink = FakeSink(outcome=TransientError("the disk is full"))
-    client, sent = house_with(sink).client, body(create(_id="1"), {"message": "x"})
+def test_what_failed_is_not_known(kept) -> None:
+    kept.sink.outcome = TransientError("the disk is full")
+    client, sent = kept.client, body(create(_id="f"), {"message": "x"})
     assert client.post(PATH, content=sent, headers=NDJSON).status_code == 503
-    sink.outcome = "done"
+    kept.sink.outcome = "done"
     assert client.post(PATH, content=sent, headers=NDJSON).json()["items"][0]["create"]["status"] == 201
 
 
-def test_gzip_and_put(house_with) -> None:
+def test_gzip_and_put(kept) -> None:
     packed = gzip.compress(body(create(), {"message": "x"}))
-    answer = house_with(FakeSink()).client.put(PATH, content=packed, headers=NDJSON | {"content-encoding": "gzip"})
+    answer = kept.client.put(PATH, content=packed, headers=NDJSON | {"content-encoding": "gzip"})
     assert answer.json()["items"][0]["create"]["status"] == 201
 
 
-def test_odd_names_are_written_as_json(house_with) -> None:
+def test_odd_names_are_written_as_json(kept) -> None:
     odd = 'a"\\\n\N{SNOWMAN}'
-    answer = house_with(FakeSink()).client.post(PATH, content=body(create(_id=odd), {"message": "x"}), headers=NDJSON)
+    answer = kept.client.post(PATH, content=body(create(_id=odd), {"message": "x"}), headers=NDJSON)
     assert answer.json()["items"][0]["create"]["_id"] == odd

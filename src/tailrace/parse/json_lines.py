@@ -60,6 +60,11 @@ class JsonLines:
         self._decoder = Decoder()
         self._time_names = times
 
+    @property
+    def leaves(self) -> list[Leaf]:
+        """The members that have a column, of all that was read so far."""
+        return self._decoder.tree.leaves()
+
     def parse(self, lines: pl.DataFrame, reading: Reading, data: bytes | None = None) -> pl.DataFrame:
         """Return the rows with fields, time, level and message."""
         braces = lines.select(pl.col("_line").str.starts_with("{") & pl.col("_line").str.ends_with("}")).to_series()

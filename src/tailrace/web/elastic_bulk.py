@@ -26,7 +26,7 @@ from tailrace.intake.recall import recent
 from tailrace.intake.seen import Seen, keys_of
 from tailrace.web import elastic_answers as answers
 from tailrace.web.elastic_pairs import actions
-from tailrace.web.elastic_rows import ID, SOURCE, rows
+from tailrace.web.elastic_rows import ID, SOURCE, Documents
 from tailrace.web.intake import Intake, unpacked
 from tailrace.web.refusals import RETRY_AFTER_S, status_and_line
 
@@ -46,7 +46,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 def routes(services: Services, intake: Intake) -> APIRouter:
     """Return the endpoints."""
-    router, seen = APIRouter(prefix=PREFIX), Seen(partial(_recalled, services))
+    router, documents, seen = APIRouter(prefix=PREFIX), Documents(), Seen(partial(_recalled, services))
     body = {"application/x-ndjson": {"schema": {"type": "string"}}}
     described = {"requestBody": {"required": True, "content": body}}
 
@@ -54,7 +54,7 @@ def routes(services: Services, intake: Intake) -> APIRouter:
         """Store documents; the answer comes when they are durable, with one item for each."""
         began_s = time.perf_counter()
         try:
-            asked, statuses = await _take(services, intake, seen, request, index)
+            asked, statuses = await _take(services, intake, documents, seen, request, index)
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, the client learns that it may come again
@@ -79,7 +79,7 @@ def failed(error: Exception) -> Response:
 
 
 async def _take(
-    services: Services, intake: Intake, seen: Seen, request: Request, index: str
+    services: Services, intake: Intake, documents: Documents, seen: Seen, request: Request, index: str
 ) -> tuple[pl.DataFrame, pl.Series]:
     """Return the actions of a request, and the status of each, when they are durable."""
     encoding = request.headers.get("content-encoding", "").strip().lower()
@@ -89,7 +89,7 @@ async def _take(
 
         def decode(body: bytes) -> pl.DataFrame:
             asked = actions(unpacked(body, encoding), index)
-            statuses, frame = _rows(asked, now_ns, taking)
+            statuses, frame = _rows(asked, documents, now_ns, taking)
             found.append((asked.select("kind", "index", "id"), statuses))
             if repeated := int((statuses == answers.REPEATED).sum()):
                 services.accounts.count("tailrace_intake_repeated_total", _REPEATED, repeated, receiver=SOURCE)
@@ -99,7 +99,7 @@ async def _take(
     return found[0]
 
 
-def _rows(asked: pl.DataFrame, now_ns: int, taking: Taking) -> tuple[pl.Series, pl.DataFrame]:
+def _rows(asked: pl.DataFrame, documents: Documents, now_ns: int, taking: Taking) -> tuple[pl.Series, pl.DataFrame]:
     """Return the status of each action, and the rows that are to be stored."""
     statuses = pl.Series([answers.CREATED], dtype=pl.Int64).new_from_index(0, asked.height)
     stored = asked.select(pl.col("kind").is_in(["create", "index"]) & pl.col("line").str.contains(r"\S")).to_series()
@@ -108,7 +108,7 @@ def _rows(asked: pl.DataFrame, now_ns: int, taking: Taking) -> tuple[pl.Series, 
         asked = asked.filter(stored)
         if asked.is_empty():
             return statuses, asked
-    frame = rows(asked, now_ns)
+    frame = documents.rows(asked, now_ns)
     if asked["id"].null_count() == asked.height:
         return statuses, frame
     keys, prints = _keys(asked["index"], asked["id"], frame)

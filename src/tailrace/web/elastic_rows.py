@@ -11,6 +11,8 @@ writes, those in `LABELS`.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -42,15 +44,45 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
 
 UNKNOWN_SERVICE: Final = "unknown_service"
 
+REMEMBERED: Final = 64
+"""Shapes of indices that are remembered: some 100 KiB each, at the most."""
+
 _READING: Final = Reading("json", timezone="UTC")
 _TIMES: Final = ("@timestamp", *(name for name in TIMES if name != "@timestamp"))
 _DAY_NS: Final = 86_400_000_000_000
 
 
-def rows(actions: pl.DataFrame, now_ns: int) -> pl.DataFrame:
-    """Return the frame of documents, in their order."""
+class Documents:
+    """Reads documents; any thread may call. Remembers the shapes of indices: to learn one costs more than to read it.
+
+    What is learned of one index changes nothing for another one. A shape without room for further members is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: OrderedDict[int, tuple[str, JsonLines]] = OrderedDict()  # by identity, the newest last
+
+    def rows(self, actions: pl.DataFrame, now_ns: int) -> pl.DataFrame:
+        """Return the frame of documents, in their order."""
+        index = str(actions["index"][0])
+        parser = self._taken(index)
+        frame = _rows(parser, actions, now_ns)
+        if len(parser.leaves) < limits.FIELD_COLUMNS:
+            with self._lock:
+                self._idle[id(parser)] = (index, parser)
+                while len(self._idle) > REMEMBERED:
+                    self._idle.popitem(last=False)
+        return frame
+
+    def _taken(self, index: str) -> JsonLines:
+        with self._lock:
+            found = next((key for key, (name, _) in reversed(self._idle.items()) if name == index), None)
+            return JsonLines(_TIMES) if found is None else self._idle.pop(found)[1]
+
+
+def _rows(parser: JsonLines, actions: pl.DataFrame, now_ns: int) -> pl.DataFrame:
     frame = actions.select(_line=pl.col("line").fill_null(""), _observed_ns=pl.lit(now_ns, pl.Int64))
-    frame = JsonLines(_TIMES).parse(frame, _READING)
+    frame = parser.parse(frame, _READING)
     if "raw" in actions.columns and actions["raw"].null_count() < actions.height:
         frame = frame.with_columns(actions["raw"].alias("_raw"))
     frame = frame.with_columns(pl.col("_time_ns").fill_null(now_ns))

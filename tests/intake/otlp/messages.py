@@ -12,7 +12,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 T = 1_767_225_600_000_000_001
 
 
-def any_value(value: object) -> AnyValue:
+def any_value(value: object) -> AnyValue:  # noqa: PLR0911  one for each type
     match value:
         case None:
             return AnyValue()

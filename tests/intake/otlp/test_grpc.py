@@ -3,11 +3,10 @@ from contextlib import contextmanager
 
 import grpc
 import pytest
-from intake.otlp.messages import T, record, request
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
-from web.conftest import NOW_NS, FakeSink, wait_until
 
+from intake.otlp.messages import T, record, request
 from tailrace.access.guard import Guard
 from tailrace.access.model import Denied
 from tailrace.clock import ManualClock
@@ -19,6 +18,7 @@ from tailrace.intake.otlp_grpc import OtlpGrpc
 from tailrace.intake.settings import IntakeSettings
 from tailrace.limits import INTAKE_BYTES, MIB
 from tailrace.telemetry import Accounts
+from web.conftest import NOW_NS, FakeSink, wait_until
 
 
 class House:

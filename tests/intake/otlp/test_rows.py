@@ -3,8 +3,8 @@ import json
 import polars as pl
 import pytest
 from google.protobuf import json_format
-from intake.otlp.messages import T, record, request
 
+from intake.otlp.messages import T, record, request
 from tailrace.intake.otlp import from_json, from_protobuf
 from tailrace.intake.otlp.rows import rows
 

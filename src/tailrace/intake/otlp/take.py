@@ -6,7 +6,6 @@ comes twice is stored twice, and log queries show it once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
@@ -19,7 +18,7 @@ from tailrace.intake.recall import recent
 from tailrace.intake.seen import keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tailrace.contracts import Engine, Table
     from tailrace.intake.seen import Taking

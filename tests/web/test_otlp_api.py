@@ -1,0 +1,116 @@
+import gzip
+import json
+import zlib
+
+import pytest
+import zstandard
+from google.protobuf import json_format
+from google.rpc import status_pb2
+
+from intake.otlp.messages import T, record, request
+from tailrace import limits
+from tailrace.errors import TransientError
+
+PATH = "/v1/logs"
+MESSAGE = request(record("no stock", attributes={"status": 500}), name="app")
+PROTO = MESSAGE.SerializeToString()
+TEXT = json.dumps(json_format.MessageToDict(MESSAGE)).encode()
+PROTOBUF = {"content-type": "application/x-protobuf"}
+JSON = {"content-type": "application/json; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        (PATH, PROTO, PROTOBUF),
+        ("/otlp/v1/logs", PROTO, PROTOBUF),
+        (PATH, TEXT, JSON),
+        (PATH, gzip.compress(PROTO), PROTOBUF | {"content-encoding": "gzip"}),
+        (PATH, zstandard.compress(PROTO), PROTOBUF | {"content-encoding": "zstd"}),
+        (PATH, zlib.compress(TEXT), JSON | {"content-encoding": "deflate"}),
+    ],
+)
+def test_every_encoding_gives_the_same_rows(kept, path, body, headers) -> None:
+    answer = kept.client.post(path, content=body, headers=headers)
+    kind = headers["content-type"].partition(";")[0]
+    assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+    assert answer.content == (b"{}" if kind == "application/json" else b"")
+    row = kept.sink.batches[0].frame.row(0, named=True)
+    assert (row["_time_ns"], row["_line"], row["status"], row["scope_name"]) == (T, "no stock", 500, "app")
+    assert row["_stream"] == '{service_name="cart"}'
+
+
+def test_nothing_succeeds(kept) -> None:
+    client = kept.client
+    assert client.post(PATH, content=b"", headers=PROTOBUF).status_code == 200
+    assert client.post(PATH, content=b"{}", headers=JSON).status_code == 200
+    assert client.post(PATH, content=b'{"resourceLogs": []}', headers=JSON).status_code == 200
+    assert kept.sink.batches == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code", "says"),
+    [
+        (PROTO[:-2], PROTOBUF, 400, 3, "malformed protobuf"),
+        (b"\x0a\xff\xff\xff\xff\x07", PROTOBUF, 400, 3, "malformed protobuf"),
+        (b"\xff" * 64, PROTOBUF, 400, 3, "malformed protobuf"),
+        (TEXT[:-1], JSON, 400, 3, "no JSON"),
+        (b"[]", JSON, 400, 3, "$ is no object"),
+        (b'{"resourceLogs": {}}', JSON, 400, 3, "$.resourceLogs is no list"),
+        (b'{"resourceLogs": [5]}', JSON, 400, 3, "$.resourceLogs[0] is no object"),
+        (b"[" * 100_000, JSON, 400, 3, "no JSON"),
+        (TEXT, JSON | {"content-encoding": "gzip"}, 400, 3, "no gzip"),
+        (TEXT, JSON | {"content-encoding": "br"}, 400, 3, "not known"),
+        (PROTO, {"content-type": "text/plain"}, 415, 3, "application/x-protobuf"),
+        (PROTO, {}, 415, 3, "application/x-protobuf"),
+        (
+            gzip.compress(bytes(limits.PUSH_BODY_BYTES + 1), 1),
+            PROTOBUF | {"content-encoding": "gzip"},
+            413,
+            8,
+            "larger",
+        ),
+    ],
+)
+def test_what_can_never_be_stored_is_refused_with_a_status(kept, body, headers, status, code, says) -> None:
+    answer = kept.client.post(PATH, content=body, headers=headers)
+    assert answer.status_code == status
+    if headers is JSON or "json" in headers.get("content-type", ""):
+        told = answer.json()
+    else:
+        message = status_pb2.Status.FromString(answer.content)
+        told = {"code": message.code, "message": message.message}
+    assert told["code"] == code
+    assert says in told["message"]
+    assert kept.sink.batches == []
+
+
+@pytest.mark.parametrize("outcome", [TransientError("the disk is full"), "refuse", ValueError("a bug")])
+def test_trouble_is_503_with_the_time_to_come_back(kept, outcome) -> None:
+    client = kept.client
+    kept.sink.outcome = outcome
+    answer = client.post(PATH, content=TEXT, headers=JSON)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["code"] == 14
+    assert answer.json()["details"] == [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "5s"}]
+    assert "bug" not in answer.text
+    told = status_pb2.Status.FromString(client.post(PATH, content=PROTO, headers=PROTOBUF).content)
+    assert told.code == 14
+    assert told.details[0].type_url == "type.googleapis.com/google.rpc.RetryInfo"
+    assert told.details[0].value == b"\x0a\x02\x08\x05"  # 1 retry_delay {1 seconds}
+
+
+def test_other_methods_are_405(kept) -> None:
+    assert kept.client.get(PATH).status_code == 405
+
+
+def test_records_are_found_and_their_keys_known_after_a_restart(house) -> None:
+    from web.houses import restarted
+
+    sent = request(record("one", attributes={"log.record.uid": "u1"}), record("two")).SerializeToString()
+    assert house.client.post(PATH, content=sent, headers=PROTOBUF).status_code == 200
+    with restarted(house) as client:
+        assert client.post(PATH, content=sent, headers=PROTOBUF).status_code == 200
+    asked = {"query": 'sum by (log_record_uid) (count_over_time({service_name="cart"}[1m]))', "time": str(T + 10**9)}
+    result = house.client.get("/loki/api/v1/query", params=asked).json()["data"]["result"]
+    assert {one["metric"].get("log_record_uid", ""): one["value"][1] for one in result} == {"u1": "1", "": "2"}
