@@ -300,6 +300,15 @@ class Hold:
             self._gate._give_back(self._client, self.size - size, 0)  # noqa: SLF001  as above
         self.size = size
 
+    def join(self, other: Hold) -> None:
+        """Take over what another hold of the same client holds."""
+        self.size, other.size = self.size + other.size, 0
+
+    def split(self, size: int) -> Hold:
+        """Return some of what is held as a hold of its own."""
+        self.size -= size
+        return Hold(self._gate, self._client, self._receiver, size, requests=0)
+
     def release(self) -> None:
         """Give everything back; more than once does no harm."""
         with self._lock:

@@ -43,10 +43,17 @@ _LOGGER: Final = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken(Generic[T]):
+    received: T
+    hold: Hold
+    then: Callable[[bool], None] | None
+
+
 @dataclass(slots=True)
 class _Sent:
     frame: pl.DataFrame
-    holds: Sequence[Hold]
+    ends: Sequence[tuple[Hold, Callable[[bool], None] | None]]
     bytes: int
     done: Future[None] | None  # None: it could not be submitted
     bare: bool = False  # whether its fields were left out
@@ -68,7 +75,7 @@ class Turns(Generic[T]):
         self._plain = plain
         self._patience = Patience(supply.clock)
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[T, Hold]] = deque()
+        self._waiting: deque[_Taken[T]] = deque()
         self._waiting_bytes = 0
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"turns-{name}", daemon=True)
@@ -77,10 +84,13 @@ class Turns(Generic[T]):
         """Begin to make rows."""
         self._thread.start()
 
-    def add(self, received: T, hold: Hold) -> None:
-        """Take something; from any thread, never blocks. Its hold is given back when its rows are durable."""
+    def add(self, received: T, hold: Hold, then: Callable[[bool], None] | None = None) -> None:
+        """Take something; from any thread, never blocks. Its hold is given back when its rows are durable.
+
+        `then` is called after that, in the thread of the turns: with False if they were given up.
+        """
         with self._changed:
-            self._waiting.append((received, hold))
+            self._waiting.append(_Taken(received, hold, then))
             self._waiting_bytes += hold.size
             self._changed.notify_all()
 
@@ -113,26 +123,26 @@ class Turns(Generic[T]):
         with self._changed:
             return bool(self._waiting)
 
-    def _next(self, *, wait: bool) -> list[tuple[T, Hold]]:
+    def _next(self, *, wait: bool) -> list[_Taken[T]]:
         """Return what came, at most about one turn's bytes; nothing if nothing is there, or nothing will come."""
         with self._changed:
             if wait:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
             if self._waiting and not self._closing:
                 self._changed.wait_for(self._is_full, GATHER_S)
-            turn: list[tuple[T, Hold]] = []
+            turn: list[_Taken[T]] = []
             size = 0
             while self._waiting and size < limits.READ_TURN_BYTES:
                 turn.append(self._waiting.popleft())
-                size += turn[-1][1].size
+                size += turn[-1].hold.size
             self._waiting_bytes -= size
             return turn
 
     def _is_full(self) -> bool:
         return self._waiting_bytes >= limits.READ_TURN_BYTES or self._closing
 
-    def _send(self, turn: Sequence[tuple[T, Hold]]) -> _Sent:
-        received, holds = [one for one, _ in turn], [hold for _, hold in turn]
+    def _send(self, turn: Sequence[_Taken[T]]) -> _Sent:
+        received = [taken.received for taken in turn]
         try:
             frame = self._make(received)
         except Exception:
@@ -140,7 +150,7 @@ class Turns(Generic[T]):
             frame = self._plain(received)
         size = int(frame["_line"].str.len_bytes().sum())
         self._supply.accounts.read(self._name, frame.height, size)
-        sent = _Sent(frame, holds, size, None)
+        sent = _Sent(frame, [(taken.hold, taken.then) for taken in turn], size, None)
         self._submit(sent)
         return sent
 
@@ -158,8 +168,10 @@ class Turns(Generic[T]):
         finally:
             outcome: Outcome = "stored" if stored else "rejected"
             self._supply.accounts.settle(self._name, outcome, sent.frame.height, sent.bytes)
-            for hold in sent.holds:
+            for hold, then in sent.ends:
                 hold.release()
+                if then is not None:
+                    then(stored)
 
     def _stored(self, sent: _Sent) -> bool:
         for pause_s in self._patience.pauses():

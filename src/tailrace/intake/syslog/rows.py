@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from tailrace import limits
 from tailrace.contracts import Reading
 from tailrace.intake.labels import Streams
+from tailrace.intake.times import in_time
 from tailrace.parse import level
 from tailrace.parse.syslog import BSD, IETF, Syslog
 
@@ -36,8 +36,6 @@ _BARE: Final = (
 _PRI: Final = r"^<[0-9]{1,3}>"
 _NO_PROGRAM: Final = rf"(?i)^(?:{'|'.join(level.WORDS)})$|(?:Error|Exception|Warning)$"
 _MARK: Final = "\ufeff"  # that text is UTF-8; RFC 5424 has it in front of the message
-_DAY_NS: Final = 86_400_000_000_000
-_FAR: Final = "SyslogTimeFar"
 _PRI_MOST: Final = 191
 
 
@@ -69,7 +67,7 @@ class Rows:
         frame = _bare(self._parser.parse(lines, self._reading))
         if "_error" not in frame.columns:
             frame = frame.with_columns(_error=pl.lit(None, pl.String))
-        frame = _in_time(frame.with_columns(_error=pl.coalesce("_flaw", "_error")).drop("_flaw"))
+        frame = in_time(frame.with_columns(_error=pl.coalesce("_flaw", "_error")).drop("_flaw"))
         if not self._keep:
             frame = frame.with_columns(_message(frame))
         named = [pl.coalesce(name, other) if name in frame.columns else other for name, other in self._defaults()]
@@ -171,17 +169,4 @@ def _message(frame: pl.DataFrame) -> pl.Expr:
     bare = bare.str.strip_prefix(_MARK)
     return (
         pl.when(pl.lit(forms.is_not_null() & (bare != ""))).then(pl.lit(bare)).otherwise(pl.lit(lines)).alias("_line")
-    )
-
-
-def _in_time(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give a time to rows without one; a turn spread over more days than a commit may have keeps its newest days."""
-    frame = frame.with_columns(_time_ns=pl.coalesce("_time_ns", "_observed_ns"))
-    days = frame["_time_ns"] // _DAY_NS
-    if days.n_unique() <= limits.PUSH_DAYS:
-        return frame
-    far = ~days.is_in(days.unique(maintain_order=False).sort().tail(limits.PUSH_DAYS - 1).implode())
-    return frame.with_columns(
-        _time_ns=pl.when(pl.lit(far)).then("_observed_ns").otherwise("_time_ns"),
-        _error=pl.when(pl.lit(far)).then(pl.lit(_FAR)).otherwise("_error"),
     )
