@@ -51,7 +51,7 @@ def _kept(plan: Plan, every: int) -> list[Row]:
     data = OUT / "rollups"
     shutil.rmtree(data, ignore_errors=True)
     table, control, clock = LogTable.open(data, create=True), Control.open(data), ManualClock(START_MS * 1_000_000)
-    metrics = Metrics(data, control, table, PolarsEngine(), clock=clock, accounts=Accounts())
+    metrics = Metrics(control, table, PolarsEngine(), clock=clock, accounts=Accounts())
     for name, expr in METRICS.items():
         metrics.definitions.create(name, expr, now_ns=clock.now_ns())
     metrics.keeper.round()

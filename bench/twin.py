@@ -135,7 +135,7 @@ def _ask(data: Path) -> dict[str, float]:
     from tailrace.twin import sizes
     from tailrace.twin.reading import Twin
 
-    twin = Twin(data, LogTable.open(data, create=True), PolarsEngine(), SystemClock())
+    twin = Twin(LogTable.open(data, create=True), PolarsEngine(), SystemClock())
     best: dict[str, float] = {}
     for top in ("/", "/srv/data/dir17", "/srv/data/dir2/sub3"):
         for _ in range(7):

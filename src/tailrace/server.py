@@ -91,9 +91,10 @@ class Server:
         self.warnings = _warnings(config, host)
         self._deletions = DeletionQueue(config.data, table, partial(_delete, table), clock, table.files)
         pushed = Pushed(sink, clock, disorder_s=config.alerts.push_disorder_s, wait_s=config.alerts.max_wait_s)
-        self._recordings = Recordings(self._control, SamplesTable(config.data, table.files), config.alerts.samples_days)
+        samples = SamplesTable(table.place.beside("samples"))
+        self._recordings = Recordings(self._control, samples, config.alerts.samples_days)
         self._metrics = Metrics(
-            config.data, self._control, table, engine, clock=clock, accounts=accounts, settings=config.metrics
+            self._control, table, engine, clock=clock, accounts=accounts, settings=config.metrics
         )
         self._alerting = Alerting(
             config.alerts,
@@ -134,7 +135,7 @@ class Server:
         self._listeners = Listeners(config.receivers, supply)
         self.receivers = self._listeners.addresses
         self._maintenance = Maintenance(table, config.store, clock, accounts)
-        self._twin = Twin(config.data, table, PolarsEngine(), clock)
+        self._twin = Twin(table, PolarsEngine(), clock)
         self._keeper = Keeper(self._twin, accounts)
         app = create_app(services)
         app.include_router(files_api.routes(self._twin, Work()))

@@ -60,7 +60,7 @@ class Place:
             clock=self.clock,
             accounts=self.accounts,
             behind=lambda: self.behind,
-            deleted=lambda since, version: deleted(self.table.root, since, version),
+            deleted=lambda since, version: deleted(self.table.place, since, version),
             address="http://here:1/",
         )
 

@@ -66,9 +66,9 @@ class Broken(Files):
 
 def test_a_commit_that_failed_after_it_was_made_is_recognised(world: World) -> None:
     world.happen(made("created", "/a"))
-    world.twin.files.files = Broken()
+    world.twin.files.table.files = Broken()
     assert taken(world) == 1
-    world.twin.files.files = Files()
+    world.twin.files.table.files = Files()
     assert taken(world) == 0
     assert world.twin.files.snapshot().rows("tail") == 1
 

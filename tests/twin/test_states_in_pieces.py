@@ -86,7 +86,7 @@ def test_now_and_every_instant_are_what_was_true(world: World, seed: int) -> Non
         while time.time_ns() // 1_000_000 <= at_ns // 1_000_000 + 1:  # times of commits have milliseconds
             pass
     world.clock.advance((time.time_ns() - START_NS) / NS + 60)
-    restarted = Twin(world.data, world.logs, world.twin.engine, world.clock)
+    restarted = Twin(world.logs, world.twin.engine, world.clock)
     for twin in (world.twin, restarted):
         assert told(twin.now()) == life.state
         assert sizes.du(twin.now())["bytes"] == sum(size for _, size in life.state.values())

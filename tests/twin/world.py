@@ -58,7 +58,7 @@ class World:
         self.data = data
         self.clock = ManualClock(START_NS)
         self.logs = LogTable.open(data, create=True)
-        self.twin = Twin(data, self.logs, PolarsEngine(), self.clock)
+        self.twin = Twin(self.logs, PolarsEngine(), self.clock)
         self._sequence = 0
         self._batches = 0
 

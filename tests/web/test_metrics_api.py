@@ -33,7 +33,6 @@ class Site:
         self.world = world = World(data)
         accounts = Accounts()
         self.metrics = Metrics(
-            data,
             world.control,
             world.logs,
             PolarsEngine(),

@@ -32,5 +32,5 @@ class KnownFiles:
         """Return one row per living path at or below the roots, with the `file_*` columns of `ecs`."""
         if not may_hold_table(self._config):
             return pl.DataFrame(schema={name: dtype for name, dtype in COLUMNS.items() if name.startswith("file_")})
-        twin = Twin(self._config.data, open_logs(self._config), PolarsEngine(), self._clock)
+        twin = Twin(open_logs(self._config), PolarsEngine(), self._clock)
         return twin.known(self._config.host, roots)

@@ -82,9 +82,9 @@ def run_backtest(
     with folder.opened_control(settings.data) as control:
         groups = _saved(control, settings.alerts.rule_files) if file is None else load_rules(file)
         chosen, group = _chosen(groups, rule)
-        recorded = Recordings(control, SamplesTable(settings.data))
+        recorded = Recordings(control, SamplesTable(table.place.beside("samples")))
         fill = Templates(TableAsk(table, engine, recorded=recorded), SystemClock())
-        metrics = Metrics(settings.data, control, table, engine, clock=SystemClock(), accounts=Accounts())
+        metrics = Metrics(control, table, engine, clock=SystemClock(), accounts=Accounts())
         test = Backtest(table, engine, fill, recorded=recorded, kept=metrics.kept)
         end_ns = min(asked.end_ns, now_ns)
         found = test(chosen, group, asked.start_ns, end_ns, sweeps=sweeps, before=before)

@@ -200,7 +200,9 @@ class Folder:
             PolarsEngine(),
             clock=SystemClock(),
             accounts=Accounts(),
-            recordings=Recordings(self._control, SamplesTable(config.data, table.files), config.alerts.samples_days),
+            recordings=Recordings(
+                self._control, SamplesTable(table.place.beside("samples")), config.alerts.samples_days
+            ),
         )
         alerting.service.start()
         try:

@@ -57,7 +57,7 @@ def _local(kind: str, words: dict[str, str], hosts: tuple[str, ...], data: Path 
     from tailrace.web import files_questions
 
     logs, engine = open_table(data), PolarsEngine()
-    twin = Twin(logs.root.parent, logs, engine, SystemClock())
+    twin = Twin(logs, engine, SystemClock())
     if words.pop("take", "") == "true":
         usage.write_down(twin)
     if kind == "condense":

@@ -184,9 +184,7 @@ class Folder:
 
         if self._table is None:
             return None
-        return Metrics(
-            self._config.data, self._control, self._table, PolarsEngine(), clock=SystemClock(), accounts=Accounts()
-        )
+        return Metrics(self._control, self._table, PolarsEngine(), clock=SystemClock(), accounts=Accounts())
 
 
 def _metric(told: Mapping[str, Any]) -> Metric:

@@ -185,7 +185,7 @@ class RollupKeeper:
     def _fill(self, view: View, snapshot: LogSnapshot, seen: RollupSnapshot) -> RollupSnapshot:
         """Read the newest lines of a view that are still to be read, a bounded number of them."""
         if seen.taken != snapshot.version:
-            raise TransientError(f"{self._rollups.root}: another process keeps these rollups now")
+            raise TransientError(f"{self._rollups.where}: another process keeps these rollups now")
         mark = seen.marks.views[view.key]
         span = _step(mark.pending[-1], view.bucket_ns, snapshot)
         try:
@@ -229,7 +229,7 @@ class RollupKeeper:
 
     def _commit(self, seen: RollupSnapshot, **what: object) -> None:
         if not self._rollups.commit(seen, **what):  # type: ignore[arg-type]  # the keywords of `commit`, checked above
-            raise TransientError(f"{self._rollups.root}: another process keeps these rollups now")
+            raise TransientError(f"{self._rollups.where}: another process keeps these rollups now")
 
     def _count(self, rows: int) -> None:
         self._accounts.count("tailrace_rollups_rows_total", "Rows of rollups made of lines.", rows)

@@ -26,7 +26,6 @@ from tailrace.rollups.views import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from tailrace.clock import Clock
     from tailrace.contracts import Engine
@@ -61,7 +60,6 @@ class Metrics:
 
     def __init__(
         self,
-        data: Path,
         control: Control,
         logs: LogTable,
         engine: Engine,
@@ -72,7 +70,7 @@ class Metrics:
     ) -> None:
         self._settings = settings or RollupSettings()
         self._logs, self._engine, self._clock = logs, engine, clock
-        self._table = RollupTable(data)
+        self._table = RollupTable(logs.place.beside("rollups"))
         self.definitions = Definitions(control)
         self.kept = Rollups(self._table, logs, self.definitions, clock)
         self._rough = Rollups(self._table, logs, self.definitions, clock, rough=True)

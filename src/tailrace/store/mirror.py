@@ -53,14 +53,15 @@ class Mirror:
             self._began_s = began_s
 
     def reach(self, version: int) -> None:
-        """Have the commits after a version, as far as the log still has them."""
+        """Have the commits after a version, as far as the log still has them, and the checkpoints among them."""
         with self._lock:
             here = self._here()
             first = min((int(match[1]) for name in here if (match := _COMMIT.fullmatch(name))), default=None)
             if first is not None and first <= version + 1:
                 return
-            listed = self._listing()
-            self._take([one for one in listed if (match := _COMMIT.fullmatch(_name(one))) and int(match[1]) > version])
+            kinds = (_CHECKPOINT, _COMMIT)
+            found = [(kind.fullmatch(_name(one)), one) for one in self._listing() for kind in kinds]
+            self._take([one for match, one in found if match and int(match[1]) > version])
 
     def tidy(self) -> None:
         """Forget what the log does not have any more."""

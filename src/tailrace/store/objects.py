@@ -46,7 +46,7 @@ SMALL_BYTES: Final = 4 * limits.MIB
 UNKNOWN_S: Final = 60.0
 """How long a file that was not there is not asked for again: skip indexes come late."""
 
-_CACHED: Final = ("*=*/*.parquet*", "_skip/*")
+_CACHED: Final = ("*/*=*/*.parquet*", "*/_skip/*")  # of all tables that lie beside each other
 
 
 @dataclass
@@ -101,6 +101,7 @@ class ObjectPlace:
 
     bucket: Bucket
     root: Path
+    cache: Cache | None = None
     orphan_grace_s: float = ORPHAN_GRACE_S
     endless: bool = True
     files: Files = field(init=False)
@@ -110,7 +111,7 @@ class ObjectPlace:
         self.where = self.bucket.url
         self.settings = self.bucket.settings
         self._mirror = Mirror(self.bucket, self.root)
-        self._cache = Cache(self.root, _CACHED, self.bucket.settings.cache_bytes)
+        self._cache = self.cache or Cache(self.root.parent, _CACHED, self.bucket.settings.cache_bytes)
         self.files = ObjectFiles(self.bucket, self.root, self._cache)
         self._absent: dict[str, float] = {}  # files that were not there, until when that is believed
         self._lock = threading.Lock()
@@ -118,7 +119,7 @@ class ObjectPlace:
     def beside(self, name: str) -> ObjectPlace:
         """Return the place of another table that lies beside this one."""
         above = type(self.bucket)(self.bucket.url.rpartition("/")[0], self.bucket.settings)
-        return ObjectPlace(above.below(name), self.root.with_name(name))
+        return ObjectPlace(above.below(name), self.root.with_name(name), self._cache)
 
     # --- the log --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ anchors can be cut. An instant between anchors is made of the one before it and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tailrace import limits
@@ -16,7 +17,6 @@ from tailrace.store import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from tailrace.twin.table import FilesTable
 
@@ -75,16 +75,17 @@ def tidy(files: FilesTable, now_ns: int) -> Tidied:
     gone += [path for path in folder.iterdir() if any(part in path.name for part in _LEFT_OVER)]
     for path in gone:
         if path.name.endswith(".parquet") or _older(path, now_ns - HOUR_NS):
-            files.files.unlink(path)
+            files.table.files.unlink(path)
     needed = kept | ({base} if base is not None else set())
     return Tidied(_vacuum(files, needed, now_ns), len(cut))
 
 
 def _vacuum(files: FilesTable, needed: set[int], now_ns: int) -> int:
     """Remove data files that the newest version, those needed and the commits of the last hour do not name."""
-    on_disk = [path for path in files.root.glob("part=*/*.parquet") if _older(path, now_ns - HOUR_NS)]
+    there = files.place.listed("part=*/*.parquet")
+    old = [str(found.path) for found in there if found.modified_ns < now_ns - HOUR_NS]
     named = set(files.snapshot().files["path"])
-    unnamed = [path for path in on_disk if str(path) not in named]
+    unnamed = [path for path in old if path not in named]
     if not unnamed:
         return 0
     for version in needed:
@@ -92,9 +93,9 @@ def _vacuum(files: FilesTable, needed: set[int], now_ns: int) -> int:
     for version in log.versions(files.root):
         commit = log.read(files.root, version)
         named.update(str(files.root / path) for path in (*commit.removes, *commit.paths))
-    gone = [path for path in unnamed if str(path) not in named]
+    gone = [path for path in unnamed if path not in named]
     for path in gone:
-        files.files.unlink(path)
+        files.table.files.unlink(Path(path))
     return len(gone)
 
 

@@ -26,7 +26,6 @@ from tailrace.twin.usage import UsageTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Snapshot
@@ -59,9 +58,9 @@ class View:
 class Twin:
     """Answers from the table `files` and from `logs`; any thread may ask. Holds the newest view only."""
 
-    def __init__(self, data: Path, logs: LogTable, engine: Engine, clock: Clock) -> None:
-        self.files = FilesTable(data)
-        self.usage = UsageTable(data)
+    def __init__(self, logs: LogTable, engine: Engine, clock: Clock) -> None:
+        self.files = FilesTable(logs.place.beside("files"))
+        self.usage = UsageTable(logs.place.beside("files_usage"))
         self.logs = logs
         self.engine = engine
         self.clock = clock

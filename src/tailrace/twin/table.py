@@ -11,28 +11,25 @@ Refuses what the store refuses. The first write sets a torn newest commit aside;
 from __future__ import annotations
 
 import json
-import threading
-import time
-import uuid
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from deltalake import DeltaTable, Field, Schema
-from deltalake.exceptions import CommitFailedError
-from deltalake.schema import PrimitiveType
-from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
 from tailrace import limits
-from tailrace.files import Files
 from tailrace.store import log
 from tailrace.store.failures import translated
+from tailrace.store.side_table import Shape, SideTable
 from tailrace.twin.records import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from tailrace.files import Files
+    from tailrace.store.place import Place
+    from tailrace.store.side_table import Written
 
 Part = str  # `tail`, `live` or `gone`
 
@@ -48,7 +45,6 @@ RANGE_KEY: Final = "tailrace.range"
 ROW_GROUP_ROWS: Final = 16_384
 """Rows of a row group: a folder's question reads a few of them."""
 
-_DELTA: Final = {pl.String(): "string", pl.Int64(): "long", pl.Boolean(): "boolean"}
 _FILES: Final = {
     "path": pl.String(),
     "part": pl.String(),
@@ -56,11 +52,11 @@ _FILES: Final = {
     "bytes": pl.Int64(),
     "added_ms": pl.Int64(),
 }
-_NO_HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _CONFIGURATION: Final = {
     "delta.logRetentionDuration": "interval 31 days",
     "delta.deletedFileRetentionDuration": "interval 31 days",
 }
+_SHAPE: Final = Shape("files", SCHEMA, "part", _CONFIGURATION)
 
 Bounds = tuple[tuple[str, str], tuple[str, str]]
 
@@ -87,36 +83,26 @@ class FilesSnapshot:
 NOTHING: Final = FilesSnapshot(-1, -1, -1, 0, pl.DataFrame(schema=_FILES))
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A file on the disk that no commit names yet."""
-
-    part: Part
-    file: Path
-    rows: int
-    stats: str
-
-
 class FilesTable:
     """Reads and writes the table; any thread may, writers take turns. It is made by the first write."""
 
-    def __init__(self, data: Path, files: Files | None = None) -> None:
-        self.root = data.absolute() / "files"
-        self.files = files or Files()
-        self._lock = threading.RLock()
-        self._delta: DeltaTable | None = None
+    def __init__(self, where: Path | Place, files: Files | None = None) -> None:
+        self.table = SideTable(where, _SHAPE, files)
+        self.root = self.table.root
+        self.place = self.table.place
         self._newest = NOTHING
 
     # --- readers --------------------------------------------------------------------------------
 
     def snapshot(self) -> FilesSnapshot:
         """Return the newest version."""
-        with self._lock, translated(self.root, "reading the table of files"):
-            newest = log.newest_whole(self.root)
+        with self.table.lock, translated(self.table.where, "reading the table of files"):
+            newest = self.table.newest()
             if newest is None:
                 return NOTHING
             if newest != self._newest.version:
                 self._newest = self.at(newest)
+            self.table.near(self._newest.files)
             return self._newest
 
     def exists(self) -> bool:
@@ -125,15 +111,14 @@ class FilesTable:
 
     def at(self, version: int) -> FilesSnapshot:
         """Return an older version."""
-        with translated(self.root, "reading the table of files"):
-            table = DeltaTable(self.root.as_uri(), version=version)
+        with translated(self.table.where, "reading the table of files"):
+            table, raw = self.table.at(version)
             numbers = (table.transaction_version(name) for name in (TAKEN, CONDENSE))
             taken, condensed = (-1 if number is None else number for number in numbers)
-            raw = pl.DataFrame(table.get_add_actions(flatten=True))
             if not raw.height:
                 return FilesSnapshot(version, taken, condensed, self._committed_ns(version), NOTHING.files)
             files = raw.select(
-                (pl.lit(f"{self.root}/") + pl.col("path")).alias("path"),
+                "path",
                 pl.col("partition.part").alias("part"),
                 pl.col("num_records").cast(pl.Int64).alias("rows"),
                 pl.col("size_bytes").cast(pl.Int64).alias("bytes"),
@@ -147,15 +132,20 @@ class FilesTable:
 
     def before(self, time_ns: int) -> FilesSnapshot | None:
         """Return the newest version that was committed by a time, if its files are still there."""
+        self.place.reach(-1)
         found = [v for v in log.versions(self.root) if (at := self._committed_ns(v)) and at <= time_ns]
         for version in reversed(found):
             snapshot = self.at(version)
-            if all(Path(path).exists() for path in snapshot.files["path"]):
+            named = set(snapshot.files["path"])
+            if self.place.there(list(named)) == named:
+                self.table.near(snapshot.files)
                 return snapshot
         return None
 
     def versions(self) -> list[tuple[int, int]]:
         """Return the versions that the log knows, rising, with the times of their commits."""
+        self.place.refresh()
+        self.place.reach(-1)
         return [(version, self._committed_ns(version)) for version in log.versions(self.root)]
 
     def _committed_ns(self, version: int) -> int:
@@ -165,155 +155,48 @@ class FilesTable:
 
     def append(self, records: pl.DataFrame, taken: int | None) -> bool:
         """Add records and say how far `logs` was read, if they end there; false if the table has got so far already."""
-        with self._lock, translated(self.root, "adding records"):
-            table = self._writable()
+        with self.table.lock, translated(self.table.where, "adding records"):
+            table = self.table.writable()
             known = table.transaction_version(TAKEN)
             if known is not None and taken is not None and known >= taken:
                 return False
             written = [self._write("tail", rows) for rows in records.iter_slices(limits.TWIN_TAIL_ROWS) if rows.height]
-            return self._commit(table, written, [], {} if taken is None else {TAKEN: taken})
+            return self.table.commit(table, written, [], {} if taken is None else {TAKEN: taken})
 
     def replace(self, seen: FilesSnapshot, old: pl.DataFrame, new: Iterable[tuple[Part, pl.DataFrame]]) -> int | None:
         """Put files in the place of `old` ones at once, and return how many; None if somebody did since `seen`."""
-        with translated(self.root, "condensing"):
+        with translated(self.table.where, "condensing"):
             written: list[Written] = []
             try:
                 written += (self._write(part, frame) for part, frame in new if frame.height)
             except BaseException:
-                self._discard(written)
+                self.table.discard(written)
                 raise
-            with self._lock:
-                table = self._writable()
+            with self.table.lock:
+                table = self.table.writable()
                 last = table.transaction_version(CONDENSE)
                 if (-1 if last is None else last) != seen.condensed:
-                    self._discard(written)
+                    self.table.discard(written)
                     return None
                 numbers = {CONDENSE: seen.condensed + 1}
-                return len(written) if self._commit(table, written, self._removals(old), numbers) else None
-
-    def _removals(self, old: pl.DataFrame) -> list[RemoveAction]:
-        now_ms = time.time_ns() // 1_000_000
-        rows = old.select("path", "part", "bytes").iter_rows()
-        return [
-            RemoveAction(path.removeprefix(f"{self.root}/"), True, now_ms, size, {"part": part})
-            for path, part, size in rows
-        ]
-
-    def _commit(
-        self, table: DeltaTable, written: Sequence[Written], removals: Sequence[RemoveAction], numbers: dict[str, int]
-    ) -> bool:
-        now_ms = time.time_ns() // 1_000_000
-        adds = [
-            AddAction(
-                str(one.file.relative_to(self.root)),
-                one.file.stat().st_size,
-                {"part": one.part},
-                now_ms,
-                True,
-                one.stats,
-            )
-            for one in written
-        ]
-        transactions = [Transaction(name, number, now_ms) for name, number in numbers.items()]
-        actions: list[AddAction | RemoveAction] = [*adds, *removals]
-        properties = CommitProperties({log.ACTIONS_KEY: len(actions) + len(numbers)}, app_transactions=transactions)
-
-        def write() -> None:
-            table.create_write_transaction(
-                actions,
-                "append",
-                table.schema(),
-                ["part"],
-                commit_properties=properties,
-                post_commithook_properties=_NO_HOOKS,
-            )
-
-        before = table.version()
-        try:
-            self.files.run("commit", write)
-        except BaseException as error:
-            self._delta = None
-            if self._is_committed(before, written, numbers):
-                return True
-            self._discard(written)
-            if isinstance(error, CommitFailedError) and "os error" not in str(error):
-                return False
-            raise
-        self.files.fsync(log.commit_file(self.root, table.version()))
-        self.files.fsync_dir(self.root / log.LOG)
-        return True
-
-    def _is_committed(self, before: int, written: Sequence[Written], numbers: dict[str, int]) -> bool:
-        paths = {str(one.file.relative_to(self.root)) for one in written}
-        for version in (number for number in log.versions(self.root) if number > before):
-            found = log.read(self.root, version)
-            if found.paths == paths and found.transactions == numbers:
-                return True
-        return False
-
-    def _writable(self) -> DeltaTable:
-        """Return the library's handle on the newest version; the table is made if there is none."""
-        if self._delta is None:
-            self.files.makedirs(self.root)
-            log.set_aside_torn(self.root, self.files)
-            if not log.versions(self.root):
-                self.files.run("create table", self._create)
-                self.files.fsync(log.commit_file(self.root, 0))
-                for folder in (self.root / log.LOG, self.root, self.root.parent):
-                    self.files.fsync_dir(folder)
-            self._delta = DeltaTable(self.root.as_uri())
-        self._delta.update_incremental()
-        return self._delta
-
-    def _create(self) -> None:
-        columns = {**SCHEMA, "part": pl.String()}
-        DeltaTable.create(
-            self.root.as_uri(),
-            Schema([Field(name, PrimitiveType(_DELTA[dtype])) for name, dtype in columns.items()]),
-            mode="ignore",
-            partition_by=["part"],
-            name="files",
-            configuration=_CONFIGURATION,
-            raise_if_key_not_exists=False,
-        )
+                return len(written) if self.table.commit(table, written, self.table.removals(old), numbers) else None
 
     def _write(self, part: Part, frame: pl.DataFrame) -> Written:
         """Write a file durably; columns that say nothing are left out."""
-        folder = self.root / f"part={part}"
-        self.files.makedirs(folder)
-        self.files.fsync_dir(self.root)
-        file = folder / f"{uuid.uuid4().hex}.parquet"
         said = [name for name in frame.columns if name in SCHEMA and frame[name].null_count() < frame.height]
         first, last = frame.select(pl.struct("host", "path")).to_series().gather([0, frame.height - 1]).to_list()
         bounds = json.dumps([[first["host"], first["path"]], [last["host"], last["path"]]])
-        try:
-            self.files.run(
-                "write records",
-                lambda: frame.select(said).write_parquet(
-                    file,
-                    compression="zstd",
-                    compression_level=3,
-                    row_group_size=ROW_GROUP_ROWS,
-                    metadata={RANGE_KEY: bounds},
-                ),
-            )
-            self.files.fsync(file)
-            self.files.fsync_dir(folder)
-        except BaseException:
-            self.files.unlink(file)
-            raise
-        return Written(part, file, frame.height, json.dumps({"numRecords": frame.height}))
-
-    def _discard(self, written: Sequence[Written]) -> None:
-        for one in written:
-            self.files.unlink(one.file)
+        stats = json.dumps({"numRecords": frame.height})
+        return self.table.write(
+            part, frame.select(said), stats, row_group_size=ROW_GROUP_ROWS, metadata={RANGE_KEY: bounds}
+        )
 
     # --- upkeep ---------------------------------------------------------------------------------
 
     def checkpoint(self) -> None:
         """Write a checkpoint of the newest version."""
-        with self._lock, translated(self.root, "writing a checkpoint"):
-            self.files.run("checkpoint", self._writable().create_checkpoint)
+        with self.table.lock, translated(self.table.where, "writing a checkpoint"):
+            self.table.checkpoint()
 
 
 def scan(paths: Sequence[str]) -> pl.LazyFrame:

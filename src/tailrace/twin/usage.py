@@ -11,11 +11,11 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 
 from tailrace.clock import NS_PER_S
-from tailrace.store import log
 from tailrace.store.failures import translated
+from tailrace.store.side_table import Shape, SideTable
 from tailrace.twin import tree
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tailrace.clock import Clock
+    from tailrace.store.place import Place
     from tailrace.twin.reading import Twin, View
 
 DAILY: Final = dt.time(13, 15)
@@ -41,6 +42,9 @@ SCHEMA: Final = {
     "newest_ns": pl.Int64(),
     "taken_ns": pl.Int64(),
 }
+_SHAPE: Final = Shape(
+    "files_usage", {name: dtype for name, dtype in SCHEMA.items() if name != "day"}, "day", {}, pl.Date()
+)
 _OWN: Final = ("files", "bytes", "allocated")
 _TREE: Final = tuple(f"{name}_tree" for name in _OWN)
 
@@ -118,18 +122,18 @@ def _below(single: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
 
 
 class UsageTable:
-    """The table `files_usage` in the data folder."""
+    """The table `files_usage`, beside `logs`."""
 
-    def __init__(self, data: Path) -> None:
-        self.root = data.absolute() / "files_usage"
+    def __init__(self, where: Path | Place) -> None:
+        self._table = SideTable(where, _SHAPE)
 
     def exists(self) -> bool:
         """Tell whether there is a table."""
-        return log.newest_whole(self.root) is not None
+        return self._table.newest() is not None
 
     def put(self, day: dt.date, measured: pl.DataFrame, taken_ns: int) -> int:
         """Put the sizes of a day in the place of those that the day has; return how many rows it has."""
-        with translated(self.root, "writing down sizes"):
+        with self._table.lock, translated(self._table.where, "writing down sizes"):
             before = self.read(day - dt.timedelta(days=1), day).filter(pl.any_horizontal(pl.col(_TREE) != 0))
             gone = before.select("host", "path").join(measured, on=["host", "path"], how="anti")
             zeros = gone.with_columns(*(pl.lit(0, pl.Int64).alias(name) for name in (*_OWN, *_TREE)))
@@ -140,28 +144,28 @@ class UsageTable:
                 .cast(pl.Schema(SCHEMA))
             )
             rows = rows.sort("host", "path")
-            if self.exists():
-                there = self.read(day, day + dt.timedelta(days=1)).height > 0
-                if there:
-                    write_deltalake(self.root.as_uri(), rows, mode="overwrite", predicate=f"day = '{day.isoformat()}'")
-                else:
-                    write_deltalake(self.root.as_uri(), rows, mode="append")
+            there = self.read(day, day + dt.timedelta(days=1)).height > 0
+            table = self._table.writable()
+            if there:
+                write_deltalake(table, rows, mode="overwrite", predicate=f"day = '{day.isoformat()}'")
             else:
-                self.root.mkdir(parents=True, exist_ok=True)
-                write_deltalake(self.root.as_uri(), rows, partition_by=["day"], name="files_usage")
+                write_deltalake(table, rows, mode="append")
             return rows.height
 
     def read(self, start: dt.date, end: dt.date) -> pl.DataFrame:
         """Return the rows of the days from `start` on, before `end`."""
-        if not self.exists():
-            return pl.DataFrame(schema=dict(SCHEMA))
-        with translated(self.root, "reading sizes"):
-            actions = pl.DataFrame(DeltaTable(self.root.as_uri()).get_add_actions(flatten=True))
-            days = actions.select("path", day=pl.col("partition.day").cast(pl.Date))
-            wanted = days.filter((pl.col("day") >= start) & (pl.col("day") < end))
+        with translated(self._table.where, "reading sizes"):
+            newest = self._table.newest()
+            if newest is None:
+                return pl.DataFrame(schema=dict(SCHEMA))
+            _, files = self._table.at(newest)
+            if files.is_empty():
+                return pl.DataFrame(schema=dict(SCHEMA))
+            days = files.select("path", bytes="size_bytes", day=pl.col("partition.day").cast(pl.Date))
+            wanted = self._table.near(days.filter((pl.col("day") >= start) & (pl.col("day") < end)))
             parts = [
-                pl.read_parquet(self.root / path, hive_partitioning=False).with_columns(day=pl.lit(day)).select(*SCHEMA)
-                for path, day in wanted.iter_rows()
+                pl.read_parquet(path, hive_partitioning=False).with_columns(day=pl.lit(day)).select(*SCHEMA)
+                for path, day in wanted.select("path", "day").iter_rows()
             ]
             return pl.concat(parts) if parts else pl.DataFrame(schema=dict(SCHEMA))
 

@@ -64,7 +64,7 @@ def test_the_table_tells_when_a_rule_would_have_fired(backtest):
 def test_a_metric_answers_in_the_place_of_lines(backtest, tmp_path):
     """The same incidents and the same numbers, and no line is read for them."""
     control = Control.open(tmp_path)
-    metrics = Metrics(tmp_path, control, backtest.table, PolarsEngine(), clock=ManualClock(END), accounts=Accounts())
+    metrics = Metrics(control, backtest.table, PolarsEngine(), clock=ManualClock(END), accounts=Accounts())
     metrics.definitions.create("m", EXPR, now_ns=END, backfill_ns=None)
     metrics.keeper.round()
     found = replace(backtest, kept=metrics.kept)(*rule(), START, END)

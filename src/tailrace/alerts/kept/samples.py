@@ -11,24 +11,25 @@ The first write sets a torn newest commit aside; its samples are still where the
 from __future__ import annotations
 
 import json
-import threading
-import time
-import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from deltalake import DeltaTable, Field, Schema
-from deltalake.schema import PrimitiveType
-from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
-from tailrace.files import Files
-from tailrace.store import log
+from tailrace.errors import TransientError
 from tailrace.store.failures import translated
+from tailrace.store.side_table import Shape, SideTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from deltalake import DeltaTable
+    from deltalake.transaction import RemoveAction
+
+    from tailrace.files import Files
+    from tailrace.store.place import Place
+    from tailrace.store.side_table import Written
 
 RECORDED: Final = "recorded"
 """Name of the transaction whose number is that of the last sample that was taken."""
@@ -50,7 +51,6 @@ JOINED_FILES: Final = 24
 KEPT_S: Final = 86_400
 """How long a file stays after it was joined or dropped: for readers, and for those who look at older versions."""
 
-_DELTA: Final = {pl.String(): "string", pl.Int64(): "long", pl.Float64(): "double", pl.Boolean(): "boolean"}
 _FILES: Final = {
     "path": pl.String(),
     "day": pl.String(),
@@ -60,8 +60,7 @@ _FILES: Final = {
     "max_ns": pl.Int64(),
 }
 _DAY_NS: Final = 86_400 * 10**9
-_NO_HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-_CONFIGURATION: Final = {"delta.logRetentionDuration": "interval 2 days"}
+_SHAPE: Final = Shape("samples", SCHEMA, "day", {"delta.logRetentionDuration": "interval 2 days"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,43 +81,32 @@ class SamplesSnapshot:
 NOTHING: Final = SamplesSnapshot(-1, 0, pl.DataFrame(schema=_FILES))
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A file on the disk that no commit names yet."""
-
-    day: str
-    file: Path
-    stats: str
-
-
 class SamplesTable:
     """Reads and writes the table; any thread may, writers take turns. It is made by the first write."""
 
-    def __init__(self, data: Path, files: Files | None = None) -> None:
-        self.root = data.absolute() / "samples"
-        self._files = files or Files()
-        self._lock = threading.RLock()
-        self._delta: DeltaTable | None = None
+    def __init__(self, where: Path | Place, files: Files | None = None) -> None:
+        self._table = SideTable(where, _SHAPE, files)
+        self.root = self._table.root
         self._newest = NOTHING
 
     def snapshot(self) -> SamplesSnapshot:
         """Return the newest version."""
-        with self._lock, translated(self.root, "reading recorded samples"):
-            newest = log.newest_whole(self.root)
+        with self._table.lock, translated(self._table.where, "reading recorded samples"):
+            newest = self._table.newest()
             if newest is None:
                 return NOTHING
             if newest != self._newest.version:
                 self._newest = self._read(newest)
+            self._table.near(self._newest.files)
             return self._newest
 
     def _read(self, version: int) -> SamplesSnapshot:
-        table = DeltaTable(self.root.as_uri(), version=version)
+        table, raw = self._table.at(version)
         taken = table.transaction_version(RECORDED) or 0
-        raw = pl.DataFrame(table.get_add_actions(flatten=True))
         if not raw.height:
             return SamplesSnapshot(version, taken, NOTHING.files)
         files = raw.select(
-            (pl.lit(f"{self.root}/") + pl.col("path")).alias("path"),
+            "path",
             pl.col("partition.day").alias("day"),
             pl.col("num_records").alias("rows"),
             pl.col("size_bytes").alias("bytes"),
@@ -131,8 +119,8 @@ class SamplesTable:
 
     def append(self, samples: pl.DataFrame, upto: int) -> bool:
         """Take samples, the last of which has the number `upto`; false if the table has got so far already."""
-        with self._lock, translated(self.root, "moving recorded samples"):
-            table = self._writable()
+        with self._table.lock, translated(self._table.where, "moving recorded samples"):
+            table = self._table.writable()
             known = table.transaction_version(RECORDED)
             if known is not None and known >= upto:
                 return False
@@ -141,117 +129,50 @@ class SamplesTable:
 
     def join(self, day: str) -> int:
         """Put one file in the place of a day's files; return how many those were."""
-        with self._lock, translated(self.root, "joining recorded samples"):
+        with self._table.lock, translated(self._table.where, "joining recorded samples"):
             old = self.snapshot().files.filter(pl.col("day") == day)
             newest = pl.col("version").max().over("rule", "key", "_time_ns")
             rows = scan(old["path"].to_list()).filter(pl.col("version") == newest).collect()
-            self._commit(self._writable(), self._write(rows), self._removals(old), None)
+            self._commit(self._table.writable(), self._write(rows), self._table.removals(old), None)
             return old.height
 
     def tidy(self, before_ns: int) -> int:
         """Drop the days that ended before a time, join those of many files, and return how many files that were."""
         if self.snapshot().version < 0:
             return 0
-        with self._lock, translated(self.root, "tidying recorded samples"):
+        with self._table.lock, translated(self._table.where, "tidying recorded samples"):
             files = self.snapshot().files
             old = files.filter(pl.col("max_ns") < before_ns // _DAY_NS * _DAY_NS)
             if old.height:
-                self._commit(self._writable(), [], self._removals(old), None)
+                self._commit(self._table.writable(), [], self._table.removals(old), None)
             left = files.join(old, on="path", how="anti")
             many = left.group_by("day").len().filter(pl.col("len") >= JOINED_FILES)["day"].sort()
             done = old.height + sum(self.join(day) for day in many)
             if done:
-                table = self._writable()
-                table.create_checkpoint()
+                self._table.checkpoint()
+                table = self._table.writable()
                 table.vacuum(KEPT_S // 3600, dry_run=False, enforce_retention_duration=False, full=True)
                 table.cleanup_metadata()
-                self._delta = None
             return done
 
-    def _removals(self, old: pl.DataFrame) -> list[RemoveAction]:
-        now_ms = time.time_ns() // 1_000_000
-        rows = old.select("path", "day", "bytes").iter_rows()
-        return [
-            RemoveAction(path.removeprefix(f"{self.root}/"), True, now_ms, size, {"day": day})
-            for path, day, size in rows
-        ]
-
     def _commit(
-        self, table: DeltaTable, written: Sequence[_Written], removals: Sequence[RemoveAction], upto: int | None
+        self, table: DeltaTable, written: Sequence[Written], removals: Sequence[RemoveAction], upto: int | None
     ) -> None:
-        now_ms = time.time_ns() // 1_000_000
-        adds = [
-            AddAction(
-                str(one.file.relative_to(self.root)), one.file.stat().st_size, {"day": one.day}, now_ms, True, one.stats
-            )
-            for one in written
-        ]
-        transactions = [] if upto is None else [Transaction(RECORDED, upto, now_ms)]
-        actions: list[AddAction | RemoveAction] = [*adds, *removals]
-        count = {log.ACTIONS_KEY: len(actions) + len(transactions)}
+        """Commit; what was lost to a commit of somebody else is seen when it is tried again, by its number."""
+        if not self._table.commit(table, written, removals, {} if upto is None else {RECORDED: upto}):
+            raise TransientError(f"{self._table.where}: another program wrote samples at the same time")
 
-        def commit() -> None:
-            table.create_write_transaction(
-                actions,
-                "append",
-                table.schema(),
-                ["day"],
-                commit_properties=CommitProperties(count, app_transactions=transactions),
-                post_commithook_properties=_NO_HOOKS,
-            )
-
-        try:
-            self._files.run("commit", commit)
-        except BaseException:
-            self._delta = None  # whether it was made is seen when it is tried again, by its number
-            raise
-        self._files.fsync(log.commit_file(self.root, table.version()))
-        self._files.fsync_dir(self.root / log.LOG)
-
-    def _writable(self) -> DeltaTable:
-        """Return the library's handle on the newest version; the table is made if there is none."""
-        if self._delta is None:
-            self._files.makedirs(self.root)
-            log.set_aside_torn(self.root, self._files)
-            if not log.versions(self.root):
-                self._files.run("create table", self._create)
-                self._files.fsync(log.commit_file(self.root, 0))
-                for folder in (self.root / log.LOG, self.root, self.root.parent):
-                    self._files.fsync_dir(folder)
-            self._delta = DeltaTable(self.root.as_uri())
-        self._delta.update_incremental()
-        return self._delta
-
-    def _create(self) -> None:
-        columns = {**SCHEMA, "day": pl.String()}
-        DeltaTable.create(
-            self.root.as_uri(),
-            Schema([Field(name, PrimitiveType(_DELTA[dtype])) for name, dtype in columns.items()]),
-            mode="ignore",
-            partition_by=["day"],
-            name="samples",
-            configuration=_CONFIGURATION,
-            raise_if_key_not_exists=False,
-        )
-
-    def _write(self, samples: pl.DataFrame) -> list[_Written]:
+    def _write(self, samples: pl.DataFrame) -> list[Written]:
         """Write files durably, one per day."""
         days = samples.with_columns(_day=pl.from_epoch("_time_ns", time_unit="ns").dt.strftime("%Y-%m-%d"))
         return [self._file(day, rows) for day, rows in _by_day(days)]
 
-    def _file(self, day: str, rows: pl.DataFrame) -> _Written:
-        folder = self.root / f"day={day}"
-        self._files.makedirs(folder)
-        self._files.fsync_dir(self.root)
-        file = folder / f"{uuid.uuid4().hex}.parquet"
+    def _file(self, day: str, rows: pl.DataFrame) -> Written:
         ordered = rows.select(*SCHEMA).sort("name", "key", "_time_ns", "id")
-        self._files.run("write samples", lambda: ordered.write_parquet(file, compression="zstd", compression_level=3))
-        self._files.fsync(file)
-        self._files.fsync_dir(folder)
         low = {"_time_ns": rows["_time_ns"].min(), "name": rows["name"].min()}
         high = {"_time_ns": rows["_time_ns"].max(), "name": rows["name"].max()}
         stats = {"numRecords": rows.height, "minValues": low, "maxValues": high}
-        return _Written(day, file, json.dumps(stats))
+        return self._table.write(day, ordered, json.dumps(stats))
 
 
 def scan(paths: Sequence[str]) -> pl.LazyFrame:
