@@ -19,7 +19,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from tailrace.engines.address import client_url, shown
 from tailrace.errors import ConfigError, EngineAwayError, Problem, QueryError
@@ -27,6 +27,7 @@ from tailrace.secret import hide, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
     from pyspark.sql.connect.client import SparkConnectClient
@@ -45,6 +46,7 @@ AWAY_S: Final = 30.0
 
 _ASK_S: Final = 0.2  # between two looks at whether anybody still waits
 _WAITING: Final = 4  # tables that may wait for their reader: a server sends pieces of some MB
+_CHANNEL: Final = [("grpc.use_local_subchannel_pool", 1)]  # else a new one waits for what an older one waits for
 _SETTINGS: Final = {
     "spark.sql.caseSensitive": "true",  # `Status` and `status` are two fields
     "spark.sql.ansi.enabled": "false",  # sums of 64 bits wrap, as they do elsewhere
@@ -101,8 +103,7 @@ class Connection:
         """Return the columns of a frame without rows."""
         from pyspark.sql.pandas.types import to_arrow_schema
 
-        with self._meant():
-            return to_arrow_schema(frame.schema).empty_table()
+        return to_arrow_schema(frame.schema).empty_table()
 
     def source(self, frame: DataFrame) -> DataFrame:
         """Return the frame that a chain of expressions begins with; it is another object each time."""
@@ -118,8 +119,7 @@ class Connection:
         client = self._connected().spark.client
         pulled = _Pulled(client, frame._plan.to_proto(client))  # noqa: SLF001  see above
         try:
-            with self._meant():
-                yield from pulled.tables(check)
+            yield from pulled.tables(check)
         finally:
             pulled.stop()
 
@@ -139,7 +139,7 @@ class Connection:
                 raise EngineAwayError(self._why, another=True)
             if self._session is None:
                 with self._meant():
-                    self._session = _session(self._url)
+                    self._session = _session(self._url, self._meant)
             self._used_s = now_s
             return self._session
 
@@ -262,8 +262,8 @@ def _named_program() -> Iterator[None]:
             del main.__file__
 
 
-def _session(url: str) -> _Session:
-    """Return a session with our settings."""
+def _session(url: str, meant: Callable[[], AbstractContextManager[None]]) -> _Session:
+    """Return a session with our settings, all of whose failures pass through `meant`."""
     warnings.filterwarnings("ignore", module=r"pyspark\.")  # of versions of pandas, which is not used, and of retries
     with _named_program():
         from pyspark.sql.connect.client.core import DefaultChannelBuilder
@@ -271,14 +271,27 @@ def _session(url: str) -> _Session:
         from pyspark.sql.connect.functions import builtin
         from pyspark.sql.connect.session import SparkSession
 
-        builder = DefaultChannelBuilder(url)
+        builder = DefaultChannelBuilder(url, channelOptions=_CHANNEL)
         _reach(builder)
         spark = SparkSession(connection=builder)
         spark.client.set_retry_policies([DefaultPolicy(max_retries=2, max_backoff=500)])
+        _translate(spark.client, meant)
         for key, value in _SETTINGS.items():
             spark.conf.set(key, value)
         probe = spark.range(1).select(builtin.lit("a\n").rlike("^a$").alias("java"))  # true where `$` is Java's
         return _Session(spark, bool(probe.toArrow()["java"][0].as_py()))
+
+
+def _translate(client: SparkConnectClient, meant: Callable[[], AbstractContextManager[None]]) -> None:
+    """Have the client raise what a failure means here, whoever asks it: expressions ask for columns on their own."""
+    handle = client._handle_error  # noqa: SLF001  the one place that all failures pass
+
+    def handled(error: Exception) -> NoReturn:
+        with meant():
+            handle(error)
+        raise error
+
+    client._handle_error = handled  # type: ignore[method-assign]  # noqa: SLF001  as above
 
 
 def _reach(builder: DefaultChannelBuilder) -> None:
