@@ -71,7 +71,7 @@ def test_a_flag(text, environ, name):
 
 @pytest.mark.parametrize("text", ["duckdb", "http://cluster", "spark:/cluster"])
 def test_a_flag_that_names_no_engine(text):
-    with pytest.raises(ConfigError, match="polars, auto|no address"):
+    with pytest.raises(ConfigError, match=r"polars, auto|no address"):
         engine_named(text, {})
 
 
@@ -94,7 +94,7 @@ def test_settings(value, use, name):
 
 def test_settings_show_no_token_and_are_refused_without_a_cluster():
     settings = EngineSettings.model_validate(URL)
-    assert settings.model_dump(mode="json")["cluster"] == "spark://cluster:15002"
+    assert settings.model_dump(mode="json")["cluster"] == "spark://cluster:15002/;********"
     assert "verysecret" not in repr(settings)
     with pytest.raises(ValidationError, match="needs a cluster"):
         EngineSettings.model_validate("spark")

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tailrace.engines.address import shown
 from tailrace.limits import GIB
-from tailrace.secret import Secret
+from tailrace.secret import MASK, Secret
 from tailrace.settings import Mistake, Settings
 
 
@@ -19,7 +19,7 @@ class ClusterUrl(Secret):
 
     @staticmethod
     def _mask(text: str) -> str:
-        return shown(text)
+        return f"{shown(text)}/;{MASK}" if ";" in text else shown(text)
 
 
 class EngineSettings(Settings):
