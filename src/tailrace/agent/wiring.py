@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tailrace.agent.feed import Parsers
     from tailrace.clock import Clock
     from tailrace.config.model import Config, SourceSettings
+    from tailrace.config.sinks import AnySink
     from tailrace.contracts import Channel, Reduction, Sink, Source
     from tailrace.patience import Patience
     from tailrace.sinks.store import Writable
@@ -114,16 +115,13 @@ def make_sink(config: Config, table: Writable | None, *, accounts: Accounts, clo
     Without a table, as in an agent that sends all away, a sink of the type `store` is refused. A sink alone is used as
     it is when a crash cannot come between its rows and their number; all others get their batches from a spool.
     """
-    stored, others = None, {}
+    stored: Sink | None = None
+    others: dict[str, Sink] = {}
     for settings in config.sinks:
-        around = Around(settings.name, config.data, config.agent, config.host, clock, accounts, patience)
-        kind: str = settings.type
-        if kind == "prometheus":
-            continue  # takes no lines: see `make_writers`
-        if kind == "store":
-            stored = _store_sink(config, table, around)
-        else:
-            others[settings.name] = cast("Sink", find("sink", kind)(settings, around))  # as the registry says
+        if settings.type == "store":
+            stored = _store_sink(config, table, clock, patience)
+        elif settings.type != "prometheus":  # which takes no lines: see `make_writers`
+            others[settings.name] = make_one_sink(config, settings, accounts=accounts, clock=clock, patience=patience)
     _count_sinks(others, accounts)
     if stored is not None and not others:
         return stored
@@ -140,11 +138,17 @@ def make_sink(config: Config, table: Writable | None, *, accounts: Accounts, clo
     return fanout
 
 
-def _store_sink(config: Config, table: Writable | None, around: Around) -> Sink:
+def make_one_sink(config: Config, settings: AnySink, *, accounts: Accounts, clock: Clock, patience: Patience) -> Sink:
+    """Return one sink as its settings ask for it; not the one that stores."""
+    around = Around(settings.name, config.data, config.agent, config.host, clock, accounts, patience)
+    return cast("Sink", find("sink", settings.type)(settings, around))  # as the registry says
+
+
+def _store_sink(config: Config, table: Writable | None, clock: Clock, patience: Patience) -> Sink:
     if table is None:
         hint = "send to a server with 'type: ship', or run 'tailrace up'"
         raise ConfigError([Problem("$.sinks", "a program without a table cannot have a sink 'store'", hint)])
-    return StoreSink(table, clock=around.clock, settings=config.store, patience=around.patience)
+    return StoreSink(table, clock=clock, settings=config.store, patience=patience)
 
 
 def _count_sinks(sinks: Mapping[str, Sink], accounts: Accounts) -> None:

@@ -16,6 +16,7 @@ from tailrace.cli import (
     collect,
     config,
     credentials,
+    dead_letters,
     doctor,
     explain,
     export,
@@ -88,6 +89,7 @@ app.add_typer(metrics.app, name="metrics")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(files.app, name="files")
 app.add_typer(table.app, name="table")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(check.app, name="check")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")

@@ -116,6 +116,7 @@ class SendingSink:
         """
         refused = _Refused()
         self._send_all(rows, refused)
+        self._insist(lambda: self._numbers.note(None))
         places = {number: place for place, number in enumerate(rows.frame[ROW])}
         return {places[number]: why for number, why in refused.rows.items()}
 
