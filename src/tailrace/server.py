@@ -24,6 +24,8 @@ from tailrace.alerts.kept.recordings import Recordings
 from tailrace.alerts.kept.samples import SamplesTable
 from tailrace.config.model import listen_address
 from tailrace.control import Control
+from tailrace.control.duties import DELETIONS, FILES, ROLLUPS, Duties
+from tailrace.control.holder import holder
 from tailrace.engines.choose import make_engine
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
@@ -82,19 +84,29 @@ class Server:
     ) -> None:
         tls = server_context(config.tls) if config.tls.on else None
         self._renewal = Renewal(tls, config.tls) if tls is not None else None
-        self._control, engine = Control.open(config.data), PolarsEngine()
+        self._control, engine = Control.open(config.data, config.control), PolarsEngine()
         tokens, audit = Tokens(self._control, clock), Audit(self._control, clock)
         guard = guard_of(config.access, config.tls, listen_address(config.listen), tokens, clock)
         self._socket = _bind(config.listen)
         host, port = self._socket.getsockname()[:2]
         self.address = f"{'http' if tls is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}/"
         self.warnings = _warnings(config, host)
-        self._deletions = DeletionQueue(config.data, table, partial(_delete, table), clock, table.files)
+        name = holder()
+        self._duties = Duties(self._control, name, clock=clock, accounts=accounts, server=self.address)
+        carry_out = partial(_delete, table)
+        self._deletions = DeletionQueue(self._control, table, carry_out, clock, self._duties.of(DELETIONS))
+        self._deletions.adopt(config.data)
         pushed = Pushed(sink, clock, disorder_s=config.alerts.push_disorder_s, wait_s=config.alerts.max_wait_s)
         samples = SamplesTable(table.place.beside("samples"))
         self._recordings = Recordings(self._control, samples, config.alerts.samples_days)
         self._metrics = Metrics(
-            self._control, table, engine, clock=clock, accounts=accounts, settings=config.metrics
+            self._control,
+            table,
+            engine,
+            clock=clock,
+            accounts=accounts,
+            settings=config.metrics,
+            mine=self._duties.of(ROLLUPS),
         )
         self._alerting = Alerting(
             config.alerts,
@@ -105,6 +117,7 @@ class Server:
             accounts=accounts,
             behind=lambda: [*behind(), *pushed.behind()],
             deleted=partial(deleted, table.place),
+            name=name,
             address=self.address,
             recordings=self._recordings,
             kept=self._metrics.kept,
@@ -136,7 +149,7 @@ class Server:
         self.receivers = self._listeners.addresses
         self._maintenance = Maintenance(table, config.store, clock, accounts)
         self._twin = Twin(table, PolarsEngine(), clock)
-        self._keeper = Keeper(self._twin, accounts)
+        self._keeper = Keeper(self._twin, accounts, self._duties.of(FILES))
         app = create_app(services)
         app.include_router(files_api.routes(self._twin, Work()))
         app.include_router(metrics_api.routes(services, self._metrics, Work()))
@@ -163,6 +176,7 @@ class Server:
     def start(self) -> None:
         """Answer requests and keep the table, both in the background."""
         self._maintenance.start()
+        self._duties.start()
         self._deletions.start()
         self._keeper.start()
         self._metrics.start()
@@ -186,6 +200,7 @@ class Server:
         self._deletions.stop()
         self._metrics.stop()
         self._keeper.stop()
+        self._duties.stop()
         self._maintenance.stop()
         self._control.close()
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tailrace.alerts.kept.evaluation_log import Wanted
-from tailrace.files import Files
+from tailrace.control import Control
 from tailrace.server import _delete
 from tailrace.web.app import create_app
 from tailrace.web.deletions import DeletionQueue
@@ -73,10 +73,12 @@ def rules():
 
 @pytest.fixture
 def client(house: House, tmp_path: Path, rules: FewRules):  # noqa: F811  pytest's way
-    deletions = DeletionQueue(tmp_path, house.table, partial(_delete, house.table), house.clock, Files())
+    control = Control.open(tmp_path)
+    deletions = DeletionQueue(control, house.table, partial(_delete, house.table), house.clock)
     services = replace(house.services, rules=rules, deletions=deletions)
     with _served(create_app(services)) as address, httpx.Client(base_url=address, timeout=20, trust_env=False) as made:
         yield made
+    control.close()
 
 
 def test_deletions_are_asked_for_listed_and_cancelled(client: httpx.Client) -> None:

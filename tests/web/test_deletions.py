@@ -1,5 +1,5 @@
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -8,10 +8,10 @@ import pytest
 
 from tailrace import limits
 from tailrace.clock import ManualClock
+from tailrace.control import Control
 from tailrace.errors import QueryError, TableError, TransientError
-from tailrace.files import Files
 from tailrace.server import _delete
-from tailrace.web.deletions import DeletionQueue, condition, deletable
+from tailrace.web.deletions import Deletion, DeletionQueue, condition, deletable
 from web.conftest import NOW_NS, House, S
 
 APP = '{app="a"}'
@@ -33,10 +33,17 @@ class Recorder:
 
 
 @pytest.fixture
-def queue(house: House, tmp_path: Path) -> DeletionQueue:
+def control(tmp_path: Path):
+    opened = Control.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def queue(house: House, control: Control) -> DeletionQueue:
     house.store((-9 * S, "keep"), (-8 * S, "a secret"), app="a")
     house.store((-7 * S, "a secret"), app="b")
-    return DeletionQueue(tmp_path, house.table, partial(_delete, house.table), house.clock, Files())
+    return DeletionQueue(control, house.table, partial(_delete, house.table), house.clock)
 
 
 def waited(clock: ManualClock) -> None:
@@ -70,25 +77,40 @@ def test_the_range_and_the_stream_bound_what_goes(house: House, queue: DeletionQ
     assert lines(house) == ["a secret", "a secret"]
 
 
-def test_it_is_done_in_pieces_and_goes_on_after_a_restart(house: House, queue: DeletionQueue, tmp_path: Path) -> None:
+def test_it_is_done_in_pieces_and_goes_on_after_a_restart(house: House, queue: DeletionQueue, control: Control) -> None:
     record = Recorder()
-    queue = DeletionQueue(tmp_path, house.table, record, house.clock, Files())
+    queue = DeletionQueue(control, house.table, record, house.clock)
     queue.add(APP, NOW_NS - 10 * S, NOW_NS, 4 * S)
     waited(house.clock)
     queue.work()
     assert [(start - NOW_NS, end - NOW_NS) for _, start, end in record.calls] == [(-10 * S, -6 * S)]
     assert queue.all()[0].rows == 1  # in the later pieces there is no such stream
-    saved = json.loads((tmp_path / "deletions.json").read_bytes())
-    saved[0] |= {"status": "processing", "done_ns": NOW_NS - 9 * S, "finished_ns": None}
-    (tmp_path / "deletions.json").write_text(json.dumps(saved))
+    (one,) = queue.all()
+    assert queue._update(one, replace(one, status="processing", done_ns=NOW_NS - 9 * S, finished_ns=None))
     again = Recorder()
-    DeletionQueue(tmp_path, house.table, again, house.clock, Files()).work()
+    DeletionQueue(control, house.table, again, house.clock).work()
     assert [(start - NOW_NS, end - NOW_NS) for _, start, end in again.calls] == [(-9 * S, -5 * S)]
 
 
-def test_a_failure_is_tried_again_and_holds_nothing_up(house: House, queue: DeletionQueue, tmp_path: Path) -> None:
+def test_one_of_several_servers_carries_out_what_any_was_asked(
+    house: House, queue: DeletionQueue, control: Control
+) -> None:
+    records, mine = [Recorder(), Recorder()], [False, True]
+    servers = [
+        DeletionQueue(control, house.table, records[place], house.clock, lambda place=place: mine[place])
+        for place in (0, 1)
+    ]
+    servers[0].add(APP, NOW_NS - 60 * S, NOW_NS, None)
+    waited(house.clock)
+    for server in servers:
+        server.work()
+    assert [len(record.calls) for record in records] == [0, 1]
+    assert [one.status for one in servers[0].all()] == ["processed"]
+
+
+def test_a_failure_is_tried_again_and_holds_nothing_up(house: House, queue: DeletionQueue, control: Control) -> None:
     record = Recorder(fail=1)
-    queue = DeletionQueue(tmp_path, house.table, record, house.clock, Files())
+    queue = DeletionQueue(control, house.table, record, house.clock)
     queue.add(APP, NOW_NS - 60 * S, NOW_NS, None)
     queue.add('{app="b"}', NOW_NS - 60 * S, NOW_NS, None)
     waited(house.clock)
@@ -112,8 +134,8 @@ def test_what_waits_can_be_cancelled_and_what_is_done_cannot(house: House, queue
         queue.cancel(queue.all()[0].request, force=True)
 
 
-def test_what_has_begun_is_cancelled_by_force(house: House, queue: DeletionQueue, tmp_path: Path) -> None:
-    queue = DeletionQueue(tmp_path, house.table, Recorder(fail=9), house.clock, Files())
+def test_what_has_begun_is_cancelled_by_force(house: House, queue: DeletionQueue, control: Control) -> None:
+    queue = DeletionQueue(control, house.table, Recorder(fail=9), house.clock)
     queue.add(APP, NOW_NS - 60 * S, NOW_NS, None)
     waited(house.clock)
     queue.work()
@@ -123,15 +145,17 @@ def test_what_has_begun_is_cancelled_by_force(house: House, queue: DeletionQueue
     assert queue.all() == []
 
 
-def test_requests_survive_a_restart_and_a_broken_file_is_said(
-    house: House, queue: DeletionQueue, tmp_path: Path
-) -> None:
-    queue.add(APP, NOW_NS - 60 * S, NOW_NS, None)
-    again = DeletionQueue(tmp_path, house.table, Recorder(), house.clock, Files())
-    assert again.all() == queue.all()
-    (tmp_path / "deletions.json").write_text("[{]")
+def test_requests_of_an_older_version_are_taken_over_once(queue: DeletionQueue, tmp_path: Path) -> None:
+    old = Deletion("abc", APP, 0, 1, 1, NOW_NS)
+    file = tmp_path / "deletions.json"
+    file.write_text(json.dumps([asdict(old)]))
+    queue.adopt(tmp_path)
+    queue.adopt(tmp_path)
+    assert queue.all() == [old]
+    assert not file.exists()
+    file.write_text("[{]")
     with pytest.raises(TableError, match=r"deletions\.json"):
-        DeletionQueue(tmp_path, house.table, Recorder(), house.clock, Files())
+        queue.adopt(tmp_path)
 
 
 def test_too_many_are_refused(house: House, queue: DeletionQueue, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,7 @@ class Alerting:
         accounts: Accounts,
         behind: Callable[[], Sequence[Behind]] = tuple,
         deleted: Deleted = lambda _since, _version: (),
+        name: str | None = None,
         address: str = "",
         recordings: Recordings | None = None,
         kept: Kept | None = None,
@@ -90,8 +91,8 @@ class Alerting:
         seal: Seal | None = None,
     ) -> None:
         self._settings, self._control = settings, control
-        name, external_url = holder(), (settings.external_url or address).rstrip("/")
-        self.lease = Lease(control, name)
+        name, external_url = name or holder(), (settings.external_url or address).rstrip("/")
+        self.lease = Lease(control, name, server=address)
         self.store = AlertStore(control, self.lease)
         self.rules = RuleBook(control, settings.rule_files, clock, round(settings.evaluation_interval_s * NS_PER_S))
         self._warnings, self._stopping = Warnings(table, clock), threading.Event()

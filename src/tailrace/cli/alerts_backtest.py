@@ -79,7 +79,7 @@ def run_backtest(
     sweeps, asked = sweeps_of(sweep or ()), span(None if start else since, start, end, now_ns)
     before = None if against is None else _chosen(load_rules(against), rule)
     table, engine = folder.open_configured(settings), PolarsEngine()
-    with folder.opened_control(settings.data) as control:
+    with folder.opened_control(settings.data, settings.control) as control:
         groups = _saved(control, settings.alerts.rule_files) if file is None else load_rules(file)
         chosen, group = _chosen(groups, rule)
         recorded = Recordings(control, SamplesTable(table.place.beside("samples")))

@@ -67,7 +67,8 @@ class _Folder:
     def __init__(self, data: Path | None, config: Path | None) -> None:
         from tailrace.config.load import load
 
-        self._data = load(config, {"data": data}).data
+        found = load(config, {"data": data})
+        self._data, self._url = found.data, found.control
 
     def all(self) -> "Sequence[Json]":
         from tailrace.web.receivers_api import notification_json
@@ -92,7 +93,7 @@ class _Folder:
         from tailrace.clock import SystemClock
         from tailrace.telemetry import Accounts
 
-        with opened_control(self._data) as control:
+        with opened_control(self._data, self._url) as control:
             yield Deliveries(control, SystemClock(), Accounts(), "command")
 
 

@@ -61,8 +61,8 @@ def _from_here(name: str, config: Path | None, data: Path | None) -> "list[Tried
 
     found = load(config, {"data": data})
     receivers = {one.name: one for one in found.alerts.receivers}
-    if name not in receivers and found.data.is_dir():
-        with opened_control(found.data) as control:
+    if name not in receivers and (found.control is not None or found.data.is_dir()):
+        with opened_control(found.data, found.control) as control:
             seal = open_seal(found.data, found.access.secret_key_file)
             saved = SavedReceivers(control, found.alerts, SystemClock(), seal=seal).all()
         receivers |= {one.name: one for one, _ in saved}

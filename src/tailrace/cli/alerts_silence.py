@@ -122,7 +122,8 @@ class _Folder:
     def __init__(self, data: Path | None, config: Path | None) -> None:
         from tailrace.config.load import load
 
-        self._data = load(config, {"data": data}).data
+        found = load(config, {"data": data})
+        self._data, self._url = found.data, found.control
 
     def all(self) -> "Sequence[Json]":
         from tailrace.alerts.notify.silences import Silences
@@ -130,7 +131,7 @@ class _Folder:
         from tailrace.clock import SystemClock
         from tailrace.web.times import iso
 
-        with opened_control(self._data) as control:
+        with opened_control(self._data, self._url) as control:
             found = Silences(control, SystemClock()).all()
         now_ns = time.time_ns()
         return [
@@ -151,7 +152,7 @@ class _Folder:
         from tailrace.cli.folder import opened_control
         from tailrace.clock import SystemClock
 
-        with opened_control(self._data, create=True) as control:
+        with opened_control(self._data, self._url, create=True) as control:
             return Silences(control, SystemClock()).save(Silence(tuple(tests), starts_ns, ends_ns, by, comment))
 
     def expire(self, name: str) -> None:
@@ -159,7 +160,7 @@ class _Folder:
         from tailrace.cli.folder import opened_control
         from tailrace.clock import SystemClock
 
-        with opened_control(self._data) as control:
+        with opened_control(self._data, self._url) as control:
             Silences(control, SystemClock()).expire(name)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tailrace.config.model import Config
     from tailrace.control import Control
+    from tailrace.database_url import DatabaseUrl
     from tailrace.query.result import Lines, Series
     from tailrace.store.table import LogTable
 
@@ -51,16 +52,19 @@ def _check(folder: Path) -> None:
 
 
 @contextmanager
-def opened_control(data: Path, *, create: bool = False) -> Iterator[Control]:
-    """Give the control database of a data folder; one that is not there is made only if something is to be kept."""
+def opened_control(data: Path, url: DatabaseUrl | None = None, *, create: bool = False) -> Iterator[Control]:
+    """Give the control database at an address, or else that of a data folder.
+
+    A folder that is not there is made only if something is to be kept.
+    """
     from tailrace.access import audit, tokens  # noqa: F401  what defines tables has to be known before they are made
     from tailrace.alerts import alerting  # noqa: F401  as above
     from tailrace.control import Control
     from tailrace.rollups import tables  # noqa: F401  as above
 
-    if not create and not data.is_dir():
+    if url is None and not create and not data.is_dir():
         raise TableError(f"there is no data folder {data} (name it with --data, or begin with 'tailrace up')")
-    control = Control.open(data)
+    control = Control.open(data, url)
     try:
         yield control
     finally:
@@ -75,7 +79,7 @@ def configured_control(
     from tailrace.config.load import load
 
     settings = load(config, {"data": data})
-    with opened_control(settings.data, create=create) as control:
+    with opened_control(settings.data, settings.control, create=create) as control:
         yield control, settings
 
 

@@ -32,7 +32,7 @@ from tailrace.rollups.taking import Taken, rewritten
 from tailrace.rollups.views import views_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Segments
@@ -64,7 +64,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 class RollupKeeper:
-    """Keeps the rollups of a data folder until it is stopped."""
+    """Keeps the rollups of a table until it is stopped; `mine` tells whether that is this server's job."""
 
     def __init__(
         self,
@@ -76,10 +76,11 @@ class RollupKeeper:
         accounts: Accounts,
         *,
         days: float | None = None,
+        mine: Callable[[], bool] = lambda: True,
     ) -> None:
         self._rollups, self._logs, self._engine = rollups, logs, engine
         self._definitions, self._clock, self._accounts = definitions, clock, accounts
-        self._days = days
+        self._days, self._mine = days, mine
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rollups", daemon=True)
         self._due_s = 0.0
@@ -100,7 +101,7 @@ class RollupKeeper:
     def round(self) -> None:
         """Do everything that is due, once; one part that fails leaves the others."""
         for step in (self.catch_up, self._upkeep):
-            if self._stopping.is_set():
+            if self._stopping.is_set() or not self._mine():
                 return
             try:
                 step()
@@ -117,7 +118,7 @@ class RollupKeeper:
         snapshot = self._logs.snapshot()
         seen = self._take(known, snapshot, seen)
         for view in known:
-            while not self._stopping.is_set() and self._due(view, seen):
+            while not self._stopping.is_set() and self._mine() and self._due(view, seen):
                 seen = self._fill(view, snapshot, seen)
 
     # --- taking ---------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from tailrace.rollups.table import RollupTable
 from tailrace.rollups.views import views
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tailrace.clock import Clock
     from tailrace.contracts import Engine
@@ -67,6 +67,7 @@ class Metrics:
         clock: Clock,
         accounts: Accounts,
         settings: RollupSettings | None = None,
+        mine: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings or RollupSettings()
         self._logs, self._engine, self._clock = logs, engine, clock
@@ -75,7 +76,7 @@ class Metrics:
         self.kept = Rollups(self._table, logs, self.definitions, clock)
         self._rough = Rollups(self._table, logs, self.definitions, clock, rough=True)
         self.keeper = RollupKeeper(
-            self._table, logs, engine, self.definitions, clock, accounts, days=self._settings.days
+            self._table, logs, engine, self.definitions, clock, accounts, days=self._settings.days, mine=mine
         )
         if self._settings.expose:
             accounts.include("rollups", self.families)

@@ -22,6 +22,8 @@ from tailrace.twin.health import health
 from tailrace.twin.records import of_events
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace.contracts import Engine
     from tailrace.store.table import LogTable
     from tailrace.telemetry import Accounts, Sample
@@ -69,11 +71,11 @@ def take(files: FilesTable, logs: LogTable, engine: Engine, since: int = -1) -> 
 
 
 class Keeper:
-    """Keeps the tables of files and of their sizes until it is stopped."""
+    """Keeps the tables of files and of their sizes until it is stopped; `mine` tells whether that is its job."""
 
-    def __init__(self, twin: Twin, accounts: Accounts) -> None:
+    def __init__(self, twin: Twin, accounts: Accounts, mine: Callable[[], bool] = lambda: True) -> None:
         self._twin, self._files, self._clock = twin, twin.files, twin.clock
-        self._accounts = accounts
+        self._accounts, self._mine = accounts, mine
         self._schedule = usage.Schedule(twin.clock)
         self._steps = (self._take, self._condense, self._measure, self._upkeep)
         self._stopping = threading.Event()
@@ -96,7 +98,7 @@ class Keeper:
     def round(self) -> None:
         """Do everything that is due, once; one part that fails leaves the others."""
         for step in self._steps:
-            if self._stopping.is_set():
+            if self._stopping.is_set() or not self._mine():
                 return
             try:
                 step()
