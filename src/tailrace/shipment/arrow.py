@@ -99,13 +99,15 @@ def _survey(body: memoryview, most_bytes: int) -> Contents:
 
 
 def _messages(body: memoryview) -> Iterator[tuple[int, _Table, memoryview]]:
-    """Yield kind, header and buffers of each message."""
+    """Yield kind, header and buffers of each message; one without a marked end was cut short."""
     at = 0
-    while at < len(body):
+    while True:
         mark, length = struct.unpack_from("<II", body, at)
         if mark != _CONTINUES:
             raise DataError("the body is no Arrow stream")
         if not length:
+            if at + 8 != len(body):
+                raise DataError("something stands behind the Arrow stream")
             return
         message = _Table.root(body[at + 8 : at + 8 + length])
         at += 8 + length
