@@ -25,6 +25,10 @@ _CARRYING: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("
 """Networks of IPv6 whose last four bytes are an address of IPv4."""
 
 
+_SPECIAL: Final = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "100.64.0.0/10", "198.18.0.0/15")))
+"""Networks that some versions of Python call public: of providers' own services, relays, carriers and benchmarks."""
+
+
 class ForbiddenError(TailraceError):
     """A receiver that was saved over the API leads where it may not."""
 
@@ -98,6 +102,8 @@ def _bare(text: str) -> Address:
 
 
 def _public(address: Address) -> bool:
+    if any(address in network for network in _SPECIAL if network.version == address.version):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
