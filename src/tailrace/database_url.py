@@ -28,10 +28,9 @@ class DatabaseUrl(Secret):
         scheme = _SCHEME.match(text)
         if scheme is None:
             return MASK
-        place, mark, options = text[scheme.end() :].partition("?")
-        who, at, where = place.rpartition("@")  # a password that was not escaped may hold anything
+        who, at, where = text[scheme.end() :].rpartition("@")  # a password that was not escaped may hold anything
         user, colon, _ = who.partition(":")
-        return f"{scheme[0]}{user}{colon and f':{MASK}'}{at}{where}" + _OPTION.sub(rf"\1={MASK}", mark + options)
+        return _OPTION.sub(rf"\1={MASK}", f"{scheme[0]}{user}{colon and f':{MASK}'}{at}{where}")
 
     @classmethod
     def _read(cls, value: object) -> DatabaseUrl:

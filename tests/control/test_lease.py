@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from tailrace.control import Control
 from tailrace.control import holder as module
 from tailrace.control.holder import holder, is_gone
 from tailrace.control.lease import LEASE_NS, Lease, LeaseLostError
@@ -17,8 +16,8 @@ NOW = 1000 * S
 
 
 @pytest.fixture
-def control(tmp_path):
-    made = Control.open(tmp_path)
+def control(place):
+    made = place.open()
     yield made
     made.close()
 

@@ -44,6 +44,7 @@ _CONNECT: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
     "application_name": "tailrace",
+    "client_encoding": "UTF8",
     "prepare_threshold": None,  # a newer server changes tables while this one runs: plans that it keeps would fail
 }
 _READS: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"

@@ -41,6 +41,7 @@ _CONNECT: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
     "application_name": "tailrace",
+    "client_encoding": "UTF8",
     "prepare_threshold": None,
 }
 _LOGGER: Final = logging.getLogger(__name__)
