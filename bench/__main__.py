@@ -36,6 +36,8 @@ STAGES: Final = {
     "alerts": "bench.alerts:measure",
     "backtest": "bench.backtest:measure",
     "ship": "bench.ship:measure",
+    "push": "bench.push:measure",
+    "syslog": "bench.syslog:measure",
     "otlp": "bench.otlp:measure",
     "bulk": "bench.bulk:measure",
 }

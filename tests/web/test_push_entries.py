@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace.errors import DataError
-from tailrace.web.push_entries import Entries, from_json, from_protobuf, parse_labels
-from web import wire
+from tailrace.web.push_entries import Entries, from_json, parse_labels
 
 T = 1_700_000_000_000_000_001
 
@@ -29,28 +28,6 @@ def test_json_is_decoded_to_columns() -> None:
         meta_names=["trace_id"],
         meta_values=["9f"],
     )
-
-
-def test_protobuf_is_decoded_to_columns() -> None:
-    body = wire.push(
-        wire.stream('{app="cart", host="a\\"1"}', wire.entry(T, "a"), wire.entry(T + 1, "b" * 300, {"trace_id": "9f"})),
-        wire.stream("{}", wire.entry(-1, "before 1970")),
-    )
-    assert from_protobuf(body) == Entries(
-        streams=[{"app": "cart", "host": 'a"1'}, {}],
-        counts=[2, 1],
-        times=[T, T + 1, -1],
-        lines=["a", "b" * 300, "before 1970"],
-        meta_rows=[1],
-        meta_names=["trace_id"],
-        meta_values=["9f"],
-    )
-
-
-def test_unknown_fields_are_passed_over() -> None:
-    unknown = wire.sized(9, b"x") + b"\x50\x05" + b"\x59" + b"8bytes.." + b"\x65" + b"4..."
-    body = wire.push(wire.stream('{a="b"}', wire.entry(T, "x") + unknown) + unknown) + unknown
-    assert from_protobuf(body).lines == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -81,44 +58,10 @@ def test_malformed_json_is_refused_with_its_place(body: bytes, says: str) -> Non
         from_json(body)
 
 
-GOOD = wire.push(wire.stream('{a="b"}', wire.entry(T, "line", {"k": "v"})))
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"\x0a\xff\xff\xff\xff\x7f",  # a length beyond the message
-        b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",  # a number without end
-        b"\x0b",  # a group, which is no more in use
-        wire.push(wire.stream('{a="b"}', wire.sized(2, b"\xff\xfe"))),  # a line that is no text
-        wire.push(wire.stream('{a="b', wire.entry(T, "x"))),
-        wire.push(wire.stream('a="b"', wire.entry(T, "x"))),
-        wire.push(wire.stream('{a-b="c"}', wire.entry(T, "x"))),
-        wire.push(wire.stream('{a="\\q"}', wire.entry(T, "x"))),
-    ],
-)
-def test_malformed_protobuf_is_refused(body: bytes) -> None:
-    with pytest.raises(DataError):
-        from_protobuf(body)
-
-
-def test_a_message_cut_anywhere_is_refused_or_holds_less() -> None:
-    for size in range(1, len(GOOD)):
-        with pytest.raises(DataError):
-            from_protobuf(GOOD[:size])
-
-
 @given(st.binary(max_size=60))
 def test_any_bytes_are_decoded_or_refused(body: bytes) -> None:
-    for decode in (from_protobuf, from_json):
-        with suppress(DataError):
-            decode(body)
-
-
-@given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
-def test_a_damaged_message_is_decoded_or_refused(at: int, byte: int) -> None:
     with suppress(DataError):
-        from_protobuf(GOOD[:at] + bytes([byte]) + GOOD[at + 1 :])
+        from_json(body)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from tailrace import limits
 from tailrace.errors import DataError
 from tailrace.web.described import FAILURES, PUSH_SCHEMA
 from tailrace.web.intake import Intake, too_large, unpacked
-from tailrace.web.push_entries import from_json, from_protobuf
+from tailrace.web.push_entries import from_json
+from tailrace.web.push_protobuf import from_protobuf
 from tailrace.web.push_recall import recalled
 from tailrace.web.push_repeats import HEADER, Repeats
 from tailrace.web.push_rows import rows

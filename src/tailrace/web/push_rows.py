@@ -88,12 +88,9 @@ def rows(entries: Entries, now_ns: int) -> pl.DataFrame:
     return _with_level(frame)
 
 
-def _times(times: list[str] | list[int]) -> pl.Series:
-    if times and isinstance(times[0], int):
-        try:
-            return pl.Series(times, dtype=pl.Int64)
-        except (OverflowError, TypeError, pl.exceptions.PolarsError):
-            raise DataError("a time is out of range (years 1677 to 2262)") from None
+def _times(times: list[str] | pl.Series) -> pl.Series:
+    if isinstance(times, pl.Series):
+        return times
     texts = pl.Series(times, dtype=pl.String)
     if not texts.str.contains(r"^[0-9]{1,19}$").all():
         raise DataError("a time is not a string of digits (Unix nanoseconds)")
@@ -103,7 +100,9 @@ def _times(times: list[str] | list[int]) -> pl.Series:
         raise DataError("a time is out of range (years 1970 to 2262)") from None
 
 
-def _texts(texts: list[str]) -> pl.Series:
+def _texts(texts: list[str] | pl.Series) -> pl.Series:
+    if isinstance(texts, pl.Series):
+        return texts
     try:
         return pl.Series(texts, dtype=pl.String)
     except UnicodeEncodeError:  # JSON may spell half of a surrogate pair, which is no text
