@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import struct
 from contextlib import suppress
 from dataclasses import replace
@@ -132,7 +133,10 @@ class FileWriter:
         except FileNotFoundError:
             size = 0
         if size < state.length:
-            _LOGGER.error("%s: has %d bytes, and %d were written: somebody took rows away", path, size, state.length)
+            if not _target(path).exists():  # else it was finished just before a crash
+                _LOGGER.error(
+                    "%s: has %d bytes, and %d were written: somebody took rows away", path, size, state.length
+                )
             self._journal.save(replace(state, file="", length=0))
             return
         self._written = size
@@ -173,24 +177,23 @@ class FileWriter:
         if not state.file:
             return
         path = Path(state.file)
-        if path.suffix == ".part" and state.length:
-            target = path.with_name(path.name.removeprefix(".").removesuffix(".part") + ".parquet")
-            try:
-                self._files.save(target, _parquet(path.read_bytes()))
-            except OSError as error:
-                raise TransientError(f"{target}: cannot be written: {error.strerror or error}") from error
+        try:
+            if path.suffix == ".part" and state.length:
+                self._files.save(_target(path), _parquet(path.read_bytes()))
+            if path.suffix == ".part" or not state.length:
+                self._files.unlink(path)  # before it is forgotten: nobody would look for it later
+        except OSError as error:
+            raise TransientError(f"{path}: cannot be finished: {error.strerror or error}") from error
         self._journal.save(replace(state, file="", length=0))
         self._written = 0
-        if path.suffix == ".part" or not state.length:
-            self._files.unlink(path)
         self._keep()
 
     def _keep(self) -> None:
         """Remove the oldest finished files beyond what may be kept."""
         if self._settings.keep_bytes is None:
             return
-        folder, name = self._settings.path, self._settings.name
-        found = sorted([*folder.glob(f"{name}-*.jsonl"), *folder.glob(f"{name}-*.parquet")])
+        own = re.compile(rf"{re.escape(self._settings.name)}-\d{{8}}T\d{{6}}Z-\d{{6,}}\.(jsonl|parquet)")
+        found = sorted(path for path in self._settings.path.iterdir() if own.fullmatch(path.name))
         sizes = [path.stat().st_size for path in found]
         excess = sum(sizes) - self._settings.keep_bytes
         for path, size in zip(found, sizes, strict=True):
@@ -199,6 +202,11 @@ class FileWriter:
             _LOGGER.info("%s: removed, since keep_bytes is reached", path)
             self._files.unlink(path)
             excess -= size
+
+
+def _target(part: Path) -> Path:
+    """Return the Parquet file that a hidden file becomes."""
+    return part.with_name(part.name.removeprefix(".").removesuffix(".part") + ".parquet")
 
 
 def _lines(frame: pl.DataFrame) -> bytes:
