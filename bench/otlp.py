@@ -69,16 +69,22 @@ def measure(plan: Plan) -> list[Row]:
 
 
 def rate(
-    what: str, pid: int, requests: Sequence[bytes], send: Callable[[bytes], None], records: int, floor: int
+    what: str,
+    pid: int,
+    requests: Sequence[bytes],
+    send: Callable[[bytes], None],
+    records: int,
+    floor: int,
+    senders: int = SENDERS,
 ) -> Row:
     """Send requests by several senders; the clock stops at the last acknowledgement."""
     before, began = cpu_seconds(pid), time.perf_counter()
-    with ThreadPoolExecutor(SENDERS) as senders:
-        list(senders.map(send, requests))
+    with ThreadPoolExecutor(senders) as pool:
+        list(pool.map(send, requests))
     took = time.perf_counter() - began
     size = sum(map(len, requests))
     held = verdict(records / took >= floor)
-    note = f"{records / took:,.0f} a second, {SENDERS} senders, {len(requests):,} requests"
+    note = f"{records / took:,.0f} a second, {senders} senders, {len(requests):,} requests"
     cpu, peak = cpu_seconds(pid) - before, status_mib(pid, "VmHWM")
     return Row("receive", what, took, lines=records, bytes=size, cpu_s=cpu, peak_mib=peak, verdict=held, note=note)
 

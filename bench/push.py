@@ -18,6 +18,10 @@ RATE_FLOOR: Final = 150_000
 BATCH: Final = 8_192
 """Lines of a request: Alloy and Promtail send up to 1 MiB, which is about as many."""
 
+SENDERS: Final = 24
+"""Requests that are under way at once: each waits for a commit, of which there is one a second until 200,000 lines
+wait."""
+
 STREAMS: Final = 8
 
 
@@ -39,7 +43,7 @@ def measure(plan: Plan) -> list[Row]:
     folder = fresh(OUT / "push")
     with running(folder / "logs") as (url, pid):
         send = poster(url, "/loki/api/v1/push", "application/x-protobuf")
-        row = rate("Loki push, protobuf", pid, requests, send, lines, RATE_FLOOR)
+        row = rate("Loki push, protobuf", pid, requests, send, lines, RATE_FLOOR, SENDERS)
         query = 'sum(count_over_time({app="cart"}[1h]))'
         result = ask(url, "/loki/api/v1/query", query=query, time=time.time_ns() + 600_000_000_000)["result"]
         assert int(float(result[0]["value"][1])) == lines, result
