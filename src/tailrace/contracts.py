@@ -344,7 +344,7 @@ class Opened:
 
     local: Sequence[str]
     remote: Sequence[str]
-    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets: as Polars and Delta take them
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # as Polars takes them
 
 
 class Segments(Protocol):

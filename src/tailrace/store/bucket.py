@@ -96,8 +96,13 @@ class Bucket:
         return Bucket(f"{self.url}/{name}", self.settings)
 
     @cached_property
+    def reading(self) -> dict[str, str]:
+        """Options for Polars, which reads the rest from the environment itself."""
+        return {key: value for key, value in self._chosen().items() if not key.endswith("conditional_put")}
+
+    @cached_property
     def options(self) -> dict[str, str]:
-        """Options for Delta and Polars, which read the rest from the environment themselves."""
+        """Options for Delta, which reads the rest from the environment itself."""
         said = {"max_retries": str(RETRIES), "retry_timeout": f"{RETRY_S}s"}
         said |= {"timeout": f"{TIMEOUT_S}s", "connect_timeout": f"{CONNECT_S}s"}
         return said | self._chosen()
@@ -250,26 +255,29 @@ class Bucket:
             raise found from error
 
     def _no_bucket(self, error: Exception) -> None:
-        if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
-            name = urlsplit(self.url).netloc
-            raise TableError(f"{self.url}: there is no bucket {name!r}; make it, or correct the URL") from error
+        if _NO_BUCKET.search(str(error)):
+            raise TableError(_no_bucket(self.url)) from error
 
 
-def failure(where: str, doing: str, error: Exception) -> TailraceError | None:
-    """Return what a failure of a request means; None if it is none of object storage."""
-    text = _first(error)
-    kind = type(error).__name__
-    if kind in ("PermissionDeniedError", "UnauthenticatedError") or _DENIED.search(str(error)):
+def failure(where: str, doing: str, error: Exception, text: str = "") -> TailraceError | None:
+    """Return what a failure of a request means; None if it is none of object storage. `text` says it in one line."""
+    whole, kind, module = str(error), type(error).__name__, type(error).__module__
+    text = _SECRETS.sub(r"\1=…", text or _first(error))
+    if _NO_BUCKET.search(whole):
+        return TableError(_no_bucket(where))
+    if kind in ("PermissionDeniedError", "UnauthenticatedError") or _DENIED.search(whole):
         return TableError(f"{where}: {doing} is not permitted: {text}; check the credentials and the bucket's policy")
-    if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
-        return TableError(f"{where}: there is no such bucket; make it, or correct the URL")
-    if _UNSAFE.search(str(error)):
+    if _UNSAFE.search(whole):
         return TableError(
             f"{where}: {doing} failed: {text}; an address without TLS needs `objects.allow_http: true` (AWS_ALLOW_HTTP)"
         )
-    if type(error).__module__.startswith("obstore") or OBJECT_STORE.search(str(error)):
+    if module.startswith("obstore") or OBJECT_STORE.search(whole):
         return TransientError(f"{where}: {doing} failed: {text}")
     return None
+
+
+def _no_bucket(where: str) -> str:
+    return f"{where}: there is no bucket {urlsplit(where).netloc!r}; make it, or correct the URL"
 
 
 OBJECT_STORE: Final = re.compile(
@@ -280,14 +288,15 @@ _DENIED: Final = re.compile(
     r"|MissingCredentials|credentials? (provider|loading|not)",
     re.IGNORECASE,
 )
+_NO_BUCKET: Final = re.compile(r"NoSuchBucket|ContainerNotFound")
 _UNSAFE: Final = re.compile(r"URL scheme is not allowed|BadScheme")
 _SECRETS: Final = re.compile(r"(?i)(signature|credential|token|x-amz-[a-z-]+|sig)=[^&\s\"]+")
 
 
 def _first(error: BaseException) -> str:
     """Return the first line of a failure, without what a URL may hold of credentials."""
-    line = str(error).strip().partition("\n")[0].strip() or type(error).__name__
-    return _SECRETS.sub(r"\1=…", line)
+    line = str(error).strip().partition("\n")[0].strip()
+    return line or type(error).__name__
 
 
 def _ns(time: Any) -> int:  # a datetime with a zone

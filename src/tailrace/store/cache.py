@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 IN_USE_S: Final = 600.0
 """How long a file stays after it was used; longer than a query takes."""
 
+COUNT_S: Final = 30.0
+"""Seconds after which the files are counted again: other programs of the folder bring some too."""
+
 LEFT_OVER_S: Final = 3_600.0
 """Age of a file that was never brought to its end, a crash's: then it goes."""
 
@@ -49,6 +52,8 @@ class Cache:
         self._most = most_bytes
         self._lock = threading.Lock()
         self._bytes: int | None = None  # as last counted, and what was brought since
+        self._counted_s = 0.0
+        self._arriving = 0  # bytes of what is being brought: not counted on the disk yet
         self._coming: dict[Path, Future[bool]] = {}
 
     def has(self, path: Path) -> bool:
@@ -82,13 +87,16 @@ class Cache:
 
     def add(self, size: int) -> None:
         """Count a file that was written here; makes room for it, as far as that is possible."""
-        self._room(size)
+        with self._lock:
+            self._make_room(size)
 
     def _brought(self, path: Path, size: int, fetch: Callable[[Path], int]) -> bool:
         if self.has(path):
             return True
-        if not self._room(size):
-            return False
+        with self._lock:
+            if not self._make_room(size):
+                return False
+            self._arriving += size
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
         try:
@@ -99,22 +107,27 @@ class Cache:
             with self._lock:
                 self._bytes = None
             raise
+        finally:
+            with self._lock:
+                self._arriving -= size
         return True
 
-    def _room(self, size: int) -> bool:
-        """Take a number of bytes out of the bound; false if they do not fit."""
-        with self._lock:
-            if self._bytes is None or self._bytes + size > self._most:
-                self._bytes = self._evict(size)
-            if self._bytes + size > self._most:
-                return False
-            self._bytes += size
-            return True
+    # --- under the lock ---------------------------------------------------------------------------
+
+    def _make_room(self, size: int) -> bool:
+        """Count so many bytes more; false if they do not fit."""
+        now_s = time.monotonic()
+        if self._bytes is None or self._bytes + size > self._most or now_s - self._counted_s > COUNT_S:
+            self._bytes, self._counted_s = self._evict(size), now_s
+        if self._bytes + size > self._most:
+            return False
+        self._bytes += size
+        return True
 
     def _evict(self, size: int) -> int:
         """Remove what was not used for longest until a number of bytes fits; return the bytes that are left."""
         files = sorted(self._files(), key=lambda file: file.used_s)
-        total, old_s = sum(file.bytes for file in files), time.time() - IN_USE_S
+        total, old_s = self._arriving + sum(file.bytes for file in files), time.time() - IN_USE_S
         for file in files:
             if total + size <= self._most or file.used_s > old_s:
                 break
@@ -130,8 +143,9 @@ class Cache:
                     look = path.stat()
                 except FileNotFoundError:  # another program made room
                     continue
-                if path.name.endswith(TEMPORARY) and look.st_mtime < time.time() - LEFT_OVER_S:
-                    path.unlink(missing_ok=True)
+                if path.name.endswith(TEMPORARY):
+                    if look.st_mtime < time.time() - LEFT_OVER_S:
+                        path.unlink(missing_ok=True)
                     continue
                 yield _File(path, look.st_size, look.st_mtime)
 

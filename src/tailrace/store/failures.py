@@ -50,7 +50,7 @@ def translated(root: Path | str, doing: str) -> Iterator[None]:
 def meaning(error: Exception, root: Path | str, doing: str) -> TailraceError:
     """Return the error to raise for a failure while working on the table."""
     text = first_line(error)
-    if (found := bucket.failure(str(root), doing, error)) is not None:
+    if (found := bucket.failure(str(root), doing, error, text)) is not None:
         return found
     if _FULL in text:  # the libraries wrap it in words that mislead
         return TransientError(f"{root}: {doing} failed: {_FULL} on device; free some on the disk of this folder")

@@ -170,14 +170,14 @@ class ObjectPlace:
         near = dict(zip(paths, self.bucket.each(near_by, paths), strict=True))
         local = [path for path, here in near.items() if here]
         remote = [self.url(path) for path, here in near.items() if not here]
-        return Opened(local, remote, self.bucket.options if remote else {})
+        return Opened(local, remote, self.bucket.reading if remote else {})
 
     def looked_into(self, path: str) -> Opened:
         """Return what to open in place of a path of which only the footer is wanted: a small file is brought."""
         if not self._cache.has(Path(path)):
             size = self.bucket.size(self._key(path))
             if size is not None and size > SMALL_BYTES:
-                return Opened([], [self.url(path)], self.bucket.options)
+                return Opened([], [self.url(path)], self.bucket.reading)
         return self.opened([path])
 
     def each(self, action: Callable[[T], U], items: Iterable[T]) -> list[U]:
