@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,10 +26,6 @@ from tailrace.sinks.store import StoreSink
 from tailrace.store.table import LogTable
 from tailrace.telemetry import Accounts
 from tailrace.web.guarded import Guarded
-
-with warnings.catch_warnings():  # of a module that Python is about to drop
-    warnings.simplefilter("ignore")
-    import apprise  # noqa: F401  so that it is imported here
 
 CANARY = {"shop": "canary-of-shop-7f3a", "bank": "canary-of-bank-9c1e"}
 """What stands in each tenant's lines, labels, fields and names of fields, and nowhere else."""

@@ -17,6 +17,8 @@ from tailrace.alerts.notify.receivers import Receiver
 from tailrace.alerts.notify.sending import attempt
 from tailrace.errors import DataError, TransientError
 
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # a plugin of Apprise
+
 INSIDE = [
     "127.0.0.1", "127.1", "127.0.0.1.", "0", "0.0.0.0", "2130706433", "0x7f000001", "017700000001", "0x7f.1",
     "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
