@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 import zstandard
-from security.conftest import House, running
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from security.conftest import House, running
 from tailrace import limits
 from tailrace.access.tokens import Tokens
 from tailrace.clock import SystemClock

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from security.conftest import House, running
 
+from security.conftest import House, running
 from tailrace.access.outbound import ForbiddenError, Outbound
 from tailrace.alerts.notify.model import Refused
 from tailrace.alerts.notify.receivers import Receiver
@@ -183,7 +183,7 @@ def test_what_the_configuration_says_may_be_called(inside: int) -> None:
 
 # --- secrets of receivers ---------------------------------------------------------------------------
 
-SECRET = "canary-webhook-token-5d2b"  # noqa: S105  it is one on purpose
+SECRET = "canary-webhook-token-5d2b"
 
 
 def test_a_copy_of_the_control_database_holds_no_secret(tmp_path: Path) -> None:

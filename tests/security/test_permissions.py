@@ -6,8 +6,8 @@ import re
 
 import pytest
 from fastapi import APIRouter, FastAPI
-from security.conftest import CANARY, House, routes
 
+from security.conftest import CANARY, House, routes
 from tailrace.access.model import SCOPES
 from tailrace.web.permissions import NOBODY, TABLE, permission
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from security.conftest import House, routes, running
 from security.test_permissions import filled
-
 from tailrace.access.sealed import FILE, open_seal
-from tailrace.access.tls import server_context
 from tailrace.access.settings import TlsSettings
+from tailrace.access.tls import server_context
 from tailrace.cli.app import execute
 from tailrace.errors import ConfigError
 from tailrace.web.permissions import permission

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from security.conftest import House
 
+from security.conftest import House
 from tailrace.config.document import read_document
 from tailrace.errors import QueryError, TailraceError
 from tailrace.query import parser
@@ -104,7 +104,7 @@ def test_a_template_of_a_receiver_reaches_nothing(plain: House, template: str) -
     assert "root:" not in answer.text
 
 
-@pytest.mark.parametrize("stage", ['{{ .__class__ }}', '{{ env "HOME" }}', '{{ __import__("os") }}', '{{ printf "%1000000000d" 1 }}',
+@pytest.mark.parametrize("stage", ["{{ .__class__ }}", '{{ env "HOME" }}', '{{ __import__("os") }}', '{{ printf "%1000000000d" 1 }}',
                                    '{{ repeat 1000000000 "a" }}'])  # fmt: skip
 def test_a_template_of_a_query_reaches_nothing(written: House, stage: str) -> None:
     with written.client() as client:
@@ -167,7 +167,7 @@ def test_a_pattern_that_is_too_large_is_refused(pattern: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["(" * 50_000, "-" * 50_000 + "1", "sum(" * 5_000 + "1" + ")" * 5_000, '{app="x"}' + ' | json' * 5_000,
+    ["(" * 50_000, "-" * 50_000 + "1", "sum(" * 5_000 + "1" + ")" * 5_000, '{app="x"}' + " | json" * 5_000,
      '{app="x"} | ' + "(" * 20_000, "1" + "+1" * 60_000, '{a="' + "\\" * 100_001 + '"}'],
     ids=["brackets", "minus", "sums", "stages", "conditions", "plus", "escapes"],
 )  # fmt: skip
