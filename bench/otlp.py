@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 RATE_FLOOR: Final = 60_000
-SENDERS: Final = 8
+SENDERS: Final = 24
+"""Small commits are a second apart, so what is under way at once bounds the rate."""
+
 BATCH: Final = 8_192
 """Records of a request: what the batch processor of OpenTelemetry's collector sends."""
 

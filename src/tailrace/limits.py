@@ -294,8 +294,20 @@ PUSH_RECALL_S: Final = 3_600.0
 PUSH_KEYS: Final = 10_000
 """Idempotency keys of pushes that are remembered."""
 
+PUSH_DOCUMENTS: Final = 1_000_000
+"""Actions of one `_bulk` request: empty lines take one byte there and 50 here."""
+
 OTLP_MESSAGE_BYTES: Final = 4 * MIB
 """Largest OTLP request over gRPC, as OpenTelemetry's own receiver takes it."""
+
+OTLP_BODY_BYTES: Final = 20 * MIB
+"""Largest OTLP request over HTTP, after decompression, as OpenTelemetry's own receiver takes it."""
+
+OTLP_RECORDS: Final = 500_000
+"""Log records, or groups of them, of one request: empty ones take two bytes there and 400 here."""
+
+OTLP_ATTRIBUTES: Final = 2_000_000
+"""Attributes of the log records of one request, for the same reason."""
 
 OTLP_WORKERS: Final = 32
 """OTLP requests over gRPC that are under way at once; each waits for its commit in a thread."""

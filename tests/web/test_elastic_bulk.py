@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from tailrace import limits
 from tailrace.errors import TransientError
 from web.conftest import NOW_NS
 
@@ -191,3 +192,50 @@ def test_odd_names_are_written_as_json(kept) -> None:
     odd = 'a"\\\n\N{SNOWMAN}'
     answer = kept.client.post(PATH, content=body(create(_id=odd), {"message": "x"}), headers=NDJSON)
     assert answer.json()["items"][0]["create"]["_id"] == odd
+
+
+def test_a_thousand_different_actions(kept) -> None:
+    lines = [line for number in range(1_000) for line in (create(f"i{number % 3}", _id=f"m{number}"), {"n": number})]
+    answer = kept.client.post(PATH, content=body(*lines), headers=NDJSON).json()
+    assert [item["create"]["_id"] for item in answer["items"]] == [f"m{number}" for number in range(1_000)]
+    assert [item["create"]["_index"] for item in answer["items"]] == [f"i{number % 3}" for number in range(1_000)]
+    assert kept.sink.batches[0].frame["n"].to_list() == list(range(1_000))
+
+
+def test_each_index_has_a_shape_of_its_own(kept) -> None:
+    for index, value in (("shape-a", 1), ("shape-b", "one"), ("shape-a", 2)):
+        kept.client.post(PATH, content=body(create(index), {"message": "x", "v": value}), headers=NDJSON)
+    assert [batch.frame["v"].to_list() for batch in kept.sink.batches] == [[1], ["one"], [2]]
+
+
+def test_more_lines_than_a_request_may_have_are_refused(kept) -> None:
+    answer = kept.client.post(PATH, content=b"{" + b"\n" * (2 * limits.PUSH_DOCUMENTS + 1), headers=NDJSON)
+    assert answer.status_code == 400
+    assert "lines" in answer.text
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+        b"[" * 100_000,
+        b'{"n": 123456789012345678901234567890, "m": 1e999}',
+        b'{"a": "\\ud800", "a": 2}',
+        b'{"_id": "mine", "_stream": "mine", "_time_ns": "mine", "message": {"a": 1}}',
+        b'{"' + b"k" * 100_000 + b'": 1}',
+        b'{"@timestamp": 99999999999999999999, "message": []}',
+        b"\0",
+        b"null",
+        b'"text"',
+    ],
+)
+def test_odd_documents_are_kept(kept, document) -> None:
+    answer = kept.client.post(PATH, content=body(create(), document), headers=NDJSON)
+    assert answer.json()["items"] == [{"create": {"_index": "logs-cart", "status": 201}}]
+    [line] = kept.sink.batches[0].frame["_line"].to_list()
+    assert line
+
+
+def test_an_empty_document_is_the_fault_of_its_action_alone(kept) -> None:
+    answer = kept.client.post(PATH, content=body(create(), b"", create(), {"message": "x"}), headers=NDJSON).json()
+    assert [item["create"]["status"] for item in answer["items"]] == [400, 201]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tailrace import limits
 from tailrace.errors import DataError
 from tailrace.parse.decode import split
 
@@ -34,6 +35,8 @@ def actions(body: bytes, index: str = "") -> pl.DataFrame:
     """
     if not body.strip():
         raise DataError("the body holds no action")
+    if body.count(b"\n") > 2 * limits.PUSH_DOCUMENTS:
+        raise DataError(f"the body has more than {2 * limits.PUSH_DOCUMENTS} lines; send fewer at once")
     lines = split([body if body.endswith(b"\n") else body + b"\n"]).frame
     texts = lines["_line"]
     while texts[-1].strip() == "" and len(texts) % 2:  # the last newline is optional, more of them do no harm

@@ -16,10 +16,11 @@ from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from tailrace import limits
 from tailrace.intake.otlp import answers
 from tailrace.intake.otlp.take import decoder, recalled, without_repeats
 from tailrace.intake.seen import Seen
-from tailrace.web.intake import Intake, unpacked
+from tailrace.web.intake import Intake, too_large, unpacked
 from tailrace.web.refusals import RETRY_AFTER_S, Refused, status_and_line
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ async def _take(services: Services, intake: Intake, seen: Seen, request: Request
     with seen.taking() as taking:
 
         def decode(body: bytes) -> pl.DataFrame:
-            frame = rows(unpacked(body, encoding), now_ns)
+            data = unpacked(body, encoding)
+            if len(data) > limits.OTLP_BODY_BYTES:
+                raise too_large(limits.OTLP_BODY_BYTES)
+            frame = rows(data, now_ns)
             return without_repeats(frame, taking, services.accounts)
 
         await intake.take(request, SOURCE, decode)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from tailrace import limits
 from tailrace.errors import DataError
 from tailrace.intake.otlp.records import RECORD, Attributes, Group, Pairs, Records, Scalar, as_text, flat
 
@@ -46,6 +47,8 @@ def decode(body: bytes) -> Records:
         resource = _attributes(_member(logs, "resource", where), f"{where}.resource")
         for at, one in _objects(logs, "scopeLogs", where):
             records = _objects(one, "logRecords", at)
+            if len(columns["line"]) + len(records) > limits.OTLP_RECORDS:
+                raise DataError(f"the request has more than {limits.OTLP_RECORDS} records; send fewer at once")
             groups.append(Group(resource, _scope(_member(one, "scope", at), f"{at}.scope")))
             counts.append(len(records))
             for place, record in records:

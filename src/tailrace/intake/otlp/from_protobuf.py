@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tailrace import limits
 from tailrace.errors import DataError
 from tailrace.intake.otlp import values
-from tailrace.intake.otlp.messages import DecodeError, Request, Resource, Scope
+from tailrace.intake.otlp.messages import (
+    DecodeError,
+    LogRecords,
+    Request,
+    Resource,
+    ResourceLogs,
+    Scope,
+    ScopeLogs,
+)
 from tailrace.intake.otlp.records import Group, Records
 
 if TYPE_CHECKING:
@@ -23,22 +32,34 @@ if TYPE_CHECKING:
 
 def decode(body: bytes) -> Records:
     """Return the records of a request."""
-    try:
-        request = Request.FromString(body)
-    except DecodeError:
-        raise DataError("malformed protobuf: this is no ExportLogsServiceRequest") from None
     groups: list[Group] = []
     counts: list[int] = []
     columns = _Columns()
     resources: dict[bytes, Any] = {}
     scopes: dict[bytes, Any] = {}
-    for logs in request.resources:
-        resource = _known(resources, logs.resource, _resource)
-        for one in logs.scopes:
-            groups.append(Group(resource, _known(scopes, one.scope, _scope)))
-            counts.append(len(one.records))
-            columns.add(one.records)
+    count = 0
+    try:
+        for data in _counted(Request.FromString(body).resources, 0):
+            logs = ResourceLogs.FromString(data)
+            resource = _known(resources, logs.resource, _resource)
+            for inner in _counted(logs.scopes, len(groups)):
+                one = ScopeLogs.FromString(inner)
+                count += len(_counted(one.records, count))
+                groups.append(Group(resource, _known(scopes, one.scope, _scope)))
+                counts.append(len(one.records))
+                columns.add(LogRecords.FromString(inner).records)
+    except DecodeError:
+        raise DataError("malformed protobuf: this is no ExportLogsServiceRequest") from None
     return columns.records(groups, counts)
+
+
+def _counted(messages: Any, before: int) -> Any:  # Any: bytes of messages, in a class made at run time
+    """Return messages if there are not too many of them to be read."""
+    if before + len(messages) > limits.OTLP_RECORDS:
+        raise DataError(
+            f"the request has more than {limits.OTLP_RECORDS} records or groups of them; send fewer at once"
+        )
+    return messages
 
 
 class _Columns:
@@ -71,6 +92,8 @@ class _Columns:
             its = record.attributes
             held(len(its))
             attributes(its)
+            if len(self.attributes) > limits.OTLP_ATTRIBUTES:
+                raise DataError(f"the records have more than {limits.OTLP_ATTRIBUTES} attributes; send fewer at once")
 
     def records(self, groups: Sequence[Group], counts: Sequence[int]) -> Records:
         numbers, texts = self.numbers, self.texts
@@ -97,10 +120,7 @@ def _known(cache: dict[bytes, Any], data: bytes, read: Any) -> Any:  # Any: of r
     """Return what a message says, read once: the records of a program all come with the same ones."""
     found = cache.get(data)
     if found is None:
-        try:
-            found = cache[data] = read(data)
-        except DecodeError:
-            raise DataError("malformed protobuf: a resource or a scope cannot be read") from None
+        found = cache[data] = read(data)
     return found
 
 

@@ -34,11 +34,19 @@ _MORE: Final = 128  # set in a byte of a number that goes on with the next one
 _VARINT_BYTES: Final = 10
 _LAST_BYTE: Final = 1  # of ten, may hold one bit
 
+FEW: Final = 2_000
+"""Up to so many attributes it is faster to read each one (measured: 4 ms both ways; of 250 it is 0.5 against 3 ms)."""
+
 _blob: Final = pl.col("blob")
 
 
 def pairs(blobs: pl.Series, rows: pl.Series) -> list[pl.DataFrame]:
     """Return attributes as frames of `row`, `name`, `value`, by type; `rows` says whose each one is."""
+    return by_columns(blobs, rows) if len(blobs) > FEW else one_by_one(blobs, rows)
+
+
+def by_columns(blobs: pl.Series, rows: pl.Series) -> list[pl.DataFrame]:
+    """Return the same, read as columns where that is proven to be right."""
     frame = pl.DataFrame({"blob": blobs, "row": rows}).with_row_index("at")
     key_size = _byte(pl.lit(1))
     frame = frame.with_columns(
@@ -56,7 +64,7 @@ def pairs(blobs: pl.Series, rows: pl.Series) -> list[pl.DataFrame]:
     if len(proven) == frame.height:
         return out
     rest = frame.filter(~pl.col("at").is_in(proven.implode()))
-    return [*out, *_one_by_one(rest["blob"], rest["row"])]
+    return [*out, *one_by_one(rest["blob"], rest["row"])]
 
 
 def lines(blobs: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -174,7 +182,8 @@ def _length(at: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 # --- one at a time ----------------------------------------------------------------------------------
 
 
-def _one_by_one(blobs: pl.Series, rows: pl.Series) -> list[pl.DataFrame]:
+def one_by_one(blobs: pl.Series, rows: pl.Series) -> list[pl.DataFrame]:
+    """Return the same, each read for itself."""
     slow = Pairs()
     for row, blob in zip(rows, blobs, strict=True):
         slow.add(row, *_read(blob))
