@@ -114,7 +114,8 @@ def _rows(asked: pl.DataFrame, documents: Documents, now_ns: int, taking: Taking
     keys, prints = _keys(asked["index"], asked["id"], frame)
     create = asked["kind"] == "create"
     new = pl.Series(taking.new([key if alone else both for key, both, alone in zip(keys, prints, create, strict=True)]))
-    taking.know(key for key, kept in zip(keys + prints, [*new, *new], strict=True) if kept and key is not None)
+    known = zip(keys, new, create, strict=True)
+    taking.know(key for key, kept, alone in known if kept and not alone and key is not None)
     where = stored.arg_true().filter(~new)
     return statuses.scatter(where, answers.REPEATED) if len(where) else statuses, frame.filter(new)
 
