@@ -40,6 +40,7 @@ STAGES: Final = {
     "syslog": "bench.syslog:measure",
     "otlp": "bench.otlp:measure",
     "bulk": "bench.bulk:measure",
+    "cluster": "bench.cluster:measure",
 }
 """Name of each stage, and the function that returns its rows."""
 
