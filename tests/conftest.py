@@ -7,7 +7,7 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-from postgres import database, postgres  # noqa: F401  fixtures
+from postgres import database, postgres, timescaledb  # noqa: F401  fixtures
 
 settings.register_profile(
     "default",

@@ -149,6 +149,23 @@ def database(postgres):
     postgres.execute(f"drop database {name} with (force)")
 
 
+@pytest.fixture(scope="session")
+def timescaledb():
+    """The URL of a database with TimescaleDB, for one connection at a time: PGlite's build, see scripts/peers."""
+    modules = Path(__file__).parents[1] / ".venv" / "timescaledb" / "node_modules"
+    node = shutil.which("node")
+    if node is None or not modules.is_dir():
+        pytest.skip("no TimescaleDB: scripts/peers installs it where npm is")
+    words = [node, Path(__file__).with_name("timescaledb.mjs"), modules]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        port = process.stdout.readline().strip()
+        if not port:
+            pytest.skip("TimescaleDB does not start here")
+        yield f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres?sslmode=disable"
+        process.stdin.close()
+        process.wait(_DEADLINE_S)
+
+
 def table_lines(url: str, table: str = "logs") -> list[str]:
     """Return the lines that the sink wrote to a table, in the order of their times."""
     import psycopg

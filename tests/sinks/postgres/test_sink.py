@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import signal
+import threading
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -16,6 +17,7 @@ from tailrace.batch import Batch, Position
 from tailrace.clock import SystemClock
 from tailrace.database_url import DatabaseUrl
 from tailrace.patience import Patience
+from tailrace.sinks.postgres.rows import COLUMNS
 from tailrace.sinks.postgres.settings import Aggregate, PostgresSettings
 from tailrace.sinks.postgres.sink import PostgresSink
 
@@ -286,3 +288,43 @@ def test_who_may_not_write_is_told_what_to_do(postgres, database, tmp_path):
 def test_an_extension_that_is_asked_for_and_not_there_is_named(database, tmp_path, extension):
     said = refused(settings(database, extension=extension), tmp_path)
     assert f"the database has no extension {extension} (as a superuser: create extension" in said
+
+
+def test_a_table_that_was_there_is_taken_as_it_is(database, tmp_path, asked):
+    """One without partitions, made by somebody who has the rights to."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"create schema app create table lines ({columns})")
+    sink = PostgresSink(settings(database, table="app.lines"), around(tmp_path))
+    put(sink, batch(rows(["a"])))
+    sink.close()
+    assert asked("select line, tableoid::regclass::text from app.lines") == [("a", "app.lines")]
+    assert asked("select sink, agent, number from app.tailrace_positions") == [("app.lines", "one", 0)]
+
+
+def test_a_table_that_is_dropped_is_made_anew(sink, database, asked):
+    put(sink, batch(rows(["a"]), 1))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("drop table logs")
+    put(sink, batch(rows(["b"]), 2))
+    assert asked("select line from logs") == [("b",)]
+
+
+def test_a_database_that_is_away_at_the_start_is_waited_for(database, tmp_path, asked, postgres):
+    postgres.stop()
+    try:
+        sink = PostgresSink(settings(database), around(tmp_path))
+        future = sink.submit(batch(rows(["a"]), 1))
+        found = []
+        asking = threading.Thread(target=lambda: found.append(sink.last_number("two")))
+        asking.start()
+        while not sink.counters["retries"]:
+            assert not future.done()
+        assert not found
+    finally:
+        postgres.start()
+    future.result(WAIT_S)
+    asking.join(WAIT_S)
+    assert found == [None]
+    sink.close()
+    assert asked("select line from logs") == [("a",)]

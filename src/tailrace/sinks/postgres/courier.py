@@ -83,8 +83,11 @@ class PostgresCourier:
             return self._known[agent]
 
     def holds(self, position: Position) -> bool:
-        """Tell whether the rows of a batch are in the table."""
-        last = self.last(position.agent)
+        """Tell whether the rows of a batch are known to be in the table; if not, `note` finds out once more."""
+        try:
+            last = self.last(position.agent)
+        except TransientError:  # it is away: sending says so, and waits
+            return False
         return last is not None and position.number <= last
 
     def note(self, position: Position | None) -> None:
@@ -126,14 +129,11 @@ class PostgresCourier:
         return connection.execute(statement, values).rowcount == 1
 
     def _copy(self, connection: Connection[Any], rows: Rows) -> None:
-        frame = rows.frame
-        data = memoryview(csv(frame))
+        data = csv(rows.frame)
         try:
             self._partitions(rows)
             connection.execute("SAVEPOINT piece")
-            with connection.cursor().copy(self._schema.copy) as copy:
-                for start in range(0, len(data), _PIECE):
-                    copy.write(data[start : start + _PIECE])
+            self._stream(connection, data)
             connection.execute("RELEASE SAVEPOINT piece")
         except psycopg.Error as error:
             if (error.sqlstate or "")[:2] not in _REFUSED or connection.closed:
@@ -143,6 +143,12 @@ class PostgresCourier:
             except psycopg.Error as second:
                 raise self._lost(second) from second
             raise RefusedError(one_line(error)) from error
+
+    def _stream(self, connection: Connection[Any], data: bytes) -> None:
+        view = memoryview(data)
+        with connection.cursor().copy(self._schema.copy) as copy:
+            for start in range(0, len(data), _PIECE):
+                copy.write(view[start : start + _PIECE])
 
     def _partitions(self, rows: Rows) -> None:
         """Have partitions for the days of rows, by a connection of its own: others wait for what this one locks."""

@@ -3,6 +3,7 @@
 - TimescaleDB: a hypertable with a chunk for each day, compression, retention, continuous aggregates.
 - Citus: a table distributed by host.
 - neither: a table with a partition for each day, made as days come, dropped when they are too old.
+- a single table that was there before is left as it is.
 
 Several agents may start at once: whoever changes tables holds an advisory lock. Statements are safe to be run again.
 """
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from tailrace.sinks.postgres.settings import Aggregate, PostgresSettings
 
-    Way = Literal["plain", "timescaledb", "citus"]
+    Way = Literal["plain", "timescaledb", "citus", "single"]
 
 PAST_DAYS: Final = 400
 AHEAD_DAYS: Final = 3
@@ -41,6 +42,10 @@ _COMPRESSED: Final = sql.SQL(
 )
 _CHILDREN: Final = (
     "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass"
+)
+_IS_HYPERTABLE: Final = (
+    "SELECT 1 FROM timescaledb_information.hypertables"
+    " WHERE format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = %s::regclass"
 )
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -76,8 +81,7 @@ class Schema:
         """Make what is missing."""
         self._days.clear()
         self.way = self._chosen(connection)
-        there = self._exists(connection)
-        if there:  # someone may have made it who may do more than this user
+        if self._exists(connection):
             self.way = self._found(connection)
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         try:
@@ -113,11 +117,13 @@ class Schema:
         return found is not None and found[0] is not None
 
     def _found(self, connection: Connection[Any]) -> Way:
-        """Return what a table that is there is."""
-        row = connection.execute("SELECT relkind FROM pg_class WHERE oid = %s::regclass", [self._settings.table])
-        kind = row.fetchone()
-        partitioned = kind is not None and kind[0] in ("p", b"p")
-        return "plain" if partitioned else "citus" if self.way == "plain" else self.way
+        """Return what a table that is there is; whoever made it may have chosen otherwise."""
+        table = [self._settings.table]
+        if connection.execute("SELECT 1 FROM pg_partitioned_table WHERE partrelid = %s::regclass", table).fetchone():
+            return "plain"
+        if self.way == "timescaledb" and not connection.execute(_IS_HYPERTABLE, table).fetchone():
+            return "single"
+        return "single" if self.way == "plain" else self.way
 
     def _create(self, connection: Connection[Any]) -> None:
         columns = sql.SQL(", ").join(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
-from tailrace.errors import ConfigError
+from tailrace.errors import ConfigError, TransientError
 from tailrace.sinks.sending import SendingSink
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tailrace.sinks.delivery import Rows
     from tailrace.sinks.postgres.settings import PostgresSettings
 
+_LOGGER: Final = logging.getLogger(__name__)
+
 
 class PostgresSink:
     """Implements `contracts.Sink`: a `SendingSink` whose receiver keeps the positions."""
@@ -26,6 +29,7 @@ class PostgresSink:
         except ImportError as error:
             hint = "pip install 'tailrace[postgres]'"
             raise ConfigError(f"the sink {settings.name!r} needs the package psycopg ({hint})") from error
+        self._patience = around.patience.endless()
         self._courier = PostgresCourier(settings, around.clock)
         self._sink = SendingSink(settings, around, self._courier, self._courier)
         self.dead_letters = self._sink.dead_letters
@@ -35,8 +39,15 @@ class PostgresSink:
         return self._sink.submit(batch)
 
     def last_number(self, agent: str) -> int | None:
-        """Return the last number of an agent whose rows are in the table, or None."""
-        return self._sink.last_number(agent)
+        """Return the last number of an agent whose rows are in the table, or None; waits for a database that is away."""
+        for pause_s in self._patience.pauses():
+            try:
+                return self._sink.last_number(agent)
+            except TransientError as error:
+                failure = error
+                _LOGGER.warning("%s; trying again in %.1f s", error, pause_s)
+            self._patience.wait(pause_s)
+        raise failure
 
     @property
     def counters(self) -> Mapping[str, int]:
