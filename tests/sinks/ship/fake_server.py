@@ -44,7 +44,7 @@ class Rows:
                 return 409, {"held": held, "error": "out of turn"}
             if not known:
                 self.held[heading.agent] = heading.number
-                self.lines += unpack(body, MIB)["_line"].to_list() if body else []
+                self.lines += unpack(body, 256 * MIB)["_line"].to_list() if body else []
             return 200, {"held": self.held[heading.agent]}
 
 
