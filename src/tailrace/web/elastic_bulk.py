@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -62,10 +63,8 @@ def routes(services: Services, intake: Intake) -> APIRouter:
         took_ms = int((time.perf_counter() - began_s) * 1000)
         return Response(answers.bulk(asked, statuses, took_ms), 200, HEADERS, media_type="application/json")
 
-    for path in ("/_bulk", "/{index}/_bulk"):
-        router.add_api_route(
-            path, bulk, methods=["POST", "PUT"], openapi_extra=described, response_class=Response, name=f"bulk {path}"
-        )
+    for path, method in product(("/_bulk", "/{index}/_bulk"), ("POST", "PUT")):
+        router.add_api_route(path, bulk, methods=[method], openapi_extra=described, response_class=Response)
     return router
 
 

@@ -35,8 +35,9 @@ def routes(services: Services) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     uid = hashlib.sha256(services.host.encode()).hexdigest()
 
-    @router.api_route("", methods=["GET", "HEAD"])
-    @router.api_route("/", methods=["GET", "HEAD"])
+    @router.get("")
+    @router.head("", include_in_schema=False)
+    @router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def hello() -> Response:
         """Say that Elasticsearch is here, of the version that the configuration names."""
         return _json(_hello(services, uid))
@@ -58,7 +59,7 @@ def routes(services: Services) -> APIRouter:
         known = {"cluster_name": _NAME, "status": "green" if green else "red", "timed_out": False}
         return _json(known | {"number_of_nodes": 1, "number_of_data_nodes": 1}, 200 if green else 503)
 
-    @router.api_route("/{path:path}", methods=["GET", "HEAD", "PUT", "POST", "DELETE"])
+    @router.api_route("/{path:path}", methods=["GET", "HEAD", "PUT", "POST", "DELETE"], include_in_schema=False)
     async def set_up(path: str, request: Request) -> Response:
         """Take what belongs to the set-up of clients; all else is not here."""
         return _set_up(request.method, [part for part in path.split("/") if part])
