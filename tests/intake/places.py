@@ -13,7 +13,7 @@ import polars as pl
 from tailrace.batch import Batch
 from tailrace.clock import SystemClock
 from tailrace.errors import TransientError
-from tailrace.intake.gate import Gate
+from tailrace.intake.gate import Gate, Limits
 from tailrace.intake.listeners import Supply
 from tailrace.intake.settings import IntakeSettings
 from tailrace.telemetry import Accounts
@@ -86,7 +86,7 @@ class Place:
         return sum(point.value for point in points if labels.items() <= dict(point.labels).items())
 
 
-def place(limits: IntakeSettings | None = None) -> Place:
+def place(limits: Limits | None = None) -> Place:
     shelf, accounts, clock = Shelf(), Accounts(), SystemClock()
     gate = Gate(limits or IntakeSettings(), clock=clock, accounts=accounts)
     return Place(shelf, Supply(shelf, gate, accounts, clock))

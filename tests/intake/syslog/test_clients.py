@@ -21,7 +21,9 @@ from tailrace.intake.syslog.listener import SyslogListener
 from tailrace.intake.syslog.settings import SyslogSettings
 
 LINES = 300
-UNPACKED = Path(__file__).parents[3] / ".venv/syslog-ng"  # where scripts/peers puts the package, which excludes rsyslog's
+UNPACKED = (
+    Path(__file__).parents[3] / ".venv/syslog-ng"
+)  # where scripts/peers puts the package, which excludes rsyslog's
 
 Start = Callable[..., tuple[Place, SyslogListener]]
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import gzip
 import zlib
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgpack
@@ -20,10 +22,10 @@ import msgpack
 from tailrace.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Kind = Literal["message", "forward", "packed"]
-"""One entry; an array of entries; a text of entries one behind the other."""
+"""Times and records in turn; the entries of an array; a text of entries one behind the other."""
 
 TAG_CHARS: Final = 1_024
 OPTION_BYTES: Final = 16_384
@@ -40,14 +42,13 @@ _LOGS: Final = (None, 0)  # what `fluent_signal` says of logs; 1 are metrics, 2 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A message: its entries are `data[start:end]`, in as many bytes as its kind says."""
+    """A message, or several of one entry each: its entries are `data[start:end]`, written as its kind says."""
 
     tag: str
     kind: Kind
     data: bytes
     start: int
     end: int
-    entries: int = 1  # of the kinds `message` and `forward`
     compressed: bool = False
     id: str | None = None  # under which it is to be acknowledged
 
@@ -98,6 +99,16 @@ def head(data: bytes) -> Chunk:
         raise DataError("this is no message of the protocol Forward") from None
 
 
+def joined(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Yield chunks, with single entries that follow each other under one tag, and ask for no answer, as one."""
+    for (tag, kind, id_), group in groupby(chunks, attrgetter("tag", "kind", "id")):
+        if kind == "message" and id_ is None:
+            data = b"".join([one.data[one.start : one.end] for one in group])
+            yield Chunk(tag, "message", data, 0, len(data))
+        else:
+            yield from group
+
+
 def _head(data: bytes) -> Chunk:
     reader = _unpacker(max(len(data), 1))
     reader.feed(data)
@@ -107,11 +118,10 @@ def _head(data: bytes) -> Chunk:
         raise DataError("the tag is no text, or too long")
     at = reader.tell()
     kind, start = _kind(data, at)
-    entries = 1
     if kind == "forward":
-        entries = reader.read_array_header()
+        count_entries = reader.read_array_header()
         start = reader.tell()
-        for _ in range(entries):
+        for _ in range(count_entries):
             reader.skip()
     else:
         for _ in range(2 if kind == "message" else 1):
@@ -123,7 +133,7 @@ def _head(data: bytes) -> Chunk:
     if len(data) - end > OPTION_BYTES:
         raise DataError("the options of a message are too long")
     option = reader.unpack() if count > fixed else None
-    return _with_option(Chunk(tag, kind, data, start, end, entries), option)
+    return _with_option(Chunk(tag, kind, data, start, end), option)
 
 
 def _kind(data: bytes, at: int) -> tuple[Kind, int]:

@@ -22,7 +22,7 @@ from tailrace import limits
 from tailrace.batch import stream_text
 from tailrace.errors import DataError
 from tailrace.intake.connections import READ_BYTES, STOP_S, Connections, Loop
-from tailrace.intake.forward.frames import Framing, head, unpacked
+from tailrace.intake.forward.frames import Framing, head, joined, unpacked
 from tailrace.intake.forward.handshake import HANDSHAKE_BYTES, HANDSHAKE_S, Handshake
 from tailrace.intake.forward.rows import Arrived, Rows
 from tailrace.intake.gate import COME_BACK_S, Overloaded
@@ -143,10 +143,8 @@ class ForwardListener:
         with self._supply.gate.chunk(peer.client, 0, receiver=self._settings.name) as part:  # of what is not whole yet
             while data := await asyncio.wait_for(reader.read(READ_BYTES), self._settings.idle_s):
                 part.join(await self._room(peer, len(data), waiting=framing.waiting))
-                messages = framing.feed(data)
-                for message in messages:
-                    chunk = head(message)
-                    await self._take(Arrival(chunk, part.split(len(message)), peer, host), writer, answers)
+                for chunk in list(joined(map(head, framing.feed(data)))):
+                    await self._take(Arrival(chunk, part.split(len(chunk.data)), peer, host), writer, answers)
                 part.become(framing.waiting)  # heartbeats are gone
 
     async def _room(self, peer: Peer, size: int, *, waiting: int) -> Hold:
