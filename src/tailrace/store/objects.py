@@ -167,9 +167,10 @@ class ObjectPlace:
         def near_by(path: str) -> bool:
             return self._near(path, (sizes or {}).get(path))
 
-        near = dict(zip(paths, self.bucket.each(near_by, paths), strict=True))
-        local = [path for path, here in near.items() if here]
-        remote = [self.url(path) for path, here in near.items() if not here]
+        missing = [path for path in paths if not self._cache.has(Path(path))]
+        far = {path for path, here in zip(missing, self.bucket.each(near_by, missing), strict=True) if not here}
+        local = [path for path in paths if path not in far]
+        remote = [self.url(path) for path in paths if path in far]
         return Opened(local, remote, self.bucket.reading if remote else {})
 
     def looked_into(self, path: str) -> Opened:
@@ -232,6 +233,13 @@ class ObjectPlace:
             for one in found
             if one.key.count("/") == pattern.count("/") and fnmatch.fnmatchcase(one.key, pattern)
         ]
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove files there and here."""
+        gone = [*paths]
+        self.bucket.delete([self._key(str(path)) for path in gone])
+        for path in gone:
+            path.unlink(missing_ok=True)
 
     def lease(self, name: str) -> ObjectLease:
         """Return the right of a name, kept as an object beside the log."""

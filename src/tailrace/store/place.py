@@ -154,6 +154,10 @@ class Place(Protocol):
         """Return the files that match a pattern of names below the root: `_date=*/*.parquet`."""
         ...
 
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove files; those that are not there are fine."""
+        ...
+
     def tidy(self) -> None:
         """Forget what the mirror holds and the place does not."""
         ...
@@ -245,6 +249,11 @@ class Folder:
                 continue
             found.append(Found(path, look.st_size, look.st_mtime_ns))
         return found
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove files."""
+        for path in paths:
+            self.files.unlink(path)
 
     def tidy(self) -> None:
         """Do nothing: there is no mirror."""

@@ -54,8 +54,11 @@ class StreamCache:
 
     def of(self, paths: Sequence[str]) -> pl.DataFrame:
         """Return the streams of some files, with the `path` of each."""
-        each = map if self._place is None else self._place.each
-        parts = list(each(self.get, paths))
+        if self._place is not None:
+            with self._lock:
+                unknown = [path for path in paths if path not in self._frames]
+            list(self._place.each(self.get, unknown))
+        parts = [self.get(path) for path in paths]
         return pl.concat(parts) if parts else pl.DataFrame(schema={"path": pl.String(), **segment.STREAMS_SCHEMA})
 
     def put(self, path: str, streams: pl.DataFrame) -> pl.DataFrame:

@@ -221,6 +221,5 @@ class SideTable:
         """Remove data files that are not named and were written before a time; return how many."""
         found = self.place.listed(f"{self._shape.partition}=*/*.parquet")
         gone = [one.path for one in found if str(one.path) not in named and one.modified_ns < before_ns]
-        for path in gone:
-            self.files.unlink(path)
+        self.place.remove(gone)
         return len(gone)

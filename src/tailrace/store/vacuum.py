@@ -47,10 +47,8 @@ def vacuum(table: LogTable, *, now_ns: int | None = None, grace_s: float | None 
         orphan_before_ns = min(before_ns, now_ns - round(table.place.orphan_grace_s * NS_PER_S))
         gone = _unnamed(table, before_ns, orphan_before_ns)
         size = sum(found.bytes for found in gone)
-        for found in gone:
-            table.files.unlink(found.path)
-        for path in _widowed(table):
-            table.files.unlink(path)
+        table.place.remove(found.path for found in gone)
+        table.place.remove(_widowed(table))
         checkpoint(table)
         return VacuumReport(len(gone), size, cut_log(table, before_ns))
 
@@ -127,6 +125,5 @@ def cut_log(table: LogTable, before_ns: int) -> int:
         for path in (*found.get(newest, ()), *folder.glob(log.LAST_CHECKPOINT)):
             table.files.fsync(path)
         table.files.fsync_dir(folder)
-    for path in gone:
-        table.files.unlink(path)
+    table.place.remove(gone)
     return len(gone)
