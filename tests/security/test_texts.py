@@ -7,6 +7,7 @@ import time
 import pytest
 
 from security.conftest import House
+from tailrace.alerts.notify.matchers import _whole
 from tailrace.config.document import read_document
 from tailrace.errors import QueryError, TailraceError
 from tailrace.query import parser
@@ -234,3 +235,32 @@ def test_sql_in_names_is_text(plain: House, text: str) -> None:
             200,
             401,
         }
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "pattern", [".*" * 12 + "x", ".?" * 40 + "x", ".+" * 12 + "x", "(a+)+x", ".*.*x", "a.+b|.*c"]
+)
+def test_a_matcher_that_backtracks_elsewhere_is_quick(pattern: str) -> None:
+    """Tests of alerts and silences: with Python's own engine the first takes longer than the universe."""
+    assert not _whole(pattern, "a" * 2_000)
+
+
+def test_what_a_matcher_means_does_not_depend_on_the_engine() -> None:
+    for pattern, value in (
+        ("web.*", "web-1"),
+        (".*a.+b", "xxaxb"),
+        (".*a.*b.*c", "1a2b3c"),
+        ("a|b.*", "bcd"),
+        ("a.c", "abc"),
+    ):
+        assert _whole(pattern, value)
+        assert _whole(f"(?:{pattern})", value)
+        assert not _whole(pattern, "\n")
+    assert _whole(".*", "a\nb")
+
+
+def test_a_list_of_tests_without_end_is_refused(plain: House) -> None:
+    with plain.client() as client:
+        answer = client.get("/api/v2/alerts", params={"filter": 'a="b",' * 2_000})
+    assert answer.status_code == 400
