@@ -1,8 +1,8 @@
 """Cluster: the same questions over one table on S3, scanned by this process and by a Sail server on the same machine.
 
-On one machine a cluster cannot be faster: both have the same cores, and S3 is moto's server beside them. This shows what
-a scan on a cluster costs more, which `engines.choose` weighs against what it saves; and that both say the same. Polars
-reads its segments from the cache in the data folder, as it does in a server; Sail reads S3.
+On one machine a cluster cannot be faster: both have the same cores, and S3 is moto's server beside them. This shows
+what a scan on a cluster costs more, which `engines.choose` weighs against what it saves; and that both say the same.
+Polars reads its segments from the cache in the data folder, as it does in a server; Sail reads S3.
 """
 
 from __future__ import annotations
