@@ -48,7 +48,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 def routes(services: Services, intake: Intake) -> APIRouter:
     """Return the endpoints."""
     router, documents, seen = APIRouter(prefix=PREFIX), Documents(), Seen(partial(_recalled, services))
-    body = {"application/x-ndjson": {"schema": {"type": "string"}}}
+    body = {kind: {"schema": {"type": "string"}} for kind in ("application/x-ndjson", "application/json")}
     described = {"requestBody": {"required": True, "content": body}}
 
     async def bulk(request: Request, index: str = "") -> Response:
