@@ -35,6 +35,7 @@ STAGES: Final = {
     "trace": "bench.trace:measure",
     "alerts": "bench.alerts:measure",
     "backtest": "bench.backtest:measure",
+    "objects": "bench.objects:measure",
     "ship": "bench.ship:measure",
     "push": "bench.push:measure",
     "syslog": "bench.syslog:measure",
