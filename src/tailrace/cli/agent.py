@@ -41,7 +41,7 @@ def agent(
 
         tailrace agent --config agent.yaml
 
-        tailrace agent /var/log/nginx --server https://logs-1:9080 --server https://logs-2:9080
+        tailrace agent /var/log/nginx --server https://example.com:9080 --server https://example.com:9081
     """
     from tailrace.agent.service import run
     from tailrace.cli.paths import absolute, missing

@@ -26,7 +26,7 @@ class ShipSettings(SinkSettings):
     """Name of the sink."""
 
     servers: Annotated[tuple[HttpUrl, ...], Field(min_length=1)]
-    """Addresses of the servers, as `https://logs-1.example.com:9080`. One is used until it fails, then the next one."""
+    """Addresses of the servers, as `https://example.com:9080`. One is used until it fails, then the next one."""
 
     token: Secret | None = None
     """Token with the scope `push`, or `env:NAME`, the environment variable that holds it."""
