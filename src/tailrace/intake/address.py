@@ -11,9 +11,11 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from tailrace.access.model import TENANT
 from tailrace.settings import Mistake, Settings
 
 _PORT_MAX: Final = 65_535
+_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -37,8 +39,24 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _labels(value: dict[str, str]) -> dict[str, str]:
+    for label in value:
+        if not _LABEL.fullmatch(label):
+            raise Mistake(f"{label!r} cannot name a label", "use letters, digits and '_'", (label,))
+    return value
+
+
+def _tenant(value: str) -> str:
+    if value and not TENANT.fullmatch(value):
+        raise Mistake(f"{value!r} cannot name a tenant", "use up to 64 letters, digits, '.', '_' and '-'")
+    return value
+
+
 ReceiverName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_name)]
 """Name of a receiver: the label `source` of its lines."""
+
+TenantName = Annotated[str, AfterValidator(_tenant)]
+"""Name of a tenant, or none."""
 
 ListenAddress = Annotated[str, AfterValidator(_address)]
 """Address and port of one; an IP address or `localhost`."""
@@ -60,7 +78,7 @@ class ReceiverSettings(Settings):
     allow: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     """Addresses and networks that may send, as `10.0.0.0/8`; an empty list lets everybody in who reaches the port."""
 
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: Annotated[dict[str, str], AfterValidator(_labels)] = Field(default_factory=dict)
     """Labels of all lines, beside those that they bring."""
 
     @model_validator(mode="after")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tailrace.access.settings import TlsSettings
+from tailrace.access.tenants import Stamped
 from tailrace.registry import find
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class Supply:
     tls_settings: TlsSettings = field(default_factory=TlsSettings)  # for those that take files instead of a context
     table: Table | None = None  # for those that look for what they stored before; None: nothing is known
     engine: Engine | None = None
+
+    def of(self, tenant: str) -> Supply:
+        """Return the same, with rows that belong to a tenant; for receivers whose senders show no tokens."""
+        return replace(self, sink=self.sink.of(tenant)) if tenant and isinstance(self.sink, Stamped) else self
 
 
 class Listener(Protocol):

@@ -6,9 +6,11 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 
+from intake import certificates
 from intake.otlp.messages import T, record, request
 from tailrace.access.guard import Guard
 from tailrace.access.model import Denied
+from tailrace.access.settings import TlsSettings
 from tailrace.clock import ManualClock
 from tailrace.errors import ConfigError, TransientError
 from tailrace.intake.gate import Gate
@@ -198,6 +200,35 @@ def test_a_port_that_is_taken_is_said(house) -> None:
     settings = OtlpGrpcSettings(listen=f"127.0.0.1:{house.port}")
     with pytest.raises(ConfigError, match="cannot listen"):
         OtlpGrpc(settings, Supply(house.sink, house.gate, house.accounts, ManualClock(NOW_NS)))
+
+
+def test_tls_lets_in_who_has_a_certificate_and_shows_a_renewed_one(tmp_path) -> None:
+    clock, accounts, sink = ManualClock(NOW_NS), Accounts(), FakeSink()
+    gate = Gate(IntakeSettings(), clock=clock, accounts=accounts)
+    made = certificates.make(tmp_path)
+    tls = TlsSettings(certificate=made.server, key=made.server_key, client_ca=made.authority)
+    settings = OtlpGrpcSettings(listen="127.0.0.1:0", tls=True)
+    listener = OtlpGrpc(settings, Supply(sink, gate, accounts, clock, tls_settings=tls))
+    listener.start()
+
+    def send(ca: bytes, *pair: bytes) -> object:
+        credentials = grpc.ssl_channel_credentials(ca, *pair)
+        with grpc.secure_channel(f"127.0.0.1:{listener.port}", credentials) as channel:
+            return LogsServiceStub(channel).Export(request(record()), timeout=60)
+
+    pair = made.client_key.read_bytes(), made.client.read_bytes()
+    authority = made.authority.read_bytes()
+    assert send(authority, *pair) == ExportLogsServiceResponse()
+    with pytest.raises(grpc.RpcError) as caught:
+        send(authority)
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+    renewed = certificates.make(tmp_path)  # under the same names, of another authority
+    with pytest.raises(grpc.RpcError):
+        send(authority, *pair)
+    again = renewed.client_key.read_bytes(), renewed.client.read_bytes()
+    assert send(renewed.authority.read_bytes(), *again) == ExportLogsServiceResponse()
+    listener.stop()
+    assert len(sink.batches) == 2
 
 
 def test_tls_without_a_certificate_is_a_mistake(house) -> None:

@@ -62,6 +62,7 @@ class ForwardListener:
     """Implements `intake.listeners.Listener`."""
 
     def __init__(self, settings: ForwardSettings, supply: Supply) -> None:
+        supply = supply.of(settings.tenant)
         self._settings = settings
         self._supply = supply
         self._loop = Loop(f"forward-{settings.name}")

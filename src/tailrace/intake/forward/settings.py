@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tailrace import limits
-from tailrace.intake.address import ListenAddress, ReceiverName, ReceiverSettings
+from tailrace.intake.address import ListenAddress, ReceiverName, ReceiverSettings, TenantName
 from tailrace.secret import Secret  # noqa: TC001  pydantic reads it
 
 
@@ -29,6 +29,9 @@ class ForwardSettings(ReceiverSettings):
 
     chunk_bytes: Annotated[int, Field(ge=4_096, le=limits.PUSH_BODY_BYTES)] = limits.FORWARD_CHUNK_BYTES
     """Longest chunk, as sent and as unpacked; a connection that sends more is closed."""
+
+    tenant: TenantName = ""
+    """Tenant to whom all lines belong (`access.tenants`); none: to the operator."""
 
     idle_s: Annotated[float, Field(gt=0)] = 3_600.0
     """A connection over which nothing came for so long is closed."""

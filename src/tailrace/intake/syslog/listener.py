@@ -38,6 +38,7 @@ class SyslogListener:
     """Implements `intake.listeners.Listener`."""
 
     def __init__(self, settings: SyslogSettings, supply: Supply) -> None:
+        supply = supply.of(settings.tenant)
         self._settings = settings
         self._supply = supply
         self._loop = Loop(f"syslog-{settings.name}")

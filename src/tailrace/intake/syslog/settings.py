@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from tailrace import limits
-from tailrace.intake.address import ListenAddress, ReceiverName, ReceiverSettings
+from tailrace.intake.address import ListenAddress, ReceiverName, ReceiverSettings, TenantName
 from tailrace.settings import Mistake
 
 Protocol = Literal["udp", "tcp"]
@@ -39,6 +39,9 @@ class SyslogSettings(ReceiverSettings):
 
     udp_buffer_bytes: Annotated[int, Field(ge=4_096)] = limits.SYSLOG_UDP_BUFFER_BYTES
     """Room for datagrams in the kernel, of which it may grant less (`net.core.rmem_max`); what it drops is counted."""
+
+    tenant: TenantName = ""
+    """Tenant to whom all lines belong (`access.tenants`); none: to the operator."""
 
     idle_s: Annotated[float, Field(gt=0)] = 3_600.0
     """A connection over which nothing came for so long is closed."""
