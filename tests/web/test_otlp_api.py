@@ -1,7 +1,10 @@
 import gzip
 import json
 import zlib
+from collections.abc import Iterator
+from dataclasses import replace
 
+import httpx
 import pytest
 import zstandard
 from google.protobuf import json_format
@@ -9,7 +12,13 @@ from google.rpc import status_pb2
 
 from intake.otlp.messages import T, record, request
 from tailrace import limits
+from tailrace.clock import ManualClock
 from tailrace.errors import TransientError
+from tailrace.intake.gate import Gate
+from tailrace.intake.settings import IntakeSettings
+from tailrace.telemetry import Accounts
+from tailrace.web.app import create_app
+from web.conftest import NOW_NS, _served
 
 PATH = "/v1/logs"
 MESSAGE = request(record("no stock", attributes={"status": 500}), name="app")
@@ -114,3 +123,28 @@ def test_records_are_found_and_their_keys_known_after_a_restart(house) -> None:
     asked = {"query": 'sum by (log_record_uid) (count_over_time({service_name="cart"}[1m]))', "time": str(T + 10**9)}
     result = house.client.get("/loki/api/v1/query", params=asked).json()["data"]["result"]
     assert {one["metric"].get("log_record_uid", ""): one["value"][1] for one in result} == {"u1": "1", "": "2"}
+
+
+@pytest.fixture
+def crowded(kept) -> Iterator[httpx.Client]:
+    """A server of whose room another request holds all but a little."""
+    accounts, clock = Accounts(), ManualClock(NOW_NS)
+    gate = Gate(IntakeSettings(), clock=clock, accounts=accounts)
+    services = replace(kept.house.services, gate=gate, accounts=accounts)
+    with (
+        gate.request("127.0.0.1", limits.INTAKE_BYTES - 100, receiver="other"),
+        _served(create_app(services)) as address,
+        httpx.Client(base_url=address, timeout=20, trust_env=False) as client,
+    ):
+        yield client
+
+
+def test_too_much_at_once_is_429_before_anything_is_stored(kept, crowded) -> None:
+    told = crowded.post(PATH, content=TEXT, headers=JSON)
+    assert (told.status_code, told.headers["retry-after"]) == (429, "1")
+    assert (told.json()["code"], told.json()["details"][0]["retryDelay"]) == (14, "1s")
+    bulk = b'{"create":{"_index":"a"}}\n{"message":"' + b"x" * 200 + b'"}\n'
+    told = crowded.post("/elasticsearch/_bulk", content=bulk)
+    assert (told.status_code, told.headers["retry-after"]) == (429, "1")
+    assert told.json()["error"]["type"] == "es_rejected_execution_exception"
+    assert kept.sink.batches == []
