@@ -122,7 +122,8 @@ def make_sink(config: Config, table: Writable | None, *, accounts: Accounts, clo
             stored = _store_sink(config, table, clock, patience)
         elif settings.type != "prometheus":  # which takes no lines: see `make_writers`
             others[settings.name] = make_one_sink(config, settings, accounts=accounts, clock=clock, patience=patience)
-    _count_sinks(others, accounts)
+    if others:
+        _count_sinks(others, accounts)
     if stored is not None and not others:
         return stored
     spool = Spool(config.data / "outgoing" / config.agent)

@@ -195,8 +195,9 @@ class Config(Settings):
 
     @field_validator("sinks")
     @classmethod
-    def _each_sink(cls, value: tuple[AnySink, ...]) -> tuple[AnySink, ...]:
-        if mistakes := list(wrong_sinks(value)):
+    def _each_sink(cls, value: tuple[AnySink, ...], found: ValidationInfo) -> tuple[AnySink, ...]:
+        listen = listen_address(found.data["listen"]) if "listen" in found.data else None
+        if mistakes := list(wrong_sinks(value, listen)):
             raise Mistakes(mistakes)
         return value
 
