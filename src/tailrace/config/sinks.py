@@ -16,6 +16,8 @@ from tailrace.sinks.file.settings import FileSettings
 from tailrace.sinks.kafka.settings import KafkaSettings
 from tailrace.sinks.loki.settings import LokiSettings
 from tailrace.sinks.otlp.settings import OtlpSettings
+from tailrace.sinks.postgres.settings import PostgresSettings
+from tailrace.sinks.postgres.settings import PostgresSettings
 from tailrace.sinks.prometheus.settings import PrometheusSettings
 from tailrace.sinks.settings import StoreSinkSettings
 from tailrace.sinks.ship.settings import ShipSettings
@@ -31,6 +33,8 @@ AnySink = Annotated[
     | KafkaSettings
     | LokiSettings
     | OtlpSettings
+    | PostgresSettings
+    | PostgresSettings
     | PrometheusSettings,
     Field(discriminator="type"),
 ]
