@@ -39,6 +39,7 @@ STAGES: Final = {
     "ship": "bench.ship:measure",
     "push": "bench.push:measure",
     "syslog": "bench.syslog:measure",
+    "postgres": "bench.postgres:measure",
     "otlp": "bench.otlp:measure",
     "bulk": "bench.bulk:measure",
     "cluster": "bench.cluster:measure",

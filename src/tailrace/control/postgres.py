@@ -2,7 +2,7 @@
 
 One transaction writes at a time, over all servers: it begins by taking an advisory lock of the database, so what was
 read in it is true when it is written, as with SQLite. (The other way, SERIALIZABLE, makes every caller ready to be run
-again, and was slower here: docs/adr/0043.) Who reads sees one state, by REPEATABLE READ, and waits for nobody. A server
+again, and was slower here: docs/adr/0017.) Who reads sees one state, by REPEATABLE READ, and waits for nobody. A server
 that falls silent within a transaction loses the lock after `IDLE_MS`. Connections that died with the database server
 are replaced when they are next needed. Refuses a database whose encoding is not UTF-8.
 """

@@ -39,7 +39,7 @@ class PostgresSink:
         return self._sink.submit(batch)
 
     def last_number(self, agent: str) -> int | None:
-        """Return the last number of an agent whose rows are in the table, or None; waits for a database that is away."""
+        """Return the last number of an agent that is in the table, or None; waits for a database that is away."""
         for pause_s in self._patience.pauses():
             try:
                 return self._sink.last_number(agent)
