@@ -2,7 +2,7 @@
 
 Comes in: a checked configuration, and how to read it again. Goes out: batches, through the configured sinks; with
 `listen` in the configuration, a port for scrapers and supervisors. Refuses a sink that stores, since there is no table
-here, and an address that other machines reach.
+here, receivers, since nobody would check who sends, and an address that other machines reach.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ def run(loaded: Loaded, load: Callable[[], Loaded], announce: Callable[[str], No
     What did not arrive is read again at the next start.
     """
     config = loaded.config
+    if config.receivers:
+        hint = "have them send to a server, or run 'tailrace up' here"
+        raise ConfigError([Problem("$.receivers", "an agent reads, and receives nothing", hint)])
     memory.share_heap()
     clock, accounts = SystemClock(), Accounts()
     patience = Patience(clock)
