@@ -1,4 +1,5 @@
-"""A TCP proxy that does to connections what networks do: refuse, delay, cut in the middle, lose the answer, fall silent.
+"""A TCP proxy that does to connections what networks do: refuse, delay, cut in the middle, lose the answer, fall silent,
+and bring a request to its server when whoever sent it has long given up, or died.
 
 Each connection draws its fate from the proxy's own random numbers when it is opened; `trouble` is the share of
 connections that have one. `cut()` is a cable that is pulled: open connections break and new ones are refused, until
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 
 BLOCK = 64 * 1024
 SILENT_S = 60.0  # longer than any client waits
-FATES = ("refused", "slow", "cut in the request", "cut in the answer", "no answer", "silent")
+FATES = ("refused", "slow", "cut in the request", "cut in the answer", "no answer", "silent", "late", "late")
 
 
 @dataclass
@@ -86,8 +87,17 @@ class FaultyProxy:
         self.fates[fate] += 1
         if fate == "refused" or not self._whole:
             return
+        held = b""
+        if fate == "late":
+            held = await self._request(client)
+            answers.transport.abort()
+            await asyncio.sleep(self._random.uniform(0.2, 4.0))
         server, requests = await asyncio.open_connection("127.0.0.1", self.port)
         try:
+            if held:
+                requests.write(held)
+                await asyncio.wait_for(server.read(BLOCK), SILENT_S)
+                return
             there = self._pass(client, requests, fate, after if fate == "cut in the request" else None)
             back = self._pass(server, answers, fate, {"cut in the answer": after % 300, "no answer": 0}.get(fate))
             done, rest = await asyncio.wait(
@@ -98,6 +108,14 @@ class FaultyProxy:
             await asyncio.gather(*done, *rest, return_exceptions=True)
         finally:
             requests.transport.abort()
+
+    async def _request(self, client: asyncio.StreamReader) -> bytes:
+        """Return a whole request: what comes until nothing more does."""
+        held = b""
+        with contextlib.suppress(TimeoutError):
+            while data := await asyncio.wait_for(client.read(BLOCK), 0.2 if held else SILENT_S):
+                held += data
+        return held
 
     async def _pass(
         self, source: asyncio.StreamReader, target: asyncio.StreamWriter, fate: str, cut_after: int | None
