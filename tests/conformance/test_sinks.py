@@ -27,7 +27,7 @@ from sinks.receivers import (
     serving,
     serving_grpc,
 )
-from store.rows import batch, lines
+from store.rows import START_NS, batch, lines
 from tailrace.clock import SystemClock
 from tailrace.database_url import DatabaseUrl
 from tailrace.errors import TransientError
@@ -253,7 +253,7 @@ def test_a_crash_before_the_note_repeats_at_most_what_was_on_its_way(bench: Benc
     again = bench.make()
     assert again.last_number("a") == (1 if kind == "postgres" else 0)  # which needs no note
     again.submit(batch(["one", "two"], "a", 1)).result(WAIT_S)
-    again.submit(batch(["after"], "a", 2)).result(WAIT_S)
+    again.submit(batch(["after"], "a", 2, start_ns=START_NS + 10_000_000)).result(WAIT_S)
     again.close()
     exact = kind in EXACT
     found = bench.read(4 if exact else 6)

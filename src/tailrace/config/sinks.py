@@ -17,7 +17,6 @@ from tailrace.sinks.kafka.settings import KafkaSettings
 from tailrace.sinks.loki.settings import LokiSettings
 from tailrace.sinks.otlp.settings import OtlpSettings
 from tailrace.sinks.postgres.settings import PostgresSettings
-from tailrace.sinks.postgres.settings import PostgresSettings
 from tailrace.sinks.prometheus.settings import PrometheusSettings
 from tailrace.sinks.settings import StoreSinkSettings
 from tailrace.sinks.ship.settings import ShipSettings
@@ -33,7 +32,6 @@ AnySink = Annotated[
     | KafkaSettings
     | LokiSettings
     | OtlpSettings
-    | PostgresSettings
     | PostgresSettings
     | PrometheusSettings,
     Field(discriminator="type"),
