@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from tailrace import limits
-from tailrace.errors import DataError
+from tailrace.errors import DataError, TransientError
 from tailrace.web.push_repeats import Repeats
 from tailrace.web.refusals import Refused
 
@@ -53,7 +53,7 @@ def test_what_is_under_way_elsewhere_is_refused_until_that_ends() -> None:
     repeats = Repeats()
     with repeats.taking() as take:
         take(frame(("{a}", 1, "x", None)))
-        with pytest.raises(Refused), repeats.taking() as other:
+        with pytest.raises(TransientError), repeats.taking() as other:
             other(frame(("{a}", 2, "y", None), ("{a}", 1, "x", None)))
         remember(repeats, frame(("{a}", 2, "y", None)))
     assert fresh(repeats, frame(("{a}", 1, "x", None), ("{a}", 2, "y", None))).height == 0

@@ -20,7 +20,7 @@ from tailrace.errors import TransientError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-_SEEDS: Final = (1, 2)
+SEEDS: Final = (1, 2)
 """Two hashes of 64 bits: that two different keys have both in common will not happen."""
 
 
@@ -29,7 +29,7 @@ class Taking:
 
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
-        self.busy: set[int] = set()
+        self.busy: dict[int, None] = {}  # in their order
         self.also: list[int] = []
 
     def new(self, keys: Sequence[int | None]) -> list[bool]:
@@ -62,7 +62,7 @@ class Seen:
             self._remember([*taking.busy, *taking.also])
         finally:
             with self._lock:
-                self._busy -= taking.busy
+                self._busy -= taking.busy.keys()
 
     def _new_ones(self, keys: Sequence[int | None], taking: Taking) -> list[bool]:
         if all(key is None for key in keys):
@@ -70,14 +70,14 @@ class Seen:
         self._recall_once()
         with self._lock:
             if not self._busy.isdisjoint(key for key in keys if key is not None):
-                raise TransientError("a request with some of these records is under way; send it again in a second")
+                raise TransientError("a request with some of these records is under way; send it again")
             new: list[bool] = []
             for key in keys:
                 known = key is not None and (key in self._young or key in self._old or key in taking.busy)
                 new.append(not known)
                 if key is not None and not known:
-                    taking.busy.add(key)
-            self._busy |= taking.busy
+                    taking.busy[key] = None
+            self._busy |= taking.busy.keys()
         return new
 
     def _recall_once(self) -> None:
@@ -99,7 +99,7 @@ class Seen:
 def keys_of(parts: pl.DataFrame) -> list[int | None]:
     """Return the key of each row: of all its columns together, None where the last one is null."""
     hashed = parts.select(
-        *(pl.struct(pl.all()).hash(seed).alias(str(seed)) for seed in _SEEDS),
+        *(pl.struct(pl.all()).hash(seed).alias(str(seed)) for seed in SEEDS),
         given=pl.col(parts.columns[-1]).is_not_null(),
     )
     return [high << 64 | low if given else None for high, low, given in hashed.iter_rows()]

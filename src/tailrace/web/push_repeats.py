@@ -20,6 +20,7 @@ import polars as pl
 
 from tailrace import limits
 from tailrace.errors import DataError
+from tailrace.intake.seen import SEEDS, Seen
 from tailrace.web.refusals import Refused
 
 if TYPE_CHECKING:
@@ -31,20 +32,13 @@ _ENTRY: Final = ("_stream", "_time_ns", "_line")
 _APART: Final = ("_observed_ns", "_level")
 """Columns that say nothing about whether an entry is the same."""
 
-_SEEDS: Final = (1, 2)
-"""Two hashes of 64 bits: that two different entries have both in common will not happen."""
-
 
 class Repeats:
     """What was pushed of late; any thread may ask. `recall` returns what was pushed before this process began."""
 
     def __init__(self, recall: Callable[[], pl.DataFrame] | None = None) -> None:
-        self._recall = recall
-        self._recalling = threading.Lock()
+        self._entries = Seen(lambda: () if recall is None else _hashes(recall()), limits.PUSH_REPEATS)
         self._lock = threading.Lock()
-        self._new: set[int] = set()
-        self._old: set[int] = set()  # half of the memory is forgotten at a time
-        self._busy_rows: set[int] = set()
         self._done: dict[str, None] = {}
         self._busy: set[str] = set()
 
@@ -52,49 +46,15 @@ class Repeats:
     def taking(self) -> Iterator[Callable[[pl.DataFrame], pl.DataFrame]]:
         """Lend a function that returns the unknown rows of a push, each once; they are known when the block ends well.
 
-        `Refused` if another request is storing one of them: a sender that gave up waiting has sent it again.
+        `TransientError` if another request is storing one of them: a sender that gave up waiting has sent it again.
         """
-        taken: list[int] = []
+        with self._entries.taking() as taking:
 
-        def fresh(frame: pl.DataFrame) -> pl.DataFrame:
-            self._recall_once()
-            rows, hashes = self._take(frame)
-            taken.extend(hashes)
-            return rows
+            def fresh(frame: pl.DataFrame) -> pl.DataFrame:
+                new = taking.new(_hashes(frame))
+                return frame if all(new) else frame.filter(pl.Series(new))
 
-        try:
             yield fresh
-            self._remember(taken)
-        finally:
-            with self._lock:
-                self._busy_rows.difference_update(taken)
-
-    def _recall_once(self) -> None:
-        with self._recalling:
-            if self._recall is not None:
-                self._remember(_hashes(self._recall()))
-                self._recall = None
-
-    def _take(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
-        """Return the rows that are not known, with their hashes, which are busy from now on."""
-        hashes = _hashes(frame)
-        with self._lock:
-            if not self._busy_rows.isdisjoint(hashes):
-                raise Refused(503, "a request with some of these entries is under way", {"Retry-After": "1"})
-            fresh: dict[int, int] = {}  # hash to row
-            for row, one in enumerate(hashes):
-                if one not in self._new and one not in self._old:
-                    fresh.setdefault(one, row)
-            self._busy_rows.update(fresh)
-        return frame if len(fresh) == frame.height else frame[list(fresh.values())], list(fresh)
-
-    def _remember(self, hashes: list[int]) -> None:
-        """Know rows from now on: they are durable."""
-        hashes = hashes[-limits.PUSH_REPEATS :]
-        with self._lock:
-            if len(self._new) + len(hashes) > limits.PUSH_REPEATS // 2:
-                self._new, self._old = set(), self._new
-            self._new.update(hashes)
 
     @contextmanager
     def once(self, key: str | None) -> Iterator[bool]:
@@ -124,7 +84,7 @@ def _hashes(frame: pl.DataFrame) -> list[int]:
     """Return a number of 128 bits for each row; columns that hold nothing do not matter."""
     fields = [column for column in frame.columns if column not in (*_ENTRY, *_APART)]
     halves = []
-    for seed in _SEEDS:
+    for seed in SEEDS:
         parts = [pl.struct(_ENTRY).hash(seed)]
         parts += [
             pl.when(pl.col(name).is_null()).then(0).otherwise(pl.struct(pl.lit(name), name).hash(seed))
