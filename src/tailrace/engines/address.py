@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from tailrace.errors import ConfigError, Problem
 
@@ -39,3 +40,14 @@ def shown(text: str) -> str:
     scheme, _, rest = text.partition("://")
     place = re.split("[/;?]", rest)[0].rpartition("@")[2]
     return f"{scheme}://{place}" if scheme in ("spark", "sc") else "spark://…"
+
+
+def secrets(text: str) -> list[str]:
+    """Return what of an address nobody may see: the values of its parameters, as written and as meant.
+
+    >>> secrets("spark://cluster/;use_ssl=true;token=a%2Fb")
+    ['a%2Fb', 'a/b']
+    """
+    pairs = [part.partition("=") for part in text.split(";")[1:]]
+    found = {value for name, _, value in pairs if value and name != "use_ssl"}
+    return sorted(found | set(map(unquote, found)))

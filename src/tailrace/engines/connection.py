@@ -16,14 +16,14 @@ import threading
 import time
 import uuid
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from tailrace.engines.address import client_url, shown
+from tailrace.engines.address import client_url, secrets, shown
 from tailrace.errors import ConfigError, EngineAwayError, Problem, QueryError
-from tailrace.secret import hide, parts_of
+from tailrace.secret import hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ _SETTINGS: Final = {
 _VANISHED: Final = re.compile(
     r"PATH_NOT_FOUND|FILE_NOT_EXIST|FileNotFound|No such file|NoSuchKey|(?i:object at location .* not found)"
 )
-_AWAY: Final = ("UNAVAILABLE", "SESSION_CHANGED", "SESSION_CLOSED", "SESSION_NOT_FOUND", "OPERATION_NOT_FOUND")
+_LOST: Final = re.compile(r"INVALID_HANDLE\.(?:SESSION|OPERATION)_")  # the server began anew
 
 
 class _UnreachedError(Exception):
@@ -84,7 +84,7 @@ class Connection:
         if find_spec("pyspark") is None:
             what = "queries on a cluster need the package pyspark-client"
             raise ConfigError([Problem(self.shown, what, "pip install 'tailrace[spark]'")])
-        self._secrets = [part for part in parts_of(url) if part not in self.shown]
+        self._secrets = secrets(url)
         self._session: _Session | None = None
         self._used_s = 0.0
         self._optional = optional
@@ -96,7 +96,7 @@ class Connection:
         return self._connected().spark
 
     def reads_java(self) -> bool:
-        """Tell whether the server's regexes are those of Java: Sail's are those of Polars."""
+        """Tell whether the server's regexes are those of Java, or others: Sail's alone are those of Polars."""
         return self._connected().java
 
     def empty(self, frame: DataFrame) -> pa.Table:
@@ -122,13 +122,6 @@ class Connection:
             yield from pulled.tables(check)
         finally:
             pulled.stop()
-
-    def close(self) -> None:
-        """End the session."""
-        with self._lock:
-            session, self._session = self._session, None
-        if session is not None:
-            _release(session.spark)
 
     def _connected(self) -> _Session:
         with self._lock:
@@ -163,7 +156,7 @@ class Connection:
         text = hide(" ".join(str(error).split()), self._secrets)
         if _VANISHED.search(text):
             return FileNotFoundError(text)
-        if any(word in text or word in _status(error) for word in _AWAY):
+        if _status(error) == "UNAVAILABLE" or _LOST.search(text):
             return self._away(text)
         if _status(error) in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
             return QueryError(f"the cluster {self.shown} refuses us: {text}", hint="look at its token")
@@ -179,9 +172,7 @@ class Connection:
 class _Pulled:
     """The result of a plan, pulled by a thread of its own so that its reader can look at the clock."""
 
-    def __init__(
-        self, client: SparkConnectClient, plan: Any
-    ) -> None:  # a message of protobuf, whose types are not ours
+    def __init__(self, client: SparkConnectClient, plan: Any) -> None:  # of protobuf, which has no types here
         self._client, self._plan = client, plan
         self._tag = f"tailrace-{uuid.uuid4()}"
         self._items: queue.Queue[pa.Table | Exception | None] = queue.Queue(_WAITING)
@@ -211,12 +202,8 @@ class _Pulled:
             threading.Thread(target=self._interrupt, name="spark-stop", daemon=True).start()
 
     def _interrupt(self) -> None:
-        from pyspark.errors import PySparkException
-
-        try:
+        with suppress(Exception):  # it is gone, or cannot: what still comes of the result is dropped
             self._client.interrupt_tag(self._tag)
-        except PySparkException:
-            return  # it is gone, or cannot: the result is dropped at the next piece
 
     def _pull(self) -> None:
         import pyarrow as pa
@@ -278,7 +265,8 @@ def _session(url: str, meant: Callable[[], AbstractContextManager[None]]) -> _Se
         _translate(spark.client, meant)
         for key, value in _SETTINGS.items():
             spark.conf.set(key, value)
-        probe = spark.range(1).select(builtin.lit("a\n").rlike("^a$").alias("java"))  # true where `$` is Java's
+        # the letters without b, or with all between `-` and b: what Rust reads, and what everybody else does
+        probe = spark.range(1).select(builtin.lit("b").rlike("^[a-z--b]$").alias("java"))
         return _Session(spark, bool(probe.toArrow()["java"][0].as_py()))
 
 
@@ -309,16 +297,6 @@ def _reach(builder: DefaultChannelBuilder) -> None:
                     raise _UnreachedError("nothing listens there, or it does not agree on TLS")
         except queue.Empty:
             raise _UnreachedError(f"no answer within {CONNECT_S:g} s") from None
-
-
-def _release(spark: SparkSession) -> None:
-    from pyspark.errors import PySparkException
-
-    try:
-        spark.client.release_session()
-        spark.client.close()
-    except PySparkException:
-        return  # it is gone already
 
 
 def _status(error: Exception) -> str:
