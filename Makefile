@@ -36,7 +36,8 @@ bench: $(VENV)/dev.stamp ## measure parse, commit, import, query, latency, memor
 
 torture: $(VENV)/dev.stamp ## the long tests of tailing: storms, crash points, kills, rotation at speed (RUNS=… FACTOR=…)
 	TAILRACE_STORMS=$(RUNS) TAILRACE_TORTURE=$(FACTOR) TAILRACE_SCHEDULES=$(SCHEDULES) $(BIN)/pytest -n 2 --dist worksteal --timeout 36000 \
-	  tests/torture tests/e2e/test_exactly_once.py tests/e2e/test_crash_points.py $(ARGS)
+	  tests/torture tests/e2e/test_exactly_once.py tests/e2e/test_crash_points.py \
+	  tests/conformance/test_cases_on_cluster.py tests/e2e/test_cluster_s3.py $(ARGS)
 	TAILRACE_FLEET_AGENTS=20 TAILRACE_FLEET_FILES=100 TAILRACE_FLEET_SECONDS=300 $(BIN)/pytest tests/e2e/test_fleet.py $(ARGS)
 
 docs: $(VENV)/dev.stamp ## write the generated reference pages
