@@ -1,11 +1,14 @@
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
 from tailrace import limits
 from tailrace.errors import TransientError
+from tailrace.web.tenants import confined
 from web.conftest import NOW_NS
+from web.houses import restarted
 
 PATH = "/elasticsearch/_bulk"
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -128,8 +131,6 @@ def test_what_was_stored_before_the_start_is_known(house) -> None:
         create(_id="1"), {"@timestamp": T, "message": "a"}, {"index": {"_index": "x", "_id": "2"}}, {"message": "b"}
     )
     assert house.client.post(PATH, content=sent, headers=NDJSON).json()["errors"] is False
-    from web.houses import restarted
-
     with restarted(house) as client:
         again = client.post(PATH, content=sent, headers=NDJSON).json()
     assert [item["status"] for one in again["items"] for item in one.values()] == [409, 409]
@@ -239,3 +240,14 @@ def test_odd_documents_are_kept(kept, document) -> None:
 def test_an_empty_document_is_the_fault_of_its_action_alone(kept) -> None:
     answer = kept.client.post(PATH, content=body(create(), b"", create(), {"message": "x"}), headers=NDJSON).json()
     assert [item["create"]["status"] for item in answer["items"]] == [400, 201]
+
+
+def test_keys_are_each_tenants_own(house) -> None:
+    sent = body(create(_id="1"), {"@timestamp": T, "message": "a"})
+
+    def status(tenant: str) -> int:
+        mine = replace(house, services=confined(house.services, tenant))
+        with restarted(mine) as client:
+            return client.post(PATH, content=sent, headers=NDJSON).json()["items"][0]["create"]["status"]
+
+    assert [status("acme"), status("other"), status("acme"), status("other")] == [201, 201, 409, 409]

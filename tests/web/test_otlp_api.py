@@ -19,6 +19,7 @@ from tailrace.intake.settings import IntakeSettings
 from tailrace.telemetry import Accounts
 from tailrace.web.app import create_app
 from web.conftest import NOW_NS, _served
+from web.houses import restarted
 
 PATH = "/v1/logs"
 MESSAGE = request(record("no stock", attributes={"status": 500}), name="app")
@@ -114,8 +115,6 @@ def test_other_methods_are_405(kept) -> None:
 
 
 def test_records_are_found_and_their_keys_known_after_a_restart(house) -> None:
-    from web.houses import restarted
-
     sent = request(record("one", attributes={"log.record.uid": "u1"}), record("two")).SerializeToString()
     assert house.client.post(PATH, content=sent, headers=PROTOBUF).status_code == 200
     with restarted(house) as client:

@@ -19,6 +19,7 @@ from tailrace.intake.otlp.settings import OtlpGrpcSettings
 from tailrace.intake.otlp_grpc import OtlpGrpc
 from tailrace.intake.settings import IntakeSettings
 from tailrace.limits import INTAKE_BYTES, MIB
+from tailrace.registry import find
 from tailrace.telemetry import Accounts
 from web.conftest import NOW_NS, FakeSink, wait_until
 
@@ -116,6 +117,10 @@ def test_a_repeated_key_is_left_out(house) -> None:
     before = len(house.sink.batches)
     house.stub.Export(sent, timeout=60)
     assert len(house.sink.batches) == before
+
+
+def test_it_is_found_by_its_type() -> None:
+    assert find("receiver", OtlpGrpcSettings().type) is OtlpGrpc
 
 
 def test_other_services_are_not_here(house) -> None:
