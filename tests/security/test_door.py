@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import socket
+import ssl
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import zstandard
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from access.certificates import certificate
 from security.conftest import House, running
 from tailrace import limits
 from tailrace.access.tokens import Tokens
@@ -314,3 +316,58 @@ def test_a_form_that_is_too_long_is_refused(plain: House, path: str) -> None:
     with plain.client() as client:
         answer = client.post(path, content=b"a=" + b"b" * (limits.FORM_BYTES + 1))
     assert answer.status_code in {400, 413}
+
+
+# --- what is let in ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Basic " + base64.b64encode(b"ann:of the proxy").decode()},
+        {"Authorization": "Negotiate abc"},
+        {"Cookie": f"{COOKIE}=of-another-time"},
+        {"Cookie": f"{COOKIE}=trl_aaaaaaaaaa_{'a' * 43}"},
+        {"X-Scope-OrgID": "fake"},
+    ],
+    ids=str,
+)
+def test_on_this_machine_everybody_is_let_in_whatever_a_proxy_passes_on(plain: House, headers: dict[str, str]) -> None:
+    plain.guard._wrong.clear()
+    assert said(plain, *headers.items()).status_code == 200
+
+
+def test_a_wrong_token_is_refused_even_where_none_is_needed(plain: House) -> None:
+    """Who shows one means to be somebody."""
+    plain.guard._wrong.clear()
+    assert said(plain, ("Authorization", f"Bearer trl_aaaaaaaaaa_{'a' * 43}")).status_code == 401
+
+
+def test_over_tls_a_cookie_never_travels_without(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, "server", "server")
+    tls = {"certificate": str(pem), "key": str(key)}
+    with running(tmp_path / "d", access={"tokens": "required"}, tls=tls) as house:
+        assert house.address.startswith("https://")
+        trust = ssl.create_default_context(cafile=pem)
+        address = house.address.replace("127.0.0.1", "localhost")
+        with httpx.Client(base_url=address, verify=trust, timeout=60, trust_env=False) as client:
+            cookie = client.post("/login", data={"token": house.tokens["query"]}).headers["Set-Cookie"]
+            assert "; Secure" in cookie
+            assert client.get(QUERY).status_code == 200
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(house.address.replace("https", "http"), timeout=60, trust_env=False)
+
+
+def test_client_certificates_let_in_without_a_token(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, "server", "server")
+    ca, ca_key = certificate(tmp_path, "ca", "clients")
+    tls = {"certificate": str(pem), "key": str(key), "client_ca": str(ca)}
+    with running(tmp_path / "d", listen="0.0.0.0:0", tls=tls) as house:
+        trust = ssl.create_default_context(cafile=pem)
+        address = f"https://localhost:{house.port}"
+        with pytest.raises(httpx.HTTPError), httpx.Client(verify=trust, timeout=60, trust_env=False) as client:
+            client.get(address + QUERY)
+        trust.load_cert_chain(ca, ca_key)
+        with httpx.Client(verify=trust, timeout=60, trust_env=False) as client:
+            assert client.get(address + QUERY).status_code == 200

@@ -238,9 +238,7 @@ def test_sql_in_names_is_text(plain: House, text: str) -> None:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    "pattern", [".*" * 12 + "x", ".?" * 40 + "x", ".+" * 12 + "x", "(a+)+x", ".*.*x", "a.+b|.*c"]
-)
+@pytest.mark.parametrize("pattern", [".*" * 12 + "x", ".?" * 40 + "x", ".+" * 12 + "x", "(a+)+x", ".*.*x", "a.+b|.*c"])
 def test_a_matcher_that_backtracks_elsewhere_is_quick(pattern: str) -> None:
     """Tests of alerts and silences: with Python's own engine the first takes longer than the universe."""
     assert not _whole(pattern, "a" * 2_000)
