@@ -33,15 +33,16 @@ class Streams:
     def of(self, hosts: pl.Series, services: pl.Series) -> pl.Series:
         """Return the stream of each row; neither column has nulls."""
         frame = pl.DataFrame({"host": hosts, "service": services})
-        pairs = frame.unique()
+        pairs = frame.unique(maintain_order=True)  # those that came first get theirs
         texts = pairs.with_columns(_stream=pl.Series(map(self._text, pairs.iter_rows()), dtype=pl.String))
         return frame.join(texts, on=("host", "service"), how="left", maintain_order="left")["_stream"]
 
     def _text(self, pair: tuple[str, str]) -> str:
-        known = self._known.get(pair)
+        host, service = (name if len(name) <= NAME_CHARS else OTHER for name in pair)
+        known = self._known.get((host, service))
         if known is None:
-            host, service = (name if len(name) <= NAME_CHARS else OTHER for name in pair)
             if len(self._known) >= limits.RECEIVER_LABELS:
                 return self._other
-            known = self._known[pair] = stream_text({"host": host, "service_name": service, **self._labels})
+            known = stream_text({"host": host, "service_name": service, **self._labels})
+            self._known[host, service] = known
         return known
