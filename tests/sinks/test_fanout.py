@@ -6,13 +6,15 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from store.rows import batch
+from tailrace.batch import Position
 from tailrace.clock import SystemClock
-from tailrace.errors import TableError, TransientError
+from tailrace.errors import OutOfTurnError, TableError, TransientError
 from tailrace.patience import Patience
 from tailrace.sinks.fanout import Fanout
 from tailrace.sinks.spool import Spool
@@ -143,20 +145,49 @@ def test_after_a_crash_each_sink_gets_what_it_lacks_and_nothing_twice(tmp_path: 
     assert table.lines == fast.lines == slow.lines == ["0", "1", "2", "3", "4"]
 
 
-def test_a_pushed_batch_that_was_not_acknowledged_is_not_stored_by_the_next_start(tmp_path: Path) -> None:
+def test_a_pushed_batch_goes_on_when_the_table_has_it_and_is_acknowledged_then(tmp_path: Path) -> None:
     table, other = Memory(), Memory()
     table.open.clear()
-    other.open.clear()
     with fanout(tmp_path, table, other) as sink:
-        sink.submit(batch(["x"]))
-        until(lambda: other._pending)
+        done = sink.submit(batch(["x"]))
+        assert (done.done(), other.lines, list(tmp_path.glob("*.batch"))) == (False, [], [])
+        table.flush()
+        done.result(WAIT_S)
+        until(lambda: other.lines == ["x"])
+        lost = sink.submit(batch(["y"]))
+    assert isinstance(lost.exception(WAIT_S), TransientError)  # it was never stored, so its sender repeats it
     table.open.set()
-    other.open.set()
     with fanout(tmp_path, table, other) as sink:
-        sink.submit(batch(["x"])).result(WAIT_S)  # its sender repeats it
+        sink.submit(batch(["y"])).result(WAIT_S)
         until(lambda: not list(tmp_path.glob("*.batch")))
-    assert table.lines == ["x"]
-    assert other.lines == ["x", "x"]  # at least once
+    assert table.lines == other.lines == ["x", "y"]
+
+
+def test_a_pushed_batch_that_the_table_refuses_goes_nowhere(tmp_path: Path) -> None:
+    table, other = Memory(), Memory()
+    with fanout(tmp_path, table, other) as sink:
+        table.error = OutOfTurnError("far", 5, 3, 2)
+        early = batch(["early"], "far", 5)
+        early = replace(early, position=Position("far", 5, 3))
+        with pytest.raises(OutOfTurnError):
+            sink.submit(early).result(WAIT_S)
+        table.error = None
+        sink.submit(replace(early, position=Position("far", 5, 2))).result(WAIT_S)
+        until(lambda: other.lines == ["early"])
+    assert table.lines == ["early"]
+
+
+def test_what_others_lack_of_pushed_batches_is_not_stored_again(tmp_path: Path) -> None:
+    table, away = Memory(), Memory()
+    away.open.clear()
+    with fanout(tmp_path, table, away) as sink:
+        sink.submit(batch(["x"])).result(WAIT_S)
+        sink.submit(replace(batch(["y"]), position=Position("far", 0, -1))).result(WAIT_S)
+    away.open.set()
+    with fanout(tmp_path, table, away) as sink:
+        sink.submit(batch(["z"], "a", 0)).result(WAIT_S)
+        until(lambda: not list(tmp_path.glob("*.batch")))
+    assert sorted(table.lines) == sorted(away.lines) == ["x", "y", "z"]
 
 
 def test_a_full_spool_makes_submit_wait_until_a_sink_has_caught_up(tmp_path: Path) -> None:
@@ -183,7 +214,21 @@ def test_a_full_spool_makes_submit_wait_until_a_sink_has_caught_up(tmp_path: Pat
         slow.flush()
         assert done.wait(WAIT_S)
         thread.join(WAIT_S)
-    assert slow.numbers == {"a": 19}
+        until(lambda: slow.numbers == {"a": 19})
+
+
+def test_while_the_spool_is_full_pushed_batches_are_refused_before_they_are_stored(tmp_path: Path) -> None:
+    table, away = Memory(), Memory()
+    away.open.clear()
+    with fanout(tmp_path, table, away, limit=1) as sink:
+        sink.submit(batch(["x"])).result(WAIT_S)
+        with pytest.raises(TransientError, match="later"):
+            sink.submit(batch(["y"]))
+        assert table.lines == ["x"]
+        away.open.set()
+        away.flush()
+        until(lambda: not list(tmp_path.glob("*.batch")))
+        sink.submit(batch(["y"])).result(WAIT_S)
 
 
 def test_a_stop_waits_for_no_receiver(tmp_path: Path) -> None:

@@ -5,19 +5,22 @@ counts as durable when it lies in the spool and, if the table is one of the sink
 it when they can: in order, also after a crash, as the same batch with the same number, by which they know it again.
 While more waits on disk than is allowed, `submit` blocks: reading waits, nothing is given up.
 
-A batch without a position (its sender knows none, and repeats what is not acknowledged) may come to a sink twice when a
-crash or a failing table comes in between.
+A batch that was pushed here, by a sender who waits for an answer and repeats what is not acknowledged, goes the other
+way round: the table may refuse it, so it is kept for the others when it is stored. One without a position may come
+twice to all of them when its sender repeats it after a crash.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from tailrace.errors import DataError, TransientError
+from tailrace.sinks.spool import came_from_afar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,12 +30,13 @@ if TYPE_CHECKING:
     from tailrace.patience import Patience
     from tailrace.sinks.spool import Entry, Spool
 
+PUSHED: Final = 4
+"""Batches that were pushed here and wait to be kept for other sinks; the table has them, or is about to."""
+
 IN_MEMORY: Final = 2
 """Newest batches of the spool that are kept in memory too, so that a sink that keeps pace need not read them back."""
 
-_TABLE: Final = (
-    "table"  # stands in `Entry.waiting` for the sink that stores; no sink has this name by accident: see _key
-)
+_TABLE: Final = ""  # stands in `Entry.waiting` for the sink that stores: no sink has an empty name
 _SLICE_S: Final = 0.2  # how long a submitter waits for space before it looks whether there is hurry
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class Fanout:
         self._patience = patience.endless()
         self._changed = threading.Condition()
         self._writing = threading.Lock()  # one batch at a time goes to the disk, and in its order to the lanes
+        self._ordering = threading.Lock()  # batches that are pushed are kept in the order in which the table got them
+        self._pushed: queue.Queue[tuple[Batch, Future[None], Future[None]] | None] = queue.Queue(PUSHED)
         self._broken: BaseException | None = None
         self._closing = False
         self._lanes: dict[str, deque[Entry]] = {name: deque(spool.entries) for name in others}
@@ -60,14 +66,19 @@ class Fanout:
             threading.Thread(target=self._run, args=(name, sink), name=f"lane-{name}", daemon=True)
             for name, sink in others.items()
         ]
-        for thread in self._threads:
+        self._keeper = threading.Thread(target=self._keep_pushed, name="fanout-keep", daemon=True)
+        for thread in (*self._threads, self._keeper):
             thread.start()
 
     def submit(self, batch: Batch) -> Future[None]:
         """Take a batch; blocks while too much waits on disk, or for the table."""
+        self._refuse()
+        if self._table is not None and came_from_afar(batch.position):
+            return self._submit_pushed(self._table, batch)
         with self._writing:
             self._store_left()
-            entry = self._keep(batch)
+            self._wait_for_space()
+            entry = self._keep(batch, set(self._others) | (set() if self._table is None else {_TABLE}))
             if self._table is None:
                 done: Future[None] = Future()
                 done.set_result(None)
@@ -99,20 +110,49 @@ class Fanout:
         sinks = [*self._others.values(), *([] if self._table is None else [self._table])]
         with ThreadPoolExecutor(len(sinks), thread_name_prefix="close") as pool:
             list(pool.map(lambda sink: sink.close(), sinks))
+        self._pushed.put(None)
+        self._keeper.join()
         for thread in self._threads:
             thread.join()
 
     # --- submitting -----------------------------------------------------------------------------
 
-    def _keep(self, batch: Batch) -> Entry:
-        """Make a batch durable in the spool, and let the lanes know."""
+    def _submit_pushed(self, table: Sink, batch: Batch) -> Future[None]:
+        """Take a batch whose sender waits: the table may refuse it, so it is stored before others get it."""
+        done: Future[None] = Future()
+        done.set_running_or_notify_cancel()
+        with self._ordering:
+            self._raise()
+            if self._full():  # waiting would have the sender repeat what the table has
+                raise TransientError("too much waits on disk for sinks that are away; send the batch again later")
+            if self._left:
+                with self._writing:
+                    self._store_left()
+            self._pushed.put((batch, table.submit(batch), done))
+        return done
+
+    def _keep_pushed(self) -> None:
+        """Keep for the other sinks what the table has taken; then its sender is told. In a thread of its own."""
+        for batch, stored, done in iter(self._pushed.get, None):
+            try:
+                stored.result()
+                with self._writing:
+                    self._keep(batch, set(self._others))
+            except Exception as error:  # noqa: BLE001  whatever it is, the sender learns of it and comes again
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+    def _wait_for_space(self) -> None:
+        """Wait while too much waits on disk; at a stop the last batches go there all the same."""
         with self._changed:
-            while self._spool.bytes > self._limit_bytes and not (self._patience.hurried or self._closing):
+            while self._full() and not (self._patience.hurried or self._closing):
                 self._raise()
                 self._changed.wait(_SLICE_S)
             self._raise()
-            if self._closing:
-                raise TransientError("the sinks are closing; send the batch again after the restart")
+
+    def _keep(self, batch: Batch, waiting: set[str]) -> Entry:
+        """Make a batch durable in the spool, and let the lanes know."""
         for pause_s in self._patience.pauses():
             try:
                 entry = self._spool.put(batch)
@@ -125,7 +165,7 @@ class Fanout:
         else:
             raise failure
         with self._changed:
-            entry.waiting = set(self._others) | (set() if self._table is None else {_TABLE})
+            entry.waiting = waiting
             for old in self._spool.entries[:-IN_MEMORY]:
                 old.held = None
             for lane in self._lanes.values():
@@ -136,6 +176,13 @@ class Fanout:
     def _raise(self) -> None:
         if self._broken is not None:
             raise self._broken
+
+    def _full(self) -> bool:
+        return self._spool.bytes > self._limit_bytes
+
+    def _refuse(self) -> None:
+        if self._closing:
+            raise TransientError("the sinks are closing; send the batch again after the restart")
 
     def _store_left(self) -> None:
         """Bring to the table what a crash kept from it, before anything newer."""

@@ -40,8 +40,8 @@ class Entry:
 
     @property
     def pushed(self) -> bool:
-        """Whether its sender knows no positions, and sends again what it was not told to be stored."""
-        return self.position.agent.startswith(_PUSHED)
+        """Whether it came from a sender who waits: the table had it before it was put here."""
+        return self.position.agent.startswith(_PUSHED) or came_from_afar(self.position)
 
     def load(self) -> Batch:
         """Return the batch; `DataError` if the file is damaged."""
@@ -102,6 +102,11 @@ class Spool:
             assert batch.position is not None, "put gives every batch one"
             found.append(Entry(path, batch.position, path.stat().st_size))
         return found
+
+
+def came_from_afar(position: Position | None) -> bool:
+    """Tell whether a batch was pushed here: its sender knows no positions, or says which number it is to follow."""
+    return position is None or position.after is not None
 
 
 def _encode(batch: Batch) -> bytes:
