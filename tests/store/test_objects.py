@@ -140,6 +140,20 @@ def test_a_long_log_is_opened_at_its_checkpoint(bucket: Bucket, url: str, tmp_pa
     assert len(lines(late)) == len(lines(LogTable.open(tmp_path / "third", url=url))) == 60
 
 
+def test_who_slept_past_a_checkpoint_misses_no_commit(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, sleeper = (LogTable.open(tmp_path / name, create=True, url=url) for name in ("one", "two"))
+    assert lines(sleeper) == []
+    for number in range(55):
+        table.commit([batch([str(number)], "a", number)])
+    vacuum(table)
+    assert log.checkpoints(table.root)
+    monkeypatch.setattr("tailrace.store.mirror.LIST_S", -1.0)
+    assert len(lines(sleeper)) == 55
+    assert sleeper.snapshot().added_since(0).frame.height == 55
+
+
 def test_what_fits_nowhere_is_read_from_afar(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = LogTable.open(tmp_path / "one", create=True, url=url)
     texts = [f"{random.Random(number).randbytes(60).hex()} {number}" for number in range(3_000)]

@@ -9,7 +9,7 @@ helps.
 
 from __future__ import annotations
 
-import logging
+import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -43,8 +43,6 @@ REQUESTS: Final = 16
 
 CHUNK_BYTES: Final = 8 * limits.MIB
 """Bytes of a download that are in memory at once, and of one part of an upload."""
-
-_LOGGER: Final = logging.getLogger(__name__)
 
 
 class ObjectSettings(Settings):
@@ -160,7 +158,7 @@ class Bucket:
         with self._asking(f"reading {key}"):
             answer = obstore.get(self._store, key)
             meta = answer.meta
-            return Got(bytes(answer.bytes()), _ns(meta["last_modified"]), meta["e_tag"] or "")
+            return Got(bytes(answer.bytes()), _ns(meta["last_modified"]), _tag(meta))
 
     def download(self, key: str, target: Path) -> int:
         """Write an object's content into a file; return its bytes. What is cut short is a `TransientError`."""
@@ -189,10 +187,10 @@ class Bucket:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        mode: Any = "create" if over is None else {"e_tag": over}  # obstore's own type is not importable
+        mode: Any = "create" if over is None else json.loads(over)  # obstore's own type is not importable
         with self._asking(f"writing {key}"):
             try:
-                return obstore.put(self._store, key, data, mode=mode, use_multipart=False)["e_tag"] or ""
+                return _tag(obstore.put(self._store, key, data, mode=mode, use_multipart=False))
             except (AlreadyExistsError, PreconditionError):
                 return None
             except FileNotFoundError:  # it was to be replaced, and is gone
@@ -297,6 +295,11 @@ def _first(error: BaseException) -> str:
     """Return the first line of a failure, without what a URL may hold of credentials."""
     line = str(error).strip().partition("\n")[0].strip()
     return line or type(error).__name__
+
+
+def _tag(meta: Any) -> str:  # of an answer of obstore
+    """Return what tells this content of an object from others: S3 and Azure compare the tag, Google the version."""
+    return json.dumps({name: meta[name] for name in ("e_tag", "version") if meta.get(name) is not None})
 
 
 def _ns(time: Any) -> int:  # a datetime with a zone

@@ -106,8 +106,11 @@ class Mirror:
         newest = max(checkpoints, default=-1)
         self._take(checkpoints.get(newest, []))
         commits = [(int(match[1]), one) for one in listed if (match := _COMMIT.fullmatch(_name(one)))]
-        # the checkpoint's own commit too: who looks for the newest version finds one where there are no later ones
-        self._take([one for version, one in commits if version >= newest])
+        # the checkpoint's own commit too: who looks for the newest version finds one where there are no later ones;
+        # and what follows the newest commit that is here, else who has read so far would find a gap behind it
+        here = [int(match[1]) for name in self._here() if (match := _COMMIT.fullmatch(name))]
+        first = min(newest, max(here, default=newest))
+        self._take([one for version, one in commits if version >= first])
         self._newest = max((version for version, _ in commits), default=-1)
 
     def _listing(self) -> list[Listed]:

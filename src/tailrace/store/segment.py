@@ -20,6 +20,7 @@ from deltalake.transaction import AddAction
 
 from tailrace import limits
 from tailrace.batch import is_field
+from tailrace.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -173,7 +174,7 @@ def discard(file: Path, files: Files) -> None:
     """Remove a segment that was not committed; what cannot be removed is an orphan for `vacuum`."""
     try:
         files.unlink(file)
-    except OSError:
+    except (OSError, TransientError):
         return
 
 
