@@ -78,6 +78,11 @@ class Accounts:
         """Register a gauge whose samples are asked for at each scrape."""
         self._gauges[name] = (text, samples)
 
+    def total(self, name: str) -> float:
+        """Return the sum of a gauge's samples now, zero if nobody registered it."""
+        found = self._gauges.get(name)
+        return 0.0 if found is None else sum(value for _, value in found[1]())
+
     def count(self, name: str, text: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter; its name ends in `_total`."""
         with self._lock:

@@ -28,6 +28,8 @@ def test_every_command_of_the_design_is_here() -> None:
     assert sorted(NAMES) == sorted(
         [
             "up",
+            "agent",
+            "server",
             "token create",
             "token list",
             "token revoke",

@@ -228,6 +228,15 @@ def test_batches_without_a_number_get_one(world: World) -> None:
     assert agent.startswith("web-pushed-")
 
 
+def test_servers_are_told_how_much_waits(world: World) -> None:
+    server = world.server()
+    world.accounts.gauge("tailrace_lag_bytes", "", lambda: [({"source": "a"}, 700.0), ({"source": "b"}, 500.0)])
+    given = numbered(0)
+    sink = world.sink()
+    sink.submit(Batch(given.frame, "files", 1, 200, given.position)).result(WAIT_S)
+    assert [asked.get("Tailrace-Backlog") for asked in server.asked] == [None, "1000"]
+
+
 def test_a_token_is_sent_and_never_shown(world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     server = world.server(Said(401), Said(403, error="no"))
     token = tmp_path / "token"

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 EARLY_S: Final = (0.02, 1.0)
 """First and longest pause of a batch that came before the one that it follows."""
 
+LAG: Final = "tailrace_lag_bytes"
+"""The gauge of what waits in an agent's sources, told to servers with each batch."""
+
 _DURABLE, _CONFLICT, _BUSY = 200, 409, 429
 _NEVER: Final = (400, 413)
 _BARRED: Final = (401, 403)
@@ -106,7 +109,8 @@ class ShipSink:
         with self._submitting:
             position = batch.position or self._number()
             after = self._after(position)
-            heading = Heading(position.agent, position.number, after, batch.source, batch.lines, batch.bytes)
+            waits = max(0, int(self._accounts.total(LAG)) - batch.bytes)
+            heading = Heading(position.agent, position.number, after, batch.source, batch.lines, batch.bytes, waits)
             parcel = Parcel(heading, b"", self._patience.pauses())
             self._last[position.agent] = position.number
             self._packing.put(_Taken(batch, parcel))
