@@ -8,7 +8,7 @@ from query.reference_table import ReferenceTable
 from query.test_cases import frame
 from sail import serving
 from tailrace.contracts import Work
-from tailrace.engines.choose import AutoEngine
+from tailrace.engines.choose import ChoosingEngine
 from tailrace.engines.connection import Connection
 from tailrace.engines.polars import PolarsEngine
 from tailrace.engines.spark import SparkEngine
@@ -29,7 +29,7 @@ def engine(request):
     spark = request.getfixturevalue("cluster").within(lambda: None)
     if request.param == "spark":
         return spark
-    auto = AutoEngine(spark, 0, 0)
+    auto = ChoosingEngine(spark, 0, 0)
     return auto if request.param == "auto: here" else Scanning(auto)
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tailrace.contracts import Work
-from tailrace.engines.choose import AutoEngine, engine_named, make_engine
+from tailrace.engines.choose import ChoosingEngine, engine_named, make_engine
 from tailrace.engines.connection import Connection
 from tailrace.engines.settings import EngineSettings
 from tailrace.engines.spark import SparkEngine
@@ -20,7 +20,7 @@ URL = "spark://cluster:15002/;use_ssl=true;token=verysecret"
 def auto(monkeypatch):
     connection = Connection(URL, optional=True)
     monkeypatch.setattr(connection, "reads_java", lambda: True)
-    return AutoEngine(SparkEngine(connection), 8 * GIB, 500_000_000)
+    return ChoosingEngine(SparkEngine(connection), 8 * GIB, 500_000_000)
 
 
 def work(gib, rows=1, *, reduced=True, portable=True):

@@ -17,7 +17,7 @@ from query.test_cases import S, frame
 from sail import serving, start
 from tailrace.contracts import Work
 from tailrace.engines import connection
-from tailrace.engines.choose import AutoEngine
+from tailrace.engines.choose import ChoosingEngine
 from tailrace.engines.connection import Connection
 from tailrace.engines.spark import SparkEngine
 from tailrace.errors import ConfigError, EngineAwayError, QueryError, QueryTimeoutError
@@ -93,7 +93,7 @@ def test_a_server_that_starts_anew_is_used_anew(port, table):
 
 def test_auto_goes_on_here_when_the_cluster_dies_and_says_so(port, table):
     server = start(port)
-    auto = AutoEngine(SparkEngine(Connection(f"spark://127.0.0.1:{port}", optional=True)), 0, 0)
+    auto = ChoosingEngine(SparkEngine(Connection(f"spark://127.0.0.1:{port}", optional=True)), 0, 0)
     ask = 'sum by (status) (count_over_time({app="a"}%s[100s]))'
     try:
         assert run(Request(ask % "", 100 * S, 100 * S), table, auto).warnings == ()

@@ -35,9 +35,9 @@ def make_engine(settings: EngineSettings) -> Engine:
     """Return the engine that settings ask for; nothing is connected to before a scan needs it."""
     if settings.use == "polars" or settings.cluster is None:
         return PolarsEngine()
-    url, auto = settings.cluster.reveal(), settings.use == "auto"
-    cluster = SparkEngine(Connection(url, optional=auto))
-    return AutoEngine(cluster, settings.min_bytes, settings.min_rows) if auto else cluster
+    auto = settings.use == "auto"
+    cluster = SparkEngine(Connection(settings.cluster.reveal(), optional=auto))
+    return ChoosingEngine(cluster, settings.min_bytes, settings.min_rows, always=not auto)
 
 
 def engine_named(text: str, environ: Mapping[str, str] = os.environ) -> Engine:
@@ -52,13 +52,15 @@ def engine_named(text: str, environ: Mapping[str, str] = os.environ) -> Engine:
     raise ConfigError([Problem("--engine", f"there is no engine {text!r}", f"write polars, auto or {EXAMPLE}")])
 
 
-class AutoEngine:
-    """The engine of this machine for most scans, and that of a cluster for those that are worth it."""
+class ChoosingEngine:
+    """The engine of this machine for most scans, and that of a cluster for those that are worth it, or `always`.
 
-    name = "auto"
+    What is scanned without asking which engine is suited is no matter of a query, and is scanned here.
+    """
 
-    def __init__(self, cluster: SparkEngine, min_bytes: int, min_rows: int) -> None:
-        self._here, self._cluster = PolarsEngine(), cluster
+    def __init__(self, cluster: SparkEngine, min_bytes: int, min_rows: int, *, always: bool = False) -> None:
+        self.name = cluster.name if always else "auto"
+        self._here, self._cluster, self._always = PolarsEngine(), cluster, always
         self._min_bytes, self._min_rows = min_bytes, min_rows
         self._warnings: list[str] = []
 
@@ -72,12 +74,15 @@ class AutoEngine:
         """As much as this machine reads in a second or so: `suited` knows who reads more."""
         return self._here.scan_bytes
 
-    def within(self, check: Callable[[], None]) -> AutoEngine:
+    def within(self, check: Callable[[], None]) -> ChoosingEngine:
         """Return the engine for one query."""
-        return AutoEngine(self._cluster.within(check), self._min_bytes, self._min_rows)
+        cluster = self._cluster.within(check)
+        return ChoosingEngine(cluster, self._min_bytes, self._min_rows, always=self._always)
 
     def suited(self, work: Work) -> Choice:
         """Return the engine for a scan: see the module."""
+        if self._always:
+            return self._cluster.suited(work)
         if work.bytes < self._min_bytes and work.rows < self._min_rows:
             least = f"{_size(self._min_bytes)} and {self._min_rows:,} rows"
             return self._at_home(f"{_size(work.bytes)} and {work.rows:,} rows are less than {least}")
@@ -93,7 +98,7 @@ class AutoEngine:
         return Choice(self._cluster, f"{self._cluster.where}: {_size(work.bytes)} and {work.rows:,} rows are worth it")
 
     def scan(self, segments: Segments, columns: Mapping[str, pl.DataType]) -> Frame:
-        """Return the rows of the segments, lazily: here, since nothing is known of what is done with them."""
+        """Return the rows of the segments, lazily, to be scanned here."""
         return self._here.scan(segments, columns)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
