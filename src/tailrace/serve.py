@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tailrace import __version__, memory
 from tailrace.agent import stop_on_signals
-from tailrace.agent.wiring import make_sink
+from tailrace.agent.wiring import make_sink, make_writers
 from tailrace.clock import SystemClock
 from tailrace.config.tables import open_logs
 from tailrace.patience import Patience
@@ -34,6 +34,9 @@ def run(config: Config, announce: Callable[[str], None]) -> None:
     with ExitStack() as ending:
         sink = make_sink(config, table, accounts=accounts, clock=clock, patience=patience)
         ending.callback(sink.close)
+        for writer in make_writers(config, accounts, clock):
+            ending.callback(writer.close)
+            writer.start()
         server = Server(config, table, sink, accounts=accounts, clock=clock)
         announce(f"tailrace {__version__} server, data in {config.data}")
         for warning in server.warnings:

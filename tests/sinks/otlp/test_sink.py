@@ -8,6 +8,8 @@ from google.protobuf import any_pb2, descriptor_pb2, duration_pb2
 from sinks.receivers import Answer, FakeOtlp, around, serving, serving_grpc
 from store.rows import batch
 from tailrace.clock import ManualClock
+from tailrace.config.load import parse
+from tailrace.errors import ConfigError
 from tailrace.sinks.otlp.settings import OtlpSettings
 from tailrace.sinks.otlp.sink import otlp_sink
 
@@ -86,3 +88,24 @@ def test_nonsense_in_the_details_of_a_failure_is_no_failure_of_ours(tmp_path: Pa
         sink.submit(batch(["one"], "a", 0)).result(WAIT_S)
         sink.close()
     assert receiver.lines() == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("url: 'https://x:1', tls: {insecure_skip_verify: true}", "cannot skip"),
+        ("url: 'http://x:1/v1/logs'", "has no path"),
+    ],
+)
+def test_what_grpc_cannot_do_is_said_at_the_start(keys: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(f"sinks: [{{type: otlp, protocol: grpc, {keys}}}]")
+
+
+def test_a_user_is_told_to_a_receiver_over_grpc(tmp_path: Path) -> None:
+    with serving_grpc(FakeOtlp()) as receiver:
+        settings = OtlpSettings(url=receiver.url, protocol="grpc", user="me", password="hush")
+        sink = otlp_sink(settings, around(tmp_path, "otlp"))
+        sink.submit(batch(["one"], "a", 0)).result(WAIT_S)
+        sink.close()
+    assert receiver.requests[0][2]["authorization"] == "Basic bWU6aHVzaA=="

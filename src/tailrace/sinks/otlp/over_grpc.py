@@ -7,6 +7,7 @@ wait. RESOURCE_EXHAUSTED without a time means that the request is too large: it 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -19,7 +20,6 @@ from tailrace.secret import hide, secret_of
 from tailrace.sinks.channels.otlp_logs import request
 from tailrace.sinks.delivery import LaterError, RefusedError
 from tailrace.sinks.otlp.sink import partly
-from tailrace.sinks.service import warn_if_insecure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,6 @@ class GrpcCourier:
         self._export: Any = None  # made by a generator, without types
         self._metadata: list[tuple[str, str]] = []
         self._target = _target(settings.url)
-        warn_if_insecure(settings.name, settings.tls)
 
     def send(self, rows: Rows) -> Sent:
         """Export records."""
@@ -70,13 +69,18 @@ class GrpcCourier:
     def _connect(self) -> None:
         settings = self._settings
         token = secret_of(settings.token, settings.token_file)
+        own = {"authorization": f"Bearer {token}"} if token else {}
+        if settings.user:
+            both = f"{settings.user}:{secret_of(settings.password, settings.password_file) or ''}"
+            own = {"authorization": f"Basic {b64encode(both.encode()).decode()}"}
         given = {name.lower(): value.reveal() for name, value in settings.headers.items()}
-        self._metadata = list({**({"authorization": f"Bearer {token}"} if token else {}), **given}.items())
+        self._metadata = list({**own, **given}.items())
+        packed = grpc.Compression.Gzip if settings.compression == "gzip" else grpc.Compression.NoCompression
         options = [("grpc.max_send_message_length", -1)]
         if settings.url.startswith("http:"):
-            self._connection = grpc.insecure_channel(self._target, options)
+            self._connection = grpc.insecure_channel(self._target, options, packed)
         else:
-            self._connection = grpc.secure_channel(self._target, _credentials(settings.tls), options)
+            self._connection = grpc.secure_channel(self._target, _credentials(settings.tls), options, packed)
         stub = LogsServiceStub(self._connection)  # type: ignore[no-untyped-call]  # made by a generator
         self._export = stub.Export
 
@@ -102,8 +106,6 @@ def _target(url: str) -> str:
 
 
 def _credentials(tls: TlsSettings) -> Any:  # as above
-    if tls.insecure_skip_verify:
-        raise TransientError("gRPC cannot skip the check of certificates: give tls.ca_file, or use protocol http")
     ca, cert, key = (_read(path) for path in (tls.ca_file, tls.cert_file, tls.key_file or tls.cert_file))
     return grpc.ssl_channel_credentials(ca, key if cert else None, cert)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
+from pydantic import model_validator
+
+from tailrace.settings import Mistake
 from tailrace.sinks.service_settings import ServiceSettings
 from tailrace.sinks.settings import SinkName  # noqa: TC001  pydantic reads it
 
@@ -20,3 +23,12 @@ class OtlpSettings(ServiceSettings):
     protocol: Literal["http", "grpc"] = "http"
     """`http` posts protobuf to `/v1/logs` (4318 is the usual port), `grpc` calls the logs service (4317); there an
     address with `http://` is spoken to without TLS."""
+
+    @model_validator(mode="after")
+    def _grpc_can(self) -> Self:
+        if self.protocol == "grpc" and self.tls.insecure_skip_verify:
+            hint = "give tls.ca_file, or use protocol http"
+            raise Mistake("gRPC cannot skip the check of certificates", hint, ("tls", "insecure_skip_verify"))
+        if self.protocol == "grpc" and self.url.count("/") > 2:  # noqa: PLR2004  those of ://
+            raise Mistake("an address of gRPC has no path", "write for example http://127.0.0.1:4317", ("url",))
+        return self
