@@ -160,10 +160,11 @@ def test_of_two_with_one_column_the_nearer_has_it() -> None:
 
 def test_a_key_twice_in_a_record_keeps_both() -> None:
     one = record(attributes={"a": "first"})
-    one.attributes.append(record(attributes={"a": "second"}).attributes[0])
+    for value in ("second", "third"):
+        one.attributes.append(record(attributes={"a": value}).attributes[0])
     found = row(request(one))
     assert found["a"] == "first"
-    assert json.loads(found["_more"]) == {"a#2": "second"}
+    assert json.loads(found["_more"]) == {"a#2": "second", "a#3": "third"}
 
 
 def test_types_that_meet_lose_nothing() -> None:

@@ -136,6 +136,37 @@ def test_fields_that_can_never_be_stored_are_left_out(start: Start) -> None:
     assert here.shelf.rows["_error"].to_list() == ["ReceiverFailure"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "lines"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", ["GET / HTTP/1.1", "Host: x"]),
+        (b"\x16\x03\x01\x02\x00\x01\n", ["\x16\x03\x01\x02", "\x01"]),  # the beginning of TLS
+        (b"\xff\xfe<13>x\n", ["\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}<13>x"]),
+        (b"<13>unfinished", ["unfinished"]),
+        (b"40 <13>unfinished", ["unfinished"]),
+        (b"9999999 <13>" + b"x" * 70_000, ["x" * 65_532]),
+        (b"\n\0\r\n" * 1_000 + b"<13>x\n", ["x"]),
+    ],
+)
+def test_odd_input_is_kept_and_stops_nobody(start: Start, sent: bytes, lines: list[str]) -> None:
+    here, listener = start()
+    with tcp(listener) as sock:
+        sock.sendall(sent)
+    wait_until(lambda: here.shelf.lines == lines)
+    with tcp(listener) as sock:
+        sock.sendall(b"<13>good\n")
+        wait_until(lambda: here.shelf.lines == [*lines, "good"])
+    wait_until(lambda: here.supply.gate.bytes == 0)
+
+
+def test_a_slow_sender_is_given_up_and_what_it_said_is_kept(start: Start) -> None:
+    here, listener = start(idle_s=0.2)
+    with tcp(listener) as sock:
+        sock.sendall(b"<13>one\n<13>tw")
+        assert sock.recv(1) == b""
+    wait_until(lambda: here.shelf.lines == ["one", "tw"])
+
+
 def test_a_port_that_is_taken_is_said_at_once() -> None:
     here = place()
     with socket.create_server(("127.0.0.1", 0)) as taken:

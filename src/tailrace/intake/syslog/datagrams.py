@@ -33,6 +33,7 @@ AT_ONCE: Final = 1_024
 LOOK_S: Final = 1.0
 """Between two looks at what the kernel dropped."""
 
+_LAST_FETCHES: Final = 64  # more than the kernel's buffer holds
 _DATAGRAM_BYTES: Final = 65_535
 _RCVBUFFORCE: Final = 33  # of Linux: may go beyond `net.core.rmem_max`, for who may administer the network
 _MEMINFO: Final = 55  # of Linux: what a socket holds and dropped
@@ -62,9 +63,10 @@ class Datagrams:
         self._look(loop)
 
     def stop(self, loop: asyncio.AbstractEventLoop, take: Take) -> None:
-        """Fetch what is there, then no more."""
-        while self.fetch(take):
-            pass
+        """Fetch what is there, then no more; a flood does not keep it from stopping."""
+        for _ in range(_LAST_FETCHES):
+            if not self.fetch(take):
+                break
         loop.remove_reader(self._socket.fileno())
         self._count_kernel()
 
