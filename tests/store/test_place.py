@@ -71,7 +71,7 @@ def test_what_is_durable_can_be_opened_by_others(here: Place, there: Place) -> N
     here.files.fsync(file)
     path = same(here, file, there)
     assert place.scan(there.opened([path])).collect().equals(frame)
-    assert place.scan(there.opened([path], {path: file.stat().st_size})).collect().equals(frame)
+    assert place.scan(there.opened([path], lambda: {path: file.stat().st_size})).collect().equals(frame)
     assert pl.read_parquet_metadata((*there.looked_into(path).local,)[0])
     with there.lent(path) as near:
         assert near.read_bytes() == file.read_bytes()

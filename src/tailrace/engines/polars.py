@@ -51,6 +51,7 @@ class PolarsEngine:
         parts = segments.parts
         whole = [path for path in paths if path not in parts] if parts else paths
         scans = _read(segments.opened(whole), columns)
+        segments.opened(list(parts))  # what lies elsewhere comes together, and is here below
         for path, places in parts.items():
             (one,) = _read(segments.opened([path]), columns)
             scans += [one.slice(*place) for place in places]

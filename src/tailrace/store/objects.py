@@ -161,13 +161,14 @@ class ObjectPlace:
         """Return what any machine that reaches the table opens for a path."""
         return f"{self.where}/{self._key(path)}".removesuffix("/.")
 
-    def opened(self, paths: Sequence[str], sizes: Mapping[str, int] | None = None) -> Opened:
+    def opened(self, paths: Sequence[str], sizes: Callable[[], Mapping[str, int]] = dict) -> Opened:
         """Return what to open in place of each path: a file here, brought if there is room, or its URL."""
+        missing = [path for path in paths if not self._cache.has(Path(path))]
+        known = sizes() if missing else {}
 
         def near_by(path: str) -> bool:
-            return self._near(path, (sizes or {}).get(path))
+            return self._near(path, known.get(path))
 
-        missing = [path for path in paths if not self._cache.has(Path(path))]
         far = {path for path, here in zip(missing, self.bucket.each(near_by, missing), strict=True) if not here}
         local = [path for path in paths if path not in far]
         remote = [self.url(path) for path in paths if path in far]
@@ -175,11 +176,12 @@ class ObjectPlace:
 
     def looked_into(self, path: str) -> Opened:
         """Return what to open in place of a path of which only the footer is wanted: a small file is brought."""
-        if not self._cache.has(Path(path)):
-            size = self.bucket.size(self._key(path))
-            if size is not None and size > SMALL_BYTES:
-                return Opened([], [self.url(path)], self.bucket.reading)
-        return self.opened([path])
+        if self._cache.has(Path(path)):
+            return Opened([path], [])
+        size = self.bucket.size(self._key(path))
+        if size is not None and size > SMALL_BYTES:
+            return Opened([], [self.url(path)], self.bucket.reading)
+        return self.opened([path], lambda: {} if size is None else {path: size})
 
     def each(self, action: Callable[[T], U], items: Iterable[T]) -> list[U]:
         """Do something that reads a file for each item, several at once."""

@@ -115,10 +115,10 @@ class Place(Protocol):
         """Make the table, unless there is one; options as of `DeltaTable.create`."""
         ...
 
-    def opened(self, paths: Sequence[str], sizes: Mapping[str, int] | None = None) -> Opened:
-        """Return what to open in place of each path; brings files near if there is room. A missing file stays itself.
+    def opened(self, paths: Sequence[str], sizes: Callable[[], Mapping[str, int]] = dict) -> Opened:
+        """Return what to open in place of each path; brings files near if there is room.
 
-        `sizes` are the bytes of each, if they are known.
+        `sizes` tells the bytes of each, as far as they are known; it is called only where that matters.
         """
         ...
 
@@ -207,7 +207,7 @@ class Folder:
         for folder in (self.root / log.LOG, self.root, self.root.parent):
             self.files.fsync_dir(folder)
 
-    def opened(self, paths: Sequence[str], sizes: Mapping[str, int] | None = None) -> Opened:  # noqa: ARG002  as the seam has it
+    def opened(self, paths: Sequence[str], sizes: Callable[[], Mapping[str, int]] = dict) -> Opened:  # noqa: ARG002
         """Return the paths: they can be opened as they are."""
         return Opened(list(paths), [])
 

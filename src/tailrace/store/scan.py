@@ -109,8 +109,8 @@ class FileSegments:
 
     def opened(self, paths: Sequence[str] | None = None) -> Opened:
         """Return what this machine opens for all files, or for some of them."""
-        sizes = dict(self.frame.select("path", "bytes").iter_rows())
-        return self._caches.place.opened(list(sizes) if paths is None else paths, sizes)
+        wanted = self.frame["path"].to_list() if paths is None else paths
+        return self._caches.place.opened(wanted, lambda: dict(self.frame.select("path", "bytes").iter_rows()))
 
     def urls(self) -> list[str]:
         """Return what any machine that reaches the table opens, in the order of the frame."""

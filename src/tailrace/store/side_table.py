@@ -98,7 +98,7 @@ class SideTable:
 
         A side table is small beside `logs`, and all of it is read again and again.
         """
-        opened = self.place.opened(files["path"].to_list(), dict(files.select("path", "bytes").iter_rows()))
+        opened = self.place.opened(files["path"].to_list(), lambda: dict(files.select("path", "bytes").iter_rows()))
         if opened.remote:
             raise TableError(
                 f"{self.where}: its files do not fit into the cache beside what is read just now; "
