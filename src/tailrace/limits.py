@@ -294,8 +294,11 @@ PUSH_RECALL_S: Final = 3_600.0
 PUSH_KEYS: Final = 10_000
 """Idempotency keys of pushes that are remembered."""
 
-PUSH_DOCUMENTS: Final = 1_000_000
-"""Actions of one `_bulk` request: empty lines take one byte there and 50 here."""
+PUSH_DOCUMENTS: Final = 200_000
+"""Actions of one `_bulk` request: a small document may take a value in each of `FIELD_COLUMNS` columns here."""
+
+OTLP_VALUES: Final = 16_000_000
+"""Records times columns of attributes in one OTLP request; attributes beyond it are in `_more`."""
 
 OTLP_MESSAGE_BYTES: Final = 4 * MIB
 """Largest OTLP request over gRPC, as OpenTelemetry's own receiver takes it."""

@@ -211,7 +211,7 @@ def test_each_index_has_a_shape_of_its_own(kept) -> None:
 
 def test_more_lines_than_a_request_may_have_are_refused(kept) -> None:
     answer = kept.client.post(PATH, content=b"{" + b"\n" * (2 * limits.PUSH_DOCUMENTS + 1), headers=NDJSON)
-    assert answer.status_code == 400
+    assert answer.status_code == 413
     assert "lines" in answer.text
 
 

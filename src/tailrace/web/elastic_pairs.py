@@ -1,8 +1,8 @@
 """The body of an Elasticsearch `_bulk` request, cut into actions and documents.
 
 Comes in: bytes, lines of JSON: an action, and behind it its document, but not behind `delete`. Goes out: one row per
-action. Refuses, whole, by `DataError` that names the line: an action that is none, a document that is missing. What a
-document says is not looked at here.
+action. Refuses, whole, by `DataError` that names the line: an action that is none, a document that is missing; by
+`Refused` (413, after which clients split what they send) too many of them. What a document says is not looked at here.
 
 Without `delete` each second line is an action, so two expressions cut the body; else the lines are walked over.
 """
@@ -17,6 +17,7 @@ import polars as pl
 from tailrace import limits
 from tailrace.errors import DataError
 from tailrace.parse.decode import split
+from tailrace.web.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def actions(body: bytes, index: str = "") -> pl.DataFrame:
     if not body.strip():
         raise DataError("the body holds no action")
     if body.count(b"\n") > 2 * limits.PUSH_DOCUMENTS:
-        raise DataError(f"the body has more than {2 * limits.PUSH_DOCUMENTS} lines; send fewer at once")
+        raise Refused(413, f"the body has more than {2 * limits.PUSH_DOCUMENTS} lines; send fewer at once")
     lines = split([body if body.endswith(b"\n") else body + b"\n"]).frame
     texts = lines["_line"]
     while texts[-1].strip() == "" and len(texts) % 2:  # the last newline is optional, more of them do no harm

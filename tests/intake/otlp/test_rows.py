@@ -209,3 +209,14 @@ def test_nothing_is_nothing() -> None:
     assert rows(from_protobuf.decode(b""), NOW, {}).height == 0
     assert rows(from_json.decode(b"{}"), NOW, {}).height == 0
     assert rows(from_protobuf.decode(request().SerializeToString()), NOW, {}).height == 0
+
+
+def test_many_records_get_fewer_columns_and_keep_every_value() -> None:
+    height = 40_000  # 16 million places, 400 columns
+    sent = [record(attributes={f"k{number % 500}": number}) for number in range(height)]
+    frame = rows(from_protobuf.decode(request(*sent).SerializeToString()), NOW, {})
+    columns = [name for name in frame.columns if name.startswith("k")]
+    assert len(columns) == 400
+    assert sum(frame[name].len() - frame[name].null_count() for name in columns) == 32_000
+    assert json.loads(frame["_more"][450]) == {"k450": 450}
+    assert frame["_more"].null_count() == 32_000

@@ -132,16 +132,16 @@ def _level(frame: pl.DataFrame, line: pl.Series) -> pl.Series:
 def _wide(pairs: Sequence[pl.DataFrame], height: int, more: _More) -> list[pl.Series]:
     """Return one column per name: values in the rows that have them; what is no good as a column goes to `more`."""
     columns: dict[str, pl.Series] = {}
-    names = _columns(name for frame in pairs for name in frame["name"].unique(maintain_order=True))
+    names = _columns((name for frame in pairs for name in frame["name"].unique(maintain_order=True)), height)
     for frame in pairs:
-        for (name,), found in frame.partition_by("name", as_dict=True, include_key=False).items():
-            column = names.get(str(name))
-            if column is None:
-                more.add(found["row"], str(name), found["value"])
-                continue
+        fits = pl.col("name").is_in(list(names))
+        for row, name, value in frame.filter(~fits).iter_rows():
+            more.add(row, name, value)
+        for (name,), found in frame.filter(fits).partition_by("name", as_dict=True, include_key=False).items():
+            column = names[str(name)]
             first = found["row"].is_first_distinct()
             again = found.filter(~first)
-            more.add(again["row"], f"{name}#2", again["value"])
+            more.add_column(again["row"], str(name), again["value"], again=True)
             mine = _spread(column, found.filter(first) if again.height else found, height)
             if column in columns:
                 mine = _joined(columns[column], mine, str(name), more)
@@ -149,14 +149,16 @@ def _wide(pairs: Sequence[pl.DataFrame], height: int, more: _More) -> list[pl.Se
     return list(columns.values())
 
 
-def _columns(names: Iterable[str]) -> dict[str, str]:
-    """Return name to column for names that get one; two names may be written alike, and share it."""
+def _columns(names: Iterable[str], height: int) -> dict[str, str]:
+    """Return name to column for names that get one of so many rows; two names may be written alike, and share it."""
+    most = min(limits.FIELD_COLUMNS, limits.OTLP_VALUES // max(1, height))
     columns: dict[str, str] = {}
     taken: set[str] = set()
     for name in dict.fromkeys(names):
+        if len(taken) == most:
+            break
         column = field_column(sanitize_name(name))
-        fits = 0 < len(name.encode()) <= limits.FIELD_NAME_BYTES and column.strip("_")
-        if fits and (column in taken or len(taken) < limits.FIELD_COLUMNS):
+        if 0 < len(name.encode()) <= limits.FIELD_NAME_BYTES and column.strip("_"):
             columns[name] = column
             taken.add(column)
     return columns
@@ -177,14 +179,14 @@ def _shared(
     groups: Sequence[tuple[tuple[str, Scalar], ...]], of_row: pl.Series, layer: str, more: _More
 ) -> list[pl.Series]:
     """Return one column per name: the value of its group in each row."""
-    names = _columns(name for group in dict.fromkeys(groups) for name, _ in group)
+    names = _columns((name for group in dict.fromkeys(groups) for name, _ in group), max(len(groups), len(of_row)))
     values: dict[str, list[Scalar | None]] = {column: [None] * len(groups) for column in names.values()}
     for index, group in enumerate(groups):
         for name, value in group:
             column = names.get(name)
             if column is None or values[column][index] is not None:
                 at = (of_row == index).arg_true()
-                more.add(at, f"{layer}_{name}", pl.Series([value]).new_from_index(0, len(at)))
+                more.add_column(at, f"{layer}_{name}", pl.Series([value]).new_from_index(0, len(at)))
             else:
                 values[column][index] = value
     return [_typed(column, found)[of_row] for column, found in values.items()]
@@ -216,7 +218,7 @@ def _joined(first: pl.Series, second: pl.Series, name: str, more: _More) -> pl.S
     if len(both):
         pair = pl.DataFrame({"first": _as_text(first[both]), "second": _as_text(second[both])})
         differ = both.filter(pair["first"] != pair["second"])
-        more.add(differ, name, second[differ])
+        more.add_column(differ, name, second[differ])
     if first.dtype != second.dtype:
         first, second = _alike(first, second)
     return first.zip_with(first.is_not_null(), second)
@@ -244,18 +246,26 @@ class _More:
 
     def __init__(self) -> None:
         self._rows: dict[int, dict[str, Scalar]] = {}
+        self._numbers: dict[tuple[int, str], int] = {}  # the last one of a name in a row
 
     def __bool__(self) -> bool:
         return bool(self._rows)
 
-    def add(self, rows: pl.Series, name: str, values: pl.Series) -> None:
+    def add(self, row: int, name: str, value: Scalar, *, again: bool = False) -> None:
+        """Take a value of a row; one whose name is there already (or in a column: `again`) gets a number behind it."""
+        members = self._rows.setdefault(row, {})
+        if again or name in members:
+            number = self._numbers.get((row, name), 1) + 1
+            while f"{name}#{number}" in members:
+                number += 1
+            self._numbers[row, name] = number
+            name = f"{name}#{number}"
+        members[name] = value
+
+    def add_column(self, rows: pl.Series, name: str, values: pl.Series, *, again: bool = False) -> None:
         """Take one value for each of some rows."""
         for row, value in zip(rows, values, strict=True):
-            members = self._rows.setdefault(row, {})
-            free, number = name, 2
-            while free in members:
-                free, number = f"{name}#{number}", number + 1
-            members[free] = value
+            self.add(row, name, value, again=again)
 
     def column(self, height: int) -> pl.Series:
         """Return the objects as JSON texts, null where there is none."""
