@@ -109,6 +109,8 @@ def test_a_receiver_that_is_away_stops_nobody_else(tmp_path: Path) -> None:
             sink.submit(batch([str(number)], "a", number)).result(WAIT_S)
         until(lambda: len(there.lines) == 5)
         assert (len(table.lines), away.lines) == (5, [])
+        until(lambda: sink.waiting()["sink-1"] == 0)
+        assert sink.waiting()["sink-0"] == sum(path.stat().st_size for path in tmp_path.glob("*.batch")) > 0
         away.open.set()
         away.flush()
         until(lambda: len(away.lines) == 5)

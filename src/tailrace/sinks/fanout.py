@@ -100,7 +100,8 @@ class Fanout:
     def waiting(self) -> Mapping[str, int]:
         """Return how many bytes lie on disk for each sink but the table."""
         with self._changed:
-            return {name: sum(entry.bytes for entry in lane) for name, lane in self._lanes.items()}
+            entries = self._spool.entries
+            return {name: sum(one.bytes for one in entries if name in one.waiting) for name in self._others}
 
     def close(self) -> None:
         """Let every sink finish what it took, all at once; what waits on disk is for the next start."""

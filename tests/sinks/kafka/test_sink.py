@@ -63,6 +63,7 @@ def test_brokers_that_are_away_are_waited_for(tmp_path: Path) -> None:
     sink.submit(batch(["a"], "agent-1", 0)).result(WAIT_S)
     (letter,) = sink.dead_letters.letters()
     assert next(iter(letter.reasons)).startswith("not delivered within 0.5 s: kafka topic x: ")
+    assert "127.0.0.1:1" in next(iter(letter.reasons))
     sink.close()
 
 

@@ -49,12 +49,13 @@ class KafkaCourier:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._producer: Any = None  # of librdkafka's client, which has no types
-        self._fatal = ""
+        self._fatal = self._said = ""
         warn_if_insecure(settings.name, settings.tls)
 
     def send(self, rows: Rows) -> Sent:
         """Produce messages and wait until the brokers have them."""
         producer = self._made()
+        self._said = ""
         outcome: dict[int, Any] = {}  # place: error, None for delivered; Any as above
         refused: dict[int, str] = {}
         for place, message in enumerate(self._messages(rows)):
@@ -106,7 +107,7 @@ class KafkaCourier:
                 return ""
 
     def _meaning(self, count: int, outcome: dict[int, Any], refused: dict[int, str]) -> Sent:  # as above
-        again = {}
+        again: dict[int, str] = {}
         for place in range(count):
             if place in refused or (place in outcome and outcome[place] is None):
                 continue
@@ -114,7 +115,7 @@ class KafkaCourier:
             if error is not None and error.name() in _POISON:
                 refused[place] = str(error.str())
             else:
-                again[place] = self._what(self._fatal or (error.str() if error is not None else "no answer in time"))
+                again[place] = self._what(self._fatal or self._said or (error.str() if error else "no answer in time"))
         if self._fatal:
             self._reset(self._fatal)
         return Sent(refused, again)
@@ -136,6 +137,7 @@ class KafkaCourier:
             "compression.type": settings.compression,
             "queue.buffering.max.kbytes": BUFFER_KIB,
             "linger.ms": 5,
+            "log_level": 2,  # what goes wrong is said by us, once an attempt
             **settings.options,
             "bootstrap.servers": ",".join(settings.brokers),
             "enable.idempotence": True,
@@ -156,6 +158,7 @@ class KafkaCourier:
 
     def _told(self, error: Any) -> None:  # as above
         """Take what the client says beside what became of messages; only a fatal error asks for something."""
+        self._said = error.str()
         if error.fatal():
             self._fatal = error.str()
 
