@@ -98,3 +98,11 @@ def test_settings_show_no_token_and_are_refused_without_a_cluster():
     assert "verysecret" not in repr(settings)
     with pytest.raises(ValidationError, match="needs a cluster"):
         EngineSettings.model_validate("spark")
+
+
+@pytest.mark.parametrize("wrong", ["spark://bad host", "spark://host/;token", "spark://host:port"])
+def test_settings_refuse_what_is_no_address_without_repeating_it(wrong):
+    with pytest.raises(ValidationError, match="no address of a cluster") as caught:
+        EngineSettings.model_validate({"cluster": f"{wrong};x=verysecret"})
+    assert "verysecret" not in str(caught.value)
+    assert EngineSettings.model_validate({"cluster": "env:CLUSTER"}).cluster.shown() == "env:CLUSTER"

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from tailrace.contracts import Choice
-from tailrace.engines.address import EXAMPLE
+from tailrace.engines.address import EXAMPLE, client_url
 from tailrace.engines.connection import Connection
 from tailrace.engines.polars import PolarsEngine
 from tailrace.engines.settings import ClusterUrl, EngineSettings
@@ -45,11 +45,11 @@ def engine_named(text: str, environ: Mapping[str, str] = os.environ) -> Engine:
     known = environ.get(CLUSTER_VARIABLE, "")
     if text == "polars" or (text == "auto" and not known):
         return PolarsEngine()
-    if text == "auto":
-        return make_engine(EngineSettings(cluster=ClusterUrl(known)))
-    if "://" in text:
-        return make_engine(EngineSettings(use="spark", cluster=ClusterUrl(text)))
-    raise ConfigError([Problem("--engine", f"there is no engine {text!r}", f"write polars, auto or {EXAMPLE}")])
+    url = known if text == "auto" else text
+    if "://" in url:
+        client_url(url)  # refuses what is no address, in words for a flag
+        return make_engine(EngineSettings(use="auto" if text == "auto" else "spark", cluster=ClusterUrl(url)))
+    raise ConfigError([Problem("--engine", f"there is no engine {url!r}", f"write polars, auto or {EXAMPLE}")])
 
 
 class ChoosingEngine:

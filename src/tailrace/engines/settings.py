@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tailrace.engines.address import shown
+from tailrace.engines.address import EXAMPLE, client_url, shown
+from tailrace.errors import ConfigError
 from tailrace.limits import GIB
 from tailrace.secret import MASK, Secret
 from tailrace.settings import Mistake, Settings
@@ -49,5 +50,10 @@ class EngineSettings(Settings):
     @model_validator(mode="after")
     def _has_cluster(self) -> EngineSettings:
         if self.use == "spark" and self.cluster is None:
-            raise Mistake("'spark' needs a cluster", "add cluster: spark://host:15002")
+            raise Mistake("'spark' needs a cluster", f"add cluster: {EXAMPLE}")
+        if self.cluster is not None and not self.cluster.shown().startswith("env:"):
+            try:
+                client_url(self.cluster.reveal())
+            except ConfigError as error:
+                raise Mistake(error.problems[0].what, error.problems[0].hint, ("cluster",)) from None
         return self
