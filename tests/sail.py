@@ -30,8 +30,15 @@ START_S = 60.0
 @contextmanager
 def serving(environment: Mapping[str, str] | None = None, *, workers: int = 0) -> Iterator[str]:
     """Give the URL of a server that ends with the block."""
-    port = _free_port()
-    process = start(port, environment, workers=workers)
+    for attempts in (2, 1, 0):
+        port = _free_port()
+        try:
+            process = start(port, environment, workers=workers)
+        except AssertionError:  # somebody else was given the port meanwhile
+            if not attempts:
+                raise
+        else:
+            break
     try:
         yield f"spark://127.0.0.1:{port}"
     finally:
