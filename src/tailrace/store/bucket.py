@@ -263,6 +263,10 @@ def failure(where: str, doing: str, error: Exception, text: str = "") -> Tailrac
     text = _SECRETS.sub(r"\1=…", text or _first(error))
     if _NO_BUCKET.search(whole):
         return TableError(_no_bucket(where))
+    if _METADATA in whole:
+        return TableError(
+            f"{where}: there are no credentials for {doing}; set AWS_ACCESS_KEY_ID, or give the machine a role"
+        )
     if kind in ("PermissionDeniedError", "UnauthenticatedError") or _DENIED.search(whole):
         return TableError(f"{where}: {doing} is not permitted: {text}; check the credentials and the bucket's policy")
     if _UNSAFE.search(whole):
@@ -286,6 +290,7 @@ _DENIED: Final = re.compile(
     r"|MissingCredentials|credentials? (provider|loading|not)",
     re.IGNORECASE,
 )
+_METADATA: Final = "169.254.169.254"  # where a machine's role is asked for, when there is nothing else
 _NO_BUCKET: Final = re.compile(r"NoSuchBucket|ContainerNotFound")
 _UNSAFE: Final = re.compile(r"URL scheme is not allowed|BadScheme")
 _SECRETS: Final = re.compile(r"(?i)(signature|credential|token|x-amz-[a-z-]+|sig)=[^&\s\"]+")
