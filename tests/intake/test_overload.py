@@ -20,7 +20,7 @@ from tailrace.intake.forward.settings import ForwardSettings
 from tailrace.intake.syslog.listener import SyslogListener
 from tailrace.intake.syslog.settings import SyslogSettings
 
-ROOM = 1_000_000
+ROOM = 4_000_000
 NOISE = "noisy" * 50  # more in all than the buffers of the kernel hold
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -24,7 +25,6 @@ from tailrace.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
     from tailrace.intake.gate import Hold
     from tailrace.intake.listeners import Supply
@@ -159,6 +159,9 @@ class Turns(Generic[T]):
             sent.done = self._supply.sink.submit(Batch(sent.frame, self._name, sent.frame.height, sent.bytes))
         except TransientError:
             sent.done = None  # tried again when its turn has come to be settled
+        except Exception as error:  # noqa: BLE001  a batch that is no good must not end the thread
+            sent.done = Future()
+            sent.done.set_exception(error)
 
     def _settle(self, sent: _Sent) -> None:
         """Wait until a turn is durable, and submit it again for as long as it is not."""

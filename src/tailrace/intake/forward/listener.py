@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -185,7 +186,8 @@ class ForwardListener:
             came.hold.become(len(chunk.data))
 
         def then(good: bool) -> None:
-            loop.call_soon_threadsafe(partial(self._end, key, stored, good=good))
+            with suppress(RuntimeError):  # the loop has ended: nobody waits for the answer any more
+                loop.call_soon_threadsafe(partial(self._end, key, stored, good=good))
 
         arrived = Arrived(chunk, came.peer.address, came.host, self._supply.clock.now_ns(), came.peer.name)
         self._turns.add(arrived, came.hold, then)
