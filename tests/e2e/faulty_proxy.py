@@ -17,7 +17,18 @@ from dataclasses import dataclass, field
 
 BLOCK = 64 * 1024
 SILENT_S = 60.0  # longer than any client waits
-FATES = ("refused", "slow", "cut in the request", "cut in the answer", "no answer", "silent", "late", "late")
+FATES = (
+    "refused",
+    "slow",
+    "cut in the request",
+    "cut in the answer",
+    "no answer",
+    "silent",
+    "silent",
+    "silent",
+    "late",
+    "late",
+)
 
 
 @dataclass
@@ -124,7 +135,7 @@ class FaultyProxy:
         while data := await source.read(BLOCK):
             if fate == "slow":
                 await asyncio.sleep(self._random.uniform(0, 0.2))
-            if fate == "silent" and self._random.random() < 0.3:
+            if fate == "silent" and self._random.random() < 0.5:
                 await asyncio.sleep(SILENT_S)
             if cut_after is not None and passed + len(data) > cut_after:
                 target.write(data[: max(0, cut_after - passed)])

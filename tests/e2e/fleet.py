@@ -99,7 +99,7 @@ class Fleet:
             }
             self.servers.append(self._program(f"server-{index}", "server", config))
             port = int(address.rpartition(":")[2])
-            self.networks.append(FaultyProxy(port, self.random.randrange(1 << 30), trouble=0.2))
+            self.networks.append(FaultyProxy(port, self.random.randrange(1 << 30), trouble=0.4))
         for program in self.servers[:1]:
             program.start()
         until(lambda: "page:" in self.servers[0].said(), 60, "the first server")
@@ -116,7 +116,7 @@ class Fleet:
                 "agent": "fleet",  # all have the same name: what tells them apart is in their folders
                 "sources": [{"paths": [f"{logs}/*.log"]}],
                 "sinks": [{"type": "ship", "servers": servers[:: 1 if index % 2 else -1], "timeout_s": 3}],
-                "store": {"commit_interval_s": 0.3},
+                "store": {"commit_interval_s": 0.05},  # several batches are under way at once
             }
             self.agents.append(self._program(f"agent-{index}", "agent", config))
             self.agents[-1].start()
