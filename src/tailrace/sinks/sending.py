@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from tailrace.sinks.numbers import Remembers
     from tailrace.sinks.settings import QueueSettings
 
-CLOSE_S: Final = 10.0
-"""How long a closing sink goes on to deliver what it took."""
+CLOSE_S: Final = 5.0
+"""How long a closing sink goes on to deliver what it took; and after that, for the request under way to end."""
 
 REFUSALS: Final = 64
 """Requests refused in a row while rows are halved: a receiver that takes nothing at all is asked no further. A single
@@ -218,6 +218,8 @@ class SendingSink:
                 reason = f"not delivered within {self._settings.retry_s:g} s: {why}"
                 refused.rows.update(dict.fromkeys(rows.frame[ROW], reason))
                 return
+            if self._patience.hurried:
+                break
             pause_s = min(max(pause_s, asked_s), LONGEST_PAUSE_S)  # noqa: PLW2901  the receiver knows better
             _LOGGER.warning("sink %s: %s; trying again in %.1f s, nothing is lost", self._settings.name, why, pause_s)
             self._patience.wait(pause_s)

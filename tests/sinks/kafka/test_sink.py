@@ -81,7 +81,7 @@ sinks:
     user: me
     password_file: {secret}
 """
-    found = KafkaCourier(parse(text).sinks[0])._properties()
+    found = KafkaCourier(parse(text).sinks[0], lambda: False)._properties()
     wanted = {
         "bootstrap.servers": "a:1,b:2",
         "security.protocol": "sasl_ssl",

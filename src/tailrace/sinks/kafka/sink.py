@@ -7,6 +7,7 @@ Its value is a JSON object with `time`, `labels`, `line`, `level` and `fields`. 
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from tailrace.errors import ConfigError, Problem, TransientError
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
 BUFFER_KIB: Final = 64 * 1_024
 """What the client itself may hold; a request of ours is far smaller."""
 
+LAST_S: Final = 2.0
+"""How long brokers are waited for when the program is to stop."""
+
+_FLUSH_S: Final = 0.5
 _FULL_S: Final = 0.1
-_PURGED_S: Final = 5.0
+_PURGED_S: Final = 1.0
 _POISON: Final = ("MSG_SIZE_TOO_LARGE", "INVALID_MSG_SIZE", "INVALID_RECORD", "_INVALID_ARG", "INVALID_TIMESTAMP")
 
 
@@ -40,14 +45,15 @@ def kafka_sink(settings: KafkaSettings, around: Around) -> SendingSink:
         raise ConfigError(
             [Problem(f"sink {settings.name!r}", f"needs {error.name}, which is not installed", hint)]
         ) from error
-    return SendingSink(settings, around, KafkaCourier(settings))
+    return SendingSink(settings, around, KafkaCourier(settings, lambda: around.patience.hurried))
 
 
 class KafkaCourier:
     """Produces to one topic."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, hurried: Callable[[], bool]) -> None:
         self._settings = settings
+        self._hurried = hurried
         self._producer: Any = None  # of librdkafka's client, which has no types
         self._fatal = self._said = ""
         warn_if_insecure(settings.name, settings.tls)
@@ -62,7 +68,7 @@ class KafkaCourier:
             why = self._produce(producer, message, _noting(outcome, place))
             if why:
                 refused[place] = why
-        if producer.flush(self._settings.timeout_s):
+        if self._flush(producer):
             producer.purge()  # else it would go on to send what is then sent again
             producer.flush(_PURGED_S)
         return self._meaning(len(rows), outcome, refused)
@@ -73,6 +79,15 @@ class KafkaCourier:
             self._producer.purge()
             self._producer.flush(_PURGED_S)
             self._producer = None
+
+    def _flush(self, producer: Any) -> int:  # as above
+        """Wait until the brokers have everything, and return how many messages they do not have when time is over."""
+        left, end_s = 1, time.monotonic() + self._settings.timeout_s
+        while left and time.monotonic() < end_s:
+            if self._hurried():
+                return int(producer.flush(LAST_S))
+            left = int(producer.flush(_FLUSH_S))
+        return left
 
     def _messages(self, rows: Rows) -> list[dict[str, Any]]:  # keywords of `produce`
         agent, number = rows.position.agent.encode(), str(rows.position.number).encode()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SERIES: Final = 2_000
 """Series of one request, as Prometheus itself sends."""
 
-CLOSE_S: Final = 5.0
+CLOSE_S: Final = 2.0
 """How long a stop waits for the last values and markers to be delivered."""
 
 _PAUSE_S: Final = (0.5, 30.0)  # between attempts, first and longest
@@ -109,7 +109,7 @@ class RemoteWriter:
         while self._queue and self._clock.monotonic_s() < end_s:
             pause_s = self.deliver()
             if self._queue:
-                self._clock.wait(threading.Event(), min(pause_s, 1.0))
+                self._clock.wait(threading.Event(), min(pause_s, 0.5))
 
     def collect(self, *, final: bool = False) -> None:
         """Take all values of now into the queue; with `final` say after them that every series ends."""
