@@ -29,7 +29,7 @@ class Patience:
     def __init__(self, clock: Clock, limit_s: float | None = None, *, like: Patience | None = None) -> None:
         self._clock = clock
         self._limit_s = float("inf") if limit_s is None else limit_s
-        self._hurried = threading.Event() if like is None else like._hurried  # noqa: SLF001  of the same class
+        self._hurried: threading.Event = threading.Event() if like is None else like._hurried  # noqa: SLF001  of the same class
 
     def endless(self) -> Patience:
         """Return one without a limit that is hurried together with this one: for receivers that come back."""
