@@ -245,6 +245,15 @@ def test_a_stop_waits_for_no_receiver(tmp_path: Path) -> None:
         sink.submit(batch(["2"], "a", 2))
 
 
+def test_what_the_agent_goes_on_from_is_in_the_spool_the_table_or_without_one_in_a_sink(tmp_path: Path) -> None:
+    table, other = Memory(), Memory()
+    table.numbers, other.numbers = {"a": 4}, {"a": 9}
+    with fanout(tmp_path, table, other) as sink:
+        assert sink.last_number("a") == 4  # a table that was made anew is filled again
+    with fanout(tmp_path, None, other) as sink:
+        assert (sink.last_number("a"), sink.last_number("b")) == (9, None)
+
+
 def test_a_bug_of_a_sink_is_heard_by_whoever_submits(tmp_path: Path) -> None:
     bad = Memory()
     bad.error = ValueError("a bug")

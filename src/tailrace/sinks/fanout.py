@@ -88,13 +88,14 @@ class Fanout:
         return done
 
     def last_number(self, agent: str) -> int | None:
-        """Return the last number of an agent that is durable here: in the spool, or in a sink and so in all."""
+        """Return the last number of an agent that is durable here: in the spool, or in the table.
+
+        Other sinks are asked only where there is no table: one that is away would keep the agent from starting.
+        """
         with self._changed:
-            newest = self._spool.last_number(agent)
-        if newest is not None:  # no sink has more, and one of them may be away
-            return newest
-        sinks = [*self._others.values(), *([] if self._table is None else [self._table])]
-        numbers = [sink.last_number(agent) for sink in sinks]
+            numbers = [self._spool.last_number(agent)]
+        asked = self._others.values() if self._table is None else [self._table]
+        numbers += [sink.last_number(agent) for sink in asked]
         return max((number for number in numbers if number is not None), default=None)
 
     def waiting(self) -> Mapping[str, int]:
