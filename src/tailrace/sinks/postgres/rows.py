@@ -1,8 +1,8 @@
 """Rows of a batch as the CSV that COPY reads, made by columns.
 
 CSV and not COPY's binary format: Polars writes it in a quarter of the time that the driver takes for binary rows; the
-server takes half as long again to read it, which leaves less work in all (docs/adr/0018). Every text is quoted, so null (nothing) and an empty text
-(`""`) differ, and no text can look like null or an end.
+server takes half as long again to read it, which leaves less work in all (docs/adr/0018). Every text is quoted, so null
+(nothing) and an empty text (`""`) differ, and no text can look like null or an end.
 
 PostgreSQL has no character NUL. In its place stands U+2400, and where it stood in the line, `raw` has the line's exact
 bytes. NaN and infinity, which JSON has no word for, are texts in `fields`.
