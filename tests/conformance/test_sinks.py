@@ -27,6 +27,8 @@ from sinks.receivers import (
     serving,
     serving_grpc,
 )
+from sinks.ship.fake_server import FakeServer
+from sinks.ship.fake_server import serving as serving_ship
 from store.rows import START_NS, batch, lines
 from tailrace.clock import SystemClock
 from tailrace.database_url import DatabaseUrl
@@ -39,6 +41,7 @@ from tailrace.sinks.kafka.settings import KafkaSettings
 from tailrace.sinks.loki.settings import LokiSettings
 from tailrace.sinks.otlp.settings import OtlpSettings
 from tailrace.sinks.postgres.settings import PostgresSettings
+from tailrace.sinks.ship.settings import ShipSettings
 from tailrace.sinks.store import StoreSink
 from tailrace.store.settings import StoreSettings
 from tailrace.store.table import LogTable
@@ -60,6 +63,7 @@ ALL = (
     "kafka",
     "file-json",
     "file-parquet",
+    "ship",
 )
 SENDING = ("elasticsearch", "loki", "otlp-http", "otlp-grpc")  # to a fake that can be told to fail
 KEEPING = ("postgres", "elasticsearch", "loki", "otlp-http", "otlp-grpc", "kafka", "file-json", "file-parquet")
@@ -100,6 +104,10 @@ def _bench(kind: str, tmp_path: Path, stack: ExitStack, database: Callable[[], s
         settings = KafkaSettings(name="test", brokers=brokers.split(","), topic="rows", **more)
         read = lambda count: [m.value() and _line(m.value()) for m in consumed(brokers, "rows", count)]  # noqa: E731
         return Bench(data, _maker("kafka", settings, data), read)
+    if kind == "ship":
+        server = stack.enter_context(serving_ship(FakeServer()))
+        settings = ShipSettings(name="test", servers=(server.address,), **more)
+        return Bench(data, _maker("ship", settings, data), lambda _: server.rows.lines)
     fake = {"elasticsearch": FakeElasticsearch, "loki": FakeLoki}.get(kind, FakeOtlp)()
     stack.enter_context(serving_grpc(fake) if kind == "otlp-grpc" else serving(fake))
     if kind == "elasticsearch":

@@ -70,7 +70,7 @@ def numbered(number: int, *lines: str, agent: str = "web") -> Batch:
 def test_batches_arrive_once_and_in_order_whatever_happens_on_the_way(world: World) -> None:
     chance = random.Random(5)
     harm = [Said(LOST), Said(CUT), Said(503), Said(500), Said(429), Said(429, {"Retry-After": "0"}), None]
-    servers = [world.server(*chance.choices(harm, k=5)) for _ in range(2)]
+    servers = [world.server(Said(503), *chance.choices(harm, k=5)) for _ in range(2)]
     sink = world.sink(under_way=4)
     done: list[int] = []
     futures = []

@@ -78,6 +78,7 @@ class ShipSink:
         self._pushed = Position(f"{around.agent}-{_PUSHED}-{uuid.uuid4().hex}", -1)
         self._given_up: dict[str, Exception] = {}  # agents of which nothing can be sent any more
         self._submitting = threading.Lock()
+        self._closing = threading.Event()
         self._packing: queue.Queue[_Taken | None] = queue.Queue(limits.COMMIT_QUEUE)
         self._packer = threading.Thread(target=self._pack, name="ship-pack", daemon=True)
         self._senders = [
@@ -107,6 +108,8 @@ class ShipSink:
     def submit(self, batch: Batch) -> Future[None]:
         """Take a batch; blocks while too many wait."""
         with self._submitting:
+            if self._closing.is_set():
+                raise TransientError(f"the sink {self._settings.name!r} is closing; send the batch again afterwards")
             position = batch.position or self._number()
             after = self._after(position)
             waits = max(0, int(self._accounts.total(LAG)) - batch.bytes)
@@ -125,6 +128,7 @@ class ShipSink:
 
     def close(self) -> None:
         """Send what was taken, unless there is hurry and no server answers; then stop."""
+        self._closing.set()
         self._packing.put(None)
         self._packer.join()
         self._window.close()
