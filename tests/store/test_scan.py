@@ -131,7 +131,7 @@ def test_the_cache_forgets_the_least_recently_used(table: LogTable, monkeypatch:
     a, b, c = sorted(table.snapshot().files["path"])
     reads: list[str] = []
     real = scan.read_streams
-    monkeypatch.setattr(scan, "read_streams", lambda path: reads.append(path) or real(path))
+    monkeypatch.setattr(scan, "read_streams", lambda path, place: reads.append(path) or real(path, place))
     cache = scan.StreamCache(rows=2)
     for path in (a, b, a, c, a, b):
         cache.get(path)

@@ -16,7 +16,8 @@ Data = Annotated[
         "--data",
         metavar="DIR",
         readable=False,  # what opens it says more than the parser of flags
-        help="Data folder (default: $TAILRACE_DATA, ./data if it holds a table, else the system's place)",
+        help="Data folder, or a table as s3://bucket/prefix "
+        "(default: $TAILRACE_DATA, ./data if it holds a table, else the system's place)",
         show_default=False,
     ),
 ]
