@@ -34,6 +34,7 @@ def test_every_command_of_the_design_is_here() -> None:
             "token list",
             "token revoke",
             "audit",
+            *(f"dead-letters {name}" for name in ("list", "show", "replay", "drop")),
             "collect",
             "query",
             "tail",

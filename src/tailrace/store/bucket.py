@@ -52,7 +52,7 @@ class ObjectSettings(Settings):
     """
 
     endpoint: str = ""
-    """Address of the storage's server, as `https://minio.example:9000`; empty is the provider's own."""
+    """Address of the storage's server, as `https://example.com:9000`; empty is the provider's own."""
 
     region: str = ""
     """Region of the bucket; empty takes `AWS_REGION`."""
