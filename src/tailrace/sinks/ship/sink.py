@@ -129,7 +129,8 @@ class ShipSink:
     def close(self) -> None:
         """Send what was taken, unless there is hurry and no server answers; then stop."""
         self._closing.set()
-        self._packing.put(None)
+        with self._submitting:  # behind whoever submits just now
+            self._packing.put(None)
         self._packer.join()
         self._window.close()
         for thread in self._senders:
