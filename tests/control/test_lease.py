@@ -7,16 +7,20 @@ import sys
 
 import pytest
 
+from tailrace.control import Control
 from tailrace.control import holder as module
 from tailrace.control.holder import holder, is_gone
 from tailrace.control.lease import LEASE_NS, Lease, LeaseLostError
+from tailrace.control.postgres import PostgreSQL
+from tailrace.database_url import DatabaseUrl
 
 S = 10**9
 NOW = 1000 * S
 
 
 @pytest.fixture
-def control(place):
+def control(place, monkeypatch):
+    monkeypatch.setattr(PostgreSQL, "now_ns", lambda _kind, _connection, own_ns: own_ns)  # times here are made up
     made = place.open()
     yield made
     made.close()
@@ -102,3 +106,20 @@ def test_where_the_system_says_nothing_a_name_is_unique_all_the_same(monkeypatch
     monkeypatch.setattr(module, "_BOOT", tmp_path / "none")
     assert holder() != holder()
     assert not is_gone(holder())
+
+
+@pytest.mark.parametrize("apart_ns", [600 * S, -600 * S])
+def test_clocks_of_servers_on_postgresql_may_be_minutes_apart(database, tmp_path, apart_ns):
+    control = Control.open(tmp_path, DatabaseUrl(database))
+    one, two = Lease(control, "one"), Lease(control, "two")
+    assert one.take(NOW)
+    assert not two.take(NOW + apart_ns)
+    assert assured(control, one, NOW + apart_ns), "its own clock was set"
+    assert one.holds(NOW + LEASE_NS - 1)
+    assert not one.holds(NOW + LEASE_NS)
+    with control.transaction() as connection:  # as if it had been silent for as long
+        connection.exec_driver_sql(f"update leases set until_ns = until_ns - {LEASE_NS}")
+    assert not assured(control, one, NOW)
+    assert two.take(NOW + apart_ns)
+    assert not one.take(NOW)
+    control.close()

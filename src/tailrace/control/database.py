@@ -72,6 +72,10 @@ class Kind(Protocol):
         """Let the column `id` of a table go on behind `least`; it may be further already."""
         ...
 
+    def now_ns(self, connection: Connection, own_ns: int) -> int:
+        """Return the time by the clock that all users of the database share; `own_ns` is that of this server."""
+        ...
+
     def damaged(self, error: DBAPIError) -> TableError | None:
         """Return what to say of an error that tells of damage, None if it does not."""
         ...
@@ -155,6 +159,10 @@ class Control:
     def count_on(self, connection: Connection, table: str, least: int) -> None:
         """Let the numbers (`id`) that a table gives to its rows go on behind `least`; they may be further already."""
         self._kind.count_on(connection, table, least)
+
+    def now_ns(self, connection: Connection, own_ns: int) -> int:
+        """Return the time by the clock that all users of the database share; `own_ns` is that of this server."""
+        return self._kind.now_ns(connection, own_ns)
 
     def hurry(self) -> None:
         """From now on have no transaction wait for longer than a second: the program ends."""

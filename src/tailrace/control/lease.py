@@ -2,8 +2,9 @@
 
 Jobs are those that must not be done twice (rules), or are done in vain (keeping the tables of rollups and of files). A
 lease has a number that rises with each holder (a fence). A transaction of a job asks whether the lease is still held; a
-server that slept past its end and wakes up is refused, however sure it is of itself. Times are those of the servers'
-clocks: they may differ by some seconds, not by more than a third of `LEASE_NS`.
+server that slept past its end and wakes up is refused, however sure it is of itself. The end of a lease is a time of
+the database's clock where it has one of its own, so those of the servers may differ; what a server knows without asking
+is by its own clock, from before it asked.
 """
 
 from __future__ import annotations
@@ -89,15 +90,15 @@ class Lease:
             self._fence = None
             return False
         with self._control.transaction() as connection:
-            row = self._row(connection)
+            row, there_ns = self._row(connection), self._control.now_ns(connection, now_ns)
             mine = row is not None and row.holder == self._holder and row.fence == self._fence
-            if not mine and (only_own or self._of_another(row, now_ns)):
+            if not mine and (only_own or self._of_another(row, there_ns)):
                 self._fence = None
                 return False
             fence = row.fence if row is not None and mine else (0 if row is None else row.fence) + 1
             values = {
                 "holder": self._holder,
-                "until_ns": now_ns + LEASE_NS,
+                "until_ns": there_ns + LEASE_NS,
                 "fence": fence,
                 "server": self._server,
             }
@@ -111,7 +112,7 @@ class Lease:
         if self._fence is not None:
             return True
         with self._control.reading() as connection:
-            return not self._of_another(self._row(connection), now_ns)
+            return not self._of_another(self._row(connection), self._control.now_ns(connection, now_ns))
 
     def _row(self, connection: Connection) -> Any:  # a row or None: SQLAlchemy types its columns as anything
         return connection.execute(select(LEASES).where(LEASES.c.name == self._job)).one_or_none()
@@ -125,7 +126,8 @@ class Lease:
     def assure(self, connection: Connection, now_ns: int) -> None:
         """Refuse to go on in a transaction if the lease is lost."""
         row = self._row(connection)
-        if row is None or row.fence != self._fence or row.until_ns <= now_ns:
+        over = row is None or row.until_ns <= self._control.now_ns(connection, now_ns)
+        if over or row.fence != self._fence:
             self._fence = None
             raise LeaseLostError(f"another server does this now: {self._job}")
 

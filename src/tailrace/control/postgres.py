@@ -47,6 +47,7 @@ _CONNECT: Final = {
     "client_encoding": "UTF8",
     "prepare_threshold": None,  # a newer server changes tables while this one runs: plans that it keeps would fail
 }
+_NOW: Final = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000")
 _READS: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITES: Final = (
     f"SELECT set_config('lock_timeout', '{_LOOK_MS}', true), "
@@ -107,6 +108,10 @@ class PostgreSQL:
         if least > 0:
             setting = f"SELECT setval('{sequence}', greatest(:least, (SELECT last_value FROM {sequence})))"  # noqa: S608  our name
             connection.execute(text(setting), {"least": least})
+
+    def now_ns(self, connection: Connection, own_ns: int) -> int:  # noqa: ARG002  a server's clock counts for itself
+        """Ask the database: the clocks of the servers may differ."""
+        return int(connection.execute(_NOW).scalar_one())
 
     def damaged(self, _error: DBAPIError) -> TableError | None:
         """Nothing tells of damage by the class of an error."""

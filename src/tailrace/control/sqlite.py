@@ -76,6 +76,10 @@ class SQLite:
             return
         connection.execute(text(statement), {"name": table, "seq": least})
 
+    def now_ns(self, _connection: Connection, own_ns: int) -> int:
+        """Return our own: all users are on this machine."""
+        return own_ns
+
     def damaged(self, error: DBAPIError) -> TableError | None:
         """Return what to say of a file that is no database any more."""
         return TableError(f"the control database is damaged: {error.orig}; move {FILE} away to begin anew")
