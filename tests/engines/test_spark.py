@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from query.reference_table import ReferenceTable
 from query.test_cases import S, frame
 from sail import serving, start
 from tailrace.contracts import Work
-from tailrace.engines import connection
+from tailrace.engines import connection, deadline
 from tailrace.engines.choose import ChoosingEngine
 from tailrace.engines.connection import Connection
 from tailrace.engines.spark import SparkEngine
@@ -105,6 +106,22 @@ def test_auto_goes_on_here_when_the_cluster_dies_and_says_so(port, table):
     (warning,) = found.warnings
     assert "cannot be reached" in warning
     assert "in this process instead" in warning
+
+
+def test_a_server_that_stands_still_holds_no_query(port, table, monkeypatch):
+    server = start(port)
+    auto = ChoosingEngine(SparkEngine(Connection(f"spark://127.0.0.1:{port}", optional=True)), 0, 0)
+    ask = 'sum by (status) (count_over_time({app="a"} | status >= %d [100s]))'
+    try:
+        assert run(Request(ask % 2, 100 * S, 100 * S), table, auto).warnings == ()
+        monkeypatch.setattr(deadline, "ANSWER_S", 0.5)
+        server.send_signal(signal.SIGSTOP)
+        found = run(Request(ask % 3, 100 * S, 100 * S), table, auto)
+    finally:
+        server.kill()
+        server.wait()
+    assert sorted(found.frame["value"]) == [1.0, 1.0]
+    assert "in this process instead" in found.warnings[0]
 
 
 def test_files_that_the_cluster_does_not_see_are_no_empty_answer(engine, table, tmp_path):

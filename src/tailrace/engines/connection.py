@@ -156,7 +156,7 @@ class Connection:
         text = hide(" ".join(str(error).split()), self._secrets)
         if _VANISHED.search(text):
             return FileNotFoundError(text)
-        if _status(error) == "UNAVAILABLE" or _LOST.search(text):
+        if _status(error) in ("UNAVAILABLE", "DEADLINE_EXCEEDED") or _LOST.search(text):
             return self._away(text)
         if _status(error) in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
             return QueryError(f"the cluster {self.shown} refuses us: {text}", hint="look at its token")
@@ -258,7 +258,10 @@ def _session(url: str, meant: Callable[[], AbstractContextManager[None]]) -> _Se
         from pyspark.sql.connect.functions import builtin
         from pyspark.sql.connect.session import SparkSession
 
+        from tailrace.engines.deadline import Deadline
+
         builder = DefaultChannelBuilder(url, channelOptions=_CHANNEL)
+        builder.add_interceptor(Deadline())
         _reach(builder)
         spark = SparkSession(connection=builder)
         spark.client.set_retry_policies([DefaultPolicy(max_retries=2, max_backoff=500)])
