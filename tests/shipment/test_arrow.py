@@ -84,6 +84,12 @@ def with_column(**columns: object) -> pl.DataFrame:
         (ROWS.drop("_line"), "no column _line"),
         (with_column(_stream=pl.lit(None, pl.String)), "without a time or a stream"),
         (ROWS.select("status"), "no column _time_ns"),
+        (with_column(_stream=pl.lit("")), "is no stream"),
+        (with_column(_stream=pl.lit(r'{a="\q"}')), "is no stream"),  # no escape of JSON
+        (with_column(_stream=pl.lit(r'{a="\ud800"}')), "is no stream"),  # half of a pair
+        (with_column(_stream=pl.lit('{a="1", a="2"}')), "is no stream"),
+        (with_column(_stream=pl.lit('{a="1"}{b="2"}')), "is no stream"),
+        (with_column(_stream=pl.lit('{b="1", a="2"}')), "is no stream"),
     ],
 )  # fmt: skip
 def test_columns_that_no_agent_sends_are_refused(frame: pl.DataFrame, why: str) -> None:

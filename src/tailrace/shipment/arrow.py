@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace import limits
-from tailrace.batch import ENVELOPE, FIELD_TYPES, is_field
+from tailrace.batch import ENVELOPE, FIELD_TYPES, is_field, stream_labels, stream_text
 from tailrace.errors import DataError
 
 if TYPE_CHECKING:
@@ -172,9 +172,20 @@ def _check(frame: pl.DataFrame) -> None:
             raise DataError("a column of the batch has no proper name")
     if any(frame[name].null_count() for name in ("_time_ns", "_observed_ns", "_stream")):
         raise DataError("rows without a time or a stream")
+    wrong = next((text for text in frame["_stream"].unique() if not _is_stream(text)), None)
+    if wrong is not None:
+        raise DataError(f"{wrong[:80]!r} is no stream as agents write them")
     days = frame["_time_ns"] // (86_400 * 10**9)
     if days.n_unique() > limits.SHIP_DAYS:
         raise DataError(f"the lines are of more than {limits.SHIP_DAYS} days")
+
+
+def _is_stream(text: str) -> bool:
+    """Tell whether a text is a label set in the one way that it is written; any other breaks who reads it later."""
+    try:
+        return stream_text(stream_labels(text)) == text
+    except ValueError:  # what is escaped in it is none of JSON's
+        return False
 
 
 class _Table:
