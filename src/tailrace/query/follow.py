@@ -7,10 +7,12 @@ arrives. Compaction brings nothing new.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tailrace.errors import QueryError
 from tailrace.limits import LIVE_ROWS, QUERY_TIMEOUT_S
+from tailrace.query.afresh import afresh
 from tailrace.query.lines import EVERYTHING, Window, answer, in_order, stacked
 from tailrace.query.parser import parse
 from tailrace.query.plan import plan, plan_segments
@@ -19,7 +21,7 @@ from tailrace.query.result import Lines, Stats
 from tailrace.query.syntax import LogQuery
 
 if TYPE_CHECKING:
-    from tailrace.contracts import Engine, Snapshot, Table
+    from tailrace.contracts import Engine, Segments, Snapshot, Table
 
 EVER: Final = 2**62
 """A time in ns that no line reaches."""
@@ -56,29 +58,35 @@ class Follower:
 
     def poll(self) -> Lines:
         """Return the lines that arrived since the last poll."""
+        if self._history is not None:
+            return afresh(partial(self._past, self._history))
         snapshot = self._table.snapshot()
-        history, self._history = self._history, None
-        if history is not None:
-            self._version = snapshot.version
-            return self._past(history, snapshot)
-        reading = Reading(self._engine, Stats(), QUERY_TIMEOUT_S)
         fresh = snapshot.added_since(self._version)
         window = Window(-EVER, EVER, self._limit + 1, "backward")
+        lines = afresh(partial(self._arrived, fresh, window, snapshot))
         self._version = snapshot.version
-        try:
-            found = plan_segments(self._query, EVERYTHING, (-EVER, EVER), snapshot, self._engine, fresh)
-            lines = answer(found, window, reading)
-        except FileNotFoundError:
+        if lines is None:
             warning = "some lines were compacted away before they could be shown here; a query finds them"
-            return Lines(in_order(stacked([]), window), reading.stats, complete=False, warnings=(warning,))
+            return Lines(in_order(stacked([]), window), Stats(), complete=False, warnings=(warning,))
         frame = lines.frame.head(self._limit).reverse()
         if lines.frame.height <= self._limit:
             return Lines(frame, lines.stats)
         warning = f"more than {self._limit} lines arrived at once; the oldest of them are not shown"
         return Lines(frame, lines.stats, complete=False, warnings=(warning,))
 
-    def _past(self, window: Window, snapshot: Snapshot) -> Lines:
+    def _arrived(self, fresh: Segments, window: Window, snapshot: Snapshot) -> Lines | None:
+        """Return the lines of new segments; None if these vanished, which no later snapshot brings back."""
         reading = Reading(self._engine, Stats(), QUERY_TIMEOUT_S)
-        found = plan(self._query, EVERYTHING, (window.start_ns, window.end_ns), snapshot, self._engine)
+        try:
+            found = plan_segments(self._query, EVERYTHING, (-EVER, EVER), snapshot, reading.engine, fresh)
+            return answer(found, window, reading)
+        except FileNotFoundError:
+            return None
+
+    def _past(self, window: Window) -> Lines:
+        """Return the lines that were there at the beginning, and go on from there."""
+        reading, snapshot = Reading(self._engine, Stats(), QUERY_TIMEOUT_S), self._table.snapshot()
+        found = plan(self._query, EVERYTHING, (window.start_ns, window.end_ns), snapshot, reading.engine)
         lines = answer(found, window, reading)
+        self._version, self._history = snapshot.version, None
         return Lines(lines.frame.reverse(), lines.stats)

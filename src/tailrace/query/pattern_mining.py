@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.limits import MASKED_LINES, PATTERN_CHARS, PATTERNS, QUERY_TIMEOUT_S
+from tailrace.query.afresh import afresh
 from tailrace.query.lines import walk
 from tailrace.query.needs import Needs
 from tailrace.query.plan import plan
@@ -220,9 +221,14 @@ def mined(
 
     At most `window.limit` lines are looked at.
     """
-    reading = Reading(engine, Stats(), QUERY_TIMEOUT_S, cancelled)
-    snapshot = table.snapshot()
-    found = plan(query, Needs(line=True), (window.start_ns, window.end_ns), snapshot, engine)
+    return afresh(lambda: _mined(query, window, step_ns, table, Reading(engine, Stats(), QUERY_TIMEOUT_S, cancelled)))
+
+
+def _mined(
+    query: LogQuery, window: Window, step_ns: int, table: Table, reading: Reading
+) -> tuple[pl.DataFrame, list[str]]:
+    span = (window.start_ns, window.end_ns)
+    found = plan(query, Needs(line=True), span, table.snapshot(), reading.engine)
     gathered, left = Mined(step_ns), window.limit
     for frame in walk(found, replace(window, limit=0), reading):
         piece = frame.sort("_time_ns", descending=True).head(left) if frame.height > left else frame

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
-from tailrace.errors import EngineAwayError, QueryError, TransientError
+from tailrace.errors import QueryError, TransientError
 from tailrace.limits import ENTRIES_DEFAULT, QUERY_TIMEOUT_S
+from tailrace.query.afresh import afresh
 from tailrace.query.grid import Grid, aligned, instant, stepped
 from tailrace.query.lines import EVERYTHING, Window, in_order, lines, walk
 from tailrace.query.named import nameless
@@ -27,12 +29,11 @@ from tailrace.query.syntax import LogQuery
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import polars as pl
+
     from tailrace.contracts import Engine, Table
     from tailrace.query.kept import Kept
     from tailrace.query.named import Recorded
-
-ATTEMPTS = 3
-"""Fresh snapshots tried when a segment vanished under a query (retention, compaction)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +71,22 @@ def run(
         query = nameless(query)
     if request.end_ns < request.start_ns:
         raise QueryError("the end of the time range lies before its start", hint="exchange them")
-    for _ in range(ATTEMPTS):
+
+    def ask() -> Lines | Series:
         began = time.perf_counter()
         reading = Reading(engine, Stats(), request.timeout_s, request.cancelled, kept=kept, recorded=recorded)
-        try:
-            if isinstance(query, LogQuery):
-                window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
-                snapshot = table.snapshot()
-                found = newest(query, window, snapshot, reading)
-                answer: Lines | Series = lines(query, window, snapshot, reading) if found is None else found
-            else:
-                ranged = request.step_ns is not None
-                answer = series(query, grid_of(request), table.snapshot, reading, ranged=ranged, cut=request.cut)
-        except FileNotFoundError as error:
-            missing = str(error)
-            continue
-        except EngineAwayError as error:
-            if not error.another:
-                raise
-            missing = str(error)
-            continue
+        if isinstance(query, LogQuery):
+            window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
+            snapshot = table.snapshot()
+            found = newest(query, window, snapshot, reading)
+            answer: Lines | Series = lines(query, window, snapshot, reading) if found is None else found
+        else:
+            ranged = request.step_ns is not None
+            answer = series(query, grid_of(request), table.snapshot, reading, ranged=ranged, cut=request.cut)
         reading.finish(time.perf_counter() - began)
         return replace(answer, warnings=(*answer.warnings, *reading.engine.warnings))
-    raise TransientError(f"segments of the table vanish faster than they can be read; try again ({missing})")
+
+    return afresh(ask)
 
 
 def pages(request: Request, table: Table, engine: Engine) -> Iterator[Lines]:
@@ -104,12 +98,18 @@ def pages(request: Request, table: Table, engine: Engine) -> Iterator[Lines]:
     if not isinstance(query, LogQuery):
         raise QueryError("only a log query has pages", hint='ask for lines, as in {host=~".+"}')
     window = Window(request.start_ns, request.end_ns, request.limit, request.direction)
-    reading = Reading(engine, Stats(), request.timeout_s, request.cancelled)
-    found = plan(query, EVERYTHING, (request.start_ns, request.end_ns), table.snapshot(), engine)
-    reading.planned(found)
+
+    def begin() -> tuple[Reading, Iterator[pl.DataFrame]]:
+        reading = Reading(engine, Stats(), request.timeout_s, request.cancelled)
+        found = plan(query, EVERYTHING, (request.start_ns, request.end_ns), table.snapshot(), reading.engine)
+        reading.planned(found)
+        frames = walk(found, window, reading)
+        return reading, chain([*islice(frames, 1)], frames)  # of later ones, lines were given already
+
+    reading, frames = afresh(begin)
     left = request.limit
     try:
-        for frame in walk(found, window, reading):
+        for frame in frames:
             page = in_order(frame, replace(window, limit=left if request.limit else 0))
             if page.height:
                 yield Lines(page, reading.stats)

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Final, Literal
 import polars as pl
 
 from tailrace.batch import stream_labels
-from tailrace.errors import TransientError
 from tailrace.limits import QUERY_TIMEOUT_S
 from tailrace.query import leaf
+from tailrace.query.afresh import afresh
 from tailrace.query.grid import Cells, Grid, aligned, instant
 from tailrace.query.needs import Needs
 from tailrace.query.reads import Reading, nobody
 from tailrace.query.result import SERIES_SCHEMA, Series, Stats
-from tailrace.query.run import ATTEMPTS
 from tailrace.query.samples import LABEL
 from tailrace.query.syntax import LogQuery, LogRange, Matcher, RangeAggregation, Selector
 
@@ -66,16 +65,15 @@ def volume(asked: Volume, table: Table, engine: Engine) -> Series:
     if asked.end_ns <= asked.start_ns:
         return Series("vector", (), pl.DataFrame(schema=SERIES_SCHEMA), Stats())
     cells = _cells(asked)
-    for _ in range(ATTEMPTS):
+
+    def ask() -> Series:
         began_s = time.perf_counter()
         reading = Reading(engine, Stats(), QUERY_TIMEOUT_S, asked.cancelled)
-        try:
-            sums = _sums(asked, cells, table.snapshot(), reading)
-        except FileNotFoundError:
-            continue
+        sums = _sums(asked, cells, table.snapshot(), reading)
         reading.finish(time.perf_counter() - began_s)
         return _ordered(asked, cells.grid, sums, reading.stats)
-    raise TransientError("segments of the table vanish faster than they can be read; try again")
+
+    return afresh(ask)
 
 
 def _cells(asked: Volume) -> Cells:
