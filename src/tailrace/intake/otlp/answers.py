@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from tailrace.protobuf import message, text, whole
+
 INVALID_ARGUMENT: Final = 3
 RESOURCE_EXHAUSTED: Final = 8
 UNIMPLEMENTED: Final = 12
@@ -31,32 +33,20 @@ def code(status: int) -> int:
     return _CODES.get(status, UNAVAILABLE)
 
 
-def as_json(number: int, text: str, retry_s: int = 0) -> bytes:
+def as_json(number: int, said: str, retry_s: int = 0) -> bytes:
     """Return a status as JSON."""
     details = [{"@type": _RETRY_INFO, "retryDelay": f"{retry_s}s"}] if retry_s else []
-    return json.dumps({"code": number, "message": text, "details": details}, ensure_ascii=False).encode()
+    return json.dumps({"code": number, "message": said, "details": details}, ensure_ascii=False).encode()
 
 
-def as_protobuf(number: int, text: str, retry_s: int = 0) -> bytes:
+def as_protobuf(number: int, said: str, retry_s: int = 0) -> bytes:
     r"""Return a status as protobuf.
 
     >>> as_protobuf(3, "no")
     b'\x08\x03\x12\x02no'
     """
-    status = b"\x08" + _varint(number) + _sized(2, text.encode("utf-8", "replace"))
+    status = whole(1, number) + text(2, said)
     if not retry_s:
         return status
-    delay = _sized(1, b"\x08" + _varint(retry_s))
-    return status + _sized(3, _sized(1, _RETRY_INFO.encode()) + _sized(2, delay))
-
-
-def _sized(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(data)) + data
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:  # noqa: PLR2004  seven bits a byte
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
+    delay = message(1, whole(1, retry_s))
+    return status + message(3, text(1, _RETRY_INFO) + message(2, delay))

@@ -15,6 +15,7 @@ import cramjam
 from tailrace.exposition import Histogram
 from tailrace.exposition.names import LABEL, escape
 from tailrace.exposition.text import number
+from tailrace.protobuf import double, message, text, varint, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +29,6 @@ STALE: Final = struct.unpack("<d", struct.pack("<Q", 0x7FF0_0000_0000_0002))[0]
 """The one NaN that says that a series has ended."""
 
 _TYPES: Final = {"counter": 1, "gauge": 2, "histogram": 3}  # of 2.0
-_DOUBLE, _MESSAGE = 1, 2  # wire types
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,61 +79,34 @@ def _values(value: float | Histogram) -> Iterator[tuple[str, dict[str, str], flo
 
 
 def _key(labels: Mapping[str, str]) -> Labels:
-    named = {name if LABEL.fullmatch(name) else escape(name, "underscores"): text for name, text in labels.items()}
-    return tuple(sorted((name, text) for name, text in named.items() if text))
+    named = {name if LABEL.fullmatch(name) else escape(name, "underscores"): value for name, value in labels.items()}
+    return tuple(sorted((name, value) for name, value in named.items() if value))
 
 
 def request(found: Sequence[Sample], time_ms: int, version: str) -> bytes:
     """Return a compressed request of samples taken at one time."""
-    message = _version_2(found, time_ms) if version == "2.0" else _version_1(found, time_ms)
-    return bytes(cramjam.snappy.compress_raw(message))
+    body = _version_2(found, time_ms) if version == "2.0" else _version_1(found, time_ms)
+    return bytes(cramjam.snappy.compress_raw(body))
 
 
 def _version_1(found: Sequence[Sample], time_ms: int) -> bytes:
     parts = []
     for one in found:
-        labels = b"".join(_message(1, _text(1, name) + _text(2, text)) for name, text in one.labels)
-        parts.append(_message(1, labels + _message(2, _double(1, one.value) + _whole(2, time_ms))))
+        labels = b"".join(message(1, text(1, name) + text(2, value)) for name, value in one.labels)
+        parts.append(message(1, labels + message(2, double(1, one.value) + whole(2, time_ms))))
     return b"".join(parts)
 
 
 def _version_2(found: Sequence[Sample], time_ms: int) -> bytes:
     symbols = {"": 0}
 
-    def symbol(text: str) -> int:
-        return symbols.setdefault(text, len(symbols))
+    def symbol(word: str) -> int:
+        return symbols.setdefault(word, len(symbols))
 
     parts = []
     for one in found:
-        refs = b"".join(_varint(symbol(text)) for pair in one.labels for text in pair)
-        about = (
-            _whole(1, _TYPES[one.about.type]) + _whole(3, symbol(one.about.help)) + _whole(4, symbol(one.about.unit))
-        )
-        sample = _double(1, one.value) + _whole(2, time_ms)
-        parts.append(_message(5, _message(1, refs) + _message(2, sample) + _message(5, about)))
-    return b"".join(_text(4, text) for text in symbols) + b"".join(parts)
-
-
-def _message(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | _MESSAGE) + _varint(len(content)) + content
-
-
-def _text(field: int, text: str) -> bytes:
-    return _message(field, text.encode("utf-8", "backslashreplace"))
-
-
-def _double(field: int, value: float) -> bytes:
-    return _varint(field << 3 | _DOUBLE) + struct.pack("<d", value)
-
-
-def _whole(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value & (1 << 64) - 1)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:  # noqa: PLR2004  seven bits to a byte
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+        refs = b"".join(varint(symbol(word)) for pair in one.labels for word in pair)
+        about = whole(1, _TYPES[one.about.type]) + whole(3, symbol(one.about.help)) + whole(4, symbol(one.about.unit))
+        sample = double(1, one.value) + whole(2, time_ms)
+        parts.append(message(5, message(1, refs) + message(2, sample) + message(5, about)))
+    return b"".join(text(4, one) for one in symbols) + b"".join(parts)
