@@ -14,12 +14,15 @@ from store.rows import batch
 from tailrace.clock import ManualClock
 from tailrace.errors import TransientError
 from tailrace.sinks.delivery import DELIVERED, ROW, LaterError, RefusedError, Rows, Sent
+from tailrace.sinks.numbers import Numbers
 from tailrace.sinks.sending import REFUSALS, SendingSink, pieces
 from tailrace.sinks.settings import SenderSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tailrace.batch import Position
 
 WAIT_S = 60.0
 
@@ -172,6 +175,24 @@ def test_pieces_cover_all_rows_once_within_the_bounds(sizes: list[int], rows: in
         assert 1 <= count <= rows
         assert count == 1 or sum(sizes[start : start + count]) <= size
         start += count
+
+
+def test_a_memory_that_is_away_is_asked_again(tmp_path: Path, courier: Courier) -> None:
+    class Away(Numbers):
+        asked = 0
+
+        def holds(self, position: Position) -> bool:
+            self.asked += 1
+            if self.asked < 3:
+                raise TransientError("away")
+            return super().holds(position)
+
+    settings = SenderSettings(name="test")
+    sink = SendingSink(settings, around(tmp_path, clock=ManualClock()), courier, Away(tmp_path))
+    for number in range(2):
+        sink.submit(batch([str(number)], "a", number)).result(WAIT_S)
+    sink.close()
+    assert courier.delivered == ["0", "1"]
 
 
 def test_an_unknown_failure_ends_the_agent_s_batches_and_no_others(make: Callable, courier: Courier) -> None:

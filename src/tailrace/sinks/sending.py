@@ -18,7 +18,7 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import polars as pl
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from tailrace.sinks.delivery import Courier
     from tailrace.sinks.numbers import Remembers
     from tailrace.sinks.settings import QueueSettings
+
+T = TypeVar("T")
 
 CLOSE_S: Final = 5.0
 """How long a closing sink goes on to deliver what it took; and after that, for the request under way to end."""
@@ -160,7 +162,7 @@ class SendingSink:
         try:
             if position is not None and position.agent in self._failed:
                 raise self._failed[position.agent]  # noqa: TRY301  its number would cover the one that is missing
-            if position is None or not self._numbers.holds(position):
+            if position is None or not self._insist(lambda: self._numbers.holds(position)):
                 self._deliver(taken.batch)
                 self._insist(lambda: self._numbers.note(position))
         except Exception as error:  # noqa: BLE001  whatever it is, the future learns of it
@@ -234,16 +236,14 @@ class SendingSink:
         self._send(rows.part(0, middle), refused)
         self._send(rows.part(middle), refused)
 
-    def _insist(self, action: Callable[[], None]) -> None:
-        """Do what a full disk may keep from happening."""
+    def _insist(self, action: Callable[[], T]) -> T:
+        """Do what a full disk, or a receiver that is away, may keep from happening."""
         for pause_s in self._patience.pauses():
             try:
-                action()
+                return action()
             except TransientError as error:
                 failure = error
                 _LOGGER.warning("sink %s: %s; trying again in %.1f s", self._settings.name, error, pause_s)
-            else:
-                return
             self._patience.wait(pause_s)
         raise failure
 
