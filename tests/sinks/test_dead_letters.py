@@ -68,6 +68,27 @@ def test_a_damaged_file_is_left_out_and_said(tmp_path: Path, caplog) -> None:
     assert "a-0.parquet" in caplog.text
 
 
+def test_a_damaged_file_makes_room_like_any_other(tmp_path: Path) -> None:
+    made = folder(tmp_path, limit=2 * 4_096)
+    made.put(rows(["x"], 1), ["bad"])
+    damaged = made.folder / "a-0.parquet"
+    damaged.write_bytes(b"PAR1 nothing")
+    os.utime(damaged, ns=(0, 0))
+    made.put(rows(["y"], 2), ["bad"])
+    assert not damaged.exists()
+    assert [letter.position.number for letter in made.letters()] == [1, 2]
+
+
+def test_what_is_refused_again_costs_no_other_row(tmp_path: Path) -> None:
+    for number in range(3):
+        folder(tmp_path).put(rows(["x", "y"], number), ["bad", "bad"])
+    command = folder(tmp_path, limit=4_096)  # who replays may not know how much may lie here
+    for letter in list(command.letters()):
+        command.keep_only(letter, {1: "still bad"})
+    assert [(letter.rows, dict(letter.reasons)) for letter in command.letters()] == [(1, {"still bad": 1})] * 3
+    assert command.dropped_rows() == 0
+
+
 def test_a_full_disk_is_a_failure_that_passes(tmp_path: Path) -> None:
     class Full(Files):
         def write(self, path: Path, data: bytes) -> None:

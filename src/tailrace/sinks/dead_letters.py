@@ -78,6 +78,9 @@ class DeadLetters:
 
     def put(self, rows: Rows, reasons: list[str]) -> None:
         """Keep rows durably, one reason for each; `TransientError` if the disk does not take them."""
+        self._put(rows, reasons, room=True)
+
+    def _put(self, rows: Rows, reasons: list[str], *, room: bool) -> None:
         frame = rows.frame.with_columns(pl.Series(REASON, [one[:REASON_CHARS] for one in reasons], pl.String))
         note = {
             "sink": self.folder.name,
@@ -90,7 +93,8 @@ class DeadLetters:
         path = self.folder / f"{rows.position.agent}-{rows.position.number}{_SUFFIX}"
         try:
             self._files.makedirs(self.folder)
-            self._make_room(len(data.getbuffer()), path)
+            if room:
+                self._make_room(len(data.getbuffer()), path)
             self._files.save(path, data.getvalue())
         except OSError as error:
             raise TransientError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -113,7 +117,8 @@ class DeadLetters:
             self.remove(letter)
             return
         places = sorted(reasons)
-        self.put(letter.parcel().at(places), [reasons[place] for place in places])
+        left = letter.parcel().at(places)
+        self._put(left, [reasons[place] for place in places], room=False)  # fewer rows than lie there
 
     def dropped_rows(self) -> int:
         """Return how many rows were given up because the folder was full."""
@@ -137,7 +142,7 @@ class DeadLetters:
         for path, bytes_ in held:
             if excess <= 0:
                 break
-            lost += pl.scan_parquet(path).select(pl.len()).collect().item()
+            lost += _rows_of(path)
             self._files.unlink(path)
             excess -= bytes_
         if lost:
@@ -145,6 +150,14 @@ class DeadLetters:
                           "with 'tailrace dead-letters list'", self.folder, lost)  # fmt: skip
             total = {"rows": self.dropped_rows() + lost}
             self._files.save(self.folder / "dropped.json", json.dumps(total).encode())
+
+
+def _rows_of(path: Path) -> int:
+    """Return how many rows a file has; a damaged one has none that could be lost."""
+    try:
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    except pl.exceptions.PolarsError:
+        return 0
 
 
 def _letter(path: Path) -> Letter:
