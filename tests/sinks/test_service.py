@@ -73,6 +73,13 @@ def test_answers_mean_what_they_should(fake: FakeService, service, answer, kind,
     assert not isinstance(caught.value, LaterError)
 
 
+@pytest.mark.parametrize("charset", ["base64", "rot13", "idna", "undefined"])
+def test_what_is_said_is_read_whatever_charset_it_claims(fake: FakeService, service, charset: str) -> None:
+    fake.faults.append(Answer(400, b"bad body \xff", {"Content-Type": f"text/plain; charset={charset}"}))
+    with pytest.raises(RefusedError, match="bad body"):
+        service(fake.url).request("POST", "/", b"x")
+
+
 @pytest.mark.parametrize(
     ("text", "after_s"),
     [("120", 120.0), ("0", 0.0), ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0), ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0)],
@@ -84,7 +91,7 @@ def test_retry_after_is_a_number_or_a_date(fake: FakeService, service, text: str
     assert caught.value.after_s == after_s  # the clock stands at 2023-11-14 22:13:20
 
 
-@pytest.mark.parametrize("text", ["soon", "-5", ""])
+@pytest.mark.parametrize("text", ["soon", "-5", "", "Thu, 01 Jan 1970 00:00:00 +99999999999999"])
 def test_a_retry_after_that_is_none_is_passed_over(fake: FakeService, service, text: str) -> None:
     fake.faults.append(Answer(503, headers={"Retry-After": text}))
     with pytest.raises(TransientError) as caught:

@@ -124,7 +124,7 @@ class Service:
 
     def _failure(self, answer: httpx.Response) -> Exception:
         status = answer.status_code
-        said = " ".join(answer.text[:_SAID_CHARS].split())
+        said = " ".join(answer.content.decode(errors="replace")[:_SAID_CHARS].split())  # whatever its charset says
         what = hide(f"{self._settings.url}: answered {status}" + (f": {said}" if said else ""), self._secrets)
         if status in _TO_MEND:
             self.close()  # a secret in a file may be another one now
@@ -142,7 +142,7 @@ class Service:
             return float(text[:10])
         try:
             when = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         when = when if when.tzinfo else when.replace(tzinfo=UTC)
         return max((when - datetime.fromtimestamp(self._clock.now_ns() / NS_PER_S, UTC)).total_seconds(), 0.0)

@@ -109,6 +109,7 @@ def test_what_an_operator_can_mend_is_waited_for(fake: FakeElasticsearch, tmp_pa
     [
         b"[]",
         b"{",
+        b"[" * 100_000,
         b'{"errors":true,"items":[]}',
         b'{"errors":true,"items":[{"create":{}}]}',
         b'{"errors":true,"items":[7]}',

@@ -87,6 +87,7 @@ def test_files_that_are_no_certificates_are_named(tmp_path: Path) -> None:
         ({"Retry-After": "-5"}, 0.0),
         ({"Retry-After": "nan"}, 0.0),
         ({"Retry-After": "soon"}, 0.0),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 +99999999999999"}, 0.0),
         ({"Retry-After": "Fri, 02 Jan 2026 00:00:30 GMT", "Date": "Fri, 02 Jan 2026 00:00:00 GMT"}, 30.0),
         ({"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT", "Date": "Fri, 02 Jan 2026 00:00:00 GMT"}, 0.0),
         ({}, 0.0),

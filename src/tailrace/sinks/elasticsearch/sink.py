@@ -91,8 +91,8 @@ class ElasticsearchCourier:
 
 def _object(answer: httpx.Response, url: str) -> dict[str, Any]:  # as above
     try:
-        found = answer.json()
-    except ValueError:
+        found = json.loads(answer.content)
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise TransientError(f"{url}: did not answer with a JSON object")

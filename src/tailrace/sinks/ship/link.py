@@ -135,7 +135,7 @@ class Link:
 def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
     try:
         found = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = data.decode(errors="replace")
     said = found if isinstance(found, dict) else {"error": found}
     held, why = said.get("held"), said.get("error")
@@ -157,6 +157,6 @@ def _seconds(text: str | None, now: str | None) -> float:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(now or text)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return 0.0
     return min(max(0.0, seconds), RETRY_AFTER_S)

@@ -105,7 +105,7 @@ def test_how_long_a_receiver_is_busy(said: str, after_s: float) -> None:
     assert raised.value.after_s == after_s
 
 
-@pytest.mark.parametrize("said", ["", "soon", "-1", "٣"])
+@pytest.mark.parametrize("said", ["", "soon", "-1", "٣", "Thu, 01 Jan 1970 00:00:00 +99999999999999"])
 def test_an_odd_retry_after_counts_for_none(said: str) -> None:
     with WebInbox() as inbox:
         inbox.answers.append(Answer(503, {"Retry-After": said.encode().decode("latin-1")}))

@@ -119,7 +119,7 @@ class Service:
         """Return for how long an answer asks not to be called: seconds, or a date."""
         if text.isascii() and text.isdigit():
             return min(float(text[:10]), _WAIT_MAX_S)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             when = parsedate_to_datetime(text)
             when = when if when.tzinfo else when.replace(tzinfo=UTC)
             now = datetime.fromtimestamp(self._clock.now_ns() / NS_PER_S, UTC)
