@@ -167,6 +167,20 @@ def test_the_oldest_finished_files_go_when_there_is_too_much(tmp_path: Path) -> 
     assert names == ["000005.jsonl", "000006.jsonl"]
 
 
+def test_old_files_that_cannot_be_removed_stop_nothing(tmp_path: Path, caplog) -> None:
+    class Denied(Files):
+        def unlink(self, path: Path) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    made = writer(tmp_path, Denied(), rotate_bytes=1 << 16, keep_bytes=1 << 20)
+    for number in range(4):
+        made.send(Rows(batch(["x" * 400_000]).frame.with_row_index(ROW), Position("a", number)))
+        made.note(Position("a", number))
+    made.close()
+    assert [len(line) for line in file_lines(tmp_path / "out")] == [400_000] * 4
+    assert "Permission denied" in caplog.text
+
+
 def test_a_full_disk_leaves_no_half_row_behind(tmp_path: Path) -> None:
     class Full(Files):
         full = False

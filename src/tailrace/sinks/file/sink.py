@@ -186,7 +186,10 @@ class FileWriter:
             raise TransientError(f"{path}: cannot be finished: {error.strerror or error}") from error
         self._journal.save(replace(state, file="", length=0))
         self._written = 0
-        self._keep()
+        try:
+            self._keep()
+        except OSError as error:  # somebody else removed one just now, or may alone
+            _LOGGER.warning("%s: old files cannot be removed: %s", self._settings.path, error.strerror or error)
 
     def _keep(self) -> None:
         """Remove the oldest finished files beyond what may be kept."""
