@@ -15,6 +15,7 @@ from tailrace.settings import Mistake
 
 _SCHEME: Final = re.compile(r"(?:postgresql|postgres|postgresql\+psycopg)://")
 _OPTION: Final = re.compile(r"(?<=[?&])((?:ssl)?password)=[^&]*")
+_PLACES: Final = re.compile(r"(?:\[[^\]]*\]|[^:,\[\]]*)(?::\d*)?(?:,(?:\[[^\]]*\]|[^:,\[\]]*)(?::\d*)?)*")
 _EXAMPLE: Final = "write for example postgresql://tailrace:${PGPASSWORD}@db.example.com/tailrace"
 
 
@@ -56,4 +57,6 @@ def _checked(text: str) -> str:
     rest = text[scheme.end() :]
     if not rest.partition("?")[0].rpartition("@")[2].partition("/")[2]:
         raise Mistake("the address names no database", _EXAMPLE)
+    if not _PLACES.fullmatch(rest.partition("?")[0].rpartition("@")[2].partition("/")[0]):
+        raise Mistake("the port in the address is no number", f"{_EXAMPLE}, or :5433 behind the host")
     return f"postgresql://{rest}"

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from intake.places import place, wait_until
+from tailrace.errors import ConfigError
 from tailrace.intake.forward.settings import ForwardSettings
 from tailrace.intake.listeners import Listeners
 from tailrace.intake.syslog.settings import SyslogSettings
@@ -41,3 +42,12 @@ def test_none_of_them_costs_nothing() -> None:
     listeners.start()
     listeners.stop()
     assert listeners.addresses == []
+
+
+def test_a_port_that_is_bound_and_not_yet_used_is_told_of_at_once() -> None:
+    here = place()
+    first = Listeners([SyslogSettings(listen="127.0.0.1:0", protocols=("tcp",))], here.supply)
+    port = first.addresses[0].rpartition(":")[2]
+    with pytest.raises(ConfigError, match=r"cannot listen on .* in use .*is something else listening there"):
+        Listeners([ForwardSettings(listen=f"127.0.0.1:{port}")], here.supply)
+    first.stop()

@@ -149,6 +149,8 @@ class Config(Settings):
     def _is_url(cls, value: str) -> str:
         if value and url_of(value) is None:
             raise Mistake(f"{value!r} is no URL of object storage", "write for example s3://bucket/prefix")
+        if "@" in value.partition("://")[2].partition("/")[0]:
+            raise Mistake("a bucket has no user and password", "give them in the environment, as AWS_SECRET_ACCESS_KEY")
         return url_of(value) or ""
 
     @field_validator("data", mode="before")
@@ -188,10 +190,18 @@ class Config(Settings):
 
     @field_validator("receivers")
     @classmethod
-    def _each_receiver(cls, value: tuple[AnyReceiver, ...]) -> tuple[AnyReceiver, ...]:
-        if mistakes := list(wrong_receivers(value)):
+    def _each_receiver(cls, value: tuple[AnyReceiver, ...], found: ValidationInfo) -> tuple[AnyReceiver, ...]:
+        if mistakes := list(wrong_receivers(value, found.data.get("listen", ""))):
             raise Mistakes(mistakes)
         return value
+
+    @model_validator(mode="after")
+    def _certified(self) -> Config:
+        bare = [index for index, one in enumerate(self.receivers) if one.tls and not self.tls.on]
+        if bare:
+            what, hint = "there is no certificate to show", "name one under the key 'tls' of the whole configuration"
+            raise Mistakes([Mistake(what, hint, ("receivers", index, "tls")) for index in bare])
+        return self
 
     @field_validator("sinks")
     @classmethod
@@ -279,4 +289,6 @@ def listen_address(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     if not separator or not port.isascii() or not port.isdigit() or int(port) > _PORT_MAX:
         raise Mistake(f"{text!r} is no address with a port", f"write for example {LISTEN}")
+    if host in ("", "*"):
+        raise Mistake(f"{text!r} names no address", f"write 0.0.0.0:{port} for all addresses of this machine")
     return (host[1:-1] if host.startswith("[") and host.endswith("]") else host), int(port)

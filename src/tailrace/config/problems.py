@@ -59,6 +59,8 @@ def explain(
     by_trail: dict[Trail, list[ErrorDetails]] = {}
     found: list[tuple[Trail, Problem]] = []
     for error in errors:
+        if error["type"] == "too_short" and any(_below(other, error) for other in errors):
+            continue  # items that are wrong are not counted as items
         trail = _trail(error, value)
         cause = error.get("ctx", {}).get("error")
         if isinstance(cause, Mistake | Mistakes):
@@ -69,6 +71,11 @@ def explain(
             by_trail.setdefault(trail, []).append(error)
     found += [(trail, _problem(trail, group, document, model)) for trail, group in by_trail.items()]
     return found
+
+
+def _below(error: ErrorDetails, other: ErrorDetails) -> bool:
+    """Tell whether an error is about a part of what another one is about."""
+    return len(error["loc"]) > len(other["loc"]) and error["loc"][: len(other["loc"])] == other["loc"]
 
 
 def _place(trail: Trail, document: Document) -> tuple[int | None, int | None]:

@@ -99,6 +99,8 @@ def bound(settings: ReceiverSettings, kind: socket.SocketKind, port: int | None 
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, written if port is None else port))
+        if kind == socket.SOCK_STREAM:
+            sock.listen(_BACKLOG)  # of two that are bound, only one may: told here, where it can be said well
     except OSError as error:
         sock.close()
         what = f"receiver {settings.name!r} cannot listen on {settings.listen}: {error.strerror}"

@@ -47,9 +47,16 @@ class IntakeSettings(Settings):
     """Version that clients of Elasticsearch are told. Beats refuse a server that is older than themselves."""
 
 
-def wrong_receivers(receivers: Sequence[AnyReceiver]) -> Iterator[Mistake]:
-    """Yield what is wrong with receivers that their own models cannot see."""
+def wrong_receivers(receivers: Sequence[AnyReceiver], page: str = "") -> Iterator[Mistake]:
+    """Yield what is wrong with receivers that their own models cannot see; `page` is where the page listens."""
+    places = {page: "the page"}
     for index, one in enumerate(receivers):
+        streams = "tcp" in one.protocols if isinstance(one, SyslogSettings) else True
+        if streams and one.listen in places and not one.listen.endswith(":0"):
+            what = f"{one.listen} belongs to {places[one.listen]} already"
+            yield Mistake(what, "choose another port", (index, "listen"))
+        elif streams:
+            places[one.listen] = f"receivers[{index}]"
         taken = [number for number, other in enumerate(receivers[:index]) if other.name == one.name]
         if taken:
             what = f"the name {one.name!r} belongs to receivers[{taken[0]}] already"

@@ -46,7 +46,8 @@ def _bare_url(value: str) -> str:
     except ValueError:
         raise Mistake("this is no address", "write for example https://logs.example.com:443") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise Mistake("expected an address that begins with http:// or https://")
+        what = "expected an address that begins with http:// or https://"
+        raise Mistake(what, "write for example https://logs.example.com:443")
     if parts.username or parts.password:
         raise Mistake("an address must not hold a user or a password", "use the keys 'user' and 'password_file'")
     if parts.query or parts.fragment:

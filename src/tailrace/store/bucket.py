@@ -20,11 +20,11 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tailrace import limits
 from tailrace.errors import ConfigError, TableError, TailraceError, TransientError
-from tailrace.settings import Settings
+from tailrace.settings import Mistake, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,6 +44,8 @@ REQUESTS: Final = 16
 CHUNK_BYTES: Final = 8 * limits.MIB
 """Bytes of a download that are in memory at once, and of one part of an upload."""
 
+_ENDPOINT: Final = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+
 
 class ObjectSettings(Settings):
     """How object storage is reached, and how much of it is kept near.
@@ -62,6 +64,13 @@ class ObjectSettings(Settings):
 
     cache_bytes: int = Field(default=limits.OBJECT_CACHE_BYTES, ge=64 * limits.MIB)
     """Bytes of segments that are kept in the data folder, so that they are read once; the log comes on top."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and not _ENDPOINT.fullmatch(value):
+            raise Mistake(f"{value!r} is no address of a server", "write for example https://example.com:9000")
+        return value
 
 
 @dataclass(frozen=True, slots=True)

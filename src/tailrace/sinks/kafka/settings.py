@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path  # noqa: TC003  pydantic reads it
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tailrace.secret import Secret  # noqa: TC001  pydantic reads it
 from tailrace.settings import Mistake
 from tailrace.sinks.settings import SenderSettings, SinkName, TlsSettings
 
 _OURS = ("bootstrap.servers", "enable.idempotence", "acks", "message.timeout.ms")
+_BROKER: Final = re.compile(r"[^\s,/@]+:\d{1,5}")
+
+
+def _broker(value: str) -> str:
+    if not _BROKER.fullmatch(value):
+        raise Mistake(f"{value!r} is no address of a broker", "write host:port, for example kafka-1:9092")
+    return value
 
 
 class KafkaSettings(SenderSettings):
@@ -23,7 +31,7 @@ class KafkaSettings(SenderSettings):
     name: SinkName = "kafka"
     """Name of the sink."""
 
-    brokers: Annotated[tuple[Annotated[str, Field(pattern=r"^[^\s,/@]+:\d+$")], ...], Field(min_length=1)]
+    brokers: Annotated[tuple[Annotated[str, AfterValidator(_broker)], ...], Field(min_length=1)]
     """Addresses of brokers to begin with, `host:port`."""
 
     topic: str = Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")
