@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 import zstandard
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from access.certificates import certificate
@@ -98,6 +98,31 @@ def test_a_revoked_token_is_refused_and_so_is_its_session(tmp_path: Path) -> Non
         assert client.get(QUERY).status_code == 401
 
 
+def test_what_goes_on_ends_with_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded, "LOOK_S", 0.0)
+    monkeypatch.setattr("tailrace.web.live.SILENCE_S", 0.25)
+    with running(tmp_path, access={"tokens": "required"}) as house:
+        asked, token = {"query": '{app=~".+"}', "q": '{app=~".+"}'}, house.tokens["query"]
+        url = f"ws://127.0.0.1:{house.port}/loki/api/v1/tail?{httpx.QueryParams(asked)}"
+        headers = {"Authorization": f"Bearer {token}"}
+        with (
+            house.client("query") as client,
+            client.stream("GET", "/explore/live", params=asked) as live,
+            connect(url, additional_headers=headers, proxy=None) as tail,
+        ):
+            pieces = live.iter_text()
+            assert "following" in next(pieces)
+            assert Tokens(house.control, SystemClock()).revoke(token.split("_")[1])
+            house.guard.forget()  # as five seconds do
+            with house.client("push") as pushing:  # no line of these is told
+                body = {"streams": [{"stream": {"app": "web"}, "values": [[str(time.time_ns()), "later"]]}]}
+                assert pushing.post("/loki/api/v1/push", json=body).status_code == 204
+            with pytest.raises(httpx.RemoteProtocolError):  # broken off, not ended
+                assert "later" not in "".join(pieces)
+            with pytest.raises(ConnectionClosedError, match="1008"):
+                tail.recv(timeout=60)
+
+
 # --- sessions and foreign pages ---------------------------------------------------------------------
 
 
@@ -107,6 +132,24 @@ def browser(house: House) -> Iterator[httpx.Client]:
         answer = client.post("/login", data={"token": house.tokens["operator"], "next": "/explore"})
         assert (answer.status_code, answer.headers["Location"]) == (303, "/explore")
         yield client
+
+
+def test_the_page_offers_to_log_out_and_that_ends_the_session(house: House) -> None:
+    with house.client() as client:
+        client.post("/login", data={"token": house.tokens["query"]})
+        stolen = f"{COOKIE}={client.cookies[COOKIE]}"
+        assert 'action="/logout"' in client.get("/").text
+        assert client.post("/logout").headers["Location"] == "/login"
+        assert not client.cookies
+        assert client.get(QUERY, headers={"Cookie": stolen}).status_code == 401
+    assert said(house, ("Authorization", f"Bearer {house.tokens['query']}")).status_code == 200
+    assert 'action="/logout"' not in said(house, ("Authorization", f"Bearer {house.tokens['query']}"), path="/").text
+
+
+def test_a_token_in_a_cookie_is_not_ended_by_a_logout(house: House) -> None:
+    with house.client(None, Cookie=f"{COOKIE}={house.tokens['query']}") as client:
+        assert client.post("/logout").status_code == 303
+        assert client.get(QUERY).status_code == 200
 
 
 def test_a_session_cannot_be_read_or_sent_by_pages(house: House) -> None:

@@ -7,6 +7,8 @@ the audit log before it is made.
 
 A browser's session travels in a cookie that scripts cannot read and that other sites' pages cannot send; a request
 that changes something with it must come from our own page all the same.
+
+An answer that goes on, as a live tail does, goes on for as long as its token is valid.
 """
 
 from __future__ import annotations
@@ -50,6 +52,9 @@ BODY_WAIT_S: Final = 30.0
 BODY_S: Final = 600.0
 """How long a whole body may take: the largest push over a line of a megabit in a second."""
 
+LOOK_S: Final = 1.0
+"""Between two looks at the token of an answer that goes on; a look costs what the start of a request costs."""
+
 _REFUSED: Final = "Requests that were turned away at the door, by status."
 
 
@@ -75,8 +80,40 @@ class Guarded:
         scope.setdefault("state", {})["principal"] = principal
         if needed.audited:
             await self._audited(principal, app, scope, receive, send)
-        else:
-            await app(scope, _in_time(receive) if scope["type"] == "http" else receive, send)
+            return
+        with suppress(_EndedError):
+            await app(
+                scope,
+                _in_time(receive) if scope["type"] == "http" else receive,
+                send if needed.public else self._while_admitted(scope, needed, send),
+            )
+
+    def _while_admitted(self, scope: Scope, needed: Permission, send: Send) -> Send:
+        """Return what sends until the token that was shown ends; what was begun with it is broken off then."""
+        loop = asyncio.get_running_loop()
+        looked_s, ended = loop.time(), False
+
+        async def sending(message: Message) -> None:
+            nonlocal looked_s, ended
+            goes_on = message["type"] in {"http.response.body", "websocket.send"}
+            if goes_on and not ended and loop.time() - looked_s >= LOOK_S:
+                ended = not await self._still(scope, needed)
+                looked_s = loop.time()
+                if ended and scope["type"] == "websocket":
+                    await send({"type": "websocket.close", "code": 1008, "reason": "the token has ended"})
+            if not ended:
+                await send(message)
+            elif scope["type"] == "http":
+                raise _EndedError
+
+        return sending
+
+    async def _still(self, scope: Scope, needed: Permission) -> bool:
+        try:
+            await self._admitted(scope, needed)
+        except Denied:
+            return False
+        return True
 
     async def _admitted(self, scope: Scope, needed: Permission) -> Principal:
         if needed.public:
@@ -137,6 +174,10 @@ class Guarded:
             await _deny(answer.status_code, bytes(answer.body), answer.raw_headers, scope, receive, send)
         else:
             await answer(scope, receive, send)
+
+
+class _EndedError(OSError):
+    """A token ended while an answer went on; to the application it is as though the client had gone."""
 
 
 def shown(headers: Headers, *, open_here: bool) -> tuple[str | None, bool]:

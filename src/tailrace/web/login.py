@@ -72,8 +72,9 @@ def routes(guard: Guard, tokens: Tokens) -> APIRouter:
             text, of_cookie = shown(Headers(scope=request.scope), open_here=guard.open)
             if text is not None and of_cookie:
                 token = await run_in_threadpool(guard.verified, text, peer_of(request.scope))
-                await run_in_threadpool(tokens.revoke, token.id)
-                guard.forget()
+                if token.parent:  # else it is no session, but a token that was put into a cookie
+                    await run_in_threadpool(tokens.revoke, token.id)
+                    guard.forget()
         except Denied:
             pass  # it had ended before
         answer = RedirectResponse(LOGIN, 303, _NOT_KEPT)

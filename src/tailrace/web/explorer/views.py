@@ -33,6 +33,7 @@ from tailrace.web.explorer import chart, edit, found, histogram, texts
 from tailrace.web.explorer.marks import OPENED_CHARS, line_html
 from tailrace.web.explorer.spans import Span, choose, clock_text, day_text, ticks
 from tailrace.web.explorer.state import State, read_state
+from tailrace.web.guarded import COOKIE
 from tailrace.web.live import LiveTails
 from tailrace.web.refusals import Refused
 from tailrace.web.services import Services
@@ -89,7 +90,8 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         if error is None:
             await _fill(view, services, partial(work.run, request))
         base = urlencode(state.change(q=view.query if state.q else "").pairs())
-        html = body.render(view=view, state=view.state, base=base, host=services.host, version=__version__)
+        known = {"host": services.host, "version": __version__, "logged_in": COOKIE in request.cookies}
+        html = body.render(view=view, state=view.state, base=base, **known)
         return HTMLResponse(html, 400 if view.error else 200, {"Cache-Control": "no-store"})
 
     _add_edit(router)
