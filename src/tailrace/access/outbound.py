@@ -25,8 +25,22 @@ _CARRYING: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("
 """Networks of IPv6 whose last four bytes are an address of IPv4."""
 
 
-_SPECIAL: Final = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "100.64.0.0/10", "198.18.0.0/15")))
-"""Networks that some versions of Python call public: of providers' own services, relays, carriers and benchmarks."""
+_SPECIAL: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "100.64.0.0/10",
+            "198.18.0.0/15",
+            "168.63.129.16/32",
+            "fec0::/10",
+            "3fff::/20",
+        ),
+    )
+)
+"""Networks that some versions of Python call public: of providers' own services, relays, carriers and benchmarks; the
+service of Azure that hands out the settings of a machine; networks of a site, and those of examples."""
 
 
 class ForbiddenError(TailraceError):
