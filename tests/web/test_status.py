@@ -53,7 +53,11 @@ def test_the_configuration_is_shown_without_secrets(house: House) -> None:
     from tailrace.web.app import create_app
     from web.conftest import _served
 
-    config = {"data": "/srv", "channels": [{"url": "http://ann:pw@host:4318/v1", "token": "t0ken", "name": "out"}]}
+    config: dict[str, object] = {
+        "data": "/srv",
+        "channels": [{"url": "http://ann:pw@host:4318/v1", "token": "t0ken", "name": "out"}],
+    }
+    config["access"] = {"tokens": "required"}
     services = replace(house.services, config=lambda: config)
     with _served(create_app(services)) as address, httpx.Client(base_url=address, trust_env=False) as client:
         answer = client.get("/config")
@@ -61,6 +65,7 @@ def test_the_configuration_is_shown_without_secrets(house: House) -> None:
     assert yaml.safe_load(answer.text) == {
         "data": "/srv",
         "channels": [{"url": "http://<secret>@host:4318/v1", "token": "<secret>", "name": "out"}],
+        "access": {"tokens": "required"},
     }
 
 

@@ -21,7 +21,10 @@ from tailrace.web.described import answers
 from tailrace.web.services import Services
 from tailrace.web.times import iso
 
-_SECRET: Final = re.compile(r"token|password|passwd|secret|credential|api_?key|authorization|headers", re.IGNORECASE)
+_SECRET: Final = re.compile(
+    r"token(?!s$)|password|passwd|secret|credential|api_?key|authorization|headers", re.IGNORECASE
+)
+"""Names of secrets; `access.tokens` says whether there have to be some."""
 _USER: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _TEXT: Final = "text/plain"
 _EXPOSITIONS: Final = (_TEXT, "application/openmetrics-text", "application/vnd.google.protobuf")
