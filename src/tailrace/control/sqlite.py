@@ -6,7 +6,9 @@ synchronous FULL). Refuses to go on when the file was taken away.
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, text
@@ -41,7 +43,9 @@ class SQLite:
         return str(self._path)
 
     def engine(self) -> Engine:
-        """Return what connects to it."""
+        """Return what connects to it; a new file is for its owner and group, and so are those that SQLite adds."""
+        with suppress(OSError):  # one that is there is left alone: to close it would end the locks of this process
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
         engine = create_engine(f"sqlite:///{self._path}", connect_args={"timeout": BUSY_S})
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
