@@ -63,6 +63,7 @@ def service() -> Iterator:
         (Answer(404), TransientError, "check the address"),
         (Answer(301, headers={"Location": "http://x"}), TransientError, "it has moved"),
         (Answer(500), TransientError, "answered 500"),
+        (Answer(200, b"<p>log in", {"Content-Type": "text/html; charset=utf-8"}), TransientError, "a page for people"),
         (None, TransientError, "Server disconnected"),
     ],
 )

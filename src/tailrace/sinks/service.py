@@ -9,7 +9,6 @@ message has a secret in it. Answers are read up to `ANSWER_BYTES`.
 from __future__ import annotations
 
 import logging
-import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ import cramjam
 import httpx
 
 from tailrace import __version__, limits
+from tailrace.access.client_tls import client_context
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
 from tailrace.secret import hide, secret_of
@@ -27,9 +27,9 @@ from tailrace.sinks.service_settings import ServiceSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tailrace.access.client_tls import ClientTls
     from tailrace.clock import Clock
     from tailrace.sinks.service_settings import AddressSettings
-    from tailrace.sinks.settings import TlsSettings
 
 ANSWER_BYTES: Final = 32 * limits.MIB
 """Longest answer: one item per row of a bulk request, with room for reasons."""
@@ -80,7 +80,11 @@ class Service:
                 answer._content = self._read(answer)  # noqa: SLF001  as httpx's own `read` does, with a bound
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise TransientError(f"{self._settings.url}: {hide(_plain(error), self._secrets)}") from None
-        if answer.is_success or answer.status_code == accept:
+        if answer.status_code == accept:
+            return answer
+        if answer.is_success:
+            if answer.headers.get("Content-Type", "").startswith("text/html"):  # of a proxy: it took nothing
+                raise TransientError(f"{self._settings.url}: answered with a page for people (check the address)")
             return answer
         raise self._failure(answer)
 
@@ -98,7 +102,7 @@ class Service:
             self._client = httpx.Client(
                 headers=agent | own | headers,
                 auth=auth,
-                verify=tls_context(self._settings.tls, needed=self._settings.url.startswith("https:")),
+                verify=client_context(self._settings.tls, needed=self._settings.url.startswith("https:")),
                 timeout=self._settings.timeout_s,
                 trust_env=False,
             )
@@ -148,24 +152,7 @@ class Service:
         return max((when - datetime.fromtimestamp(self._clock.now_ns() / NS_PER_S, UTC)).total_seconds(), 0.0)
 
 
-def tls_context(tls: TlsSettings, *, needed: bool = True) -> ssl.SSLContext:
-    """Return whom to trust; nobody where it is not `needed`, since reading the system's certificates takes 0.2 s."""
-    if not needed:
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-        if tls.cert_file:
-            context.load_cert_chain(tls.cert_file, tls.key_file)
-    except (OSError, ssl.SSLError) as error:  # a file that is replaced just now may be there a moment later
-        named = ", ".join(str(file) for file in (tls.ca_file, tls.cert_file, tls.key_file) if file)
-        raise TransientError(f"{named}: no certificates can be read: {error.strerror or error}") from None
-    if tls.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def warn_if_insecure(name: str, tls: TlsSettings) -> None:
+def warn_if_insecure(name: str, tls: ClientTls) -> None:
     """Say that a sink trusts anybody."""
     if tls.insecure_skip_verify:
         _LOGGER.warning("sink %s: insecure_skip_verify is set: whoever is in between can read and change what is sent",
