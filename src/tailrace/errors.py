@@ -126,7 +126,7 @@ class OutOfTurnError(TailraceError):
     """A batch does not follow the last one that the table holds of its agent; whoever sends it looks again."""
 
     def __init__(self, agent: str, number: int, after: int, held: int) -> None:
-        self.held = held
+        self.agent, self.number, self.after, self.held = agent, number, after, held
         super().__init__(f"batch {number} of agent {agent} is to follow number {after}, and the table holds {held}")
 
 

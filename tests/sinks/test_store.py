@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from store.rows import batch
+from store.rows import batch, lines
 from tailrace import limits
+from tailrace.batch import Position
 from tailrace.clock import ManualClock, SystemClock
-from tailrace.errors import TableError, TransientError
+from tailrace.errors import OutOfTurnError, TableError, TransientError
 from tailrace.patience import Patience
 from tailrace.sinks.store import PATIENCE_S, StoreSink
+from tailrace.store.table import LogTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
 
     from tailrace.batch import Batch
 
@@ -240,6 +244,28 @@ def test_a_bug_in_one_batch_fails_that_batch_alone() -> None:
     with pytest.raises(ZeroDivisionError):
         bad.result(30)
     assert table.durable == ["first", "good"]
+    sink.close()
+
+
+def test_batches_out_of_turn_are_refused_and_the_others_still_share_one_commit(tmp_path: Path) -> None:
+    table, clock = LogTable.open(tmp_path, create=True), PacedClock()
+    sink = StoreSink(table, clock=clock, settings=Interval(10.0))
+
+    def numbered(line: str, agent: str, number: int, after: int) -> Future[None]:
+        return sink.submit(replace(batch([line]), position=Position(agent, number, after)))
+
+    numbered("a0", "a", 0, -1).result(30)
+    before = table.snapshot().version
+    good = [numbered("b0", "b", 0, -1), numbered("a1", "a", 1, 0), numbered("c0", "c", 0, -1)]
+    early = [numbered("a3", "a", 3, 2), numbered("d5", "d", 5, 4)]
+    good.append(numbered("a2", "a", 2, 1))
+    while sink._waiting:
+        threading.Event().wait(0.001)
+    clock.go.set()
+    assert [one.result(30) for one in good] == [None] * 4
+    assert [type(one.exception(30)) for one in early] == [OutOfTurnError] * 2
+    assert lines(table) == ["a0", "a1", "a2", "b0", "c0"]
+    assert table.snapshot().version == before + 1
     sink.close()
 
 

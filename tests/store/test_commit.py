@@ -152,4 +152,8 @@ def test_a_batch_that_is_to_follow_another_number_is_refused_until_that_is_there
     with pytest.raises(OutOfTurnError) as refused:
         table.commit([batch(["other"]), numbered("4", 9, 3)])  # begun when 3 was the last one
     assert refused.value.held == 6
+    with pytest.raises(OutOfTurnError), table.writing("a test") as delta:
+        raise refused.value
+    with table.writing("a test") as same:
+        assert same is delta  # a refusal is no failure: opening the table anew is dear in object storage
     assert lines(table) == ["1", "2", "3"]

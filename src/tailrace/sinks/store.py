@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tailrace import limits, memory
-from tailrace.errors import TableError, TransientError
+from tailrace.errors import OutOfTurnError, TableError, TransientError
 from tailrace.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tailrace.batch import Batch
+    from tailrace.batch import Batch, Position
     from tailrace.clock import Clock
 
 PATIENCE_S: Final = 5.0
@@ -156,7 +156,7 @@ class StoreSink:
             if not group:
                 return []
             try:
-                self._table.commit([taken.batch for taken in group])
+                self._attempt(group)
             except TransientError as error:
                 failure: Exception = error
                 _LOGGER.warning("%s; trying again in %.1f s, nothing is lost", error, pause_s)
@@ -169,6 +169,20 @@ class StoreSink:
             self._patience.wait(pause_s)
         self._fail(group, failure)
         return []
+
+    def _attempt(self, group: list[_Taken]) -> None:
+        """Make the group visible; batches that are out of turn leave it, and the others still share one commit."""
+        while group:
+            try:
+                self._table.commit([taken.batch for taken in group])
+            except OutOfTurnError as error:
+                refused = [taken for taken in group if _is(taken.batch.position, error)]
+                if not refused:
+                    raise
+                self._fail(refused, error)
+                group[:] = [taken for taken in group if not _is(taken.batch.position, error)]
+            else:
+                return
 
     def _one_by_one(self, group: list[_Taken], error: Exception) -> list[_Taken]:
         """After a failure that no retry helps, find the batch that is to blame; the others are committed."""
@@ -215,6 +229,12 @@ class StoreSink:
             if position is not None and position.after is None:  # else the table itself refuses what follows
                 self._refused[position.agent] = error
             taken.done.set_exception(error)
+
+
+def _is(position: Position | None, refused: OutOfTurnError) -> bool:
+    """Tell whether a position is the one that was refused."""
+    named = (refused.agent, refused.number, refused.after)
+    return position is not None and (position.agent, position.number, position.after) == named
 
 
 def _large(group: Sequence[_Taken]) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from deltalake import DeltaTable
 
 from tailrace import limits
-from tailrace.errors import TableError
+from tailrace.errors import OutOfTurnError, TableError
 from tailrace.files import Files
 from tailrace.store import columns, commit, log, state
 from tailrace.store.failures import translated
@@ -176,6 +176,8 @@ class LogTable:
                     self._recover()
                     self._delta = self.place.delta()
                 yield self._delta
+            except OutOfTurnError:  # said by the log as it is, before anything was written
+                raise
             except BaseException:
                 self._delta = None
                 raise
