@@ -1,5 +1,6 @@
 """A TCP proxy that does to connections what networks do: refuse, delay, cut in the middle, lose the answer, fall silent,
-and bring a request to its server when whoever sent it has long given up, or died.
+and bring a request to a server, to this one or another one, once or twice, when whoever sent it has long given up, went
+on with another server, or died.
 
 Each connection draws its fate from the proxy's own random numbers when it is opened; `trouble` is the share of
 connections that have one. `cut()` is a cable that is pulled: open connections break and new ones are refused, until
@@ -39,6 +40,7 @@ class FaultyProxy:
     seed: int
     trouble: float = 0.0
     address: str = ""
+    others: list[int] = field(default_factory=list)  # ports of other servers, where a late request may come out
     fates: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -98,17 +100,15 @@ class FaultyProxy:
         self.fates[fate] += 1
         if fate == "refused" or not self._whole:
             return
-        held = b""
         if fate == "late":
             held = await self._request(client)
             answers.transport.abort()
-            await asyncio.sleep(self._random.uniform(0.2, 4.0))
+            for port in self._random.choices([self.port, *self.others], k=self._random.choice((1, 2))):
+                await asyncio.sleep(self._random.choice((0.05, 0.3, 1.0, 4.0)) * self._random.random())
+                await self._deliver(held, port)
+            return
         server, requests = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            if held:
-                requests.write(held)
-                await asyncio.wait_for(server.read(BLOCK), SILENT_S)
-                return
             there = self._pass(client, requests, fate, after if fate == "cut in the request" else None)
             back = self._pass(server, answers, fate, {"cut in the answer": after % 300, "no answer": 0}.get(fate))
             done, rest = await asyncio.wait(
@@ -119,6 +119,15 @@ class FaultyProxy:
             await asyncio.gather(*done, *rest, return_exceptions=True)
         finally:
             requests.transport.abort()
+
+    async def _deliver(self, held: bytes, port: int) -> None:
+        with contextlib.suppress(OSError, TimeoutError):  # that server may be away
+            server, requests = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                requests.write(held)
+                await asyncio.wait_for(server.read(BLOCK), SILENT_S)
+            finally:
+                requests.transport.abort()
 
     async def _request(self, client: asyncio.StreamReader) -> bytes:
         """Return a whole request: what comes until nothing more does."""

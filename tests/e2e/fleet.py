@@ -105,6 +105,7 @@ class Fleet:
         until(lambda: "page:" in self.servers[0].said(), 60, "the first server")
         self.servers[1].start()
         for network in self.networks:
+            network.others = [other.port for other in self.networks if other is not network]
             network.start()
         for index in range(self.agents_count):
             logs = self.folder / f"logs-{index}"
@@ -156,7 +157,8 @@ class Fleet:
             program.pause(go_on=True)
             return
         program.kill()
-        time.sleep(self.random.uniform(0.0, 1.0))
+        if self.random.random() < 0.5:  # else at once: what it sent is still on its way
+            time.sleep(self.random.uniform(0.0, 1.0))
         program.start()
 
     def live(self, seconds: float) -> None:
