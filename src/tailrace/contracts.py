@@ -17,7 +17,7 @@ seam           implemented by                called by
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 from tailrace.encoding import UTF8
 from tailrace.limits import MULTILINE_BYTES, MULTILINE_LINES, MULTILINE_WAIT_S
@@ -444,6 +444,10 @@ class Choice:
 
     engine: Engine
     why: str = ""
+
+
+CONFINED: Final = "confined"
+"""Name of an engine that gives the rows of one tenant: who asks is not told what columns the rows of others have."""
 
 
 class Engine(Protocol):

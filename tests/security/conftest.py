@@ -95,7 +95,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             field = canary.replace("-", "_")
             line = f'{{"msg":"{canary}","{field}":"{canary}","level":"error"}}'
             stream = {"app": "web", "canary": canary, field: "x"}
-            body = {"streams": [{"stream": stream, "values": [[str(now_ns + at), line] for at in range(20)]}]}
+            body = {
+                "streams": [
+                    {"stream": stream, "values": [[str(now_ns + at), line, {"more_" + field: "x"}] for at in range(20)]}
+                ]
+            }
             with house.client(tenant) as client:
                 assert client.post("/loki/api/v1/push", json=body).status_code == 204
         yield house

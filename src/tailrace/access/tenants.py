@@ -22,6 +22,7 @@ import polars as pl
 
 from tailrace.access.model import OPERATOR, TENANT
 from tailrace.batch import stream_labels, stream_text
+from tailrace.contracts import CONFINED
 from tailrace.errors import TailraceError
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class ConfinedEngine:
 
     engine: Engine
     tenant: str
-    name: str = "confined"
+    name: str = CONFINED
 
     @property
     def warnings(self) -> Sequence[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tailrace.batch import column_field, is_field
+from tailrace.contracts import CONFINED
 from tailrace.query import functions
 from tailrace.query.evaluate import grouped
 from tailrace.query.grid import Cells
@@ -21,7 +23,7 @@ from tailrace.query.run import grid_of
 from tailrace.query.syntax import Binary, LogQuery, RangeAggregation, VectorAggregation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tailrace.contracts import Engine, Snapshot, Table
     from tailrace.query.grid import Grid
@@ -103,10 +105,18 @@ def _branch(branch: Branch, cells: Cells | None, needs: Needs, engine: Engine, *
         yield f"{INDENT}engine: {why}"
     yield f"{INDENT}streams: {branch.scan.streams.height} match"
     yield from (f"{INDENT}pushed into the scan: {words}" for words in branch.scan.words)
-    yield f"{INDENT}columns: {', '.join(sorted({*columns, *branch.scan.columns})) or 'none'}"
+    yield f"{INDENT}columns: {', '.join(sorted({*_told(columns, branch, engine), *branch.scan.columns})) or 'none'}"
     yield from (f"{INDENT}on rows: {stage}" for stage, _ in branch.stages)
     if cells is not None:
         yield f"{INDENT}grouped {'in the scan' if in_scan(branch, needs, sized=sized) else 'on rows'}"
+
+
+def _told(columns: Iterable[str], branch: Branch, engine: Engine) -> Iterable[str]:
+    """Return the columns that may be named: of the table's, a tenant is told those only that the query names."""
+    if engine.name != CONFINED:
+        return columns
+    names = branch.loader().needs.names
+    return [column for column in columns if not is_field(column) or column_field(column) in names]
 
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:
