@@ -169,6 +169,8 @@ class OtlpGrpc:
         token = token_of(header) if header else None
         if guard.open and token is not None and not looks_like_token(token):
             token = None  # meant for somebody else: here nobody needs one
+        if guard.open and token is None and not trusts_all(self._settings, self._supply.tls_settings):
+            raise Denied(401, "a token is needed, since other machines reach this port")
         return guard.admit(token, "push", peer, metadata.get("x-scope-orgid", "") if guard.tenants else OPERATOR)
 
     def _way(self, tenant: str) -> _Way:
@@ -189,6 +191,11 @@ class OtlpGrpc:
         if table is None or engine is None:
             return _Way(sink, Seen())
         return _Way(sink, Seen(partial(recalled, table, engine, self._supply.clock.now_ns())))
+
+
+def trusts_all(settings: OtlpGrpcSettings, tls: TlsSettings) -> bool:
+    """Tell whether the operator said who reaches this port: the page on loopback says nothing of it."""
+    return is_loopback(parse_address(settings.listen)[0]) or bool(settings.allow) or tls.client_ca is not None
 
 
 def _address(peer: str) -> str:

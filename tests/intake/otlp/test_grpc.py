@@ -1,5 +1,6 @@
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import pytest
@@ -9,14 +10,14 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServ
 from intake import certificates
 from intake.otlp.messages import T, record, request
 from tailrace.access.guard import Guard
-from tailrace.access.model import Denied
+from tailrace.access.model import ANONYMOUS, Denied
 from tailrace.access.settings import TlsSettings
 from tailrace.clock import ManualClock
 from tailrace.errors import ConfigError, TransientError
 from tailrace.intake.gate import Gate
 from tailrace.intake.listeners import Supply
 from tailrace.intake.otlp.settings import OtlpGrpcSettings
-from tailrace.intake.otlp_grpc import OtlpGrpc
+from tailrace.intake.otlp_grpc import OtlpGrpc, trusts_all
 from tailrace.intake.settings import IntakeSettings
 from tailrace.limits import INTAKE_BYTES, MIB
 from tailrace.registry import find
@@ -184,6 +185,21 @@ class Tokens:
     tenants = True
 
 
+GOOD = "trl_0123456789_" + "x" * 43
+
+
+class Open(Guard):
+    def __init__(self) -> None:
+        pass
+
+    def admit(self, token, scope, peer, tenant=""):
+        assert (token, scope) == (GOOD, "push")
+        return ANONYMOUS
+
+    open = True
+    tenants = False
+
+
 def test_a_token_is_asked_for_and_says_whose_rows_they_are() -> None:
     with receiver(guard=Tokens()) as house:
         assert house.refused(request(record())).code() == grpc.StatusCode.UNAUTHENTICATED
@@ -192,6 +208,26 @@ def test_a_token_is_asked_for_and_says_whose_rows_they_are() -> None:
         house.stub.Export(request(record()), timeout=60, metadata=[("authorization", "Bearer trl_good")])
         [batch] = house.sink.batches
         assert batch.frame["_stream"].to_list() == ['{__tenant_id__="acme", service_name="cart"}']
+
+
+@pytest.mark.parametrize(
+    ("settings", "tls", "all_trusted"),
+    [
+        ({"listen": "127.0.0.1:0"}, TlsSettings(), True),
+        ({"listen": "0.0.0.0:0", "tls": True}, TlsSettings(certificate=Path("c.pem")), False),
+        ({"listen": "[::]:0", "tls": True}, TlsSettings(certificate=Path("c.pem"), client_ca=Path("ca.pem")), True),
+        ({"listen": "0.0.0.0:0", "allow": ["10.0.0.0/8"]}, TlsSettings(), True),
+    ],
+)
+def test_that_the_page_is_open_says_nothing_of_a_port_that_others_reach(settings, tls, all_trusted) -> None:
+    assert trusts_all(OtlpGrpcSettings(**settings), tls) is all_trusted
+
+
+def test_a_port_that_others_reach_asks_for_tokens_though_the_page_is_open(monkeypatch) -> None:
+    monkeypatch.setattr("tailrace.intake.otlp_grpc.trusts_all", lambda *_: False)
+    with receiver(guard=Open()) as house:
+        assert house.refused(request(record())).code() == grpc.StatusCode.UNAUTHENTICATED
+        house.stub.Export(request(record()), timeout=60, metadata=[("authorization", "Bearer " + GOOD)])
 
 
 def test_only_those_who_may_send_are_heard() -> None:
