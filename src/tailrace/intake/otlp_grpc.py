@@ -28,7 +28,7 @@ from tailrace.access.model import ANONYMOUS, OPERATOR, Denied
 from tailrace.access.tenants import ConfinedEngine, ConfinedTable, Stamped
 from tailrace.access.tokens import looks_like_token
 from tailrace.errors import ConfigError, DataError, Problem, TailraceError
-from tailrace.intake.address import network_of
+from tailrace.intake.address import is_loopback, network_of, parse_address
 from tailrace.intake.gate import Overloaded, client_of
 from tailrace.intake.otlp import answers
 from tailrace.intake.otlp.take import decoder, recalled, without_repeats
