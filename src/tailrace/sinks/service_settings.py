@@ -7,9 +7,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from tailrace.access.client_tls import ClientTls
 from tailrace.secret import Secret  # noqa: TC001  pydantic reads it
 from tailrace.settings import Mistake
-from tailrace.sinks.settings import HttpUrl, SenderSettings, SinkSettings, TlsSettings
+from tailrace.sinks.settings import HttpUrl, SenderSettings, SinkSettings
 
 
 class AddressSettings(SinkSettings):
@@ -36,7 +37,7 @@ class AddressSettings(SinkSettings):
     headers: dict[str, Secret] = Field(default_factory=dict)
     """Further headers of every request; their values are shown to nobody."""
 
-    tls: TlsSettings = TlsSettings()
+    tls: ClientTls = ClientTls()
     """How the receiver proves who it is, and how we do."""
 
     timeout_s: float = Field(default=30.0, gt=0, le=3_600)

@@ -1,14 +1,13 @@
 """What the settings of sinks have in common; each kind's own model lies beside its class.
 
 A kind derives from `SinkSettings` (a name), one that sends over the network from `SenderSettings` (how patiently, how
-much at once), and names its TLS options as `tls: TlsSettings`. Secrets are `tailrace.secret.Secret`: written as they
+much at once), and names its TLS options as `tls: ClientTls`. Secrets are `tailrace.secret.Secret`: written as they
 are, as `${NAME}` or `env:NAME`, or in a file of their own.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path  # noqa: TC003  pydantic reads it
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -60,22 +59,6 @@ SinkName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_fo
 
 HttpUrl = Annotated[str, AfterValidator(_bare_url)]
 """Address of a web service without credentials."""
-
-
-class TlsSettings(Settings):
-    """How the other side proves who it is, and how we do."""
-
-    ca_file: Path | None = None
-    """Certificates to trust instead of the system's, as PEM."""
-
-    cert_file: Path | None = None
-    """Our certificate, as PEM, where the receiver asks for one."""
-
-    key_file: Path | None = None
-    """The key of our certificate; may be left out when it stands in the same file."""
-
-    insecure_skip_verify: bool = False
-    """Take any certificate: whoever is in between can read and change everything. Said at every start."""
 
 
 class SinkSettings(Settings):

@@ -10,12 +10,12 @@ import pytest
 
 from sinks.ship.certificates import Authority
 from sinks.ship.fake_server import FakeServer, Said, serving
+from tailrace.access.client_tls import ClientTls
 from tailrace.access.settings import TlsSettings as ServerTls
 from tailrace.access.tls import server_context
 from tailrace.errors import ConfigError, TransientError
 from tailrace.shipment import AGENTS, BATCHES, Heading
-from tailrace.sinks.settings import TlsSettings
-from tailrace.sinks.ship.link import Answer, Link, client_context
+from tailrace.sinks.ship.link import Answer, Link, trusted
 from tailrace.sinks.ship.settings import ShipSettings
 
 
@@ -35,8 +35,8 @@ def secured(ours: Authority) -> Iterator[FakeServer]:
 
 
 def link(server: str, **tls: object) -> Link:
-    settings = ShipSettings(servers=[server], token="tr_secret_of_ours", tls=TlsSettings(**tls), timeout_s=20)
-    return Link(server, settings, client_context(settings.tls))
+    settings = ShipSettings(servers=[server], token="tr_secret_of_ours", tls=ClientTls(**tls), timeout_s=20)
+    return Link(server, settings, trusted(settings.tls))
 
 
 def test_both_ends_are_proved(secured: FakeServer, ours: Authority) -> None:
@@ -76,7 +76,7 @@ def test_files_that_are_no_certificates_are_named(tmp_path: Path) -> None:
     wrong.write_text("no certificate")
     for tls in ({"ca_file": wrong}, {"cert_file": wrong}, {"ca_file": tmp_path / "absent.pem"}):
         with pytest.raises(ConfigError, match=r"wrong\.pem|absent\.pem"):
-            client_context(TlsSettings(**tls))
+            trusted(ClientTls(**tls))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from tailrace.access.client_tls import ClientTls
 from tailrace.secret import Secret, SecretUrl
 from tailrace.settings import Mistake, Mistakes, Settings
 
@@ -101,26 +102,10 @@ class BasicAuth(Settings):
         return self
 
 
-class Tls(Settings):
-    """Whom to trust, and how to show who we are."""
-
-    ca_file: Path | None = None
-    """Certificates of the authorities to trust, PEM; the system's where it is not given."""
-
-    cert_file: Path | None = None
-    """Our own certificate, PEM."""
-
-    key_file: Path | None = None
-    """The key of our certificate, PEM; it may stand in `cert_file`."""
-
-    insecure_skip_verify: bool = False
-    """Trust whoever answers. For tests."""
-
-
 class Connection(Settings):
     """How a service is reached."""
 
-    tls: Tls = Tls()
+    tls: ClientTls = ClientTls()
     """Whom to trust, for addresses with https."""
 
     proxy: HiddenUrl | None = None
@@ -218,7 +203,7 @@ class EmailSettings(Settings):
     """How the connection is protected: by `starttls` after the greeting, by `tls` from the start, or not at all.
     `auto` is `tls` for port 465 and `starttls` for all others; mail is not sent where that is not offered."""
 
-    tls: Tls = Tls()
+    tls: ClientTls = ClientTls()
     """Whom to trust."""
 
     hello: str = ""

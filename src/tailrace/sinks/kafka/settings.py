@@ -8,9 +8,10 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from tailrace.access.client_tls import ClientTls
 from tailrace.secret import Secret  # noqa: TC001  pydantic reads it
 from tailrace.settings import Mistake
-from tailrace.sinks.settings import SenderSettings, SinkName, TlsSettings
+from tailrace.sinks.settings import SenderSettings, SinkName
 
 _OURS = ("bootstrap.servers", "enable.idempotence", "acks", "message.timeout.ms")
 _BROKER: Final = re.compile(r"[^\s,/@]+:\d{1,5}")
@@ -46,7 +47,7 @@ class KafkaSettings(SenderSettings):
     security: Literal["plaintext", "tls"] = "plaintext"
     """Whether connections are encrypted."""
 
-    tls: TlsSettings = TlsSettings()
+    tls: ClientTls = ClientTls()
     """How brokers prove who they are, and how we do, with `security: tls`."""
 
     sasl: Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "none"

@@ -24,9 +24,9 @@ from tailrace.sinks.otlp.sink import partly
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tailrace.access.client_tls import ClientTls
     from tailrace.sinks.delivery import Rows, Sent
     from tailrace.sinks.otlp.settings import OtlpSettings
-    from tailrace.sinks.settings import TlsSettings
 
 _REFUSED: Final = (
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -105,7 +105,7 @@ def _target(url: str) -> str:
     return f"{host}:{parts.port or (4317 if parts.scheme == 'http' else 443)}"
 
 
-def _credentials(tls: TlsSettings) -> Any:  # as above
+def _credentials(tls: ClientTls) -> Any:  # as above
     ca, cert, key = (_read(path) for path in (tls.ca_file, tls.cert_file, tls.key_file or tls.cert_file))
     return grpc.ssl_channel_credentials(ca, key if cert else None, cert)
 

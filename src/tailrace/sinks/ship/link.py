@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import http.client
 import json
-import ssl
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from tailrace import __version__
+from tailrace.access.client_tls import client_context
 from tailrace.errors import ConfigError, Problem, TransientError
 from tailrace.secret import secret_of
 
 if TYPE_CHECKING:
-    from tailrace.sinks.settings import TlsSettings
+    import ssl
+
+    from tailrace.access.client_tls import ClientTls
     from tailrace.sinks.ship.settings import ShipSettings
 
 ANSWER_BYTES: Final = 64 * 1024
@@ -43,33 +45,12 @@ class Answer:
     why: str = ""
 
 
-def client_context(tls: TlsSettings) -> ssl.SSLContext:
+def trusted(tls: ClientTls) -> ssl.SSLContext:
     """Return how servers are believed and what is shown to them; `ConfigError` if a file cannot be used."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if tls.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     try:
-        if tls.ca_file is not None:
-            context = _only(context, tls)
-        if tls.cert_file is not None:
-            context.load_cert_chain(tls.cert_file, tls.key_file, lambda: "")
-    except (OSError, ssl.SSLError) as error:
-        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-        named = ", ".join(str(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path is not None)
-        raise ConfigError([Problem("$.sinks.tls", f"{named}: cannot be used: {reason}", "PEM files")]) from None
-    return context
-
-
-def _only(before: ssl.SSLContext, tls: TlsSettings) -> ssl.SSLContext:
-    """Return a context that trusts the given authorities and not the system's."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = before.minimum_version
-    context.check_hostname = before.check_hostname
-    context.verify_mode = before.verify_mode
-    context.load_verify_locations(tls.ca_file)
-    return context
+        return client_context(tls)
+    except TransientError as error:
+        raise ConfigError([Problem("$.sinks.tls", str(error), "PEM files")]) from None
 
 
 class Link:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from tailrace import limits
+from tailrace.access.client_tls import ClientTls
 from tailrace.secret import Secret  # noqa: TC001  pydantic reads it
 from tailrace.settings import Mistake
-from tailrace.sinks.settings import DEAD_LETTER_BYTES, HttpUrl, SinkName, SinkSettings, TlsSettings
+from tailrace.sinks.settings import DEAD_LETTER_BYTES, HttpUrl, SinkName, SinkSettings
 
 if TYPE_CHECKING:
     from typing import Self
@@ -34,7 +35,7 @@ class ShipSettings(SinkSettings):
     token_file: Path | None = None
     """File that holds the token instead; read again for each connection, so it may be replaced."""
 
-    tls: TlsSettings = TlsSettings()
+    tls: ClientTls = ClientTls()
     """Whom to trust, and the certificate to show."""
 
     timeout_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0

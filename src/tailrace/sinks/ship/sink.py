@@ -29,7 +29,7 @@ from tailrace.errors import ConfigError, Problem, TailraceError, TransientError
 from tailrace.shipment import AGENTS, BATCHES, Heading, pack, unpack
 from tailrace.sinks.dead_letters import DeadLetters
 from tailrace.sinks.delivery import ROW, Rows
-from tailrace.sinks.ship.link import Answer, Link, client_context
+from tailrace.sinks.ship.link import Answer, Link, trusted
 from tailrace.sinks.ship.servers import Servers
 from tailrace.sinks.ship.window import Parcel, Window
 
@@ -69,7 +69,7 @@ class ShipSink:
         self._clock = around.clock
         self._accounts = around.accounts
         secure = any(server.startswith("https:") for server in settings.servers)
-        self._tls = client_context(settings.tls) if secure else None
+        self._tls = trusted(settings.tls) if secure else None
         self._servers = Servers(settings.servers)
         self._dead = DeadLetters(around.dead_letters, settings.dead_letter_bytes, around.clock)
         self._window = Window(around.clock, settings.under_way, settings.queue_bytes, lambda: around.patience.hurried)

@@ -15,9 +15,9 @@ from email.utils import format_datetime, parseaddr
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from tailrace.access.client_tls import client_context
 from tailrace.access.outbound import ForbiddenError
 from tailrace.alerts.notify.channels.cut import Cut
-from tailrace.alerts.notify.channels.http import trust
 from tailrace.alerts.notify.channels.partly import Partly
 from tailrace.alerts.notify.model import KEY_HEADER, Refused
 from tailrace.clock import NS_PER_S
@@ -82,7 +82,7 @@ class Email:
         settings = self._settings
         direct = settings.encryption == "tls" or (settings.encryption == "auto" and settings.port == _TLS_PORT)
         hello, timeout_s = settings.hello or None, settings.timeout_s
-        context = trust(settings.tls, needed=settings.encryption != "none")
+        context = client_context(settings.tls, needed=settings.encryption != "none")
         where = settings.host, settings.port  # given here: it is the name that certificates are held to
         smtp: smtplib.SMTP = (
             _DirectTls(cut, self._outbound, *where, local_hostname=hello, timeout=timeout_s, context=context)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from tailrace.access.client_tls import client_context
 from tailrace.access.outbound import ForbiddenError
 from tailrace.alerts.notify.channels.cut import Cut
 from tailrace.alerts.notify.channels.pinned import transport
@@ -27,10 +27,11 @@ from tailrace.errors import TransientError
 from tailrace.secret import MASK, SecretUrl, hide, secret_of
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping, Sequence
 
     from tailrace.access.outbound import Outbound
-    from tailrace.alerts.notify.ways import Connection, Tls
+    from tailrace.alerts.notify.ways import Connection
     from tailrace.clock import Clock
 
 _BUSY: Final = (408, 425, 429)
@@ -98,7 +99,7 @@ class Service:
         """Return a client for one message: minutes go by between two, and a kept connection would be stale."""
         settings = self._settings
         if self._trust is None:
-            self._trust = trust(settings.tls, needed=url.startswith("https:") or settings.proxy is not None)
+            self._trust = client_context(settings.tls, needed=url.startswith("https:") or settings.proxy is not None)
         proxy = settings.proxy.reveal() if settings.proxy else None
         if self._outbound is not None:
             through = transport(self._outbound, self._trust, proxy)
@@ -125,23 +126,6 @@ class Service:
             now = datetime.fromtimestamp(self._clock.now_ns() / NS_PER_S, UTC)
             return min(max((when - now).total_seconds(), 0.0), _WAIT_MAX_S)
         return None
-
-
-def trust(tls: Tls, *, needed: bool) -> ssl.SSLContext:
-    """Return whom to trust; nobody where it is not `needed`, since reading the system's certificates takes 0.2 s."""
-    try:
-        if not needed:
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context = ssl.create_default_context(cafile=tls.ca_file)
-        if tls.cert_file:
-            context.load_cert_chain(tls.cert_file, tls.key_file)
-    except (OSError, ssl.SSLError) as error:  # a file that is replaced just now may be there a moment later
-        named = ", ".join(str(file) for file in (tls.ca_file, tls.cert_file, tls.key_file) if file)
-        raise TransientError(f"{named}: no certificates can be read: {error.strerror or error}") from None
-    if tls.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _watch(cut: Cut, event: str, about: Mapping[str, Any]) -> None:  # Any: of the client, by the kind of event
