@@ -105,6 +105,7 @@ def test_auto_goes_on_here_when_the_cluster_dies_and_says_so(port, table):
     assert sorted(found.frame["value"]) == [1.0, 1.0]
     (warning,) = found.warnings
     assert "cannot be reached" in warning
+    assert "RPC" not in warning
     assert "in this process instead" in warning
 
 

@@ -57,6 +57,7 @@ _SETTINGS: Final = {
 _VANISHED: Final = re.compile(
     r"PATH_NOT_FOUND|FILE_NOT_EXIST|FileNotFound|No such file|NoSuchKey|(?i:object at location .* not found)"
 )
+_RPC: Final = re.compile(r'<_\w+ of RPC that terminated with: .*? details = "(.*?)" debug_error_string = .* >')
 _LOST: Final = re.compile(r"INVALID_HANDLE\.(?:SESSION|OPERATION)_")  # the server began anew
 
 
@@ -153,7 +154,7 @@ class Connection:
             return self._away(str(error))
         if type(error).__module__.partition(".")[0] not in ("pyspark", "grpc"):
             return error  # ours: a check that ends the query
-        text = hide(" ".join(str(error).split()), self._secrets)
+        text = hide(_RPC.sub(r"\1", " ".join(str(error).split())), self._secrets)
         if _VANISHED.search(text):
             return FileNotFoundError(text)
         if _status(error) in ("UNAVAILABLE", "DEADLINE_EXCEEDED") or _LOST.search(text):
