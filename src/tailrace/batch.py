@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tailrace import limits
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -60,6 +62,7 @@ READ_ORDER: Final = ("_time_ns", "_stream", "_observed_ns", "_offset")
 """Columns that order lines in time and, at equal times, as they stand in their files."""
 
 _LABEL: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"')
+_VIEW_BYTES: Final = 16  # of each text of a column, null or not, beside what is in it
 _NOT_NAME: Final = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -154,6 +157,21 @@ def field_column(name: str) -> str:
 def column_field(column: str) -> str:
     """Return the field of a column; the inverse of `field_column`."""
     return column[1:] if column.startswith("__") else column
+
+
+def columns_for(rows: int) -> int:
+    """Return how many field columns a frame of so many rows may have.
+
+    >>> columns_for(1_000), columns_for(1_000_000)
+    (512, 16)
+    """
+    return min(limits.FIELD_COLUMNS, max(1, limits.FRAME_VALUES // max(1, rows)))
+
+
+def weight(frame: pl.DataFrame) -> int:
+    """Return the bytes that a frame takes in memory: Polars counts of texts and bytes only what is in them."""
+    views = sum(dtype in (pl.String, pl.Binary) for dtype in frame.dtypes)
+    return int(frame.estimated_size()) + _VIEW_BYTES * frame.height * views
 
 
 def is_field(column: str) -> bool:

@@ -82,6 +82,10 @@ HEADERS: Final = 4_096
 FIELD_COLUMNS: Final = 512
 """Field columns of the table; further fields go to the JSON column `_more`."""
 
+FRAME_VALUES: Final = 16_000_000
+"""Rows times field columns of one frame, 128 to 256 MiB; of more rows fewer members get a column, the others go to
+`_more`. Records without gaps stay below it: 64 MiB of them are no more than 11 million values of one digit."""
+
 FIELD_DEPTH: Final = 8
 """Nesting levels of a record that are flattened; what is deeper stays JSON text."""
 
@@ -295,10 +299,17 @@ PUSH_KEYS: Final = 10_000
 """Idempotency keys of pushes that are remembered."""
 
 PUSH_DOCUMENTS: Final = 200_000
-"""Actions of one `_bulk` request: a small document may take a value in each of `FIELD_COLUMNS` columns here."""
+"""Actions of one `_bulk` request: the smallest take 15 bytes there and some 500 here."""
 
-OTLP_VALUES: Final = 16_000_000
-"""Records times columns of attributes in one OTLP request; attributes beyond it are in `_more`."""
+JSON_SIGNS: Final = 3_000_000
+"""Brackets, braces and commas of one JSON document: each may become an object of Python, of 100 bytes and more."""
+
+PUSH_LINES: Final = 1_000_000
+"""Lines or entries of one push: empty ones take two bytes there and 100 here."""
+
+OTLP_VALUES: Final = 4_000_000
+"""Records times columns of attributes in one OTLP request, 64 MiB; attributes beyond it are in `_more`. The largest
+batches of collectors, 8,192 records, have 488 columns."""
 
 OTLP_MESSAGE_BYTES: Final = 4 * MIB
 """Largest OTLP request over gRPC, as OpenTelemetry's own receiver takes it."""
@@ -309,7 +320,7 @@ OTLP_BODY_BYTES: Final = 20 * MIB
 OTLP_RECORDS: Final = 500_000
 """Log records, or groups of them, of one request: empty ones take two bytes there and 400 here."""
 
-OTLP_ATTRIBUTES: Final = 2_000_000
+OTLP_ATTRIBUTES: Final = 1_000_000
 """Attributes of the log records of one request, for the same reason."""
 
 OTLP_WORKERS: Final = 32

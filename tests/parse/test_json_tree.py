@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import polars as pl
+import pytest
 
+from tailrace import limits
 from tailrace.limits import FIELD_COLUMNS, FIELD_DEPTH, FIELD_NAME_BYTES
+from tailrace.parse import json_exact
 from tailrace.parse.json_decode import Decoder
 from tailrace.parse.json_tree import Tree
 
@@ -82,3 +85,24 @@ def test_one_broken_line_among_many_is_the_only_one_that_fails() -> None:
     assert decoded.failed is not None
     assert decoded.failed.arg_true().to_list() == [1234]
     assert decoded.fields["a"].sum() == 2999
+
+
+def test_more_rows_have_fewer_columns_and_keep_every_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FRAME_VALUES", 4_000)
+    decoder = Decoder()
+    wide = decoder.decode(pl.Series([json.dumps({f"k{at % 100}": at}) for at in range(40)]))  # may have 100 columns
+    assert wide.fields.width == 40
+    found = decoder.decode(pl.Series([json.dumps({f"k{at % 100}": at}) for at in range(400)]))  # may have ten
+    assert found.fields.width == 10
+    assert found.more is not None
+    in_columns = sum(series.len() - series.null_count() for series in found.fields)
+    assert in_columns + found.more.len() - found.more.null_count() == 400
+
+
+def test_a_name_that_comes_very_often_takes_no_longer_than_many_names() -> None:
+    record = json_exact.load("{" + ",".join(['"a":1'] * 60_000) + "}")  # took minutes when each number was tried
+    assert record is not None
+    assert len(record) == 60_000
+    text = "{" + ",".join(f'"a#{at}":1,"a":2' for at in range(2, 20_000)) + "}"
+    found = json_exact.read([text], Tree()).more[0]
+    assert len(json.loads(found)) == 39_996

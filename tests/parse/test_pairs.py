@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from tailrace import limits
 from tailrace.parse import pairs
 
 ROWS = pl.Series([0, 1, 2], dtype=pl.UInt32)
@@ -25,7 +26,7 @@ def test_the_first_of_equal_keys_counts_also_when_only_their_columns_are_equal()
 
 
 def test_what_cannot_be_a_column_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairs, "FIELD_COLUMNS", 1)
+    monkeypatch.setattr(limits, "FIELD_COLUMNS", 1)
     frame = pairs.spread(table((0, "--", "1"), (0, "x" * 999, "2"), (0, "_a", "3"), (0, "b", "4")), ROWS)
     assert frame.to_dict(as_series=False) == {"__a": ["3", None, None]}
 

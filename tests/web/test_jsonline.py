@@ -8,6 +8,7 @@ import zstandard
 
 from tailrace import limits
 from tailrace.errors import TransientError
+from tailrace.web import jsonline
 from web.conftest import FakeSink, House
 
 PATH = "/ingest/jsonline"
@@ -150,6 +151,25 @@ def test_a_body_that_is_too_large_as_sent_or_as_unpacked(house: House, monkeypat
     body, encoding = pack(b'{"a":1}\n' * 2_000)
     answer = house.client.post(PATH, content=body, headers={"content-encoding": encoding})
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("body", [b'{"a":1}\n' * 21, b"[" + b",".join([b"{}"] * 21) + b"]"])
+def test_a_body_of_too_many_lines(house: House, monkeypatch, body) -> None:
+    monkeypatch.setattr(limits, "PUSH_LINES", 20)
+    answer = house.client.post(PATH, content=body)
+    assert (answer.status_code, "more than 20 lines" in answer.text) == (413, True)
+
+
+def test_an_element_is_no_longer_than_what_is_looked_at_at_once(house_with, monkeypatch) -> None:
+    monkeypatch.setattr(jsonline, "_WINDOW", 25)
+    sink = FakeSink()
+    house = house_with(sink)
+    body = ",".join(f'{{"msg":"{at}", "n":{at}}}' for at in range(90, 110))
+    assert house.client.post(PATH, content=f"[1234567, {body},\n123456789]").status_code == 200
+    numbers = ["1234567", *(str(at) for at in range(90, 110)), "123456789"]
+    assert [row["_line"] for row in rows(sink)] == numbers
+    answer = house.client.post(PATH, content=f"[{body}, [[[[[[[[[[[[[[]]]]]]]]]]]]]]]")
+    assert (answer.status_code, "element 21 of the array" in answer.text) == (400, True)
 
 
 def test_nothing_is_acknowledged_that_is_not_stored(house_with: Callable[[FakeSink], House]) -> None:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailrace import limits
 from tailrace.errors import DataError
 from tailrace.web.push_protobuf import from_protobuf
+from tailrace.web.refusals import Refused
 from web import wire
 
 T = 1_767_225_600_000_000_001
@@ -116,3 +118,10 @@ def test_a_time_that_no_64_bits_hold_is_refused() -> None:
         from_protobuf(wire.push(wire.stream("{}", wire.entry(2**63, "x"))))
     with pytest.raises(DataError, match="out of range"):
         from_protobuf(wire.push(wire.stream("{}", wire.entry(34_000_000_000 * 10**9, "x"))))
+
+
+def test_too_many_entries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PUSH_LINES", 3)
+    body = wire.push(wire.stream("{}", *(wire.entry(T, "a") for _ in range(4))))
+    with pytest.raises(Refused, match="more than 3 entries"):
+        from_protobuf(body)

@@ -87,6 +87,13 @@ def test_names_beyond_the_column_limit_go_to_more() -> None:
     assert sum(column.startswith("n") for column in frame.columns) == limits.FIELD_COLUMNS
 
 
+def test_more_entries_have_fewer_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FRAME_VALUES", 4)
+    frame = rows(entries("a", "b", metadata=[(0, "x", "1"), (1, "y", "2"), (1, "z", "3")]), NOW)
+    assert frame.select("x", "y").to_dicts() == [{"x": "1", "y": None}, {"x": None, "y": "2"}]
+    assert frame["_more"].to_list() == [None, '{"z": "3"}']
+
+
 def test_names_that_are_written_alike_or_too_long_go_to_more() -> None:
     long = "x" * (limits.FIELD_NAME_BYTES + 1)
     frame = rows(entries("a", metadata=[(0, "n.1", "dotted"), (0, "n_1", "under"), (0, long, "v")]), NOW)

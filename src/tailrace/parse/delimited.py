@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.limits import FIELD_COLUMNS
+from tailrace.batch import columns_for
 from tailrace.parse import level
 from tailrace.parse.cef import text_time
 from tailrace.parse.headers import HEADER
@@ -184,7 +184,7 @@ class _Cells:
     def _take(self, rows: pl.Series, cells: pl.Series, names: list[str]) -> None:
         sizes = cells.list.len()
         self.ragged = self.ragged.scatter(rows, sizes != len(names))
-        widest = min(sizes.to_frame("size").select(pl.col("size").max()).item(), FIELD_COLUMNS)
+        widest = min(sizes.to_frame("size").select(pl.col("size").max()).item(), columns_for(self._height))
         names = names + [f"column_{number + 1}" for number in range(len(names), widest)]
         found = {name: cells.list.get(place, null_on_oob=True) for place, name in enumerate(names[:widest]) if name}
         self._pieces.append((rows, found))

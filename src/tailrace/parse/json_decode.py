@@ -21,6 +21,7 @@ from typing import Final
 
 import polars as pl
 
+from tailrace.batch import columns_for
 from tailrace.parse import json_exact
 from tailrace.parse.json_tree import Leaf, Node, Tree
 
@@ -48,6 +49,7 @@ class Decoder:
         """Return the texts as columns, every value accounted for; `data` may be the same texts, joined by newlines."""
         rows = pl.int_range(len(text), dtype=pl.UInt32, eager=True)
         exact = rows.clear()
+        self._make_room(len(text))
         if not self.tree.root.keys:
             self._learn(text)
         if not self.tree.root.keys:
@@ -71,6 +73,13 @@ class Decoder:
             checked = True
         every = pl.int_range(len(text), dtype=pl.UInt32, eager=True)
         return self._assemble(text, every.clear(), pl.DataFrame(), every.clear(), every)
+
+    def _make_room(self, rows: int) -> None:
+        """Bound what so many rows may take; a shape that is too wide for them is forgotten."""
+        room = columns_for(rows)
+        if self.tree.narrow(room):
+            self.tree = Tree()
+            self.tree.narrow(room)
 
     def _learn(self, text: pl.Series, sample: int = _SAMPLE) -> bool:
         """Teach the tree with some of the texts, the first and a spread over the rest; tell whether it changed."""

@@ -8,7 +8,7 @@ duplicate keys, half surrogate pairs, spaces before colons, keys without a colum
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -18,7 +18,7 @@ from tailrace.limits import FIELD_DEPTH
 from tailrace.parse.json_tree import Leaf, Node, fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from tailrace.parse.json_tree import Path, Tree
 
@@ -65,12 +65,11 @@ def read(texts: Iterable[str], tree: Tree) -> Exact:
     objects: list[bool] = []
     for text in texts:
         record = load(text)
-        row: dict[str, object] = {}
-        more: dict[str, object] = {}
+        placed = _Placed()
         if record is not None:
-            _place(record, tree.root, (), row, more)
-        rows.append(row)
-        mores.append(_text(more) if more else None)
+            _place(record, tree.root, (), placed)
+        rows.append(placed.row)
+        mores.append(_text(placed.more) if placed.more else None)
         objects.append(record is not None)
     columns = [pl.Series(leaf.column, [row.get(leaf.column) for row in rows], dtype=leaf.dtype) for leaf in leaves]
     frame = pl.DataFrame(columns) if columns else pl.DataFrame(height=len(rows))
@@ -86,37 +85,52 @@ def plain(record: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _place(record: dict[str, object], node: Node, path: Path, row: dict[str, object], more: dict[str, object]) -> None:
-    """Put the members of an object into the row where they have a column, else into `more`."""
+@dataclass(slots=True)
+class _Placed:
+    """The members of one record: those that have a column, and the others."""
+
+    row: dict[str, object] = field(default_factory=dict)
+    more: dict[str, object] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)  # the last one behind each name in `more`
+
+
+def _place(record: dict[str, object], node: Node, path: Path, placed: _Placed) -> None:
+    """Put the members of an object where they belong."""
+    row = placed.row
     for key, value in record.items():
         if value is None:
             continue
         here = (*path, key)
         child = node.keys.get(key)
         if isinstance(value, Repeated):
-            _keep(more, (*path, value.key), value.value)
+            _keep(placed, (*path, value.key), value.value)
         elif isinstance(child, Leaf):
             if child.dtype == pl.String:
                 row[child.column] = _clean(value if type(value) is str else _text(value))
             elif fits(child.kind, value):
                 row[child.column] = value
             else:
-                _keep(more, here, value)
+                _keep(placed, here, value)
         elif isinstance(value, dict) and value and len(here) < FIELD_DEPTH:
-            _place(value, child if isinstance(child, Node) else Node(), here, row, more)
+            _place(value, child if isinstance(child, Node) else Node(), here, placed)
         else:
-            _keep(more, here, value)
+            _keep(placed, here, value)
 
 
-def _keep(more: dict[str, object], path: Path, value: object) -> None:
+def _keep(placed: _Placed, path: Path, value: object) -> None:
     """Add a member to `more` under its flattened name, or its dotted one, or a numbered one."""
     names: Sequence[str] = (sanitize_name("_".join(path)), ".".join(path))
-    name = next((name for name in names if name and name not in more), "")
-    number = 2
-    while not name or name in more:
-        name = f"{names[1]}#{number}"
+    name = next((name for name in names if name and name not in placed.more), "")
+    placed.more[name or _numbered(names[1], placed.more, placed.numbers)] = value
+
+
+def _numbered(name: str, taken: Container[str], numbers: dict[str, int]) -> str:
+    """Return a name with a number behind it that is free; what was tried is not tried again."""
+    number = numbers.get(name, 1) + 1
+    while f"{name}#{number}" in taken:
         number += 1
-    more[name] = value
+    numbers[name] = number
+    return f"{name}#{number}"
 
 
 def _text(value: object) -> str:
@@ -140,11 +154,12 @@ def _clean(text: str) -> str:
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     record: dict[str, object] = {}
+    numbers: dict[str, int] = {}
     for key, value in pairs:
-        name, number = key, 2
-        while name in record:
-            name, number = f"{key}#{number}", number + 1
-        record[name] = value if name == key else Repeated(key, value)
+        if key in record:
+            record[_numbered(key, record, numbers)] = Repeated(key, value)
+        else:
+            record[key] = value
     return record
 
 

@@ -66,15 +66,21 @@ class Node:
 
 
 class Tree:
-    """Everything learned about the objects of one reader."""
+    """Everything learned about the objects of one reader; no more than `room` keys get a column."""
 
     def __init__(self) -> None:
         self.root = Node()
+        self.room = FIELD_COLUMNS
         self._owners: dict[str, Path] = {}
 
     def leaves(self) -> list[Leaf]:
         """Return the leaves in the order of decoding."""
         return list(_leaves(self.root))
+
+    def narrow(self, room: int) -> bool:
+        """Set how many keys may have a column; tell whether those that have one already are more, and may be fewer."""
+        self.room = room
+        return len(self._owners) > room and not self.root.pinned
 
     def pin(self, record: dict[str, object]) -> None:
         """Make room for a record whose objects stay objects: no later record takes their columns away."""
@@ -129,7 +135,7 @@ class Tree:
 
     def _add_leaf(self, node: Node, key: str, value: object, path: Path) -> bool:
         column = column_of(path)
-        if column is None or column in self._owners or len(self._owners) >= FIELD_COLUMNS or not encodable(key):
+        if column is None or column in self._owners or len(self._owners) >= self.room or not encodable(key):
             return False
         self._owners[column] = path
         node.keys[key] = Leaf(path, column, kind_of(value), isinstance(value, list | dict))

@@ -1,8 +1,8 @@
 """Columns from keys and values: what logfmt, CEF, LEEF, structured data and CSV share.
 
 Comes in: one row per pair, `_row` (of its line), `key`, `value`. Goes out: one row per line, one text column per key.
-Names become column names; those that cannot (too long, nothing but signs) and those past `limits.FIELD_COLUMNS` are
-left out: the line itself keeps them. Cost: one join per distinct key, nothing per line.
+Names become column names; those that cannot (too long, nothing but signs) and those past `columns_for` the
+rows are left out: the line itself keeps them. Cost: one join per distinct key, nothing per line.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tailrace.batch import field_column, sanitize_name
-from tailrace.limits import FIELD_COLUMNS, FIELD_NAME_BYTES
+from tailrace.batch import columns_for, field_column, sanitize_name
+from tailrace.limits import FIELD_NAME_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ def spread(pairs: pl.DataFrame, rows: pl.Series, name: Callable[[str], str | Non
     """Return one row per entry of `rows` with a text column per key; of equal keys in a line the first counts."""
     pairs = pairs.drop_nulls("key")
     columns = {key: name(key) for key in pairs["key"].unique(maintain_order=True)}
-    owned = dict([(key, column) for key, column in columns.items() if column is not None][:FIELD_COLUMNS])
+    owned = dict([(key, column) for key, column in columns.items() if column is not None][: columns_for(len(rows))])
     target = pl.col("key").replace_strict(owned, default=None, return_dtype=pl.String)
     pairs = pairs.with_columns(target).drop_nulls("key").unique(["_row", "key"], keep="first", maintain_order=True)
     frame = rows.alias("_row").to_frame()

@@ -27,6 +27,7 @@ from tailrace.errors import DataError, did_you_mean
 from tailrace.parse.chain import Chain
 from tailrace.web.described import FAILURES
 from tailrace.web.intake import Intake, unpacked
+from tailrace.web.refusals import Refused
 from tailrace.web.services import Services
 
 SOURCE: Final = "jsonline"
@@ -37,6 +38,7 @@ _SHOWN: Final = 80  # characters of each of them
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _BREAKS: Final = str.maketrans("\r\n", "  ")
+_WINDOW: Final = 4 * limits.LINE_BYTES
 _DAY_NS: Final = 86_400_000_000_000
 
 
@@ -103,6 +105,8 @@ def _frame(body: bytes, origin: Origin, now_ns: int) -> pl.DataFrame:
     data = _elements(body) if array else body
     if not data.strip():
         raise DataError("the body holds no line")
+    if data.count(b"\n") > limits.PUSH_LINES:
+        raise _too_many()
     data = data if data.endswith(b"\n") else data + b"\n"
     chain = Chain()
     parsed = [chain.parse([Block(origin, 0, data, now_ns)]), chain.flush(now_ns, final=True)]
@@ -113,22 +117,28 @@ def _frame(body: bytes, origin: Origin, now_ns: int) -> pl.DataFrame:
     return frame
 
 
+def _too_many() -> Refused:
+    return Refused(413, f"the body has more than {limits.PUSH_LINES} lines; send fewer at once")
+
+
 def _elements(body: bytes) -> bytes:
     """Return the elements of a JSON array as lines, each as it was written."""
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise DataError(f"the array is not UTF-8 at byte {error.start}") from None
-    scan = json.JSONDecoder().raw_decode
     elements: list[str] = []
+    window = _Window(text)
     at = _SPACE.match(text, text.index("[") + 1).end()  # type: ignore[union-attr]  # it fits anything
     if text[at : at + 1] == "]":
         return b""
     while True:
         try:
-            _, end = scan(text, at)
+            end = window.end_of(at)
         except (ValueError, RecursionError) as error:
             raise DataError(f"element {len(elements) + 1} of the array is no JSON: {error}") from None
+        if len(elements) == limits.PUSH_LINES:
+            raise _too_many()
         elements.append(text[at:end].translate(_BREAKS))  # a line break is none inside of a JSON string
         at = _SPACE.match(text, end).end()  # type: ignore[union-attr]  # as above
         sign, at = text[at : at + 1], _SPACE.match(text, at + 1).end()  # type: ignore[union-attr]  # as above
@@ -139,6 +149,30 @@ def _elements(body: bytes) -> bytes:
     if text[at:].strip():
         raise DataError("something stands behind the array")
     return "\n".join(elements).encode() + b"\n"
+
+
+class _Window:
+    """Finds where a value ends, without looking at more than `_WINDOW` characters: a value may be 40 times its text."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._scan = text, json.JSONDecoder().raw_decode
+        self._seen, self._start = text[:_WINDOW], 0
+
+    def end_of(self, at: int) -> int:
+        """Return where the value that begins at a place ends; `ValueError` if there is none."""
+        try:
+            end = self._scan(self._seen, at - self._start)[1]
+            cut = end == len(self._seen) and self._start + end < len(self._text)  # a number may go on
+        except ValueError:
+            if self._start + len(self._seen) == len(self._text):
+                raise
+            cut = True
+        if cut:
+            self._seen, self._start = self._text[at : at + _WINDOW], at
+            end = self._scan(self._seen)[1]
+            if end == _WINDOW:
+                raise ValueError(f"it is longer than {_WINDOW} characters")
+        return self._start + end
 
 
 def _unfit(frame: pl.DataFrame) -> pl.DataFrame:

@@ -6,13 +6,13 @@ reads the other format. Cost: about 2 µs per entry.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from tailrace.errors import DataError
+from tailrace.intake.json_body import load
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,10 +44,7 @@ class Entries:
 
 def from_json(body: bytes) -> Entries:
     """Decode `{"streams": [{"stream": {…}, "values": [["<ns>", "<line>", {…}], …]}]}`."""
-    try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"the body is no JSON: {error}") from None
+    request = load(body)
     streams = request.get("streams") if isinstance(request, dict) else None
     if not isinstance(streams, list):
         raise DataError('the body has no list "streams"')

@@ -17,8 +17,10 @@ from typing import Final
 
 import polars as pl
 
+from tailrace import limits
 from tailrace.errors import DataError
 from tailrace.web.push_entries import Entries, parse_labels
+from tailrace.web.refusals import Refused
 
 _MALFORMED: Final = "malformed protobuf"
 _VARINT: Final = 0  # wire types
@@ -74,6 +76,8 @@ def _stream(body: bytes, at: int, end: int, blobs: list[bytes]) -> dict[str, str
                 continue
         at = start + size
         add(body[start:at])
+        if len(blobs) > limits.PUSH_LINES:
+            raise Refused(413, f"the request has more than {limits.PUSH_LINES} entries; send fewer at once")
     _check(at == end)
     return labels
 

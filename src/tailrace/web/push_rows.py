@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace import limits
-from tailrace.batch import field_column, sanitize_name, stream_text
+from tailrace.batch import columns_for, field_column, sanitize_name, stream_text
 from tailrace.clock import NS_PER_S
 from tailrace.errors import DataError
 from tailrace.parse import level
@@ -131,7 +131,7 @@ def _metadata(entries: Entries, height: int) -> pl.DataFrame:
         }
     ).filter(pl.col("value") != "", pl.col("name") != "")
     names = pairs["name"].unique(maintain_order=True).to_list()
-    columns = _columns(names)
+    columns = _columns(names, columns_for(height))
     kept = pairs.filter(pl.col("name").is_in(list(columns)))
     column = kept["name"].replace_strict(columns, return_dtype=pl.String)
     wide = kept.with_columns(name=column).pivot(on="name", index="row", values="value", aggregate_function="last")
@@ -142,13 +142,13 @@ def _metadata(entries: Entries, height: int) -> pl.DataFrame:
     return every.join(wide, on="row", how="left", maintain_order="left").drop("row")
 
 
-def _columns(names: list[str]) -> dict[str, str]:
-    """Return name to column, for the names that get a column."""
+def _columns(names: list[str], most: int) -> dict[str, str]:
+    """Return name to column, for the names that get one of so many columns."""
     columns: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
         column = field_column(sanitize_name(name))
-        fits = len(name.encode()) <= limits.FIELD_NAME_BYTES and len(taken) < limits.FIELD_COLUMNS
+        fits = len(name.encode()) <= limits.FIELD_NAME_BYTES and len(taken) < most
         if fits and column and column not in taken:
             columns[name] = column
             taken.add(column)

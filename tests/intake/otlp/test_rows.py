@@ -212,11 +212,11 @@ def test_nothing_is_nothing() -> None:
 
 
 def test_many_records_get_fewer_columns_and_keep_every_value() -> None:
-    height = 40_000  # 16 million places, 400 columns
+    height = 10_000  # 4 million places, 400 columns
     sent = [record(attributes={f"k{number % 500}": number}) for number in range(height)]
     frame = rows(from_protobuf.decode(request(*sent).SerializeToString()), NOW, {})
     columns = [name for name in frame.columns if name.startswith("k")]
     assert len(columns) == 400
-    assert sum(frame[name].len() - frame[name].null_count() for name in columns) == 32_000
+    assert sum(frame[name].len() - frame[name].null_count() for name in columns) == 8_000
     assert json.loads(frame["_more"][450]) == {"k450": 450}
-    assert frame["_more"].null_count() == 32_000
+    assert frame["_more"].null_count() == 8_000

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 import re
 from typing import Any, Final
@@ -20,6 +19,7 @@ import polars as pl
 
 from tailrace import limits
 from tailrace.errors import DataError
+from tailrace.intake.json_body import load
 from tailrace.intake.otlp.records import RECORD, Attributes, Group, Pairs, Records, Scalar, as_text, flat
 
 _HEX: Final = re.compile(r"[0-9A-Fa-f]*")
@@ -35,10 +35,7 @@ Json = dict[str, Any]  # an object as it came: nested, of several kinds, checked
 
 def decode(body: bytes) -> Records:
     """Return the records of a request."""
-    try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"the body is no JSON: {error}") from None
+    request = load(body)
     groups: list[Group] = []
     counts: list[int] = []
     columns: dict[str, list[Any]] = {name: [] for name in RECORD}
