@@ -24,6 +24,7 @@ from tailrace.batch import (
     stack,
     stream_labels,
     stream_text,
+    weight,
 )
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True)
@@ -176,3 +177,8 @@ def test_the_words_are_those_of_the_design() -> None:
     assert LEVELS == ("trace", "debug", "info", "warn", "error", "fatal")
     assert list(FIELD_TYPES) == ["string", "int", "float", "bool"]
     assert set(READ_ORDER) <= set(ENVELOPE)
+
+
+def test_the_weight_of_a_frame_counts_texts_that_are_not_there() -> None:
+    frame = pl.DataFrame({"a": ["x"] * 1_000, "b": [None] * 1_000, "n": [1] * 1_000}, schema_overrides={"b": pl.String})
+    assert 2 * 16 * 1_000 + 8 * 1_000 + 1_000 <= weight(frame) <= 50_000

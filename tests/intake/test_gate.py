@@ -74,9 +74,18 @@ def test_a_hold_grows_while_there_is_room_and_shrinks() -> None:
     hold.become(50)
     hold.become(5)
     assert (hold.size, made.bytes) == (5, 5)
-    refused(lambda: hold.become(90))
     with pytest.raises(RuntimeError), hold:
         raise RuntimeError
+    assert made.bytes == 0
+
+
+def test_what_takes_more_than_half_of_the_room_is_let_in_when_it_is_alone() -> None:
+    made, _, _ = gate()
+    with made.request("a", 30, receiver="r") as hold:
+        hold.become(1_000)
+        assert made.bytes == 50
+        with made.request("b", 30, receiver="r") as other, pytest.raises(Overloaded):
+            other.become(1_000)
     assert made.bytes == 0
 
 

@@ -159,6 +159,11 @@ class Gate:
         """Bytes that are held now."""
         return self._held_bytes
 
+    @property
+    def room(self) -> int:
+        """Bytes that may be held at once."""
+        return self._limits.bytes_at_once
+
     def request(self, client: str, size: int = 0, *, receiver: str) -> Hold:
         """Admit a request of a client with its first bytes; `Overloaded` if there is no room or it comes too often.
 
@@ -293,7 +298,11 @@ class Hold:
         self.size += size
 
     def become(self, size: int) -> None:
-        """Hold so many bytes from now on: what was unpacked or decoded has another size than what came."""
+        """Hold so many bytes from now on: what was unpacked or decoded has another size than what came.
+
+        More than half of the room counts as half of it: what no client may hold would be sent again for ever.
+        """
+        size = min(size, self._gate.room // 2)
         if size > self.size:
             self._gate._grow(self._client, size - self.size, self._receiver, sent=0)  # noqa: SLF001  as above
         else:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import zstandard
 
 from tailrace import limits
+from tailrace.batch import weight
 from tailrace.errors import DataError
 from tailrace.intake.gate import Gate, Hold, client_of
 from tailrace.intake.settings import IntakeSettings
@@ -58,7 +59,7 @@ class Intake:
                 self._services.accounts.count("tailrace_push_refused_total", "Push requests turned down.", why=why)
                 raise
             del body
-            hold.become(int(frame.estimated_size()))
+            hold.become(weight(frame))
             if frame.height:
                 given = (self._services.sink, self._services.accounts, frame, source)
                 future = await loop.run_in_executor(self._senders, submit, *given)
