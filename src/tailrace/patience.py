@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import random
 import threading
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -57,3 +59,23 @@ class Patience:
     def wait(self, pause_s: float) -> None:
         """Wait between two attempts."""
         self._clock.wait(self._hurried, pause_s)
+
+
+def asked_s(text: str, now_s: float | None) -> float | None:
+    """Return for how many seconds a `Retry-After` asks not to be called; None where it asks for nothing.
+
+    It is a number of seconds or a date, which is counted from `now_s`, in seconds since 1970.
+    """
+    if text.isascii() and text.isdigit():
+        return float(text[:10])
+    when_s = date_s(text)
+    return None if when_s is None or now_s is None else max(when_s - now_s, 0.0)
+
+
+def date_s(text: str) -> float | None:
+    """Return the moment of a date as HTTP writes it, in seconds since 1970; None if it is none."""
+    try:
+        when = parsedate_to_datetime(text)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

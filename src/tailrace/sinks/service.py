@@ -9,8 +9,6 @@ message has a secret in it. Answers are read up to `ANSWER_BYTES`.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 import cramjam
@@ -20,6 +18,7 @@ from tailrace import __version__, limits
 from tailrace.access.client_tls import client_context
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
+from tailrace.patience import asked_s
 from tailrace.secret import hide, secret_of
 from tailrace.sinks.delivery import LaterError, RefusedError
 from tailrace.sinks.service_settings import ServiceSettings
@@ -134,22 +133,11 @@ class Service:
             self.close()  # a secret in a file may be another one now
             return TransientError(f"{what} ({_TO_MEND[status]})")
         if status in _PASSING or status >= _SERVER:
-            after_s = self._after_s(answer.headers.get("Retry-After", ""))
+            after_s = asked_s(answer.headers.get("Retry-After", ""), self._clock.now_ns() / NS_PER_S)
             return TransientError(what) if after_s is None else LaterError(what, after_s)
         if answer.is_redirect or answer.is_informational:
             return TransientError(f"{what} (it has moved: give the address that it has now)")
         return RefusedError(what)
-
-    def _after_s(self, text: str) -> float | None:
-        """Return for how long an answer asks not to be called: seconds, or a date."""
-        if text.isascii() and text.isdigit():
-            return float(text[:10])
-        try:
-            when = parsedate_to_datetime(text)
-        except (ValueError, OverflowError):
-            return None
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        return max((when - datetime.fromtimestamp(self._clock.now_ns() / NS_PER_S, UTC)).total_seconds(), 0.0)
 
 
 def warn_if_insecure(name: str, tls: ClientTls) -> None:

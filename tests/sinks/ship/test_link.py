@@ -83,7 +83,7 @@ def test_files_that_are_no_certificates_are_named(tmp_path: Path) -> None:
     ("headers", "seconds"),
     [
         ({"Retry-After": "7"}, 7.0),
-        ({"Retry-After": "1e9"}, 300.0),
+        ({"Retry-After": "1000000000"}, 300.0),
         ({"Retry-After": "-5"}, 0.0),
         ({"Retry-After": "nan"}, 0.0),
         ({"Retry-After": "soon"}, 0.0),

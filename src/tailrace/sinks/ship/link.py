@@ -10,13 +10,13 @@ from __future__ import annotations
 import http.client
 import json
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from tailrace import __version__
 from tailrace.access.client_tls import client_context
 from tailrace.errors import ConfigError, Problem, TransientError
+from tailrace.patience import asked_s, date_s
 from tailrace.secret import secret_of
 
 if TYPE_CHECKING:
@@ -130,14 +130,5 @@ def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
 
 
 def _seconds(text: str | None, now: str | None) -> float:
-    """Return the seconds of a `Retry-After`, which is a number or a date; zero if there is none, or it is past."""
-    if text is None:
-        return 0.0
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(now or text)).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return 0.0
-    return min(max(0.0, seconds), RETRY_AFTER_S)
+    """Return the seconds of a `Retry-After`, of which a date counts from that of the answer; zero if it has none."""
+    return min(asked_s(text or "", date_s(now or "")) or 0.0, RETRY_AFTER_S)

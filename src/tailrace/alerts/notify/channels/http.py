@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +22,7 @@ from tailrace.alerts.notify.model import BusyError, Refused
 from tailrace.alerts.notify.ways import HttpSettings
 from tailrace.clock import NS_PER_S
 from tailrace.errors import TransientError
+from tailrace.patience import asked_s
 from tailrace.secret import MASK, SecretUrl, hide, secret_of
 
 if TYPE_CHECKING:
@@ -110,22 +109,11 @@ class Service:
         status, said = answer.status_code, " ".join(said.split())[:_SAID_CHARS]
         text = f"{where}: answered {status}" + (f": {said}" if said else "")
         if status in _BUSY or answer.is_server_error:
-            after_s = self._wait_s(answer.headers.get("Retry-After", ""))
-            return TransientError(text) if after_s is None else BusyError(text, after_s)
+            after_s = asked_s(answer.headers.get("Retry-After", ""), self._clock.now_ns() / NS_PER_S)
+            return TransientError(text) if after_s is None else BusyError(text, min(after_s, _WAIT_MAX_S))
         if answer.is_redirect:
             return Refused(f"{text} (it has moved: give the address that it has now)")
         return Refused(text)
-
-    def _wait_s(self, text: str) -> float | None:
-        """Return for how long an answer asks not to be called: seconds, or a date."""
-        if text.isascii() and text.isdigit():
-            return min(float(text[:10]), _WAIT_MAX_S)
-        with contextlib.suppress(ValueError, OverflowError):
-            when = parsedate_to_datetime(text)
-            when = when if when.tzinfo else when.replace(tzinfo=UTC)
-            now = datetime.fromtimestamp(self._clock.now_ns() / NS_PER_S, UTC)
-            return min(max((when - now).total_seconds(), 0.0), _WAIT_MAX_S)
-        return None
 
 
 def _watch(cut: Cut, event: str, about: Mapping[str, Any]) -> None:  # Any: of the client, by the kind of event
