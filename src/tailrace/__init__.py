@@ -2,10 +2,11 @@
 
 The flow, left to right; each word is a folder or a file of this package::
 
-    sources ─▶ parse ─▶ sinks ─▶ store ─▶ query ─▶ web, cli
-    bytes      frame    batch    Delta    LogQL    page, API, terminal
+    sources ─▶ parse ─▶ reduce ─▶ sinks ─▶ store ─▶ query ─▶ web, cli
+    bytes      frame    frame     batch    Delta    LogQL    page, API, terminal
 
-Stages meet in `contracts` and are wired in `agent`, `server` and `up` only.
+What is pushed comes in by `web` and `intake`; what an agent elsewhere ships, too. Stages meet in `contracts` and are
+wired in `agent`, `server`, `serve` and `up` only.
 """
 
 __version__ = "0.1.0"

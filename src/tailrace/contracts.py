@@ -1,17 +1,18 @@
 """The seams: what stages promise each other. Every stage imports these, none imports another stage.
 
-=============  ============================  =============================================
-seam           implemented by                called by
-=============  ============================  =============================================
-`Source`       `sources`, by kind            `agent`, in its reading thread
-`Parser`       one file each in `parse`      `parse.chain`, in the agent's reading thread
-`Reduction`    `reduce.pipeline`             `agent`, in its gathering thread
-`Sink`         `sinks.store`                 `agent` and `web.ingest`
-`Channel`      one file each in `sinks`      the reduction
-`Table`        `store`                       `query`, `web`, `cli`, in any thread
-`Engine`       one file each in `engines`    `query`
-`Clock`        `clock`                       everything that waits or asks the time
-=============  ============================  =============================================
+=============  ===================================  =============================================
+seam           implemented by                       called by
+=============  ===================================  =============================================
+`Source`       `sources`, by kind                   `agent`, in its reading thread
+`Parser`       one file each in `parse`             `parse.chain`, in the agent's reading thread
+`Reduction`    `reduce.pipeline`                    `agent`, in its gathering thread
+`Sink`         one folder each in `sinks`, `store`  `agent`, `web` and `intake`
+`Fences`       `sources.tail.checkpoint`            sinks over a network, before the first batch
+`Channel`      one file each in `sinks.channels`    the reduction
+`Table`        `store`                              `query`, `web`, `cli`, in any thread
+`Engine`       `polars`, `spark` in `engines`       `query`
+`Clock`        `clock`                              everything that waits or asks the time
+=============  ===================================  =============================================
 """
 
 from __future__ import annotations
