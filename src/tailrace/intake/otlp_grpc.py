@@ -27,6 +27,7 @@ from tailrace.access.credentials import token_of
 from tailrace.access.model import ANONYMOUS, OPERATOR, Denied
 from tailrace.access.tenants import ConfinedEngine, ConfinedTable, Stamped
 from tailrace.access.tokens import looks_like_token
+from tailrace.batch import weight
 from tailrace.errors import ConfigError, DataError, Problem, TailraceError
 from tailrace.intake.address import is_loopback, network_of, parse_address
 from tailrace.intake.gate import Overloaded, client_of
@@ -147,7 +148,7 @@ class OtlpGrpc:
             with self._decoding:
                 frame = self._rows(body, supply.clock.now_ns(), self._settings.labels)
                 frame = without_repeats(frame, taking, supply.accounts)
-                hold.become(int(frame.estimated_size()))
+                hold.become(weight(frame))
             if frame.height:
                 submit(way.sink, supply.accounts, frame, SOURCE).result()
 
