@@ -12,7 +12,13 @@ from tailrace.web.exporter import create_app
 
 
 def get(
-    path: str, *, host: str = "127.0.0.1", token: str | None = None, trouble: str = "", given: str = ""
+    path: str,
+    *,
+    host: str = "127.0.0.1",
+    name: str = "localhost",
+    token: str | None = None,
+    trouble: str = "",
+    given: str = "",
 ) -> httpx.Response:
     """Return a page as somebody at an address sees it."""
     families = [Family("x_total", "counter", "X.", [Point({}, 1)])]
@@ -20,7 +26,7 @@ def get(
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app, client=(host, 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{name}") as client:
             return await client.get(path, headers={"Authorization": given} if given else {})
 
     return asyncio.run(ask())
@@ -30,6 +36,11 @@ def get(
 def test_lines_are_shown_to_this_machine_only(host: str, status: int) -> None:
     assert get("/unmatched", host=host).status_code == status
     assert get("/metrics", host=host).text.endswith("x_total 1\n")
+
+
+def test_lines_are_not_shown_to_a_page_that_turned_its_name_to_here() -> None:
+    assert get("/unmatched", name="evil.example").status_code == 403
+    assert get("/metrics", name="evil.example").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from tailrace.exposition import respond
+from tailrace.web.origin import names_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,6 +76,7 @@ def _knows(request: Request, token: str | None) -> bool:
 
 def _is_local(request: Request) -> bool:
     try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+        here = request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:
         return False
+    return here and names_here(request.headers.get("host", ""))  # a page may have turned its own name to here

@@ -53,8 +53,17 @@ class OwnPagesOnly:
         return ""
 
     def _known(self, name: str) -> bool:
-        local = name in {"", "localhost", self._host} or name.endswith(".localhost")
-        return local or _is_address(name)
+        return name == self._host or names_here(name)
+
+
+def names_here(host: str) -> bool:
+    """Tell whether a host header is an address or a name of this machine that nobody can turn here from elsewhere.
+
+    >>> names_here("127.0.0.1:9114"), names_here("localhost:9114"), names_here("evil.example:9114")
+    (True, True, False)
+    """
+    name = _name(host)
+    return name in {"", "localhost"} or name.endswith(".localhost") or _is_address(name)
 
 
 def own_page(scope: Scope) -> bool:
