@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from query.reference_table import ReferenceTable
+from query.remembering import forget
 from query.test_cases import S
 from sail import serving
 from tailrace.engines.connection import Connection
@@ -79,6 +80,7 @@ def table(tmp_path_factory):
 
 def answers(query, table, engine, step_ns=None):
     """Return what an engine says, in an order of our own."""
+    forget()
     found = run(Request(query, -(2 * 10**18), 9 * 10**18 + 1, step_ns, limit=0), table, engine)
     if isinstance(found, Lines):
         return sorted(map(str, found.frame.select(sorted(found.frame.columns)).rows()))

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import s3
 import sail
+from query.remembering import forget
 from tailrace.batch import Batch
 from tailrace.cli.app import app
 from tailrace.engines.connection import Connection
@@ -76,6 +77,11 @@ def rows(number: int) -> pl.DataFrame:
     )
 
 
+def scanned(request, table, engine):
+    forget()
+    return run(request, table, engine)
+
+
 def sorted_rows(series):
     named = pl.DataFrame({"series": range(len(series.labels)), "labels": [str(one) for one in series.labels]})
     joined = series.frame.join(named.cast({"series": pl.UInt32}), on="series").drop("series")
@@ -86,7 +92,7 @@ def sorted_rows(series):
 @pytest.mark.parametrize("query", QUERIES)
 def test_both_say_the_same(query, step_s, table, cluster):
     request = Request(query, 0, 3600 * S, step_ns=None if step_s is None else step_s * S)
-    here, there = (sorted_rows(run(request, table, engine)) for engine in (PolarsEngine(), cluster))
+    here, there = (sorted_rows(scanned(request, table, engine)) for engine in (PolarsEngine(), cluster))
     assert here.height
     assert here["value"].to_list() == pytest.approx(there["value"].to_list(), rel=1e-12)
     assert here.drop("value").equals(there.drop("value"))
@@ -102,7 +108,7 @@ def test_what_was_worked_out_by_hand(table, cluster):
 
 def test_lines_of_a_needle(table, cluster):
     request = Request('{app="shop"} |= "user 123" | took > 11', 0, 3600 * S, limit=20)
-    here, there = (run(request, table, engine) for engine in (PolarsEngine(), cluster))
+    here, there = (scanned(request, table, engine) for engine in (PolarsEngine(), cluster))
     assert isinstance(there, Lines)
     assert there.frame.height
     assert here.frame.equals(there.frame)
