@@ -272,3 +272,31 @@ def test_a_table_that_fails_fails_the_batch(tmp_path: Path) -> None:
             sink.submit(batch(["0"], "a", 0)).result(WAIT_S)
         until(lambda: other.lines == ["0"])
     assert [entry.position.number for entry in Spool(tmp_path).entries] == [0]
+
+
+def test_a_file_that_is_damaged_under_way_is_kept_for_people(tmp_path: Path, caplog) -> None:
+    spool, one, two = Spool(tmp_path), Memory(), Memory()
+    bad = spool.put(batch(["x"], "a", 0))
+    spool.put(batch(["y"], "a", 1))
+    bad.held = None
+    damaged = bad.path.read_bytes()[:-20]
+    bad.path.write_bytes(damaged)
+    sink = Fanout(None, {"one": one, "two": two}, spool, limit_bytes=1 << 30, patience=Patience(SystemClock()))
+    until(lambda: not list(tmp_path.glob("*.batch")))
+    sink.close()
+    assert one.lines == two.lines == ["y"]
+    assert bad.path.with_suffix(".broken").read_bytes() == damaged
+    assert "one goes on without a batch" in caplog.text
+
+
+def test_a_file_that_cannot_be_read_now_is_read_later(tmp_path: Path, caplog) -> None:
+    spool, one = Spool(tmp_path), Memory()
+    entry = spool.put(batch(["x"], "a", 0))
+    entry.held = None
+    kept = entry.path.rename(tmp_path / "kept")
+    entry.path.symlink_to(entry.path)  # which leads nowhere
+    sink = Fanout(None, {"one": one}, spool, limit_bytes=1 << 30, patience=Patience(SystemClock()))
+    until(lambda: "trying again" in caplog.text)
+    kept.replace(entry.path)
+    until(lambda: one.lines == ["x"])
+    sink.close()

@@ -191,9 +191,9 @@ class Fanout:
         while self._left and self._table is not None:
             entry = self._left[0]
             try:
-                self._table.submit(entry.load()).result()
-            except DataError:
-                _LOGGER.exception("a batch is lost")
+                self._table.submit(self._load(entry)).result()
+            except DataError as error:
+                self._skip(entry, _TABLE, error)
             self._done(entry, _TABLE)
             del self._left[0]
 
@@ -202,10 +202,10 @@ class Fanout:
     def _run(self, name: str, sink: Sink) -> None:
         for entry in iter(lambda: self._next(name), None):
             try:
-                batch = entry.load()
+                batch = self._load(entry)
                 future = sink.submit(batch)
-            except DataError:
-                _LOGGER.exception("sink %s: a batch is lost", name)
+            except DataError as error:
+                self._skip(entry, name, error)
                 self._done(entry, name)
                 continue
             except TransientError:  # the sink is closing: the rest is for the next start
@@ -215,6 +215,21 @@ class Fanout:
                 return
             del batch
             future.add_done_callback(self._settled(entry, name))
+
+    def _load(self, entry: Entry) -> Batch:
+        """Read a batch, for as long as that may yet succeed."""
+        for pause_s in self._patience.pauses():
+            try:
+                return entry.load()
+            except TransientError as error:
+                failure = error
+                _LOGGER.warning("%s; trying again in %.1f s, nothing is lost", error, pause_s)
+            self._patience.wait(pause_s)
+        raise failure
+
+    def _skip(self, entry: Entry, name: str, error: DataError) -> None:
+        _LOGGER.error("%s goes on without a batch, which is kept on disk: %s", name or "the table", error)
+        entry.broken = True
 
     def _settled(self, entry: Entry, name: str) -> Callable[[Future[None]], None]:
         return lambda future: self._settle(entry, name, future)

@@ -37,6 +37,7 @@ class Entry:
     bytes: int
     waiting: set[str] = field(default_factory=set)  # names of sinks
     held: Batch | None = None  # the batch itself while it is in memory
+    broken: bool = False  # whether it cannot be read, or not be taken: its file is kept for people
 
     @property
     def pushed(self) -> bool:
@@ -44,7 +45,7 @@ class Entry:
         return self.position.agent.startswith(_PUSHED) or came_from_afar(self.position)
 
     def load(self) -> Batch:
-        """Return the batch; `DataError` if the file is damaged."""
+        """Return the batch; `DataError` if the file is damaged or gone, `TransientError` if it cannot be read now."""
         return self.held or _decode(self.path)
 
 
@@ -83,7 +84,10 @@ class Spool:
     def remove(self, entry: Entry) -> None:
         """Forget a batch that every sink has; one that a crash brings back is recognised by its number."""
         self.entries.remove(entry)
-        self._files.unlink(entry.path)
+        if entry.broken:
+            self._set_aside(entry.path)
+        else:
+            self._files.unlink(entry.path)
 
     def last_number(self, agent: str) -> int | None:
         """Return the newest number of an agent that lies here, or None."""
@@ -94,14 +98,22 @@ class Spool:
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
             try:
                 batch = _decode(path)
-            except DataError as error:
-                aside = path.with_suffix(".broken")
-                self._files.rename(path, aside)
-                _LOGGER.error("%s; set aside as %s: its lines may be missing in some sinks", error, aside.name)  # noqa: TRY400  the message says all
+            except (DataError, TransientError) as error:
+                _LOGGER.error("%s", error)  # noqa: TRY400  the message says all
+                self._set_aside(path)
                 continue
             assert batch.position is not None, "put gives every batch one"
             found.append(Entry(path, batch.position, path.stat().st_size))
         return found
+
+    def _set_aside(self, path: Path) -> None:
+        aside = path.with_suffix(".broken")
+        try:
+            self._files.rename(path, aside)
+        except FileNotFoundError:
+            _LOGGER.error("%s is gone: its lines may be missing in some sinks", path)  # noqa: TRY400  as above
+            return
+        _LOGGER.error("%s is set aside as %s: its lines may be missing in some sinks", path, aside.name)
 
 
 def came_from_afar(position: Position | None) -> bool:
@@ -133,5 +145,9 @@ def _decode(path: Path) -> Batch:
         head = json.loads(line)
         position = Position(head["agent"], head["number"], head["after"])
         return Batch(pl.read_ipc(rows), head["source"], head["lines"], head["bytes"], position)
-    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except OSError as error:  # too many open files, a disk that is away
+        raise TransientError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
