@@ -229,5 +229,7 @@ def _bind(listen: str) -> socket.socket:
     except OSError as error:
         sock.close()
         hint = "is another tailrace running? choose another port with --listen"
+        if isinstance(error, PermissionError):
+            hint = "ports below 1024 are root's, or need CAP_NET_BIND_SERVICE: choose another one with --listen"
         raise ConfigError([Problem("$.listen", f"cannot listen on {listen}: {error.strerror}", hint)]) from error
     return sock

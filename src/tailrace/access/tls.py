@@ -35,7 +35,7 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    _check_private(settings.key or settings.certificate)
+    _check_private(settings.key or settings.certificate, "$.tls.key" if settings.key else "$.tls.certificate")
     _load(context, settings.certificate, settings.key)
     if settings.client_ca is not None:
         try:
@@ -97,14 +97,14 @@ class Renewal:
             self.look()
 
 
-def _check_private(path: Path) -> None:
+def _check_private(path: Path, where: str) -> None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise ConfigError([Problem("$.tls.key", _why(path, error))]) from None
+        raise ConfigError([Problem(where, _why(path, error))]) from None
     if mode & 0o007:
         hint = f"chmod o= {path}"
-        raise ConfigError([Problem("$.tls.key", f"{path} holds a private key, and everybody may use the file", hint)])
+        raise ConfigError([Problem(where, f"{path} holds a private key, and everybody may use the file", hint)])
 
 
 def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:

@@ -39,7 +39,7 @@ def check_config(
     from tailrace.cli.check_rules import mistakes
 
     warnings = [*missing_paths(config), *config.spec.warnings, *mistakes(config.alerts.rule_files)]
-    warnings += untold(config)
+    warnings += [*untold(config), *missing_here(config)]
     if json:
         output.as_json({"ok": True, "file": str(file), "warnings": warnings})
         return
@@ -169,6 +169,14 @@ def missing_paths(config: "Config") -> list[str]:
             for path in missing(wanted)
         ]
     return warnings
+
+
+def missing_here(config: "Config") -> list[str]:
+    """Return a warning for each library and certificate that the configuration needs and that is not here."""
+    from tailrace.cli import probes_fleet
+
+    found = [*probes_fleet.extras(config), *probes_fleet.certificate(config)]
+    return [f"{one.what} ({one.do})" for one in found if one.state == "fail"]
 
 
 def untold(config: "Config") -> list[str]:

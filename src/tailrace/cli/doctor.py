@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tailrace.cli import failures, options, output, probes, probes_ebpf, probes_files
+from tailrace.cli import failures, options, output, probes, probes_ebpf, probes_files, probes_fleet
 
 if TYPE_CHECKING:
     from tailrace.config.model import Config
@@ -24,6 +24,8 @@ def doctor(data: options.Data = None, config: options.ConfigFile = None, json: o
         tailrace doctor
 
         tailrace doctor --data /srv/logs --json
+
+        tailrace doctor --config server.yaml
     """
     from tailrace.config.load import load
 
@@ -49,6 +51,11 @@ def examine(config: "Config") -> Iterator[probes.Finding]:
     yield from probes_ebpf.ebpf()
     yield from probes.open_files()
     yield from probes.port(config.listen)
+    yield from probes_fleet.extras(config)
+    yield from probes_fleet.certificate(config)
+    yield from probes_fleet.receivers(config)
+    yield from probes_fleet.databases(config)
+    yield from probes_fleet.sinks(config)
     yield from probes.clock()
 
 

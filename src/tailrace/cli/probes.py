@@ -259,6 +259,8 @@ def port(listen: str) -> Iterator[Finding]:
             probe.bind((host, number))
         except OSError as error:
             todo = f"is Tailrace running already? see http://{listen}/, or choose another one with --listen"
+            if isinstance(error, PermissionError):
+                todo = "ports below 1024 are root's, or need CAP_NET_BIND_SERVICE: choose another one with --listen"
             yield Finding("port", "warn", f"{listen} is not free: {error.strerror}", todo)
             return
     yield Finding("port", "ok", f"{listen} is free")

@@ -289,6 +289,6 @@ def listen_address(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     if not separator or not port.isascii() or not port.isdigit() or int(port) > _PORT_MAX:
         raise Mistake(f"{text!r} is no address with a port", f"write for example {LISTEN}")
-    if host in ("", "*"):
+    if host == "*":
         raise Mistake(f"{text!r} names no address", f"write 0.0.0.0:{port} for all addresses of this machine")
     return (host[1:-1] if host.startswith("[") and host.endswith("]") else host), int(port)
