@@ -100,3 +100,12 @@ def test_a_path_that_is_written_otherwise_is_not_let_through(house: House, path:
         answer = client.get(house.address.rstrip("/") + path.replace("\n", "%0A"))
     assert answer.status_code == 403
     assert all(canary not in answer.text for canary in CANARY.values())
+
+
+def test_who_the_agents_are_is_the_operators_to_see(house: House) -> None:
+    with house.client("query") as client:
+        assert client.get("/ship/v1/agents").status_code == 200
+    with house.client("push") as client:
+        assert client.get("/ship/v1/agents").status_code == 403
+        assert client.get("/ship/v1/agents/one-0").status_code != 403
+    assert not permission("GET", "/ship/v1/agents").tenants

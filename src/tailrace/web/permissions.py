@@ -86,7 +86,7 @@ TABLE: Final[tuple[Permission, ...]] = (
     *_query("/api/v1/status/buildinfo", methods=READS),
     *_query("/api/v1/logs/query", "/api/v1/logs/tail", "/api/v1/explain"),
     # --- looking at what is of the whole server
-    *_view("/metrics", "/status", "/services"),
+    *_view("/metrics", "/status", "/services", "/ship/v1/agents"),
     *_view(f"{_LOKI}/delete", "/api/v1/metadata", "/api/v1/rules", "/api/v1/alerts", "/api/v1/rules/evaluations"),
     *(row for rules in _RULES for row in _view(rules, f"{rules}/{{namespace}}", f"{rules}/{{namespace}}/{{group}}")),
     *_view("/prometheus/api/v1/rules", "/prometheus/api/v1/alerts"),
