@@ -38,7 +38,9 @@ def run(config: Config, announce: Callable[[str], None]) -> None:
             ending.callback(writer.close)
             writer.start()
         server = Server(config, table, sink, accounts=accounts, clock=clock)
-        announce(f"tailrace {__version__} server, data in {config.data}")
+        announce(
+            f"tailrace {__version__} server, data in {config.data}{f', table {config.table}' * bool(config.table)}"
+        )
         for warning in server.warnings:
             announce(f"warning: {warning}")
         stopping = threading.Event()

@@ -60,7 +60,7 @@ def run(
         moves=following.moves,
         behind=_behind(following.agent, config, accounts, clock),
     )
-    announce(f"tailrace {__version__}, data in {config.data}")
+    announce(f"tailrace {__version__}, data in {config.data}{f', table {config.table}' * bool(config.table)}")
     for warning in (*checkpoint.warnings, *server.warnings):
         announce(f"warning: {warning}")
     server.start()

@@ -59,7 +59,7 @@ class Following:
         config = loaded.config
         self._patience, self._clock, self._announce = patience, clock, announce
         self._lag, self._looking = Lag(), threading.Lock()
-        self._watched = bool(loaded.files)
+        self._watched, self._ended = bool(loaded.files), threading.Event()
         reducing = make_reducing(config.spec, accounts)
         self.agent = Agent(
             [make_source(config, one, clock) for one in config.sources],
@@ -83,6 +83,7 @@ class Following:
         """Follow until a signal says to stop; returns when all that was read is durable."""
         teller = threading.Thread(target=self._tell, name="tell", daemon=True)
         with ExitStack() as ending:
+            ending.callback(self._ended.set)
             ending.enter_context(stop_on_signals(self.stop))
             if self._watched:
                 self._reload.start()
@@ -119,13 +120,23 @@ class Following:
 
     def _tell(self) -> None:
         """Say once what is followed and why the rest is not, as soon as the folders were looked at."""
-        pause, tries = threading.Event(), 50
-        while not self.followed() and tries:
-            pause.wait(0.1)
-            tries -= 1
-        pause.wait(0.2)
+        found = self._finds(50, 0.1)
+        self._ended.wait(0.2)
         for line in describe(self.followed()):
             self._announce(line)
+        if not found and self._finds(600, 1.0):  # a server was waited for, or the first file came late
+            self._ended.wait(0.2)
+            for line in describe(self.followed()):
+                self._announce(line)
+
+    def _finds(self, looks: int, pause_s: float) -> bool:
+        """Wait until something is followed, for so many looks; tell whether something is."""
+        for _ in range(looks):
+            if self.followed():
+                return True
+            if self._ended.wait(pause_s):
+                return False
+        return False
 
 
 def describe(items: Sequence[Followed]) -> list[str]:
