@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tailrace.control.holder import holder
 from tailrace.errors import TransientError
 from tailrace.store.bucket import Got
 from tailrace.store.lease import EXPIRES_S, RENEW_S, ObjectLease
@@ -83,6 +86,15 @@ def test_who_died_is_followed_once_its_time_is_over(objects: Objects, time: Time
     time.now_s += 1
     assert other.held()
     assert not one.held()  # which finds out when it renews
+
+
+def test_a_process_of_this_machine_that_ended_is_followed_at_once(objects: Objects, time: Time) -> None:
+    code = "from tailrace.control.holder import holder; print(holder())"
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    assert lease(objects, time, ended).held()
+    running = lease(objects, time, holder())
+    assert running.held()
+    assert not lease(objects, time, "other").held()  # a process that runs is not followed
 
 
 def test_who_gives_it_up_is_followed_at_once(objects: Objects, time: Time) -> None:

@@ -2,7 +2,8 @@
 
 One object says who holds it and how often it was renewed. To take, renew or give it is a conditional put: of two at
 once the second fails. No clocks are compared: who wants the lease watches it, and takes it when the object has not
-changed for `EXPIRES_S` of its own clock; who holds it renews it, or asks, after `RENEW_S`.
+changed for `EXPIRES_S` of its own clock, or at once when its holder is known to have ended; who holds it renews it, or
+asks, after `RENEW_S`.
 
 A lease that was lost unnoticed can do no harm to rows: what its holder commits goes through the log, which refuses the
 second of two changes to the same files. It only keeps servers from doing the same work.
@@ -11,12 +12,12 @@ second of two changes to the same files. It only keeps servers from doing the sa
 from __future__ import annotations
 
 import json
-import os
-import socket
 import threading
 import time
-import uuid
 from typing import TYPE_CHECKING, Final
+
+from tailrace.control.holder import holder as process
+from tailrace.control.holder import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ class ObjectLease:
         self, bucket: Bucket, key: str, holder: str | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._bucket, self._key, self._now = bucket, key, clock
-        self._holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._holder = holder or process()
         self._lock = threading.Lock()
         self._tag: str | None = None  # of the object as this program wrote it: it holds the lease
         self._renewed_s = 0.0
@@ -67,7 +68,8 @@ class ObjectLease:
             got = self._bucket.get(self._key)
         except FileNotFoundError:
             return self._write(None, now_s)
-        if _holder(got.data) in ("", self._holder):  # nobody's, or ours from a renewal that seemed to fail
+        other = _holder(got.data)
+        if other in ("", self._holder) or is_gone(other):  # nobody's, or ours from a renewal that seemed to fail
             return self._write(got.tag, now_s)
         if self._seen is None or self._seen[0] != got.tag:
             self._seen = (got.tag, now_s)
