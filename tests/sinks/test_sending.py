@@ -139,6 +139,16 @@ def test_rows_are_set_aside_when_their_time_is_over(make: Callable, courier: Cou
     assert letter.reasons == {"not delivered within 5 s: down": 2}
 
 
+def test_what_a_receiver_says_commands_no_terminal(make: Callable, courier: Courier, caplog) -> None:
+    courier.plan = [TransientError("busy \x1b[2J\nok"), Sent(refused={0: "bad \x1b[31m\nvalue"})]
+    sink = make()
+    sink.submit(batch(["x"], "a", 0)).result(WAIT_S)
+    (letter,) = sink.dead_letters.letters()
+    assert letter.reasons == {"bad  [31m value": 1}
+    assert "busy  [2J ok" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
 def test_replayed_rows_keep_their_ids_and_say_what_is_refused_again(make: Callable, courier: Courier) -> None:
     courier.poison = {"0001", "0002"}
     sink = make()

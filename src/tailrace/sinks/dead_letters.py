@@ -19,7 +19,7 @@ import polars as pl
 from tailrace.batch import Batch, Position
 from tailrace.errors import DataError, TransientError
 from tailrace.files import Files
-from tailrace.sinks.delivery import ROW, Rows
+from tailrace.sinks.delivery import ROW, Rows, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,7 +81,7 @@ class DeadLetters:
         self._put(rows, reasons, room=True)
 
     def _put(self, rows: Rows, reasons: list[str], *, room: bool) -> None:
-        frame = rows.frame.with_columns(pl.Series(REASON, [one[:REASON_CHARS] for one in reasons], pl.String))
+        frame = rows.frame.with_columns(pl.Series(REASON, [one_line(one[:REASON_CHARS]) for one in reasons], pl.String))
         note = {
             "sink": self.folder.name,
             "agent": rows.position.agent,

@@ -39,6 +39,11 @@ class LaterError(TransientError):
         super().__init__(what)
 
 
+def one_line(said: str) -> str:
+    """Return what a receiver says as one line that commands no terminal: it may repeat what stands in a log."""
+    return "".join(letter if letter.isprintable() else " " for letter in said)
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows on their way: a frame with the column `_row`, and the position of the batch that they are of."""

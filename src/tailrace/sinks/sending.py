@@ -26,7 +26,7 @@ from tailrace import memory
 from tailrace.batch import Position
 from tailrace.errors import TransientError
 from tailrace.sinks.dead_letters import DeadLetters
-from tailrace.sinks.delivery import ROW, LaterError, RefusedError, Rows
+from tailrace.sinks.delivery import ROW, LaterError, RefusedError, Rows, one_line
 from tailrace.sinks.numbers import Numbers
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class SendingSink:
             reasons = [refused.rows[place] for place in places]
             self._insist(lambda: self.dead_letters.put(whole.at(places), reasons))
             _LOGGER.warning("sink %s: %d rows are refused and set aside: %s; see 'tailrace dead-letters list'",
-                            self._settings.name, len(places), reasons[0][:200])  # fmt: skip
+                            self._settings.name, len(places), one_line(reasons[0][:200]))  # fmt: skip
         self._count(sent=len(whole) - len(refused.rows), refused=len(refused.rows))
 
     def _send_all(self, rows: Rows, refused: _Refused) -> None:
@@ -215,6 +215,7 @@ class SendingSink:
                     return
                 places = sorted(sent.again)
                 rows, why, asked_s = rows.at(places), sent.again[places[0]], sent.after_s
+            why = one_line(why)
             self._count(retries=1)
             if self._settings.retry_s is not None and self._clock.monotonic_s() - started_s >= self._settings.retry_s:
                 reason = f"not delivered within {self._settings.retry_s:g} s: {why}"
