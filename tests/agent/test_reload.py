@@ -10,10 +10,11 @@ import pytest
 
 from agent.fakes import Memory, until
 from tailrace.agent import Agent
-from tailrace.agent.reload import Reload, difference
+from tailrace.agent.reload import FIXED, Reload, difference
 from tailrace.agent.wiring import make_reducing, make_source
 from tailrace.clock import SystemClock
 from tailrace.config.load import parse, resolve
+from tailrace.config.model import Config
 from tailrace.sources.tail import survey
 from tailrace.sources.tail.checkpoint import Checkpoint
 from tailrace.telemetry import Accounts
@@ -226,15 +227,21 @@ def test_a_source_that_comes_back_goes_on_where_it_stopped(running, tmp_path):
 
 def test_what_only_the_next_start_takes_over_is_said_each_time(running, tmp_path):
     run = running("sources: []")
-    run.file.write_text("sources: []\nagent: other\nlisten: 127.0.0.1:1\nstore: {retry_s: 5}\n")
+    run.file.write_text(
+        "sources: []\nagent: other\nlisten: 127.0.0.1:1\nstore: {retry_s: 5}\ncontrol: postgresql://db/x\n"
+    )
     assert run.reload.now()
     assert run.reload.now()
     fixed = [
         f"$.{key}: changed; a running program keeps the old value until its next start"
-        for key in ("listen", "agent", "store")
+        for key in ("control", "listen", "agent", "store")
     ]
     same = "configuration read again: nothing changed"
     assert run.said == [*fixed, same, *fixed, same]
+
+
+def test_every_key_is_taken_over_or_said():
+    assert set(Config.model_fields) - set(FIXED) == {"host", "sources", "spec"}
 
 
 def test_the_file_is_watched(running, tmp_path, monkeypatch):

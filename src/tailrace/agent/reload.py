@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 WATCH_S: Final = 1.0
 """How often the file is looked at; an editor's half-written state has passed when it looks the same twice."""
 
-FIXED: Final = ("data", "listen", "agent", "sinks", "spool_bytes", "store", "alerts")
+FIXED: Final = (
+    *("data", "table", "objects", "control", "listen", "agent", "sinks", "spool_bytes", "receivers", "intake"),
+    *("store", "alerts", "metrics", "engine", "access", "tls"),
+)
 """Keys that only the next start takes over."""
 
 Look = tuple[int, int, int, int] | None
