@@ -10,7 +10,9 @@ from tailrace.contracts import Choice
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import EngineAwayError, TransientError
 from tailrace.query.afresh import afresh
+from tailrace.query.explain import explain
 from tailrace.query.follow import Follower
+from tailrace.query.labels import label_names
 from tailrace.query.lines import Window
 from tailrace.query.parser import parse
 from tailrace.query.pattern_mining import mined
@@ -30,6 +32,7 @@ QUESTIONS = {
     "pages": lambda table, engine: sum(page.frame.height for page in pages(Request(LOG, 0, 100 * S), table, engine)),
     "volume": lambda table, engine: sum(volume(ANY, table, engine).frame["value"]) // len("line"),
     "patterns": lambda table, engine: sum(mined(parse(LOG), WINDOW, S, table, engine)[0]["lines"]),
+    "plan": lambda table, engine: int("10 rows" in explain(Request(f"{LOG} | json", 0, 100 * S), table, engine)) * 10,
     "history": lambda table, engine: Follower(LOG, table, engine, history=10).poll().frame.height,
 }
 
@@ -102,6 +105,20 @@ def test_lines_that_arrived_while_an_engine_went_away(table):
     table.add(frame([{"t": 20, "line": "a line more"}]))
     assert one.poll().frame["_line"].to_list() == ["a line more"]
     assert one.poll().frame.is_empty()
+
+
+def test_labels_of_segments_that_vanished(table):
+    class Vanishing:
+        def __init__(self):
+            self.asked = 0
+
+        def snapshot(self):
+            self.asked += 1
+            if self.asked == 1:
+                raise FileNotFoundError("a footer")
+            return table.snapshot()
+
+    assert label_names(Vanishing(), 0, 100 * S) == ["app"]
 
 
 def test_what_cannot_help_is_raised():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tailrace.batch import column_field, is_field
 from tailrace.contracts import CONFINED
 from tailrace.query import functions
+from tailrace.query.afresh import afresh
 from tailrace.query.evaluate import grouped
 from tailrace.query.grid import Cells
 from tailrace.query.leaf import from_statistics, in_scan
@@ -36,8 +37,11 @@ INDENT = "   "
 
 def explain(request: Request, table: Table, engine: Engine) -> str:
     """Return the plan of a request as an indented text."""
+    return afresh(lambda: _explained(request, table.snapshot(), engine))
+
+
+def _explained(request: Request, snapshot: Snapshot, engine: Engine) -> str:
     query = parse(request.query)
-    snapshot = table.snapshot()
     head = [f"query: {query}"]
     if isinstance(query, LogQuery):
         found = plan(query, EVERYTHING, (request.start_ns, request.end_ns), snapshot, engine)

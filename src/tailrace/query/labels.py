@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tailrace.batch import stream_labels
+from tailrace.query.afresh import afresh
 from tailrace.query.parser import parse_selector
 from tailrace.query.streams import select
 
@@ -45,7 +46,7 @@ def series(
 def _streams(
     table: Table, start_ns: int, end_ns: int, selectors: Sequence[Selector | str | None]
 ) -> list[Mapping[str, str]]:
-    held = table.snapshot().segments(start_ns, end_ns).streams()
+    held = afresh(lambda: table.snapshot().segments(start_ns, end_ns).streams())
     inside = held.filter((pl.col("max_time_ns") >= start_ns) & (pl.col("min_time_ns") < end_ns))
     texts = inside["_stream"].unique().to_list()
     chosen: set[str] = set()

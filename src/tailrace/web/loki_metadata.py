@@ -20,6 +20,7 @@ from tailrace import limits
 from tailrace.batch import stream_text
 from tailrace.errors import QueryError
 from tailrace.query import labels
+from tailrace.query.afresh import afresh
 from tailrace.query.detected import detected_labels
 from tailrace.query.parser import parse_selector
 from tailrace.query.volume import LIMIT_DEFAULT, Volume, volume
@@ -143,9 +144,9 @@ def _volume(given: QueryParams, now_ns: int) -> Volume:
 
 
 def _stats(services: Services, start_ns: int, end_ns: int, chosen: list[str]) -> dict[str, int]:
-    segments = services.table.snapshot().segments(start_ns, end_ns)
     wanted = [stream_text(found) for found in labels.series(services.table, start_ns, end_ns, chosen)]
-    streams = segments.streams().filter(pl.col("_stream").is_in(wanted))
+    held = afresh(lambda: services.table.snapshot().segments(start_ns, end_ns).streams())
+    streams = held.filter(pl.col("_stream").is_in(wanted))
     return {
         "streams": streams["_stream"].n_unique(),
         "chunks": streams["path"].n_unique(),
