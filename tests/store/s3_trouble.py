@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +26,7 @@ class Trouble:
 
     status: int
     done: bool = False  # whether the server did what it was asked
-    slow_s: float = 0.0
+    then: Callable[[], None] = lambda: None  # before the answer
 
 
 @dataclass
@@ -54,7 +53,7 @@ def having(day: BadDay) -> Iterator[BadDay]:
                 status, headers, data = self.ask(body)
             if trouble is not None:
                 day.seen[trouble.status] += 1
-                time.sleep(trouble.slow_s)
+                trouble.then()
                 if trouble.status == RESET:
                     self.close_connection = True
                     return
