@@ -258,10 +258,12 @@ def port(listen: str) -> Iterator[Finding]:
         try:
             probe.bind((host, number))
         except OSError as error:
+            what = f"{listen} is not free: {error.strerror}"
             todo = f"is Tailrace running already? see http://{listen}/, or choose another one with --listen"
             if isinstance(error, PermissionError):
+                what = f"{listen} cannot be listened on: {error.strerror}"
                 todo = "ports below 1024 are root's, or need CAP_NET_BIND_SERVICE: choose another one with --listen"
-            yield Finding("port", "warn", f"{listen} is not free: {error.strerror}", todo)
+            yield Finding("port", "warn", what, todo)
             return
     yield Finding("port", "ok", f"{listen} is free")
 

@@ -93,7 +93,7 @@ def receivers(config: Config) -> Iterator[Finding]:
 def why_not(error: OSError) -> str:
     """Return what to do about a port that cannot be listened on."""
     if isinstance(error, PermissionError):
-        return "ports below 1024 are root's, or need CAP_NET_BIND_SERVICE: choose a higher one, or use the systemd unit"
+        return "ports below 1024 are root's, or need CAP_NET_BIND_SERVICE: see the systemd unit, or choose a higher one"
     return "is Tailrace running already? if not, something else listens there: choose another port"
 
 
