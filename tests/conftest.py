@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from postgres import database, postgres, timescaledb  # noqa: F401  fixtures
@@ -21,6 +22,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A job in the background is started deaf to Ctrl-C, and so are the programs that it starts: tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let tests leave a control database open where it lies on PostgreSQL, see `control/test_users.py`: SQLite does."""
+    if os.environ.get("TAILRACE_TEST_CONTROL") == "postgres":
+        for kind in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
+            config.addinivalue_line("filterwarnings", f"ignore::{kind}")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
