@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import socket
 import subprocess
@@ -227,5 +228,20 @@ def test_an_optional_server_is_left_alone_for_a_while(port, monkeypatch):
     later_s = time.monotonic() + connection.AWAY_S
     monkeypatch.setattr(time, "monotonic", lambda: later_s)
     with pytest.raises(EngineAwayError):
+        found.spark()
+    assert len(tried) == 2
+
+
+def test_who_waited_for_an_attempt_that_failed_makes_no_other(port, monkeypatch):
+    found = Connection(f"spark://127.0.0.1:{port}")
+    tried = []
+    monkeypatch.setattr(connection, "_session", lambda url, _: tried.append(url) or connection._reach(None))
+    monkeypatch.setattr(connection, "_reach", lambda _: (_ for _ in ()).throw(connection._UnreachedError("away")))
+    for attempts in (1, 2):  # each comes behind the failure of the one before
+        with pytest.raises(EngineAwayError):
+            found.spark()
+        assert len(tried) == attempts
+    found._failed_s = math.inf  # it failed while this one waited
+    with pytest.raises(EngineAwayError, match="away"):
         found.spark()
     assert len(tried) == 2

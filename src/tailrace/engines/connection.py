@@ -90,6 +90,7 @@ class Connection:
         self._used_s = 0.0
         self._optional = optional
         self._away_s, self._why = 0.0, ""  # until when it is left alone, and why
+        self._failed_s = 0.0  # when it was last not reached
         self._lock = threading.Lock()
 
     def spark(self) -> SparkSession:
@@ -125,12 +126,16 @@ class Connection:
             pulled.stop()
 
     def _connected(self) -> _Session:
+        asked_s = time.monotonic()
         with self._lock:
             now_s = time.monotonic()
             if self._session is not None and now_s - self._used_s > IDLE_S:
                 self._session = None
-            if now_s < self._away_s:
-                raise EngineAwayError(self._why, another=True)
+            waited = (
+                self._session is None and self._failed_s > asked_s
+            )  # for an attempt of somebody else: that is enough
+            if waited or now_s < self._away_s:
+                raise EngineAwayError(self._why, another=self._optional)
             if self._session is None:
                 with self._meant():
                     self._session = _session(self._url, self._meant)
@@ -166,7 +171,8 @@ class Connection:
     def _away(self, text: str) -> EngineAwayError:
         self._session = None
         self._why = f"the cluster {self.shown} cannot be reached: {text}"
-        self._away_s = time.monotonic() + AWAY_S if self._optional else 0.0
+        self._failed_s = time.monotonic()
+        self._away_s = self._failed_s + AWAY_S if self._optional else 0.0
         return EngineAwayError(self._why, another=self._optional)
 
 
