@@ -14,7 +14,6 @@ multipart upload is completed; nothing of ours needs that.
 
 from __future__ import annotations
 
-import select
 import subprocess
 import sys
 import threading
@@ -22,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tailrace.files import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,7 +85,7 @@ def serving() -> Iterator[Server]:
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
-            assert select.select([process.stdout], [], [], START_S)[0], "the S3 server did not start"
+            assert readable(process.stdout, START_S), "the S3 server did not start"
             endpoint = process.stdout.readline().strip()
             assert endpoint, f"the S3 server ended with {process.wait()}"
             yield Server(endpoint, process)

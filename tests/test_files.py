@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tailrace.files import TEMPORARY, Files
+from tailrace.files import TEMPORARY, Files, readable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,3 +59,20 @@ def test_single_operations(tmp_path: Path) -> None:
     files.fsync_dir(folder)
     assert [path.name for path in folder.iterdir()] == ["h"]
     assert files.run("anything", lambda: 5) == 5
+
+
+def test_a_handle_beyond_a_thousand_open_files_is_waited_for() -> None:
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] <= 2_000:
+        pytest.skip("so many files may not be open here")
+    low, writer = os.pipe()
+    high = fcntl.fcntl(low, fcntl.F_DUPFD, 1_500)
+    try:
+        assert not readable(high, 0.0)
+        os.write(writer, b"x")
+        assert readable(high, 60.0)
+        os.read(high, 1)
+    finally:
+        os.close(writer)
+    assert readable(high, 60.0), "the end is something to read"
+    os.close(high)
+    os.close(low)

@@ -9,7 +9,8 @@ here, and every failure is the plain `OSError` of the system.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, TypeVar
+import select
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,3 +81,10 @@ def _fsync(path: Path, flags: int) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def readable(stream: IO[Any] | int, timeout_s: float) -> bool:  # of text or of bytes: only its handle matters
+    """Tell whether something can be read within a time, the end of it included; also beyond 1,024 open files."""
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    return bool(poll.poll(round(timeout_s * 1_000)))

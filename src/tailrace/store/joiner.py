@@ -15,7 +15,6 @@ import datetime as dt
 import io
 import json
 import os
-import select
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -26,7 +25,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import polars as pl
 
 from tailrace.errors import TailraceError, TransientError
-from tailrace.files import Files
+from tailrace.files import Files, readable
 from tailrace.store import pieces, segment, skip
 from tailrace.store.bucket import ObjectSettings
 from tailrace.store.location import located
@@ -113,7 +112,7 @@ def _close(process: subprocess.Popen[str]) -> None:
 
 def _answer(process: subprocess.Popen[str], stopping: Callable[[], bool]) -> str | None:
     assert process.stdout is not None
-    while not select.select([process.stdout], [], [], _LOOK_S)[0]:
+    while not readable(process.stdout, _LOOK_S):
         if stopping():
             return None
     text = process.stdout.readline()

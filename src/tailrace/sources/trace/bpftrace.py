@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import struct
 import subprocess
 import time
 from typing import TYPE_CHECKING, Final
 
 from tailrace.errors import TailraceError
+from tailrace.files import readable
 from tailrace.sources.trace import layout as at
 from tailrace.sources.trace.tables import tables
 
@@ -132,7 +132,7 @@ class Bpftrace:
         assert self._process is not None
         assert self._process.stdout is not None
         handle = self._process.stdout.fileno()
-        if not select.select([handle], [], [], timeout_s)[0]:
+        if not readable(handle, timeout_s):
             return False
         piece = os.read(handle, _READ_BYTES)
         *lines, self._rest = (self._rest + piece).split(b"\n")
