@@ -56,7 +56,7 @@ def test_a_shared_key_guards_and_is_shown_to_nobody() -> None:
 
 
 def test_names_are_unique() -> None:
-    [mistake] = wrong_receivers([SyslogSettings(), ForwardSettings(), SyslogSettings()])
+    [mistake] = wrong_receivers([SyslogSettings(), ForwardSettings(), SyslogSettings(listen="127.0.0.1:6514")])
     assert str(mistake) == "the name 'syslog' belongs to receivers[0] already"
 
 

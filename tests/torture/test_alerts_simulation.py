@@ -92,6 +92,9 @@ class Mortal:
     def reading(self) -> AbstractContextManager[Connection]:
         return self._mortal(self.control.reading())
 
+    def now_ns(self, connection: Connection, own_ns: int) -> int:
+        return self.control.now_ns(connection, own_ns)
+
     @contextmanager
     def _mortal(self, begun: AbstractContextManager[Connection]) -> Iterator[Connection]:
         dies = self.left == 0
