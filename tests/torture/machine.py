@@ -485,6 +485,7 @@ class Storm(RuleBasedStateMachine):
             self._end()
         finally:
             self.life.source.close()
+            self.life.checkpoint.close()
             shutil.rmtree(self.base)
             shutil.rmtree(self.state)
 

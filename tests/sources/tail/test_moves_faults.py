@@ -6,6 +6,8 @@ import errno
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -174,7 +176,15 @@ class TestDescriptors:
         yield lambda number: resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    def test_t74_two_hundred_active_files_at_ulimit_64(self, tail: Make, limit: Callable[[int], None]) -> None:
+    def test_t74_two_hundred_active_files_at_ulimit_64(
+        self, tail: Make, limit: Callable[[int], None], request: pytest.FixtureRequest
+    ) -> None:
+        taken = sum(int(entry.name) < 64 for entry in Path("/proc/self/fd").iterdir())
+        if taken > 24:  # by tests before this one: a process of its own has room
+            alone = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", request.node.nodeid]
+            done = subprocess.run(alone, cwd=request.config.rootpath, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+            return
         limit(64)
         t = tail(open_files=None)
         names = [f"{number}.log" for number in range(200)]
