@@ -36,7 +36,7 @@ class StoreSettings(Settings):
     segment_bytes: int = Field(default=limits.SEGMENT_BYTES, ge=limits.MIB)
     """Size at which a compacted segment is left alone."""
 
-    zstd_level: int = Field(default=3, ge=1, le=19)
+    zstd_level: int = Field(default=1, ge=1, le=19)
     """Compression of freshly committed segments: low, because somebody waits for it."""
 
     compacted_zstd_level: int = Field(default=3, ge=1, le=19)
