@@ -43,7 +43,7 @@ def test_the_page_names_every_key() -> None:
 
 
 def test_a_row_has_type_bounds_and_default() -> None:
-    assert "| `zstd_level` | whole number ≥ 1, ≤ 19 | `3` |" in markdown()
+    assert "| `zstd_level` | whole number ≥ 1, ≤ 19 | `1` |" in markdown()
     assert "| `raw` | `auto` or `keep` | `auto` |" in markdown()
 
 
