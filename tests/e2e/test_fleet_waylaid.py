@@ -1,8 +1,8 @@
 """Single batches that come too late, to another server, after their sender's death or twice: once each, in order.
 
 What `test_fleet` leaves to chance is done here on purpose. An agent runs as the real program; two servers, each with
-its own handle, share a table on this disk. Without the check of turns in the commit, or without the fence at the start
-of an agent, each of these tests fails.
+its own handle, share a table on this disk. Without the check of turns in the commit each of these tests fails; without
+the fence at the start of an agent those about an agent that died do.
 """
 
 from __future__ import annotations

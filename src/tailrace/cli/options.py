@@ -32,6 +32,10 @@ ConfigFile = Annotated[
         help="YAML file; see 'tailrace config show'.",
     ),
 ]
+Listen = Annotated[
+    str | None,
+    typer.Option("--listen", metavar="HOST:PORT", help="Address of the page and the API. (default: 127.0.0.1:9080)"),
+]
 SpecFile = Annotated[
     Path | None,
     typer.Option(

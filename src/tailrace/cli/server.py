@@ -1,21 +1,12 @@
 """`tailrace server`: keep a table and answer; agents send to it."""
 
-from typing import Annotated
-
-import typer
-
 from tailrace.cli import options, output
 
 
 def server(
     config: options.ConfigFile = None,
     data: options.Data = None,
-    listen: Annotated[
-        str | None,
-        typer.Option(
-            "--listen", metavar="HOST:PORT", help="Address of the page and the API. (default: 127.0.0.1:9080)"
-        ),
-    ] = None,
+    listen: options.Listen = None,
 ) -> None:
     """Keep the table, take what agents and others send, and serve the page; read no files of this machine.
 

@@ -20,12 +20,7 @@ def up(
     ] = None,
     config: options.ConfigFile = None,
     data: options.Data = None,
-    listen: Annotated[
-        str | None,
-        typer.Option(
-            "--listen", metavar="HOST:PORT", help="Address of the page and the API. (default: 127.0.0.1:9080)"
-        ),
-    ] = None,
+    listen: options.Listen = None,
 ) -> None:
     """Follow log files, store what they say, and serve a page to search it.
 
