@@ -62,3 +62,27 @@ def test_what_the_disk_does_not_take_is_not_there(tmp_path: Path) -> None:
         spool.put(batch(["x"], "a", 0))
     assert spool.entries == []
     assert Spool(tmp_path).entries == []
+
+
+def test_a_file_that_cannot_be_read_for_the_moment_is_left_for_the_next_start(tmp_path: Path, monkeypatch) -> None:
+    entry = Spool(tmp_path).put(batch(["x"], "a", 0))
+    read = type(entry.path).read_bytes
+
+    def busy(path: Path) -> bytes:
+        if path == entry.path:
+            raise OSError(24, "Too many open files")
+        return read(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(entry.path), "read_bytes", busy)
+        with pytest.raises(TransientError, match="Too many open files"):
+            Spool(tmp_path)
+    assert [one.position.number for one in Spool(tmp_path).entries] == [0]
+
+
+def test_no_file_that_was_set_aside_is_ever_replaced(tmp_path: Path) -> None:
+    for text in ("first", "second"):
+        entry = Spool(tmp_path).put(batch([text], "a", 0))
+        entry.path.write_bytes(text.encode())
+        assert Spool(tmp_path).entries == []
+    assert sorted(path.read_bytes() for path in tmp_path.glob("*.broken")) == [b"first", b"second"]

@@ -1,9 +1,9 @@
 """Keys that senders give their records, to recognise one that comes again after its answer was lost.
 
-Comes in: keys of records, as numbers of 128 bits. Goes out: which of them are new. The newest `limits.PUSH_REPEATS` of
-durable records are known; of those from before this process began the ones that `recall` finds, which is called once,
-at the first key. What is forgotten is stored again, never dropped. While a record is on its way, whoever sends
-it again is told to come back (`TransientError`): it is not durable yet, so it cannot be called a repeat.
+Comes in: keys of records, as numbers of 128 bits. Goes out: which of them are new. At least the newest half of
+`limits.PUSH_REPEATS` durable records are known; of those from before this process began the ones that `recall` finds,
+which is called once, at the first key. What is forgotten is stored again, never dropped. While a record is on its way,
+whoever sends it again is told to come back (`TransientError`): it is not durable yet, so it cannot be called a repeat.
 """
 
 from __future__ import annotations
@@ -97,7 +97,11 @@ class Seen:
 
 
 def keys_of(parts: pl.DataFrame) -> list[int | None]:
-    """Return the key of each row: of all its columns together, None where the last one is null."""
+    """Return the key of each row: of all its columns together, None where the last one is null.
+
+    A loop over the keys of a request, about a microsecond each with their look-up: a join of some hundred rows with all
+    that is remembered costs more.
+    """
     hashed = parts.select(
         *(pl.struct(pl.all()).hash(seed).alias(str(seed)) for seed in SEEDS),
         given=pl.col(parts.columns[-1]).is_not_null(),

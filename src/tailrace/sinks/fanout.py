@@ -168,7 +168,7 @@ class Fanout:
             raise failure
         with self._changed:
             entry.waiting = waiting
-            for old in self._spool.entries[:-IN_MEMORY]:
+            for old in self._spool.entries[-IN_MEMORY - 1 : -IN_MEMORY]:  # each one falls behind the newest once
                 old.held = None
             for lane in self._lanes.values():
                 lane.append(entry)

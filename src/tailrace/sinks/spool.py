@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SUFFIX: Final = ".batch"
+_BROKEN: Final = ".broken"  # of files that nobody reads again; their numbers stay taken, so that none replaces one
 _PUSHED: Final = "pushed-"  # agents of batches that came without a position: their numbers are ours
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -50,15 +51,18 @@ class Entry:
 
 
 class Spool:
-    """The folder; one program uses it, under the lock of whoever owns this."""
+    """The folder; one program uses it, under the lock of whoever owns this.
+
+    A damaged batch is set aside when it is opened; one that cannot be read for the moment is a `TransientError`.
+    """
 
     def __init__(self, folder: Path, files: Files | None = None) -> None:
         self._folder = folder
         self._files = files or Files()
         self._pusher = _PUSHED + uuid.uuid4().hex
         self.entries = self._load()  # oldest first
-        last = max((int(entry.path.stem) for entry in self.entries), default=-1)
-        self._next = last + 1
+        taken = [path.stem for suffix in (_SUFFIX, _BROKEN) for path in self._folder.glob(f"*{suffix}")]
+        self._next = max((int(stem) for stem in taken if stem.isdecimal()), default=-1) + 1
 
     @property
     def bytes(self) -> int:
@@ -98,7 +102,7 @@ class Spool:
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
             try:
                 batch = _decode(path)
-            except (DataError, TransientError) as error:
+            except DataError as error:  # one that cannot be read for the moment ends the start: nothing goes past it
                 _LOGGER.error("%s", error)  # noqa: TRY400  the message says all
                 self._set_aside(path)
                 continue
@@ -107,7 +111,7 @@ class Spool:
         return found
 
     def _set_aside(self, path: Path) -> None:
-        aside = path.with_suffix(".broken")
+        aside = path.with_suffix(_BROKEN)
         try:
             self._files.rename(path, aside)
         except FileNotFoundError:
