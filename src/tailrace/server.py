@@ -41,6 +41,7 @@ from tailrace.web import alerts_api, audit_api, files_api, history_api, login, m
 from tailrace.web.app import create_app
 from tailrace.web.connections import HEAD_BYTES, PatientProtocol
 from tailrace.web.deletions import DeletionQueue
+from tailrace.web.explorer.frame import Frame
 from tailrace.web.guarded import Guarded
 from tailrace.web.services import Services
 from tailrace.web.tenants import TenantApps
@@ -150,7 +151,8 @@ class Server:
         self._maintenance = Maintenance(table, config.store, clock, accounts)
         self._twin = Twin(table, PolarsEngine(), clock)
         self._keeper = Keeper(self._twin, accounts, self._duties.of(FILES))
-        app = create_app(services)
+        frame = Frame(config.host)
+        app = create_app(services, frame)
         app.include_router(files_api.routes(self._twin, Work()))
         app.include_router(metrics_api.routes(services, self._metrics, Work()))
         app.include_router(history_api.routes(self._control))

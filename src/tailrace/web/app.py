@@ -30,7 +30,8 @@ from tailrace.web import (
     ship_api,
     status,
 )
-from tailrace.web.explorer import views
+from tailrace.web.explorer import frame as frames
+from tailrace.web.explorer.search import views as search
 from tailrace.web.headers import SafeHeaders
 from tailrace.web.intake import Intake
 from tailrace.web.live import LiveTails
@@ -47,9 +48,10 @@ if TYPE_CHECKING:
     from tailrace.web.services import Services
 
 
-def create_app(services: Services) -> FastAPI:
-    """Return the application over the given parts."""
+def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI:
+    """Return the application over the given parts; `frame` is for views that are added to it."""
     work, tails, intake = Work(), LiveTails(services), Intake(services)
+    frame = frame or frames.Frame(services.host)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -78,7 +80,8 @@ def create_app(services: Services) -> FastAPI:
         backtest_api.routes(services, work),
         prometheus_api.routes(services, work),
         native_api.routes(services, work, tails),
-        views.routes(services, work, tails),
+        frames.routes(frame),
+        search.routes(services, frame, work, tails),
     ):
         app.include_router(router)
     return app

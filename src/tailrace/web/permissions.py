@@ -11,7 +11,7 @@ of the whole server, and the operator's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -75,7 +75,14 @@ TABLE: Final[tuple[Permission, ...]] = (
     *_push("/elasticsearch", "/elasticsearch/{rest:path}", "/ship/v1/{rest:path}"),
     Permission(frozenset({"POST"}), "/api/v2/alerts", "push", audited=False),
     # --- reading lines
-    *_query("/", "/explore", "/explore/edit", "/explore/live", methods=READS),
+    # --- the page: search for everybody who may ask, the rest for the operator's people
+    Permission(READS, "/theme", None, tenants=True),
+    *_query("/", "/explore", "/explore/{rest:path}", "/line/{rest:path}", "/logs/{rest:path}", methods=READS),
+    *_view("/saved", "/s/{rest:path}", "/dashboard", "/dashboard/{rest:path}"),
+    *_view("/metrics-from-logs", "/metrics-from-logs/{rest:path}", "/files", "/files/{rest:path}"),
+    *_view("/alerts", "/alerts/{rest:path}", "/pipeline", "/pipeline/{rest:path}"),
+    *(replace(row, audited=True) for row in _view("/saved/{rest:path}", "/dashboard/{rest:path}", methods=CHANGES)),
+    *_admin("/metrics-from-logs/{rest:path}", "/alerts/{rest:path}", "/files/{rest:path}", "/pipeline/{rest:path}"),
     *_query(f"{_LOKI}/query", f"{_LOKI}/query_range", f"{_LOKI}/format_query", f"{_LOKI}/status/buildinfo"),
     *_query(f"{_LOKI}/labels", f"{_LOKI}/label", f"{_LOKI}/label/{{name}}/values", f"{_LOKI}/series"),
     *_query(f"{_LOKI}/detected_labels", f"{_LOKI}/detected_fields", f"{_LOKI}/detected_field/{{name}}/values"),

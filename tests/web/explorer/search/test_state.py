@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from tailrace.errors import QueryError
-from tailrace.web.explorer.state import Cursor, State, read_state
+from tailrace.web.explorer.search.state import Cursor, State, read_state
 
 texts = st.text(max_size=20).map(str.strip)
 cursors = st.builds(
@@ -18,7 +18,6 @@ states = st.builds(
     limit=st.integers(1, 1_000),
     cursor=st.none() | cursors,
     wrap=st.booleans(),
-    theme=st.sampled_from(["", "light", "dark"]),
     live=st.booleans(),
 )
 
@@ -31,10 +30,10 @@ def test_the_address_is_the_whole_state(state: State) -> None:
 
 def test_defaults_are_left_out() -> None:
     assert State().url() == "/"
-    assert State(q="a", cursor=Cursor("before", 5, 1)).change(theme="dark").url() == "/?q=a&theme=dark"
+    assert State(q="a", cursor=Cursor("before", 5, 1)).change(wrap=True).url() == "/?q=a&mode=wrap"
 
 
 def test_what_is_out_of_bounds_is_brought_into_them() -> None:
-    assert read_state(QueryParams("limit=100000&theme=pink&mode=x")) == State(limit=1_000)
+    assert read_state(QueryParams("limit=100000&mode=x")) == State(limit=1_000)
     with pytest.raises(QueryError):
         read_state(QueryParams("cur=before-1"))

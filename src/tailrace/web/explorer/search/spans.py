@@ -1,24 +1,24 @@
-"""The time range of a page: as asked, or one that shows a newcomer the newest lines; and times as people read them."""
+"""The time range of a search: as asked, or one that shows a newcomer the newest lines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError
-from tailrace.web.explorer import found, texts
+from tailrace.web.explorer.search import found
+from tailrace.web.explorer.texts import search as texts
+from tailrace.web.explorer.times import clock_text, day_text
 from tailrace.web.times import iso, moment_ns
 
 if TYPE_CHECKING:
-    from tailrace.web.explorer.state import State
+    from tailrace.web.explorer.search.state import State
     from tailrace.web.services import Services
 
 DEFAULT_FROM: Final = "now-1h"
 DEFAULT_TO: Final = "now"
 _HOUR_NS: Final = 3_600 * NS_PER_S
-_DAY_NS: Final = 24 * _HOUR_NS
 _MARGIN_NS: Final = 60 * NS_PER_S
 
 
@@ -71,22 +71,3 @@ def _around(newest_ns: int, now_ns: int) -> Span:
     end_ns = (newest_ns // _MARGIN_NS + 1) * _MARGIN_NS
     start_ns = end_ns - _HOUR_NS
     return Span(start_ns, end_ns, iso(start_ns), iso(end_ns), texts.WIDENED.format(range="an hour of another time"))
-
-
-def clock_text(ns: int) -> str:
-    """Return the time of day in UTC, to the millisecond."""
-    return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%H:%M:%S}.{ns % NS_PER_S // 1_000_000:03d}"
-
-
-def day_text(ns: int) -> str:
-    """Return the day in UTC."""
-    return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%d}"
-
-
-def ticks(start_ns: int, end_ns: int, count: int = 5) -> list[str]:
-    """Return texts for evenly spaced times of an axis, as fine as the range needs."""
-    span = end_ns - start_ns
-    layout = "%H:%M:%S" if span < _HOUR_NS // 6 else "%H:%M" if span <= 2 * _DAY_NS else "%b %d"
-    layout = "%b %d %H:%M" if _DAY_NS < span <= 4 * _DAY_NS else layout
-    marks = (start_ns + span * number // (count - 1) for number in range(count))
-    return [datetime.fromtimestamp(mark // NS_PER_S, UTC).strftime(layout) for mark in marks]

@@ -1,7 +1,7 @@
 import polars as pl
 
 from tailrace.query.result import Series, Stats
-from tailrace.web.explorer.chart import ROWS_MOST, SERIES_MOST, chart, number_text
+from tailrace.web.explorer.shapes.curves import ROWS_MOST, SERIES_MOST, chart, number_text
 
 
 def series(*points: tuple[int, int, float], labels: tuple[dict[str, str], ...]) -> Series:

@@ -1,4 +1,4 @@
-"""The page: `/` and `/explore`, its live lines, its clicks, and its two static files.
+"""Search: `/` and `/explore`, its live lines, and its clicks.
 
 A view reads the state from the address, asks for the parts side by side, and renders one template. Everything works
 without script; the script only saves the way to the server.
@@ -11,37 +11,30 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
-from mimetypes import guess_type
-from pathlib import Path
 from typing import Final, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
-from jinja2 import Environment, FileSystemLoader, Template
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from tailrace import __version__
 from tailrace.errors import QueryError, TailraceError
 from tailrace.query import parser
 from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request as Asked
 from tailrace.query.run import run
 from tailrace.query.syntax import LogQuery, Query
-from tailrace.web.explorer import chart, edit, found, histogram, texts
-from tailrace.web.explorer.marks import OPENED_CHARS, line_html
-from tailrace.web.explorer.spans import Span, choose, clock_text, day_text, ticks
-from tailrace.web.explorer.state import State, read_state
-from tailrace.web.guarded import COOKIE
+from tailrace.web.explorer.frame import Frame
+from tailrace.web.explorer.search import edit, found, histogram
+from tailrace.web.explorer.search.spans import Span, choose
+from tailrace.web.explorer.search.state import State, read_state
+from tailrace.web.explorer.shapes import curves
+from tailrace.web.explorer.texts import search as texts
 from tailrace.web.live import LiveTails
-from tailrace.web.refusals import Refused
 from tailrace.web.services import Services
-from tailrace.web.times import iso
 from tailrace.web.work import Work
 
 T = TypeVar("T")
-_HERE: Final = Path(__file__).parent
 PATH_CHARS: Final = 22
 _LOGQL_MARKS: Final = "{}()[]|"
 """A text with one of these is LogQL; a mistake in it is shown, not searched for."""
@@ -66,18 +59,16 @@ class View:
     lines: found.LinePage | None = None
     bars: list[histogram.Bar] = field(default_factory=list)
     facets: list[found.Facet] = field(default_factory=list)
-    chart: chart.Chart | None = None
+    chart: curves.Chart | None = None
     nearest: tuple[str, int] | None = None
     finds: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
+def routes(services: Services, frame: Frame, work: Work, tails: LiveTails) -> APIRouter:
     """Return the page and what belongs to it."""
     router = APIRouter(include_in_schema=False)
-    files = _files()
-    pages = _templates(files)
-    body = pages.get_template("explore.html")
+    _share(frame)
 
     @router.get("/")
     @router.get("/explore")
@@ -90,13 +81,13 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         if error is None:
             await _fill(view, services, partial(work.run, request))
         base = urlencode(state.change(q=view.query if state.q else "").pairs())
-        known = {"host": services.host, "version": __version__, "logged_in": COOKIE in request.cookies}
-        html = body.render(view=view, state=view.state, base=base, **known)
-        return HTMLResponse(html, 400 if view.error else 200, {"Cache-Control": "no-store"})
+        status = 400 if view.error else 200
+        return frame.page(
+            request, "search/explore.html", view="search", status=status, seen=view, state=state, base=base
+        )
 
     _add_edit(router)
-    _add_live(router, tails, pages.get_template("rows.html"))
-    _add_files(router, files)
+    _add_live(router, frame, tails)
     return router
 
 
@@ -112,7 +103,7 @@ def _add_edit(router: APIRouter) -> None:
         return RedirectResponse(state.change(q=query).url(), 303)
 
 
-def _add_live(router: APIRouter, tails: LiveTails, row: Template) -> None:
+def _add_live(router: APIRouter, frame: Frame, tails: LiveTails) -> None:
     @router.get("/explore/live")
     def live(request: Request) -> Response:
         """Send new lines as they come, rendered as in the list."""
@@ -122,19 +113,9 @@ def _add_live(router: APIRouter, tails: LiveTails, row: Template) -> None:
 
         def render(lines: Lines) -> list[tuple[str, str]]:
             rows = found.rows_of(lines.frame)[::-1]
-            return [("lines", row.render(rows=rows, finds=finds, base=base).strip())]
+            return [("lines", frame.html("search/rows.html", rows=rows, finds=finds, base=base).strip())]
 
         return tails.open(query, render)
-
-
-def _add_files(router: APIRouter, files: dict[str, bytes]) -> None:
-    @router.get("/static/{name}")
-    def static(name: str) -> Response:
-        """Serve one of the page's own files; its address changes with its content."""
-        if name not in files:
-            raise Refused(404, "there is no such file")
-        kind = guess_type(name)[0] or "application/octet-stream"
-        return Response(files[name], media_type=kind, headers={"Cache-Control": "public, max-age=31536000, immutable"})
 
 
 async def _fill(view: View, services: Services, start: Start) -> None:
@@ -172,12 +153,12 @@ async def _fill_parts(view: View, services: Services, tree: Query, span: Span, s
         view.nearest = _part(view, "nearest", nearest[0], None)
 
 
-def _chart(services: Services, query: str, start_ns: int, end_ns: int) -> chart.Chart:
+def _chart(services: Services, query: str, start_ns: int, end_ns: int) -> curves.Chart:
     grid = histogram.grid(start_ns, end_ns)
     asked = Asked(query, grid.start_ns, grid.end_ns, grid.step_ns)
     answer = run(asked, services.table, services.engine)
     assert isinstance(answer, Series), "a metric query gives numbers"
-    return chart.chart(answer, grid.start_ns, grid.end_ns, grid.step_ns)
+    return curves.chart(answer, grid.start_ns, grid.end_ns, grid.step_ns)
 
 
 def _got(part: T | BaseException) -> T:
@@ -224,29 +205,8 @@ def short_path(value: str) -> str:
     return "…/" + "/".join(value.split("/")[-2:]) if value.startswith("/") and len(value) > PATH_CHARS else value
 
 
-def _files() -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (_HERE / "static").iterdir() if path.is_file()}
-
-
-def _templates(files: dict[str, bytes]) -> Environment:
-    pages = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+def _share(frame: Frame) -> None:
+    """Give the templates of this room what they call."""
+    frame.share(
+        click=edit.click, short=short_path, boxes=histogram.boxes, totals=histogram.totals, hist=histogram, says=texts
     )
-    pages.filters["day"] = day_text
-    pages.globals.update(
-        asset=lambda name: f"/static/{name}?v={sha256(files[name]).hexdigest()[:12]}",
-        texts=texts,
-        click=edit.click,
-        line_html=line_html,
-        opened=OPENED_CHARS,
-        iso=iso,
-        clock=clock_text,
-        day=day_text,
-        ticks=ticks,
-        short=short_path,
-        boxes=histogram.boxes,
-        totals=histogram.totals,
-        hist=histogram,
-        number=chart.number_text,
-    )
-    return pages

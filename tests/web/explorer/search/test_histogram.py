@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tailrace.query import parser
 from tailrace.query.result import Series, Stats
 from tailrace.query.syntax import LogQuery
-from tailrace.web.explorer.histogram import BUCKETS_MOST, HEIGHT, Bar, Grid, bars, boxes, grid, query, totals
+from tailrace.web.explorer.search.histogram import BUCKETS_MOST, HEIGHT, Bar, Grid, bars, boxes, grid, query, totals
 
 S = 1_000_000_000
 T = 1_767_225_600 * S  # 2026-01-01T00:00:00Z

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tailrace.errors import QueryError
 from tailrace.query import parser
 from tailrace.query.syntax import LogQuery
-from tailrace.web.explorer.edit import click, edited, finds, search
+from tailrace.web.explorer.search.edit import click, edited, finds, search
 
 ALL = '{service_name=~".+"}'
 

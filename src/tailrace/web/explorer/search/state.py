@@ -1,7 +1,7 @@
 """The state of the page, which is its address: read from parameters, and written back with defaults left out.
 
 Parameters: `q` query · `from`, `to` times or `now-1h` · `limit` lines per page · `cur` cursor · `mode`
-`line` or `wrap` · `theme` `light` or `dark` · `live` `1`. Nothing else decides what is shown.
+`line` or `wrap` · `live` `1`. Nothing else decides what is shown.
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ class State:
     limit: int = PAGE_LINES
     cursor: Cursor | None = None
     wrap: bool = False
-    theme: str = ""
     live: bool = False
 
     def change(self, **values: Any) -> State:  # Any: the fields above, checked by `replace`
@@ -63,7 +62,6 @@ class State:
             ("limit", str(self.limit) if self.limit != PAGE_LINES else ""),
             ("cur", str(self.cursor or "")),
             ("mode", "wrap" if self.wrap else ""),
-            ("theme", self.theme),
             ("live", "1" if self.live else ""),
         ]
         return [(name, value) for name, value in pairs if value]
@@ -89,6 +87,5 @@ def read_state(given: QueryParams) -> State:
         limit=min(max(1, integer(given, "limit", PAGE_LINES)), PAGE_LINES_MOST),
         cursor=cursor,
         wrap=given.get("mode") == "wrap",
-        theme=given.get("theme", "") if given.get("theme") in {"light", "dark"} else "",
         live=given.get("live") == "1",
     )

@@ -13,8 +13,8 @@ from tailrace.errors import QueryError
 from tailrace.query import labels
 from tailrace.query.result import META, PARSED, STREAM, Lines, Series
 from tailrace.query.run import Request, run
-from tailrace.web.explorer import histogram
-from tailrace.web.explorer.state import Cursor
+from tailrace.web.explorer.search import histogram
+from tailrace.web.explorer.search.state import Cursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -31,3 +31,21 @@ LATER: Final = "later"
 NO_MORE_NEWER: Final = "newest line of the range"
 NO_MORE_OLDER: Final = "oldest line of the range"
 COUNT_FAILED: Final = "The counts are missing: {why}"
+
+SCRIPT: Final = {
+    "search": "Search",
+    "lines": "Lines",
+    "editQuery": "edit the query; Enter runs it, Alt+Enter breaks its line",
+    "nextLine": "next line (or ↓ in the list); Enter opens it, Esc closes it",
+    "previousLine": "line before (or ↑ in the list)",
+    "olderPage": "older page",
+    "newerPage": "newer page",
+    "liveSwitch": "live lines on and off",
+    "liveNew": "live · {count} new",
+    "liveLeftOut": "{count} left out: too many a second",
+    "livePaused": "Paused: {count} new lines. Show them",
+    "livePausedOne": "Paused: 1 new line. Show it",
+    "liveAway": "live lines are not to be had now",
+    "liveLost": "live · connection lost, trying again",
+    "liveStopped": "stopped · {count} came in",
+}

@@ -14,7 +14,7 @@ from tailrace.batch import LEVELS
 from tailrace.clock import NS_PER_S
 from tailrace.query.literals import write_duration
 from tailrace.query.stages.line_filter import LineFilter
-from tailrace.web.explorer.texts import NO_LEVEL
+from tailrace.web.explorer.texts.search import NO_LEVEL
 
 if TYPE_CHECKING:
     from tailrace.query.result import Series

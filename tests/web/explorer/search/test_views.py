@@ -171,7 +171,7 @@ def test_the_counts_are_of_the_whole_range_not_of_the_page(house: House) -> None
 
 def test_a_part_that_fails_is_said_in_its_own_place(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     from tailrace.errors import TransientError
-    from tailrace.web.explorer import found
+    from tailrace.web.explorer.search import found
 
     def broken(*_: object) -> None:
         raise TransientError("the disk is gone")

@@ -1,0 +1,1 @@
+"""Search: a query, its lines, and what they have in common."""
