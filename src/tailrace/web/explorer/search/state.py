@@ -1,7 +1,9 @@
 """The state of the page, which is its address: read from parameters, and written back with defaults left out.
 
-Parameters: `q` query · `from`, `to` times or `now-1h` · `limit` lines per page · `cur` cursor · `mode`
-`line` or `wrap` · `live` `1`. Nothing else decides what is shown.
+Parameters: `q` query · `from`, `to` times or `now-1h` · `tab` what is shown of the result · `by` field that splits the
+histogram · `cmp` what it is compared with · `mode` form of the lines · `cols` columns beside them · `limit` lines per
+page · `cur` cursor · `sel` address of the open line · `live` `1`. Nothing else decides what is shown; keys that are
+not known are kept.
 """
 
 from __future__ import annotations
@@ -19,6 +21,17 @@ if TYPE_CHECKING:
 
 PAGE_LINES: Final = 100
 PAGE_LINES_MOST: Final = 1_000
+TABS: Final = ("lines", "patterns", "fields", "chart", "explain")
+MODES: Final = ("line", "wrap", "json", "table")
+COMPARED: Final = ("", "previous", "1d", "7d")
+"""Nothing, the period just before, the same one a day or a week earlier."""
+LEVEL: Final = "detected_level"
+COLUMNS_MOST: Final = 20
+
+_KNOWN: Final = {"q", "from", "to", "limit", "cur", "live", "tab", "by", "cmp", "mode", "cols", "sel", "theme", "part"}
+_OTHERS_MOST: Final = 8
+_ADDRESS_CHARS: Final = 400
+_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CURSOR: Final = re.compile(r"(before|after)-(-?\d{1,19})-(\d{1,6})", re.ASCII)
 
 
@@ -46,8 +59,19 @@ class State:
     end: str = ""
     limit: int = PAGE_LINES
     cursor: Cursor | None = None
-    wrap: bool = False
     live: bool = False
+    tab: str = TABS[0]
+    by: str = LEVEL
+    compare: str = ""
+    mode: str = MODES[0]
+    columns: tuple[str, ...] = ()
+    selected: str = ""
+    others: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def wrap(self) -> bool:
+        """Tell whether long lines are wrapped."""
+        return self.mode == "wrap"
 
     def change(self, **values: Any) -> State:  # Any: the fields above, checked by `replace`
         """Return another state; the page starts at its head again unless a cursor is given."""
@@ -61,10 +85,16 @@ class State:
             ("to", self.end),
             ("limit", str(self.limit) if self.limit != PAGE_LINES else ""),
             ("cur", str(self.cursor or "")),
-            ("mode", "wrap" if self.wrap else ""),
+            ("tab", self.tab if self.tab != TABS[0] else ""),
+            ("by", self.by if self.by != LEVEL else ""),
+            ("cmp", self.compare),
+            ("mode", self.mode if self.mode != MODES[0] else ""),
+            ("cols", ",".join(self.columns)),
+            ("sel", self.selected),
             ("live", "1" if self.live else ""),
+            *self.others,
         ]
-        return [(name, value) for name, value in pairs if value]
+        return [(name, value) for name, value in pairs if value or (name, value) in self.others]
 
     def url(self, path: str = "/") -> str:
         """Return the address of the state."""
@@ -86,6 +116,21 @@ def read_state(given: QueryParams) -> State:
         end=given.get("to", "").strip(),
         limit=min(max(1, integer(given, "limit", PAGE_LINES)), PAGE_LINES_MOST),
         cursor=cursor,
-        wrap=given.get("mode") == "wrap",
         live=given.get("live") == "1",
+        tab=_one_of(given, "tab", TABS),
+        by=_name(given.get("by", "")) or LEVEL,
+        compare=_one_of(given, "cmp", COMPARED),
+        mode=_one_of(given, "mode", MODES),
+        columns=tuple(name for part in given.get("cols", "").split(",")[:COLUMNS_MOST] if (name := _name(part))),
+        selected=given.get("sel", "")[:_ADDRESS_CHARS],
+        others=tuple((name, value) for name, value in given.multi_items() if name not in _KNOWN)[:_OTHERS_MOST],
     )
+
+
+def _one_of(given: QueryParams, name: str, known: tuple[str, ...]) -> str:
+    return given[name] if given.get(name) in known else known[0]
+
+
+def _name(text: str) -> str:
+    """Return the name of a label, or an empty text for what cannot be one."""
+    return text if _LABEL.fullmatch(text) else ""
