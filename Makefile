@@ -20,6 +20,7 @@ run: $(VENV)/run.stamp ## follow the logs of this machine and serve the page (DA
 
 test: lint ## lint, types, layers, then every test
 	scripts/chromium
+	scripts/axe
 	scripts/peers
 	$(BIN)/coverage erase
 	# what meets the kernel and real programs may lose a race on a busy machine: it is tried once more, and told as RERUN
