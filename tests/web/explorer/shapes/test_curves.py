@@ -33,3 +33,11 @@ def test_series_beyond_the_drawing_are_listed_and_beyond_the_list_counted() -> N
 
 def test_numbers_are_written_for_people() -> None:
     assert [number_text(value) for value in (3.0, -1234567.0, 0.5, float("-inf"))] == ["3", "-1,234,567", "0.5", "-Inf"]
+
+
+def test_a_threshold_is_inside_of_the_drawing_and_the_table_has_a_row_for_each_time() -> None:
+    answer = series((0, 0, 1.0), (0, 10, 2.0), (1, 10, 3.0), labels=({"n": "0"}, {"n": "1"}))
+    found = chart(answer, 0, 100, 10, threshold=4.0)
+    assert (found.most, found.least, found.threshold, found.marked) == (4.0, 0.0, 4.0, 0.0)
+    assert chart(answer, 0, 100, 10, threshold=-1.0).marked == 200.0
+    assert found.rows() == [(0, [1.0, None]), (10, [2.0, 3.0])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -25,26 +25,39 @@ class Curve:
     last: float
     least: float
     most: float
+    points: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All series; those that are drawn come first."""
+    """All series; those that are drawn come first. `marked` is how far down a threshold stands in the drawing."""
 
     curves: list[Curve]
     most: float
     left_out: int
+    least: float = 0.0
+    threshold: float | None = None
+    marked: float = 0.0
+
+    @property
+    def drawn(self) -> list[Curve]:
+        """Return the series that are in the drawing."""
+        return self.curves[:SERIES_MOST]
+
+    def rows(self) -> list[tuple[int, list[float | None]]]:
+        """Return the numbers of what is drawn, a row for each time, for the table beside it."""
+        times = sorted({at for curve in self.drawn for at in curve.points})
+        return [(at, [curve.points.get(at) for curve in self.drawn]) for at in times]
 
 
-def chart(answer: Series, start_ns: int, end_ns: int, step_ns: int) -> Chart:
+def chart(answer: Series, start_ns: int, end_ns: int, step_ns: int, threshold: float | None = None) -> Chart:
     """Return the drawing of an answer; its ground line is zero, or the least value below it.
 
-    A curve is broken where a step has no sample: nothing is drawn that was not measured.
+    A curve is broken where a step has no sample: nothing is drawn that was not measured. A threshold is always inside.
     """
     finite = answer.frame.filter(answer.frame["value"].is_finite())
-    values = finite["value"]
-    most = max([0.0, *values.to_list()], default=0.0)
-    least = min([0.0, *values.to_list()], default=0.0)
+    values = [*finite["value"].to_list(), *([] if threshold is None else [threshold])]
+    most, least = max([0.0, *values]), min([0.0, *values])
     span, height = max(end_ns - start_ns, 1), (most - least) or 1.0
     curves = []
     for number, labels in enumerate(answer.labels[:ROWS_MOST]):
@@ -58,8 +71,10 @@ def chart(answer: Series, start_ns: int, end_ns: int, step_ns: int) -> Chart:
             pieces.append(f"L{place}" if joined else f"M{place}h0")  # `h0` is a dot, should nothing follow
         name = ", ".join(f"{key}={value}" for key, value in labels.items()) or "{}"
         path = "".join(pieces) if number < SERIES_MOST else ""
-        curves.append(Curve(name, path, held[-1] if held else float("nan"), min(held, default=0), max(held, default=0)))
-    return Chart(curves, most, max(0, len(answer.labels) - ROWS_MOST))
+        last, low, high = held[-1] if held else float("nan"), min(held, default=0), max(held, default=0)
+        curves.append(Curve(name, path, last, low, high, dict(zip(times, held, strict=True)) if path else {}))
+    marked = 0.0 if threshold is None else round(HEIGHT - (threshold - least) * HEIGHT / height, 1)
+    return Chart(curves, most, max(0, len(answer.labels) - ROWS_MOST), least, threshold, marked)
 
 
 def number_text(value: float) -> str:
