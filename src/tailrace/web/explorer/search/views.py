@@ -1,68 +1,47 @@
-"""Search: `/` and `/explore`, its live lines, and its clicks.
+"""The page of logs: a query, its counts over time, values to filter by, and what was found, as one of several tabs.
 
-A view reads the state from the address, asks for the parts side by side, and renders one template. Everything works
-without script; the script only saves the way to the server.
+Parts of the page are asked for side by side, each in a thread, and fail apart (`parts`). What is slow comes last: the
+page is sent as far as it is known, and goes on when the rest is there, so it needs no script for that. With `part=` the
+same address gives one part of the page alone.
 """
 
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import AsyncIterator
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
+from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from tailrace.errors import QueryError, TailraceError
+from tailrace.errors import QueryError
 from tailrace.query import parser
-from tailrace.query.result import Lines, Series
-from tailrace.query.run import Request as Asked
-from tailrace.query.run import run
-from tailrace.query.syntax import LogQuery, Query
-from tailrace.web.explorer.frame import Frame
+from tailrace.query.result import Lines
+from tailrace.query.syntax import LogQuery
+from tailrace.web.explorer.frame import Frame, may
 from tailrace.web.explorer.search import edit, found, histogram
-from tailrace.web.explorer.search.spans import Span, choose
+from tailrace.web.explorer.search.parts import METRIC_TABS, TABS, View, begin, fill
 from tailrace.web.explorer.search.state import State, read_state
-from tailrace.web.explorer.shapes import curves
 from tailrace.web.explorer.texts import search as texts
 from tailrace.web.live import LiveTails
+from tailrace.web.refusals import Refused
 from tailrace.web.services import Services
 from tailrace.web.work import Work
 
-T = TypeVar("T")
 PATH_CHARS: Final = 22
 _LOGQL_MARKS: Final = "{}()[]|"
 """A text with one of these is LogQL; a mistake in it is shown, not searched for."""
 
-
-class Start(Protocol):
-    """Runs a part of a view in a thread, for the request at hand."""
-
-    def __call__(self, ask: Callable[[], T]) -> Awaitable[T]:
-        """Return what the part gives."""
-        ...
-
-
-@dataclass(slots=True)
-class View:
-    """What the template shows; parts that do not apply stay empty, parts that failed are in `failed`."""
-
-    state: State
-    query: str
-    span: Span | None = None
-    error: QueryError | None = None
-    lines: found.LinePage | None = None
-    bars: list[histogram.Bar] = field(default_factory=list)
-    facets: list[found.Facet] = field(default_factory=list)
-    chart: curves.Chart | None = None
-    nearest: tuple[str, int] | None = None
-    finds: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
+FRAGMENTS: Final = {
+    "overview": (("bars",), "search/overview.html"),
+    "rail": (("rail",), "search/rail.html"),
+}
+"""Parts of the page that can be had alone: what is asked for, and the template that the page has for them too."""
 
 
 def routes(services: Services, frame: Frame, work: Work, tails: LiveTails) -> APIRouter:
@@ -77,14 +56,9 @@ def routes(services: Services, frame: Frame, work: Work, tails: LiveTails) -> AP
         words = _as_search(state.q)
         if words:
             return RedirectResponse(state.change(q=words).url(), 303)
-        view = View(state, state.q or texts.EVERYTHING, error=error)
-        if error is None:
-            await _fill(view, services, partial(work.run, request))
-        base = urlencode(state.change(q=view.query if state.q else "").pairs())
-        status = 400 if view.error else 200
-        return frame.page(
-            request, "search/explore.html", view="search", status=status, seen=view, state=state, base=base
-        )
+        view = View(state, state.q or texts.EVERYTHING, services, partial(work.run, request), error)
+        part = request.query_params.get("part")
+        return await (_fragment(request, frame, view, part) if part else _page(request, frame, view))
 
     _add_edit(router)
     _add_live(router, frame, tails)
@@ -118,61 +92,64 @@ def _add_live(router: APIRouter, frame: Frame, tails: LiveTails) -> None:
         return tails.open(query, render)
 
 
-async def _fill(view: View, services: Services, start: Start) -> None:
-    """Ask for what the view shows."""
-    try:
-        tree = parser.parse(view.query)
-        view.span = await start(lambda: choose(services, view.state, services.clock.now_ns()))
-        await _fill_parts(view, services, tree, view.span, start)
-    except QueryError as error:
-        view.error = error
-    except (TailraceError, TimeoutError) as error:
-        view.failed["lines"] = str(error) or "the query took too long"
-
-
-async def _fill_parts(view: View, services: Services, tree: Query, span: Span, start: Start) -> None:
-    query, start_ns, end_ns = view.query, span.start_ns, span.end_ns
-    if not isinstance(tree, LogQuery):
-        view.chart = await start(lambda: _chart(services, query, start_ns, end_ns))
-        return
-    view.finds = edit.finds(tree)
-    state = view.state
-    page, bars, facets = await asyncio.gather(
-        start(lambda: found.page(services, query, start_ns, end_ns, state.limit, state.cursor)),
-        start(lambda: found.bars(services, tree, start_ns, end_ns)),
-        start(lambda: found.facets(services, tree, start_ns, end_ns)),
-        return_exceptions=True,
+async def _page(request: Request, frame: Frame, view: View) -> Response:
+    """Return the page of a tab; its slower parts are sent when they are there."""
+    later: tuple[str, ...] = ()
+    if await begin(view):
+        tab = (TABS | METRIC_TABS)[view.tab]
+        await fill(view, tab.parts)
+        later = () if view.error else tab.later
+    marks = {name: f"<!--{secrets.token_hex(16)}-->" for name in later}
+    whole = frame.page(
+        request,
+        "search/explore.html",
+        view="search",
+        status=400 if view.error else 200,
+        seen=view,
+        state=view.state,
+        base=view.base,
+        later=lambda name: Markup(marks.get(name, "")),  # noqa: S704  our own text
     )
-    view.lines = _got(page)
-    view.bars = _part(view, "bars", bars, [])
-    view.facets = _part(view, "facets", facets, [])
-    if not view.lines.rows and state.cursor is None and span.rows_exist:
-        nearest = await asyncio.gather(
-            start(lambda: found.nearest(services, query, start_ns, end_ns)), return_exceptions=True
-        )
-        view.nearest = _part(view, "nearest", nearest[0], None)
+    if not later:
+        return whole
+
+    async def pieces() -> AsyncIterator[str]:
+        rest = bytes(whole.body).decode()
+        for name, mark in marks.items():
+            head, _, rest = rest.partition(mark)
+            yield head
+            yield await _rendered(request, frame, view, name)
+        yield rest
+
+    return StreamingResponse(pieces(), whole.status_code, media_type="text/html", headers={"Cache-Control": "no-store"})
 
 
-def _chart(services: Services, query: str, start_ns: int, end_ns: int) -> curves.Chart:
-    grid = histogram.grid(start_ns, end_ns)
-    asked = Asked(query, grid.start_ns, grid.end_ns, grid.step_ns)
-    answer = run(asked, services.table, services.engine)
-    assert isinstance(answer, Series), "a metric query gives numbers"
-    return curves.chart(answer, grid.start_ns, grid.end_ns, grid.step_ns)
+async def _rendered(request: Request, frame: Frame, view: View, name: str) -> str:
+    parts, template = FRAGMENTS[name]
+    await fill(view, parts)
+    return frame.html(template, seen=view, state=view.state, base=view.base, may_change=may(request, "admin"))
 
 
-def _got(part: T | BaseException) -> T:
-    if isinstance(part, BaseException):
-        raise part
-    return part
+async def _fragment(request: Request, frame: Frame, view: View, name: str) -> Response:
+    """Return one part of the page; a mistake in the query as the page shows it."""
+    if name not in FRAGMENTS:
+        raise Refused(404, f"part={name[:40]!r} is no part of this page; there are {', '.join(FRAGMENTS)}")
+    parts, template = FRAGMENTS[name]
+    if await begin(view):
+        await fill(view, parts)
+    if view.error:
+        template = "search/problem.html"
+    status = 400 if view.error else 200
+    return frame.fragment(request, template, status=status, seen=view, state=view.state, base=view.base)
 
 
-def _part(view: View, name: str, part: T | BaseException, empty: T) -> T:
-    """Return a part, or note why it is missing; only failures made on purpose may be missing quietly."""
-    if isinstance(part, TailraceError | TimeoutError):
-        view.failed[name] = " ".join(str(part).split()) or "it took too long"
-        return empty
-    return _got(part)
+def tabs(view: View) -> list[tuple[str, str, str, int | None]]:
+    """Return the tabs that the query has: name, title, address, and how many there are of what it shows, if known."""
+    known = TABS if isinstance(view.tree, LogQuery) else METRIC_TABS
+    counts = {"lines": sum(bar.total for bar in view.bars) if view.bars else None}
+    return [
+        (name, texts.TABS[name], view.state.change(tab=name, selected="").url(), counts.get(name)) for name in known
+    ]
 
 
 def _state(request: Request) -> tuple[State, QueryError | None]:
@@ -208,5 +185,11 @@ def short_path(value: str) -> str:
 def _share(frame: Frame) -> None:
     """Give the templates of this room what they call."""
     frame.share(
-        click=edit.click, short=short_path, boxes=histogram.boxes, totals=histogram.totals, hist=histogram, says=texts
+        click=edit.click,
+        short=short_path,
+        boxes=histogram.boxes,
+        totals=histogram.totals,
+        hist=histogram,
+        says=texts,
+        tabs_of=tabs,
     )

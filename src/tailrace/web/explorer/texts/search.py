@@ -30,6 +30,16 @@ EARLIER: Final = "earlier"
 LATER: Final = "later"
 NO_MORE_NEWER: Final = "newest line of the range"
 NO_MORE_OLDER: Final = "oldest line of the range"
+TOO_LONG: Final = "it took too long"
+TABS: Final = {
+    "lines": "Lines",
+    "patterns": "Patterns",
+    "fields": "Fields",
+    "chart": "Chart",
+    "explain": "Explain",
+}
+"""What of a result can be looked at."""
+
 COUNT_FAILED: Final = "The counts are missing: {why}"
 
 SCRIPT: Final = {
