@@ -87,7 +87,14 @@ def test_stats_count_what_was_read_and_what_was_not(table):
 def test_an_answer_of_nothing_has_the_columns_of_an_answer(table):
     found = ask(table, '{app="none"}').frame
     assert found.schema == pl.Schema(
-        {"_time_ns": pl.Int64, "_line": pl.String, "_level": pl.String, "_offset": pl.Int64}
+        {
+            "_time_ns": pl.Int64,
+            "_line": pl.String,
+            "_level": pl.String,
+            "_offset": pl.Int64,
+            "_observed_ns": pl.Int64,
+            "_stream": pl.String,
+        }
     )
 
 

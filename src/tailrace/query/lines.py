@@ -118,7 +118,7 @@ def _cut(frame: pl.DataFrame, window: Window, reading: Reading) -> Lines:
 
 def stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return frames of lines under each other; labels that a frame lacks are absent there."""
-    empty = pl.DataFrame(schema={"_stream": pl.String, "_observed_ns": pl.Int64, _ROW: pl.UInt32, **LINES_SCHEMA})
+    empty = pl.DataFrame(schema={_ROW: pl.UInt32, **LINES_SCHEMA})
     return distinct(pl.concat([empty, *frames], how="diagonal"))
 
 

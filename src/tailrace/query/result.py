@@ -24,8 +24,10 @@ LINES_SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "_line": pl.String(),
     "_level": pl.String(),
     "_offset": pl.Int64(),
+    "_observed_ns": pl.Int64(),
+    "_stream": pl.String(),
 }
-"""The columns that every frame of lines has; label columns follow."""
+"""The columns that every frame of lines has; label columns follow. `_stream` is what is stored, whatever stages did."""
 
 SERIES_SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "series": pl.UInt32(),
