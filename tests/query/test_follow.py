@@ -1,9 +1,10 @@
 import pytest
 
 from query.reference_table import ReferenceTable
-from query.test_cases import frame
+from query.test_cases import S, frame
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import QueryError
+from tailrace.query import follow
 from tailrace.query.follow import Follower
 
 
@@ -94,3 +95,46 @@ def test_segments_that_vanish_before_they_are_shown_are_said(table, tmp_path):
     assert (texts(answer), answer.complete) == ([], False)
     table.add(frame([{"t": 4, "line": "next"}]))
     assert texts(one.poll()) == ["next"]
+
+
+def test_another_follower_goes_on_where_one_had_come_to(table):
+    one = follower(table)
+    table.add(frame([{"t": 3, "line": "seen"}]))
+    assert texts(one.poll()) == ["seen"]
+    table.add(frame([{"t": 1, "line": "between"}]))
+    other = follower(table, after=one.version)
+    assert texts(other.poll()) == ["between"]
+    assert texts(other.poll()) == []
+
+
+def test_a_place_that_the_table_has_not_reached_is_now(table):
+    one = follower(table, after=99)
+    assert texts(one.poll()) == []
+    table.add(frame([{"t": 3, "line": "new"}]))
+    assert texts(one.poll()) == ["new"]
+
+
+def test_what_arrived_is_counted_also_where_it_is_not_shown(table):
+    one = follower(table, '{app="a"} | status >= 500', limit=2)
+    rows = [{"t": n, "line": str(n), "status": 500 if n % 2 else 200, "_offset": n} for n in range(20)]
+    table.add(frame(rows))
+    found = one.arrived(late_before_ns=6 * S)
+    assert texts(found.lines) == ["17", "19"]
+    assert (found.total, found.late, found.exact) == (10, 3, True)  # odd numbers below 20, of them 1, 3 and 5
+    assert (one.arrived(0).total, found.version) == (0, one.version)
+
+
+def test_a_line_that_was_pushed_twice_is_counted_once(table):
+    one = follower(table, limit=1)
+    table.add(frame([{"t": 3, "line": "x"}, {"t": 4, "line": "y"}]))
+    table.add(frame([{"t": 3, "line": "x"}, {"t": 5, "line": "z"}]))
+    found = one.arrived(late_before_ns=4 * S)
+    assert (found.total, found.late, found.exact) == (3, 1, True)
+
+
+def test_more_than_can_be_counted_is_said_to_be_more(table, monkeypatch):
+    monkeypatch.setattr(follow, "COUNTED_ROWS", 3)
+    one = follower(table, limit=1)
+    table.add(frame([{"t": n, "line": str(n)} for n in range(4)]))
+    found = one.arrived(late_before_ns=0)
+    assert (texts(found.lines), found.total, found.exact) == (["3"], 2, False)

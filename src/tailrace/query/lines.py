@@ -36,7 +36,9 @@ Direction = Literal["backward", "forward"]
 EVERYTHING: Final = Needs(every=True, line=True)
 """What an answer of lines shows: the line and every label."""
 
-_SAME: Final = "_same"
+SAME: Final = "_same"
+"""Column of what a line that came from no file is known by."""
+
 _ROW: Final = "_row"
 ORDER: Final = (*READ_ORDER, _ROW)
 """`READ_ORDER` leaves lines of one push with equal times undecided: they stay as they were pushed."""
@@ -127,9 +129,9 @@ def distinct(frame: pl.DataFrame) -> pl.DataFrame:
 
     A sender that saw no answer pushes again; lines of files are told apart by their offset, however alike they are.
     """
-    if _SAME not in frame.columns:
+    if SAME not in frame.columns:
         return frame
-    return frame.filter(pl.col(_SAME).is_null() | pl.col(_SAME).is_first_distinct())
+    return frame.filter(pl.col(SAME).is_null() | pl.col(SAME).is_first_distinct())
 
 
 def in_order(frame: pl.DataFrame, window: Window) -> pl.DataFrame:
@@ -167,7 +169,7 @@ def _known_again(rows: Rows) -> Rows:
     if not rows.frame["_offset"].null_count():
         return rows
     same = pl.struct("_stream", "_time_ns", "_line").hash()
-    return Rows(rows.frame.with_columns(pl.when(pl.col("_offset").is_null()).then(same).alias(_SAME)))
+    return Rows(rows.frame.with_columns(pl.when(pl.col("_offset").is_null()).then(same).alias(SAME)))
 
 
 def walk(found: Plan, window: Window, reading: Reading) -> Iterator[pl.DataFrame]:
