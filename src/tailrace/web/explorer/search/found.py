@@ -1,4 +1,4 @@
-"""What a page shows: lines, counts by level, labels, each by one query; nothing here knows of HTML.
+"""What stands around the lines: counts by level, labels, the nearest ones; nothing here knows of HTML.
 
 The parts are asked for side by side and fail apart: a part that cannot be had is an exception in its own place.
 """
@@ -7,24 +7,21 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from tailrace.errors import QueryError
 from tailrace.query import labels
-from tailrace.query.result import META, PARSED, STREAM, Lines, Series
+from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request, run
 from tailrace.web.explorer.search import histogram
-from tailrace.web.explorer.search.state import Cursor
+from tailrace.web.explorer.search.pages import Direction, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import polars as pl
-
     from tailrace.query.syntax import LogQuery
     from tailrace.web.services import Services
 
-Direction = Literal["backward", "forward"]
 NEAREST_TIMEOUT_S: Final = 3.0
 FACET_VALUES: Final = 10
 _FACETS_FIRST: Final = ("service_name", "host")
@@ -34,110 +31,12 @@ LAST_NS: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line with its labels, by where they come from."""
-
-    time_ns: int
-    level: str
-    line: str
-    offset: int | None
-    stream: Mapping[str, str]
-    fields: Mapping[str, str]
-    parsed: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class LinePage:
-    """Lines newest first, and the places where the older and the newer ones go on."""
-
-    rows: list[Row]
-    answer: Lines
-    older: Cursor | None
-    newer: Cursor | None
-
-
-@dataclass(frozen=True, slots=True)
 class Facet:
     """A stream label with its most frequent values."""
 
     name: str
     values: list[tuple[str, int]]
     more: int  # values that are not listed
-
-
-def ask(
-    services: Services, query: str, start_ns: int, end_ns: int, limit: int, direction: Direction = "backward"
-) -> Lines:
-    """Run a log query."""
-    request = Request(query, start_ns, end_ns, None, limit, direction)
-    return _lines(run(request, services.table, services.engine))
-
-
-def page(services: Services, query: str, start_ns: int, end_ns: int, size: int, cursor: Cursor | None) -> LinePage:
-    """Return the lines at a cursor, or the newest ones of the range."""
-    if cursor is not None and cursor.towards == "after":
-        newer = _page_after(services, query, start_ns, end_ns, size, cursor)
-        if newer is not None:
-            return newer
-        cursor = None  # fewer than a page are newer: the head of the list shows them
-    at_ns, skip = (cursor.at_ns, cursor.skip) if cursor else (end_ns, 0)
-    answer = ask(services, query, start_ns, min(end_ns, at_ns + 1), skip + size + 1)
-    frame = answer.frame.slice(skip)
-    older = _place("before", frame.head(size), at_ns, skip) if frame.height > size else None
-    rows = rows_of(frame.head(size))
-    newer_at = Cursor("after", rows[0].time_ns, skip if rows[0].time_ns == at_ns else 0) if cursor and rows else None
-    return LinePage(rows, answer, older, newer_at)
-
-
-def _page_after(
-    services: Services, query: str, start_ns: int, end_ns: int, size: int, cursor: Cursor
-) -> LinePage | None:
-    """Return the page that ends just before the cursor's line; None when fewer lines than a page are newer."""
-    if cursor.skip >= size:
-        return page(services, query, start_ns, end_ns, size, Cursor("before", cursor.at_ns, cursor.skip - size))
-    taken = size - cursor.skip
-    answer = ask(services, query, max(start_ns, cursor.at_ns + 1), end_ns, taken + 1, "forward")
-    if answer.frame.height <= taken:
-        return None
-    # read them again from above, so that lines of one time stand as on every other page
-    times = answer.frame["_time_ns"].head(taken)
-    first_ns = int(times[-1])
-    ties = ask(services, query, first_ns, first_ns + 1, 0).frame.height
-    above = ties - int((times == first_ns).sum())
-    return page(services, query, start_ns, end_ns, size, Cursor("before", first_ns, above))
-
-
-def _place(towards: str, frame: pl.DataFrame, at_ns: int, skip: int) -> Cursor:
-    """Return the place below the last row: its time, and how many rows of that time stand above."""
-    last = int(frame["_time_ns"][-1])
-    ties = int((frame["_time_ns"] == last).sum())
-    return Cursor(towards, last, ties + (skip if last == at_ns else 0))
-
-
-def rows_of(frame: pl.DataFrame) -> list[Row]:
-    """Return the rows of an answer as values; for one page of them."""
-    names = frame.columns
-    groups = {
-        prefix: [(at, name.removeprefix(prefix)) for at, name in enumerate(names) if name.startswith(prefix)]
-        for prefix in (STREAM, META, PARSED)
-    }
-    time, line, level, offset = (names.index(name) for name in ("_time_ns", "_line", "_level", "_offset"))
-
-    def held(record: tuple[str | None, ...], prefix: str) -> dict[str, str]:
-        return {name: value for at, name in groups[prefix] if (value := record[at]) is not None}
-
-    return [
-        Row(
-            record[time],
-            record[level] or "",
-            record[line] or "",
-            record[offset],
-            held(record, STREAM),
-            held(record, META),
-            held(record, PARSED),
-        )
-        for record in frame.iter_rows()
-    ]
 
 
 def bars(services: Services, log: LogQuery, start_ns: int, end_ns: int) -> list[histogram.Bar]:
@@ -200,7 +99,7 @@ def nearest(services: Services, query: str, start_ns: int, end_ns: int) -> tuple
 
 def _first(services: Services, query: str, start_ns: int, end_ns: int, direction: Direction) -> int | None:
     request = Request(query, start_ns, end_ns, None, 1, direction, NEAREST_TIMEOUT_S)
-    times = _lines(run(request, services.table, services.engine)).frame["_time_ns"]
+    times = lines_of(run(request, services.table, services.engine)).frame["_time_ns"]
     return int(times[0]) if times.len() else None
 
 
@@ -208,11 +107,6 @@ def newest_ns(services: Services) -> int | None:
     """Return the time of the newest line of all, from the table's statistics; None when it is empty."""
     times = services.table.snapshot().segments(FIRST_NS, LAST_NS).frame["max_time_ns"].drop_nulls()
     return int(times.max()) if times.len() else None  # type: ignore[arg-type]  # Int64: not null here
-
-
-def _lines(answer: Lines | Series) -> Lines:
-    assert isinstance(answer, Lines), "a log query gives lines"
-    return answer
 
 
 def _series(answer: Lines | Series) -> Series:

@@ -18,7 +18,7 @@ from tailrace.query.result import Series
 from tailrace.query.run import Request as Asked
 from tailrace.query.run import run
 from tailrace.query.syntax import LogQuery
-from tailrace.web.explorer.search import edit, found, histogram
+from tailrace.web.explorer.search import edit, found, histogram, pages
 from tailrace.web.explorer.search.spans import Span, choose
 from tailrace.web.explorer.shapes import curves
 from tailrace.web.explorer.texts import search as texts
@@ -50,7 +50,7 @@ class View:
     error: QueryError | None = None
     tree: Query | None = None
     span: Span | None = None
-    lines: found.LinePage | None = None
+    lines: pages.LinePage | None = None
     bars: list[histogram.Bar] = field(default_factory=list)
     facets: list[found.Facet] = field(default_factory=list)
     chart: curves.Chart | None = None
@@ -141,7 +141,7 @@ async def _lines(view: View) -> None:
     """Ask for a page of lines; if there is none, for where the nearest are."""
     services, state, span = view.services, view.state, view.when
     view.lines = await view.start(
-        lambda: found.page(services, view.query, span.start_ns, span.end_ns, state.limit, state.cursor)
+        lambda: pages.page(services, view.query, span.start_ns, span.end_ns, state.limit, state.cursor)
     )
     if not view.lines.rows and state.cursor is None and span.rows_exist:
         await _filled(view, "nearest")

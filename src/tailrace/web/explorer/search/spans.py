@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError
 from tailrace.web.explorer.search import found
+from tailrace.web.explorer.search.pages import ask
 from tailrace.web.explorer.texts import search as texts
 from tailrace.web.explorer.times import clock_text, day_text
 from tailrace.web.times import iso, moment_ns
@@ -58,7 +59,7 @@ def choose(services: Services, state: State, now_ns: int) -> Span:
     if state.start or state.end:
         return span
     if newest_ns >= now_ns:  # lines of the future: the newest of the past is what a newcomer looks for
-        past = found.ask(services, texts.EVERYTHING, found.FIRST_NS, now_ns, 1).frame["_time_ns"]
+        past = ask(services, texts.EVERYTHING, found.FIRST_NS, now_ns, 1).frame["_time_ns"]
         newest_ns = int(past[0]) if past.len() else newest_ns
     return span if span.start_ns <= newest_ns < span.end_ns else _around(newest_ns, now_ns)
 

@@ -2,8 +2,8 @@
 
 Parameters: `q` query · `from`, `to` times or `now-1h` · `tab` what is shown of the result · `by` field that splits the
 histogram · `cmp` what it is compared with · `mode` form of the lines · `cols` columns beside them · `limit` lines per
-page · `cur` cursor · `sel` address of the open line · `live` `1`. Nothing else decides what is shown; keys that are
-not known are kept.
+page · `fold` `1` shows repeated lines once · `cur` cursor · `sel` address of the open line · `live` `1`. Nothing else
+decides what is shown; keys that are not known are kept.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from tailrace.errors import QueryError
+from tailrace.web.explorer.search.address import KEY
 from tailrace.web.parameters import integer
 
 if TYPE_CHECKING:
@@ -25,29 +26,37 @@ TABS: Final = ("lines", "patterns", "fields", "chart", "explain")
 MODES: Final = ("line", "wrap", "json", "table")
 COMPARED: Final = ("", "previous", "1d", "7d")
 """Nothing, the period just before, the same one a day or a week earlier."""
+FORMS: Final = ("", "1", "words")
+"""The query as it is, laid out over lines, or the words that it was read from."""
 LEVEL: Final = "detected_level"
 COLUMNS_MOST: Final = 20
 
-_KNOWN: Final = {"q", "from", "to", "limit", "cur", "live", "tab", "by", "cmp", "mode", "cols", "sel", "theme", "part"}
+_KNOWN: Final = frozenset(
+    ("q", "from", "to", "limit", "cur", "live", "tab", "by", "cmp", "mode", "cols", "fold", "sel", "theme", "part")
+)
 _OTHERS_MOST: Final = 8
 _ADDRESS_CHARS: Final = 400
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_CURSOR: Final = re.compile(r"(before|after)-(-?\d{1,19})-(\d{1,6})", re.ASCII)
+_CURSOR: Final = re.compile(rf"(before|after)-(-?\d{{1,19}})-(\d{{1,6}})(?:-(\d{{1,12}})-({KEY}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """A place between lines: newest first, `skip` lines into those of the time `at_ns`.
 
-    `before` is the page of older lines that begins there, `after` the page of newer lines that ends there.
+    `before` is the page of older lines that begins there, `after` the page of newer lines that ends there. `key` tells
+    which line is the neighbour on the other side, in the `version` of the table in which the place was found.
     """
 
     towards: str
     at_ns: int
     skip: int
+    version: int = 0
+    key: str = ""
 
     def __str__(self) -> str:
-        return f"{self.towards}-{self.at_ns}-{self.skip}"
+        place = f"{self.towards}-{self.at_ns}-{self.skip}"
+        return f"{place}-{self.version}-{self.key}" if self.key else place
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ class State:
     mode: str = MODES[0]
     columns: tuple[str, ...] = ()
     selected: str = ""
+    fold: bool = False
     others: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -74,8 +84,12 @@ class State:
         return self.mode == "wrap"
 
     def change(self, **values: Any) -> State:  # Any: the fields above, checked by `replace`
-        """Return another state; the page starts at its head again unless a cursor is given."""
-        return replace(self, **{"cursor": None, "live": False, **values})
+        """Return another state; the page starts at its head again unless a cursor is given.
+
+        The words that a query was read from belong to that query, and do not outlive it.
+        """
+        read = {"typed": ""} if values.get("q", self.q) != self.q else {}
+        return replace(self, **{"cursor": None, "live": False, "fmt": "", **read, **values})
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the parameters that differ from their defaults, for an address or hidden inputs."""
@@ -90,8 +104,11 @@ class State:
             ("cmp", self.compare),
             ("mode", self.mode if self.mode != MODES[0] else ""),
             ("cols", ",".join(self.columns)),
+            ("fold", "1" if self.fold else ""),
             ("sel", self.selected),
             ("live", "1" if self.live else ""),
+            ("typed", self.typed),
+            ("fmt", self.fmt),
             *self.others,
         ]
         return [(name, value) for name, value in pairs if value or (name, value) in self.others]
@@ -109,7 +126,7 @@ def read_state(given: QueryParams) -> State:
         match = _CURSOR.fullmatch(given["cur"])
         if match is None:
             raise QueryError(f"cur={given['cur'][:40]!r} is no place in the lines", hint="go back to the newest lines")
-        cursor = Cursor(match[1], int(match[2]), int(match[3]))
+        cursor = Cursor(match[1], int(match[2]), int(match[3]), int(match[4] or 0), match[5] or "")
     return State(
         q=given.get("q", "").strip(),
         start=given.get("from", "").strip(),
@@ -123,6 +140,9 @@ def read_state(given: QueryParams) -> State:
         mode=_one_of(given, "mode", MODES),
         columns=tuple(name for part in given.get("cols", "").split(",")[:COLUMNS_MOST] if (name := _name(part))),
         selected=given.get("sel", "")[:_ADDRESS_CHARS],
+        typed=given.get("typed", "").strip(),
+        fmt=_one_of(given, "fmt", FORMS),
+        fold=given.get("fold") == "1",
         others=tuple((name, value) for name, value in given.multi_items() if name not in _KNOWN)[:_OTHERS_MOST],
     )
 

@@ -24,8 +24,9 @@ from tailrace.query import parser
 from tailrace.query.result import Lines
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.frame import Frame, may
-from tailrace.web.explorer.search import edit, found, histogram
+from tailrace.web.explorer.search import edit, histogram
 from tailrace.web.explorer.search.parts import METRIC_TABS, TABS, View, begin, fill
+from tailrace.web.explorer.search.rows import rows_of
 from tailrace.web.explorer.search.state import State, read_state
 from tailrace.web.explorer.texts import search as texts
 from tailrace.web.live import LiveTails
@@ -86,7 +87,7 @@ def _add_live(router: APIRouter, frame: Frame, tails: LiveTails) -> None:
         finds = edit.finds(_log_query(query))
 
         def render(lines: Lines) -> list[tuple[str, str]]:
-            rows = found.rows_of(lines.frame)[::-1]
+            rows = rows_of(lines.frame)[::-1]
             return [("lines", frame.html("search/rows.html", rows=rows, finds=finds, base=base).strip())]
 
         return tails.open(query, render)

@@ -1,0 +1,70 @@
+"""The address of a line: its time, its stream, and its place in its file or, of one that came from no file, its text.
+
+It stays true when segments are merged or the table is moved, since it is made of what is stored with the line. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+from tailrace.errors import QueryError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KEY: Final = r"[0-9a-f]{12}-(?:-?\d{1,19}|x[0-9a-f]{12})"
+"""The part of an address that tells lines of one time apart, as a pattern."""
+
+_ADDRESS: Final = re.compile(rf"(-?\d{{1,19}})-({KEY})", re.ASCII)
+_DIGEST_BYTES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a line is: `key` is the hash of its stream, and its offset or the hash of its text."""
+
+    time_ns: int
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.time_ns}-{self.key}"
+
+
+def read_address(text: str) -> Address:
+    """Return the address that a text spells."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise QueryError(f"{text[:60]!r} is not the address of a line", hint="take the link from the line's panel")
+    return Address(int(match[1]), match[2])
+
+
+def key_of(stream: str, offset: int | None, line: str) -> str:
+    """Return what tells a line from others of its time."""
+    place = f"x{_hash(line)}" if offset is None else str(offset)
+    return f"{_stream_hash(stream)}-{place}"
+
+
+def place_of(frame: pl.DataFrame, key: str, near: int = 0) -> int | None:
+    """Return the row of a frame of lines that has a key, of several the one nearest to `near`; None if none has."""
+    stream, _, place = key.partition("-")
+    texts = [text for text in frame["_stream"].unique() if text is not None and _stream_hash(text) == stream]
+    wanted = frame.with_row_index("row").filter(frame["_stream"].is_in(texts))
+    if place.startswith("x"):
+        pushed = wanted.filter(wanted["_offset"].is_null()).select("row", "_line").iter_rows()
+        rows = [row for row, line in pushed if f"x{_hash(line or '')}" == place]
+    else:
+        rows = wanted.filter(wanted["_offset"] == int(place))["row"].to_list()
+    return min(rows, key=lambda row: abs(row - near)) if rows else None
+
+
+@lru_cache(maxsize=4_096)
+def _stream_hash(text: str) -> str:
+    return _hash(text)
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
