@@ -2,8 +2,9 @@
 
 Parameters: `q` query · `from`, `to` times or `now-1h` · `tab` what is shown of the result · `by` field that splits the
 histogram · `cmp` what it is compared with · `mode` form of the lines · `cols` columns beside them · `limit` lines per
-page · `fold` `1` shows repeated lines once · `cur` cursor · `sel` address of the open line · `live` `1`. Nothing else
-decides what is shown; keys that are not known are kept.
+page · `fold` `1` shows repeated lines once · `cur` cursor · `sel` address of the open line · `live` `1` · `typed`
+words that `q` was read from · `fmt` how the box shows it. Nothing else decides what is shown; keys that are not known
+are kept.
 """
 
 from __future__ import annotations
@@ -32,7 +33,26 @@ LEVEL: Final = "detected_level"
 COLUMNS_MOST: Final = 20
 
 _KNOWN: Final = frozenset(
-    ("q", "from", "to", "limit", "cur", "live", "tab", "by", "cmp", "mode", "cols", "fold", "sel", "theme", "part")
+    (
+        *(
+            "q",
+            "from",
+            "to",
+            "limit",
+            "cur",
+            "live",
+            "tab",
+            "by",
+            "cmp",
+            "mode",
+            "cols",
+            "fold",
+            "sel",
+            "theme",
+            "part",
+        ),
+        *("typed", "fmt"),
+    )
 )
 _OTHERS_MOST: Final = 8
 _ADDRESS_CHARS: Final = 400
@@ -76,6 +96,8 @@ class State:
     columns: tuple[str, ...] = ()
     selected: str = ""
     fold: bool = False
+    typed: str = ""
+    fmt: str = ""
     others: tuple[tuple[str, str], ...] = ()
 
     @property
