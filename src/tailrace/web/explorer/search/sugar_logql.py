@@ -1,7 +1,7 @@
 """Terms of plain words written as LogQL: matchers of the selector first, then what is looked for in lines, then fields.
 
-An `OR` between texts is a line filter with alternatives, one between tests a label filter. LogQL has none between a text
-and a test, so for that the line is made a label for a moment. Pure.
+An `OR` between texts is a line filter with alternatives, one between tests a label filter. LogQL has none between a
+text and a test, so for that the line is made a label for a moment. Pure.
 """
 
 from __future__ import annotations

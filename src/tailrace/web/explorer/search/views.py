@@ -24,7 +24,7 @@ from tailrace.query import parser
 from tailrace.query.result import Lines
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.frame import Frame, may
-from tailrace.web.explorer.search import edit, histogram
+from tailrace.web.explorer.search import asked, edit, histogram
 from tailrace.web.explorer.search.parts import METRIC_TABS, TABS, View, begin, fill
 from tailrace.web.explorer.search.rows import rows_of
 from tailrace.web.explorer.search.state import State, read_state
@@ -35,8 +35,6 @@ from tailrace.web.services import Services
 from tailrace.web.work import Work
 
 PATH_CHARS: Final = 22
-_LOGQL_MARKS: Final = "{}()[]|"
-"""A text with one of these is LogQL; a mistake in it is shown, not searched for."""
 
 FRAGMENTS: Final = {
     "overview": (("bars",), "search/overview.html"),
@@ -54,9 +52,12 @@ def routes(services: Services, frame: Frame, work: Work, tails: LiveTails) -> AP
     @router.get("/explore")
     async def explore(request: Request) -> Response:
         state, error = _state(request)
-        words = _as_search(state.q)
-        if words:
-            return RedirectResponse(state.change(q=words).url(), 303)
+        if error is None and asked.is_due(state):
+            try:
+                instead = await work.run(request, lambda: asked.instead(services, state), lane="quick")
+                return RedirectResponse(instead.url(), 303)
+            except QueryError as mistake:
+                error = mistake
         view = View(state, state.q or texts.EVERYTHING, services, partial(work.run, request), error)
         part = request.query_params.get("part")
         return await (_fragment(request, frame, view, part) if part else _page(request, frame, view))
@@ -165,17 +166,6 @@ def _log_query(query: str) -> LogQuery:
     if not isinstance(tree, LogQuery):
         raise QueryError("a metric query has no lines to follow")
     return tree
-
-
-def _as_search(text: str) -> str:
-    """Return the LogQL that searches for plain words; empty when the text is LogQL, or is meant to be."""
-    if not text or any(mark in text for mark in _LOGQL_MARKS):
-        return ""
-    try:
-        parser.parse(text)
-    except QueryError:
-        return edit.search(text)
-    return ""
 
 
 def short_path(value: str) -> str:
