@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tailrace.errors import QueryError
 from tailrace.query import parser
 from tailrace.query.syntax import LogQuery
-from tailrace.web.explorer.search.edit import click, edited, finds, search
+from tailrace.web.explorer.search.edit import click, edited, finds
 
 ALL = '{service_name=~".+"}'
 
@@ -48,15 +48,6 @@ def test_the_address_of_a_click_keeps_the_state() -> None:
 def test_a_metric_query_cannot_be_clicked() -> None:
     with pytest.raises(QueryError):
         edited('rate({a="b"}[1m])', "stream.a=b", keep=True)
-
-
-def test_words_become_a_search_in_any_case() -> None:
-    assert search("failed  10.0.0.1") == ALL + r' |~ "(?i)failed" |~ `(?i)10\.0\.0\.1`'
-
-
-@given(st.text(min_size=1, max_size=20).filter(str.strip))
-def test_any_words_become_a_query_that_can_be_run(text: str) -> None:
-    assert isinstance(parser.parse(search(text)), LogQuery)
 
 
 def test_what_was_searched_for_is_known() -> None:

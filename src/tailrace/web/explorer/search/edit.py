@@ -15,7 +15,7 @@ from tailrace.query import parser
 from tailrace.query.lexer import quote
 from tailrace.query.stages.line_filter import LineFilter
 from tailrace.query.syntax import LogQuery, Matcher, Selector
-from tailrace.web.explorer.texts.search import EVERYTHING
+from tailrace.web.explorer.search.sugar_terms import literal as escaped
 
 _ANYTHING: Final = (".+", ".*")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -56,20 +56,9 @@ def _spelled(regex: str) -> str:
     """Return the pattern of a regex that stands for one word, else an empty text."""
     literal = regex.removeprefix(_ANY_CASE)
     word = re.sub(r"\\(.)", r"\1", literal)
-    if not word or _literal(word) != literal:
+    if not word or escaped(word) != literal:
         return ""
     return re.escape(word) if literal == regex else f"(?i:{re.escape(word)})"
-
-
-def search(text: str) -> str:
-    """Return the query for lines that hold all words of a text, in any case."""
-    words = (f"|~ {quote(_ANY_CASE + _literal(word))}" for word in text.split())
-    return " ".join([EVERYTHING, *words])
-
-
-def _literal(word: str) -> str:
-    """Escape what a regex of the query language would not take for itself; `-` and the like it takes."""
-    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", word)
 
 
 def _with_matcher(selector: Selector, name: str, value: str, keep: bool) -> Selector:
