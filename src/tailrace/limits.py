@@ -394,6 +394,15 @@ TWIN_HISTORY_DAYS: Final = 30
 METRICS: Final = 1_000
 """Metrics of a data folder: each commit of the table is read once for each."""
 
+DASHBOARDS: Final = 1_000
+"""Dashboards of a control database: the page lists all of them."""
+
+PANELS: Final = 60
+"""Panels of a dashboard: each is a query, and all of them are asked whenever the page is looked at."""
+
+TITLE_CHARS: Final = 200
+"""Characters of the name of a dashboard or a panel: more do not fit on a line."""
+
 ROLLUP_STEP_ROWS: Final = 5_000_000
 """Lines read for one metric in one step of filling it in, about: after each the process may stop and go on later."""
 

@@ -41,6 +41,8 @@ from tailrace.web import alerts_api, audit_api, files_api, history_api, login, m
 from tailrace.web.app import create_app
 from tailrace.web.connections import HEAD_BYTES, PatientProtocol
 from tailrace.web.deletions import DeletionQueue
+from tailrace.web.explorer.dashboard import views as dashboard
+from tailrace.web.explorer.dashboard.store import Dashboards
 from tailrace.web.explorer.frame import Frame
 from tailrace.web.guarded import Guarded
 from tailrace.web.services import Services
@@ -155,6 +157,8 @@ class Server:
         app = create_app(services, frame)
         app.include_router(files_api.routes(self._twin, Work()))
         app.include_router(metrics_api.routes(services, self._metrics, Work()))
+        dashboards = Dashboards(self._control, clock)
+        app.include_router(dashboard.routes(services, frame, dashboards, Work()))
         app.include_router(history_api.routes(self._control))
         app.include_router(alerts_api.routes(self._alerting.notifier, self._control, clock))
         app.include_router(receivers_api.routes(self._alerting.notifier))

@@ -52,7 +52,10 @@ class View:
         return common.NAV[self.name]
 
 
-NAV: Final = (View("search", "/", "s", tenants=True),)
+NAV: Final = (
+    View("search", "/", "s", tenants=True),
+    View("dashboard", "/dashboard", "d"),
+)
 
 
 class Frame:
