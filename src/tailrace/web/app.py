@@ -31,6 +31,7 @@ from tailrace.web import (
     status,
 )
 from tailrace.web.explorer import frame as frames
+from tailrace.web.explorer.search import live as search_live
 from tailrace.web.explorer.search import views as search
 from tailrace.web.headers import SafeHeaders
 from tailrace.web.intake import Intake
@@ -81,7 +82,8 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
         prometheus_api.routes(services, work),
         native_api.routes(services, work, tails),
         frames.routes(frame),
-        search.routes(services, frame, work, tails),
+        search_live.routes(frame, tails),
+        search.routes(services, frame, work),
     ):
         app.include_router(router)
     return app

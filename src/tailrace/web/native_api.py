@@ -7,6 +7,7 @@ server-sent events, `/api/v1/explain` tells how a query would run. Failures are 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -28,11 +29,11 @@ from tailrace.query.result import Lines, Series
 from tailrace.query.run import Request, pages
 from tailrace.query.syntax import LogQuery
 from tailrace.web.described import address, answers
-from tailrace.web.live import LiveTails
+from tailrace.web.live import LiveTails, Turn
 from tailrace.web.parameters import direction, get_or_post, integer, parameters, query_text
 from tailrace.web.ranges import time_range
 from tailrace.web.services import Services
-from tailrace.web.times import duration_ns
+from tailrace.web.times import duration_ns, iso
 from tailrace.web.work import Work
 
 _OUTPUTS: Final[dict[str, tuple[str, Callable[[Lines | Series], Iterator[str]]]]] = {
@@ -91,8 +92,11 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
 
     @router.get("/logs/tail", openapi_extra=address(["query"], ["query"]), responses=answers("text/event-stream"))
     def tail(request: HttpRequest) -> Response:
-        """Send new lines as they come: events `lines` (JSON lines), `dropped` (a count), `failed`."""
-        return tails.open(query_text(request.query_params), _jsonl_event)
+        """Send new lines as they come: events `lines` (JSON lines), `dropped` (a count), `gap` (two times), `failed`.
+
+        Who connects again with `Last-Event-ID` misses nothing; after more than a minute there is a gap.
+        """
+        return tails.open(request, query_text(request.query_params), _jsonl_events)
 
     @get_or_post(router, "/explain", *_ASKED, required=["query"], kinds=["text/plain"])
     async def explain_query(request: HttpRequest) -> Response:
@@ -127,8 +131,16 @@ def _output(given: QueryParams) -> str:
     return output
 
 
-def _jsonl_event(lines: Lines) -> list[tuple[str, str]]:
-    return [("lines", "".join(render.to_jsonl(lines)).rstrip("\n").translate(_LINE_ENDS))]
+def _jsonl_events(turn: Turn) -> list[tuple[str, str]]:
+    events = []
+    if turn.gap:
+        events.append(("gap", json.dumps({"from": iso(turn.gap[0]), "to": iso(turn.gap[1])})))
+    if turn.left_out:
+        events.append(("dropped", str(turn.left_out)))
+    if turn.lines.frame.height:
+        text = "".join(render.to_jsonl(turn.lines))
+        events.append(("lines", text.rstrip("\n").translate(_LINE_ENDS)))
+    return events
 
 
 def _header_text(text: str) -> str:

@@ -12,7 +12,6 @@ import secrets
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from markupsafe import Markup
@@ -20,16 +19,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from tailrace.errors import QueryError
-from tailrace.query import parser
-from tailrace.query.result import Lines
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.frame import Frame, may
 from tailrace.web.explorer.search import asked, edit, histogram
 from tailrace.web.explorer.search.parts import METRIC_TABS, TABS, View, begin, fill
-from tailrace.web.explorer.search.rows import rows_of
 from tailrace.web.explorer.search.state import State, read_state
 from tailrace.web.explorer.texts import search as texts
-from tailrace.web.live import LiveTails
 from tailrace.web.refusals import Refused
 from tailrace.web.services import Services
 from tailrace.web.work import Work
@@ -43,7 +38,7 @@ FRAGMENTS: Final = {
 """Parts of the page that can be had alone: what is asked for, and the template that the page has for them too."""
 
 
-def routes(services: Services, frame: Frame, work: Work, tails: LiveTails) -> APIRouter:
+def routes(services: Services, frame: Frame, work: Work) -> APIRouter:
     """Return the page and what belongs to it."""
     router = APIRouter(include_in_schema=False)
     _share(frame)
@@ -63,7 +58,6 @@ def routes(services: Services, frame: Frame, work: Work, tails: LiveTails) -> AP
         return await (_fragment(request, frame, view, part) if part else _page(request, frame, view))
 
     _add_edit(router)
-    _add_live(router, frame, tails)
     return router
 
 
@@ -77,21 +71,6 @@ def _add_edit(router: APIRouter) -> None:
             for clicked in given.getlist(name):
                 query = edit.edited(query, clicked, keep)
         return RedirectResponse(state.change(q=query).url(), 303)
-
-
-def _add_live(router: APIRouter, frame: Frame, tails: LiveTails) -> None:
-    @router.get("/explore/live")
-    def live(request: Request) -> Response:
-        """Send new lines as they come, rendered as in the list."""
-        state = read_state(request.query_params)
-        query, base = state.q or texts.EVERYTHING, urlencode(state.change().pairs())
-        finds = edit.finds(_log_query(query))
-
-        def render(lines: Lines) -> list[tuple[str, str]]:
-            rows = rows_of(lines.frame)[::-1]
-            return [("lines", frame.html("search/rows.html", rows=rows, finds=finds, base=base).strip())]
-
-        return tails.open(query, render)
 
 
 async def _page(request: Request, frame: Frame, view: View) -> Response:
@@ -159,13 +138,6 @@ def _state(request: Request) -> tuple[State, QueryError | None]:
         return read_state(request.query_params), None
     except QueryError as error:
         return State(q=request.query_params.get("q", "")), error
-
-
-def _log_query(query: str) -> LogQuery:
-    tree = parser.parse(query)
-    if not isinstance(tree, LogQuery):
-        raise QueryError("a metric query has no lines to follow")
-    return tree
 
 
 def short_path(value: str) -> str:

@@ -50,12 +50,4 @@ SCRIPT: Final = {
     "previousLine": "line before (or ↑ in the list)",
     "olderPage": "older page",
     "newerPage": "newer page",
-    "liveSwitch": "live lines on and off",
-    "liveNew": "live · {count} new",
-    "liveLeftOut": "{count} left out: too many a second",
-    "livePaused": "Paused: {count} new lines. Show them",
-    "livePausedOne": "Paused: 1 new line. Show it",
-    "liveAway": "live lines are not to be had now",
-    "liveLost": "live · connection lost, trying again",
-    "liveStopped": "stopped · {count} came in",
 }
