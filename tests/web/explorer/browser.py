@@ -19,7 +19,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
 
 CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -150,6 +150,12 @@ def axe() -> Callable[..., list[str]]:
     if not AXE.exists():
         pytest.skip("no axe-core: scripts/axe installs it")
     return violations
+
+
+def settled(page: Page) -> None:
+    """Wait until the script has begun and no part of the page is on its way."""
+    expect(page.locator("html.js")).to_have_count(1, timeout=WAIT_MS)
+    expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=WAIT_MS)
 
 
 def violations(page: Page, *rules: str) -> list[str]:

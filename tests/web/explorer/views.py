@@ -1,0 +1,95 @@
+"""Every view of the page and every state worth a look, by address; a route of the page that is not here fails a test.
+
+Addresses with a part that varies, `{rule}` say, are filled from a running server: by the first link of a page that
+fits, as a reader would come there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from web.explorer.whole import Whole
+
+SHOP: Final = quote('{source="shop"}') + "&limit=12"  # a few lines: axe-core looks at each
+ERRORS: Final = quote('{source="shop"} | detected_level="error"') + "&limit=12"
+RATE: Final = quote('sum by (service) (rate({source="shop"}[5m]))')
+NOTHING: Final = quote('{source="shop"} |= "there is no such line"')
+
+
+@dataclass(frozen=True)
+class View:
+    """One view in one state: where it is, what it answers, and what is opened before it is judged."""
+
+    name: str
+    path: str
+    status: int = 200
+    opens: tuple[str, ...] = ()
+    """Selectors that are clicked, one after the other, if the page is there with its script."""
+    keys: tuple[str, ...] = ()
+    """Keys that are pressed after that."""
+    script: bool = True
+    """Whether the page has the script."""
+
+
+VIEWS: Final = (
+    # --- search
+    View("search", "/?limit=12"),
+    View("search-query", f"/explore?q={SHOP}"),
+    View("search-errors", f"/explore?q={ERRORS}&from=now-3h"),
+    View("search-nothing", f"/explore?q={NOTHING}"),
+    View("search-mistake", f"/explore?q={quote('{source=')}", status=400),
+    View("search-row-open", f"/explore?q={SHOP}", opens=(".row summary",)),
+    View("search-help", "/?limit=12", keys=("?",)),
+    View("search-palette", "/?limit=12", keys=("Control+k",)),
+    *(View(f"search-{mode}", f"/explore?q={SHOP}&mode={mode}") for mode in ("wrap", "json", "table")),
+    *(View(f"search-{tab}", f"/explore?q={SHOP}&tab={tab}") for tab in ("patterns", "fields", "chart", "explain")),
+    View("search-by-service", f"/explore?q={SHOP}&by=service"),
+    View("search-compared", f"/explore?q={SHOP}&cmp=before"),
+    View("search-metric", f"/explore?q={RATE}"),
+    View("search-metric-chart", f"/explore?q={RATE}&tab=chart"),
+    View("login", "/login", script=False),
+)
+
+LINKS: Final[dict[str, tuple[str, str]]] = {}
+"""What varies in an address: the page that has a link with it, and how the link reads."""
+
+NO_VIEWS: Final = {
+    "/static/{name}": "the page's own files",
+    "/theme": "keeps a choice and goes back",
+    "/openapi.json": "of programs",
+    "/explore/edit": "edits the query and goes back",
+    "/explore/live": "lines as they come, for the script",
+}
+"""Routes beside the API that show no page of their own."""
+
+
+def filled(view: View, whole: Whole) -> str:
+    """Return the address of a view on a server."""
+    path = view.path
+    for name in re.findall(r"\{(\w+)\}", path):
+        page, pattern = LINKS[name]
+        path = path.replace(f"{{{name}}}", link(whole, page, pattern))
+    return path
+
+
+def link(whole: Whole, page: str, pattern: str) -> str:
+    """Return the first group of the first link of a page that fits."""
+    for found in links(whole.client.get(page, headers={"Accept": "text/html"}).text):
+        if fits := re.fullmatch(pattern, found):
+            return fits[1]
+    raise AssertionError(f"{page} has no link like {pattern}")
+
+
+def links(html: str) -> Iterator[str]:
+    """Return where links of a page lead on this server."""
+    for found in re.finditer(r'<a\b[^>]*?\bhref="([^"]*)"', html):
+        address = unescape(found[1])
+        if not urlsplit(address).scheme and address.startswith("/"):
+            yield address
