@@ -1,29 +1,30 @@
-"""The histogram over the lines: counts by level on a calendar grid, as numbers and as a drawing.
+"""The histogram over the lines: counts on a calendar grid, by level or by any label, as numbers and as a drawing.
 
-Pure: a time range gives a grid, a grid gives a query, its answer gives bars. The drawing has no text and
-no style of its own; a table with the same numbers stands beside it in the page.
+Pure: a time range gives a grid, counts of lines (`query.counting`) on it give the bars. What was not searched is told
+apart from what holds nothing. The drawing has no text and no style of its own; a table with the same numbers stands
+beside it in the page.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tailrace.batch import LEVELS
+import polars as pl
+
 from tailrace.clock import NS_PER_S
-from tailrace.query.literals import write_duration
-from tailrace.query.stages.line_filter import LineFilter
-from tailrace.web.explorer.texts.search import NO_LEVEL
+from tailrace.query.counting import BUCKET, LINES
+from tailrace.web.explorer.search.state import LEVEL
+from tailrace.web.explorer.shapes.stacks import HEIGHT, SERIES_MOST, WIDTH, Bar, pieces_of
+from tailrace.web.explorer.texts import overview as texts
 
 if TYPE_CHECKING:
-    from tailrace.query.result import Series
-    from tailrace.query.syntax import LogQuery
+    from collections.abc import Sequence
 
 BUCKETS_MOST: Final = 120
-HEIGHT: Final = 100
-WIDTH: Final = 10
-"""Height of the drawing and width of a bar, in units of the drawing."""
+UNKNOWN: Final = "unknown"
+"""How a query calls the level of a line without one."""
 
 _SECONDS: Final = (1, 2, 5, 10, 15, 30)
 _STEPS_NS: Final = (
@@ -33,8 +34,10 @@ _STEPS_NS: Final = (
     *(number * 3_600 * NS_PER_S for number in (1, 2, 3, 6, 12)),
     *(number * 86_400 * NS_PER_S for number in (1, 2, 7, 14, 28, 91, 182, 364, 728, 3_640)),
 )
-_STACK: Final = ("fatal", "critical", *reversed(LEVELS[:-1]), NO_LEVEL)
+_LEVELS: Final = ("fatal", "critical", "error", "warn", "info", "debug", "trace", UNKNOWN)
 """From the bottom up: what is worst stands on the ground line, where heights compare. Pushed lines may be critical."""
+
+_SHIFTS_NS: Final = {"1d": 86_400 * NS_PER_S, "7d": 7 * 86_400 * NS_PER_S}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +53,81 @@ class Grid:
         """How many buckets there are."""
         return (self.end_ns - self.start_ns) // self.step_ns
 
-
-@dataclass(slots=True)
-class Bar:
-    """One bucket: its time and the lines of each level in it."""
-
-    start_ns: int
-    end_ns: int
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        """Lines of all levels."""
-        return sum(self.counts.values())
+    def x(self, time_ns: int) -> float:
+        """Return where a time stands in the drawing."""
+        inside = min(max(time_ns, self.start_ns), self.end_ns)
+        return round((inside - self.start_ns) * WIDTH / self.step_ns, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A piece of a bar in the drawing."""
+class Split:
+    """One series: the value that its lines have, None for those without one or, with `other`, for all the rest."""
 
-    level: str
+    value: str | None
+    name: str
+    style: str
+    total: int
+    other: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of the drawing that was not searched, and why: a key of `texts.GAPS`."""
+
     x: float
-    y: float
-    height: float
+    width: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The range that this one is compared with: where it begins, lines of each bucket, and the outline of these."""
+
+    start_ns: int
+    counts: list[int]
+    path: str
+
+    @property
+    def total(self) -> int:
+        """All lines of it."""
+        return sum(self.counts)
+
+    def change(self, total: int) -> str:
+        """Return by how much a total differs from this one, in words."""
+        if not self.total:
+            return texts.NEW if total else texts.SAME
+        share = 100 * (total - self.total) / self.total
+        return f"{share:+,.0f} %" if abs(share) >= 10 or share == round(share) else f"{share:+.1f} %"  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """The bars with what they are made of; `exact` tells whether every line of the range was counted."""
+
+    by: str
+    grid: Grid
+    series: list[Split]
+    bars: list[Bar]
+    most: float
+    gaps: list[Gap]
+    before: Before | None = None
+    exact: bool = True
+
+    @property
+    def total(self) -> int:
+        """All lines."""
+        return sum(one.total for one in self.series)
+
+    @property
+    def rows(self) -> list[tuple[Bar, int | None]]:
+        """Return the bars that hold anything, each with the lines of the earlier range, if there is one."""
+        earlier = self.before.counts if self.before else [None] * len(self.bars)
+        return [(bar, count) for bar, count in zip(self.bars, earlier, strict=True) if bar.total or count]
+
+    @property
+    def width(self) -> int:
+        """Width of the drawing."""
+        return max(1, len(self.bars)) * WIDTH
 
 
 def grid(start_ns: int, end_ns: int) -> Grid:
@@ -82,44 +137,94 @@ def grid(start_ns: int, end_ns: int) -> Grid:
     return Grid(start_ns // step * step, -(-end_ns // step) * step, step)
 
 
-def query(log: LogQuery, step_ns: int, by: str = "detected_level") -> str:
-    """Return the metric query that counts the lines of each bucket; a line that a stage stumbles over counts too."""
-    lenient = any(not isinstance(stage, LineFilter) for stage in log.stages)
-    text = f"{log} | drop __error__, __error_details__" if lenient else str(log)
-    # a point at T counts (T - step, T]; moved back by 1 ns it counts [T - step, T), the bucket that ends there
-    return f"sum by ({by}) (count_over_time({text} [{write_duration(step_ns)}] offset 1ns))"
+def shift_ns(compare: str, start_ns: int, end_ns: int) -> int:
+    """Return how far back the range lies that this one is compared with; 0 for none."""
+    return end_ns - start_ns if compare == "previous" else _SHIFTS_NS.get(compare, 0)
 
 
-def bars(answer: Series, grid: Grid) -> list[Bar]:
-    """Return a bar for each bucket; points stand at the end of their bucket."""
-    step = grid.step_ns
-    found = [Bar(at, at + step) for at in range(grid.start_ns, grid.end_ns, step)]
-    levels = [level if (level := labels.get("detected_level")) in _STACK else NO_LEVEL for labels in answer.labels]
-    for series, time_ns, value in answer.frame.select("series", "_time_ns", "value").iter_rows():
-        at = (time_ns - grid.start_ns) // step - 1
-        if 0 <= at < len(found):
-            counts = found[at].counts
-            counts[levels[series]] = counts.get(levels[series], 0) + int(value)
+def histogram(
+    counts: pl.DataFrame,
+    by: str,
+    on: Grid,
+    gaps: Sequence[Gap] = (),
+    before: tuple[pl.DataFrame, int] | None = None,
+    *,
+    exact: bool = True,
+) -> Histogram:
+    """Return the bars of `counts`: columns `by`, `bucket` and `lines`; `before` are counts of an earlier range.
+
+    With them comes how far back they lie. Of more values than have a colour, the smaller ones are "other".
+    """
+    series, numbers = _series(counts, by)
+    numbered = counts.join(numbers, on=by, how="left", nulls_equal=True).with_columns(
+        place=(pl.col(BUCKET) - on.start_ns) // on.step_ns, series=pl.col("series").fill_null(len(series) - 1)
+    )
+    cells = numbered.group_by("place", "series").agg(pl.col(LINES).sum())
+    values = [[0.0] * len(series) for _ in range(on.buckets)]
+    for place, number, lines in cells.select("place", "series", LINES).iter_rows():
+        if 0 <= place < len(values):
+            values[place][number] += lines
+    earlier = _counts(*before, on) if before else []
+    most = max([*map(sum, values), *earlier], default=0.0)
+    bars = [
+        Bar(at, at + on.step_ns, held, pieces_of(number, held, most))
+        for number, (at, held) in enumerate(zip(range(on.start_ns, on.end_ns, on.step_ns), values, strict=True))
+    ]
+    outline = Before(on.start_ns - before[1], earlier, _outline(earlier, most)) if before else None
+    return Histogram(by, on, series, bars, most, list(gaps), outline, exact)
+
+
+def gaps(on: Grid, start_ns: int, end_ns: int, oldest_ns: int | None, now_ns: int) -> list[Gap]:
+    """Return what of the grid was not searched, or holds nothing because nothing was stored, or not yet."""
+    first = on.end_ns if oldest_ns is None else oldest_ns
+    found = [
+        (on.start_ns, start_ns, "outside"),
+        (start_ns, min(first, now_ns, end_ns), "unstored"),
+        (max(now_ns, start_ns), end_ns, "future"),
+        (end_ns, on.end_ns, "outside"),
+    ]
+    return [Gap(on.x(low), round(on.x(high) - on.x(low), 2), why) for low, high, why in found if on.x(high) > on.x(low)]
+
+
+def _series(counts: pl.DataFrame, by: str) -> tuple[list[Split], pl.DataFrame]:
+    """Return the series in the order of the stack, and a frame of `by` and their number; "other" has none there."""
+    sums = counts.group_by(by).agg(pl.col(LINES).sum()).sort(LINES, by, descending=[True, False])
+    if by == LEVEL:
+        known = sums.filter(pl.col(by).is_in(_LEVELS))
+        rows = sorted(known.iter_rows(), key=lambda row: _LEVELS.index(row[0]))
+        styles = [f"lv-{'none' if value == UNKNOWN else value}" for value, _ in rows]
+    else:
+        few = sums.height <= SERIES_MOST + 1  # one more is no "other"
+        rows = list(sums.head(sums.height if few else SERIES_MOST).iter_rows())
+        styles = ["lv-none" if value is None else f"c{number}" for number, (value, _) in enumerate(rows)]
+    series = [Split(value, _name(value, by), style, total) for (value, total), style in zip(rows, styles, strict=True)]
+    rest = int(sums[LINES].sum()) - sum(total for _, total in rows)
+    if rest:
+        number = sums.height - len(rows)
+        series.append(Split(None, texts.OTHER.format(count=f"{number:,}"), "c-other", rest, other=True))
+    values = pl.Series(by, [value for value, _ in rows], pl.String)
+    return series, values.to_frame().with_row_index("series").cast({"series": pl.Int64})
+
+
+def _name(value: str | None, by: str) -> str:
+    if by == LEVEL:
+        return texts.NO_LEVEL if value in (None, UNKNOWN) else str(value)
+    return texts.WITHOUT.format(name=by) if value is None else value
+
+
+def _counts(counts: pl.DataFrame, shift: int, on: Grid) -> list[int]:
+    """Return the lines of each bucket of an earlier range."""
+    found = [0] * on.buckets
+    places = counts.select((pl.col(BUCKET) + shift - on.start_ns) // on.step_ns, LINES)
+    for place, lines in places.iter_rows():
+        if 0 <= place < len(found):
+            found[place] += lines
     return found
 
 
-def boxes(found: list[Bar]) -> list[list[Box]]:
-    """Return the pieces of each bar, bottom up; the highest bar is as high as the drawing, and one line is visible."""
-    most = max((bar.total for bar in found), default=0) or 1
-    drawn = []
-    for number, bar in enumerate(found):
-        pieces, y = [], float(HEIGHT)
-        for level in _STACK:
-            count = bar.counts.get(level, 0)
-            if count:
-                height = min(max(1.5, count * HEIGHT / most), y)
-                y -= height
-                pieces.append(Box(level, number * WIDTH + 1, round(y, 2), round(height, 2)))
-        drawn.append(pieces)
-    return drawn
-
-
-def totals(found: list[Bar]) -> dict[str, int]:
-    """Return the lines of each level over all bars, worst first; levels without lines are left out."""
-    sums = {level: sum(bar.counts.get(level, 0) for bar in found) for level in _STACK}
-    return {level: count for level, count in sums.items() if count}
+def _outline(counts: Sequence[int], most: float) -> str:
+    """Return the path over the tops of bars that are not drawn."""
+    tops = (round(HEIGHT - count * HEIGHT / (most or 1.0), 2) for count in counts)
+    return (
+        f"M0,{HEIGHT}" + "".join(f"V{top:g}H{(number + 1) * WIDTH}" for number, top in enumerate(tops)) + f"V{HEIGHT}"
+    )

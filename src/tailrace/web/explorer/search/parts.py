@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from tailrace.errors import QueryError, TailraceError
 from tailrace.query import parser
+from tailrace.query.labels import label_names
 from tailrace.query.result import Series
 from tailrace.query.run import Request as Asked
 from tailrace.query.run import run
 from tailrace.query.syntax import LogQuery
-from tailrace.web.explorer.search import edit, found, histogram, pages
+from tailrace.web.explorer.search import counts, edit, facets, found, histogram, pages, sample
 from tailrace.web.explorer.search.spans import Span, choose
 from tailrace.web.explorer.shapes import curves
 from tailrace.web.explorer.texts import search as texts
@@ -51,8 +52,11 @@ class View:
     tree: Query | None = None
     span: Span | None = None
     lines: pages.LinePage | None = None
-    bars: list[histogram.Bar] = field(default_factory=list)
-    facets: list[found.Facet] = field(default_factory=list)
+    bars: histogram.Histogram | None = None
+    names: list[str] = field(default_factory=list)  # of stream labels
+    sampled: sample.Sample | None = None
+    labels: list[facets.Facet] = field(default_factory=list)
+    fields: list[facets.Facet] = field(default_factory=list)
     chart: curves.Chart | None = None
     nearest: tuple[str, int] | None = None
     finds: list[str] = field(default_factory=list)
@@ -74,6 +78,11 @@ class View:
     def base(self) -> str:
         """The parameters of the state, as links are made from them."""
         return self.state.change(q=self.query if self.state.q else "").url("").removeprefix("?")
+
+    @property
+    def find(self) -> str:
+        """What is looked for among the names and values of labels and fields."""
+        return dict(self.state.others).get("find", "").strip()
 
     @property
     def tab(self) -> str:
@@ -153,13 +162,40 @@ async def _nearest(view: View) -> None:
 
 
 async def _bars(view: View) -> None:
-    span = view.when
-    view.bars = await view.start(lambda: found.bars(view.services, view.log, span.start_ns, span.end_ns))
+    """Ask for the lines of each bucket, and those of the range that this one is compared with."""
+    services, log, span, by = view.services, view.log, view.when, view.state.by
+    shift = histogram.shift_ns(view.state.compare, span.start_ns, span.end_ns)
+    view.names = await view.start(lambda: label_names(services.table, span.start_ns, span.end_ns, str(log.selector)))
+    asked = [view.start(lambda: counts.over_time(services, log, span, (by,)))]
+    if shift:
+        asked.append(view.start(lambda: counts.over_time(services, log, span, (), shift)))
+    now, *before = await asyncio.gather(*asked)
+    grid = histogram.grid(span.start_ns, span.end_ns)
+    gaps = histogram.gaps(grid, span.start_ns, span.end_ns, counts.oldest_ns(services), services.clock.now_ns())
+    view.bars = histogram.histogram(now, by, grid, gaps, (before[0], shift) if before else None)
 
 
-async def _facets(view: View) -> None:
+async def _rail(view: View) -> None:
+    """Ask for the values of labels, counted, and of fields, in a sample."""
+    await asyncio.gather(_labels(view), _fields(view))
+
+
+async def _labels(view: View) -> None:
+    counted = await view.start(lambda: counts.by_labels(view.services, view.log, view.when))
+    view.labels = facets.of_labels(counted, view.find)
+
+
+async def _fields(view: View) -> None:
+    if view.bars is None:
+        await _bars(view)
+    assert view.bars is not None, "it was asked for"
     span = view.when
-    view.facets = await view.start(lambda: found.facets(view.services, view.log, span.start_ns, span.end_ns))
+    now = [
+        sample.Part(max(bar.start_ns, span.start_ns), min(bar.end_ns, span.end_ns), int(bar.total))
+        for bar in view.bars.bars
+    ]
+    view.sampled = await view.start(lambda: sample.sample(view.services, view.query, now))
+    view.fields = facets.of_fields(view.sampled, None, view.find)
 
 
 async def _chart(view: View) -> None:
@@ -175,7 +211,7 @@ PARTS: Final[dict[str, Part]] = {
     "lines": _lines,
     "nearest": _nearest,
     "bars": _bars,
-    "rail": _facets,
+    "rail": _rail,
     "chart": _chart,
 }
 LEADING: Final = frozenset({"lines", "chart"})

@@ -18,18 +18,23 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from tailrace.batch import column_field, is_field
 from tailrace.errors import QueryError
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.frame import Frame, may
-from tailrace.web.explorer.search import asked, edit, histogram
+from tailrace.web.explorer.search import asked, edit
+from tailrace.web.explorer.search.facets import percent
 from tailrace.web.explorer.search.parts import METRIC_TABS, TABS, View, begin, fill
-from tailrace.web.explorer.search.state import State, read_state
+from tailrace.web.explorer.search.state import LEVEL, State, read_state
+from tailrace.web.explorer.texts import overview
 from tailrace.web.explorer.texts import search as texts
 from tailrace.web.refusals import Refused
 from tailrace.web.services import Services
 from tailrace.web.work import Work
 
 PATH_CHARS: Final = 22
+SPLITS_MOST: Final = 100
+"""Fields that are offered to split the counts by; others can be typed in the address."""
 
 FRAGMENTS: Final = {
     "overview": (("bars",), "search/overview.html"),
@@ -127,10 +132,23 @@ async def _fragment(request: Request, frame: Frame, view: View, name: str) -> Re
 def tabs(view: View) -> list[tuple[str, str, str, int | None]]:
     """Return the tabs that the query has: name, title, address, and how many there are of what it shows, if known."""
     known = TABS if isinstance(view.tree, LogQuery) else METRIC_TABS
-    counts = {"lines": sum(bar.total for bar in view.bars) if view.bars else None}
+    counts = {"lines": view.bars.total if view.bars else None}
     return [
         (name, texts.TABS[name], view.state.change(tab=name, selected="").url(), counts.get(name)) for name in known
     ]
+
+
+def splits(view: View) -> list[str]:
+    """Return what the counts can be split by: the level, labels, and the columns of the table that hold fields."""
+    columns = view.services.table.snapshot().columns
+    fields = sorted({column_field(column) for column in columns if is_field(column)} - {LEVEL, *view.names})
+    asked = [view.state.by] if view.state.by not in (LEVEL, *view.names, *fields) else []
+    return [LEVEL, *view.names, *asked, *fields[:SPLITS_MOST]]
+
+
+def kind(view: View, name: str) -> str:
+    """Return what a click on a value of a label is one on."""
+    return "stream" if name in view.names else "field"
 
 
 def _state(request: Request) -> tuple[State, QueryError | None]:
@@ -150,9 +168,10 @@ def _share(frame: Frame) -> None:
     frame.share(
         click=edit.click,
         short=short_path,
-        boxes=histogram.boxes,
-        totals=histogram.totals,
-        hist=histogram,
         says=texts,
+        overview=overview,
+        percent=percent,
+        splits_of=splits,
+        kind_of=kind,
         tabs_of=tabs,
     )

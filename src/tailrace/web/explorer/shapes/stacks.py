@@ -85,7 +85,7 @@ def stacks(answer: Series, start_ns: int, end_ns: int, step_ns: int) -> Stacks:
             values[step][places[series]] += value
     most = max(map(sum, values), default=0.0)
     bars = [
-        Bar(start_ns + step * step_ns, start_ns + (step + 1) * step_ns, held, _pieces(step, held, most))
+        Bar(start_ns + step * step_ns, start_ns + (step + 1) * step_ns, held, pieces_of(step, held, most))
         for step, held in enumerate(values)
     ]
     return Stacks(names, classes, bars, most)
@@ -122,7 +122,7 @@ def _class(labels: Mapping[str, str], place: int) -> str:
     return f"c{place}"
 
 
-def _pieces(step: int, values: list[float], most: float) -> list[Piece]:
+def pieces_of(step: int, values: list[float], most: float) -> list[Piece]:
     """Return the pieces of one bar; one line is visible beside many."""
     pieces, y = [], float(HEIGHT)
     for series, value in enumerate(values):
