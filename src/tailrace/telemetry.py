@@ -83,6 +83,15 @@ class Accounts:
         found = self._gauges.get(name)
         return 0.0 if found is None else sum(value for _, value in found[1]())
 
+    def samples(self, name: str) -> list[Sample]:
+        """Return the samples of a gauge or of a counter now, none if nobody reported it."""
+        found = self._gauges.get(name)
+        if found is not None:
+            return [(dict(labels), float(value)) for labels, value in found[1]()]
+        with self._lock:
+            counted = dict(self._counters[name][1]) if name in self._counters else {}
+        return [(dict(key), value) for key, value in counted.items()]
+
     def count(self, name: str, text: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter; its name ends in `_total`."""
         with self._lock:

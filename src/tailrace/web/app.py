@@ -31,6 +31,7 @@ from tailrace.web import (
     status,
 )
 from tailrace.web.explorer import frame as frames
+from tailrace.web.explorer.pipeline import views as pipeline
 from tailrace.web.explorer.search import live as search_live
 from tailrace.web.explorer.search import views as search
 from tailrace.web.headers import SafeHeaders
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI:
     """Return the application over the given parts; `frame` is for views that are added to it."""
     work, tails, intake = Work(), LiveTails(services), Intake(services)
-    frame = frame or frames.Frame(services.host)
+    frame, agents = frame or frames.Frame(services.host), ship_api.Agents()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -73,7 +74,7 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
         otlp_api.routes(services, intake),
         elastic_bulk.routes(services, intake),
         elastic_handshake.routes(services),
-        ship_api.routes(services),
+        ship_api.routes(services, agents),
         loki_api.routes(services, work),
         loki_tail.routes(services),
         loki_delete.routes(services),
@@ -82,6 +83,7 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
         prometheus_api.routes(services, work),
         native_api.routes(services, work, tails),
         frames.routes(frame),
+        pipeline.routes(services, frame, work, agents),
         search_live.routes(frame, tails),
         search.routes(services, frame, work),
     ):

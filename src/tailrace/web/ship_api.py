@@ -111,9 +111,9 @@ class Agents:
         ]
 
 
-def routes(services: Services) -> APIRouter:
-    """Return the endpoints."""
-    router, shipping = APIRouter(), _Shipping(services)
+def routes(services: Services, agents: Agents | None = None) -> APIRouter:
+    """Return the endpoints; `agents` is for views that show who sent something."""
+    router, shipping = APIRouter(), _Shipping(services, agents or Agents())
 
     body = {"application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}}}
     described = {"requestBody": {"required": False, "content": body}}
@@ -130,7 +130,7 @@ def routes(services: Services) -> APIRouter:
         return JSONResponse({"agent": name, "held": number})
 
     @router.get(AGENTS)
-    async def agents() -> Response:
+    async def known() -> Response:
         """Tell which agents sent something since the server started."""
         return JSONResponse({"agents": shipping.agents.told()})
 
@@ -140,8 +140,8 @@ def routes(services: Services) -> APIRouter:
 class _Shipping:
     """Takes batches; lives in the event loop, with a few threads for what blocks."""
 
-    def __init__(self, services: Services) -> None:
-        self.agents = Agents()
+    def __init__(self, services: Services, agents: Agents) -> None:
+        self.agents = agents
         self._services = services
         self._gate = services.gate or Gate(IntakeSettings(), clock=services.clock, accounts=services.accounts)
         self._decoders = ThreadPoolExecutor(limits.PUSHES_AT_ONCE, thread_name_prefix="unpack")
