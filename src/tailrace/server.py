@@ -41,9 +41,13 @@ from tailrace.web import alerts_api, audit_api, files_api, history_api, login, m
 from tailrace.web.app import create_app
 from tailrace.web.connections import HEAD_BYTES, PatientProtocol
 from tailrace.web.deletions import DeletionQueue
+from tailrace.web.explorer.alerts import views as alerts_room
 from tailrace.web.explorer.dashboard import views as dashboard
 from tailrace.web.explorer.dashboard.store import Dashboards
+from tailrace.web.explorer.files import views as files_room
 from tailrace.web.explorer.frame import Frame
+from tailrace.web.explorer.saved import views as saved_views
+from tailrace.web.explorer.saved.store import Saved
 from tailrace.web.guarded import Guarded
 from tailrace.web.services import Services
 from tailrace.web.tenants import TenantApps
@@ -156,12 +160,15 @@ class Server:
         frame = Frame(config.host)
         app = create_app(services, frame)
         app.include_router(files_api.routes(self._twin, Work()))
+        app.include_router(files_room.routes(frame, self._twin, Work()))
         app.include_router(metrics_api.routes(services, self._metrics, Work()))
         dashboards = Dashboards(self._control, clock)
         app.include_router(dashboard.routes(services, frame, dashboards, Work()))
         app.include_router(history_api.routes(self._control))
         app.include_router(alerts_api.routes(self._alerting.notifier, self._control, clock))
         app.include_router(receivers_api.routes(self._alerting.notifier))
+        app.include_router(alerts_room.routes(services, frame, self._alerting, self._control, Work()))
+        app.include_router(saved_views.routes(frame, Saved(self._control, clock)))
         app.include_router(login.routes(guard, tokens))
         app.include_router(audit_api.routes(audit))
         settings = uvicorn.Config(

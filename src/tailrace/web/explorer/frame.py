@@ -55,6 +55,7 @@ class View:
 NAV: Final = (
     View("search", "/", "s", tenants=True),
     View("dashboard", "/dashboard", "d"),
+    View("files", "/files", "f"),
     View("pipeline", "/pipeline", "p"),
 )
 
