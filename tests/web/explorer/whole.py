@@ -53,6 +53,10 @@ class Whole:
         application: Any = self.server._http.config.app
         return application._app
 
+    def now_ns(self) -> int:
+        """Return the time by the server's clock."""
+        return SystemClock().now_ns()
+
     def count(self, query: str) -> int:
         """Return the number of lines of the last day that a selector finds now."""
         asked = {"query": f"sum(count_over_time({query}[1d]))"}
