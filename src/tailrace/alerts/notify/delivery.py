@@ -99,9 +99,12 @@ class Deliveries:
 
     # --- for people -----------------------------------------------------------------------------
 
-    def shown(self, states: Sequence[State] = ("parked",), limit: int = 1000) -> list[Delivery]:
-        """Return rows in some states, oldest first."""
-        wanted = select(DELIVERIES).where(DELIVERIES.c.state.in_(states)).order_by(DELIVERIES.c.id).limit(limit)
+    def shown(
+        self, states: Sequence[State] = ("parked",), limit: int = 1000, *, newest: bool = False
+    ) -> list[Delivery]:
+        """Return rows in some states: the oldest, oldest first; or the newest, newest first."""
+        order = DELIVERIES.c.id.desc() if newest else DELIVERIES.c.id
+        wanted = select(DELIVERIES).where(DELIVERIES.c.state.in_(states)).order_by(order).limit(limit)
         with self._control.reading() as connection:
             return [_shown(row) for row in connection.execute(wanted)]
 

@@ -80,6 +80,16 @@ class SavedReceivers:
             rows = list(connection.execute(select(*columns).order_by(RECEIVERS.c.name)))
         return [found for name, text in rows if (found := self._read(name, text)) is not None]
 
+    def definition(self, name: str) -> Json | None:
+        """Return what was saved under a name, secrets and all: to save it again with a change, never to be shown."""
+        with self._control.reading() as connection:
+            columns = select(RECEIVERS.c.definition).where(RECEIVERS.c.name == name)
+            text = connection.execute(columns).scalar()
+        if text is None:
+            return None
+        found: Json = json.loads(self._seal.open(text, name) if self._seal is not None and sealed(text) else text)
+        return found
+
     def seal_all(self) -> None:
         """Seal what was kept before there was a seal."""
         if self._seal is None:

@@ -1,0 +1,137 @@
+"""Numbers of a rule over time as a drawing: lines, its threshold, and when it fired; and the same as a table. Pure.
+
+Comes in: samples at windows (`_time_ns`, `key`, `value`), as a back-test reads them. Goes out: paths in units of the
+drawing. Where there are more windows than columns, each column has the value that is nearest to firing: nothing that
+crossed the threshold is lost. All series are summed up in columns, none is walked over but the few that are drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tailrace.alerts.backtest.replay import Incident
+
+WIDTH: Final = 1_000
+HEIGHT: Final = 200
+COLUMNS: Final = 400
+"""Points of a line at most: more would not be seen."""
+SERIES: Final = 8
+"""Series that are drawn: those nearest to firing."""
+ROWS: Final = 24
+"""Rows of the table that says the same as the drawing."""
+_BELOW: Final = frozenset({"<", "<="})
+_LEAST_WIDTH: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One series: its labels as text, its path, and its numbers."""
+
+    name: str
+    path: str
+    last: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Everything that is drawn, in units of the drawing, and the numbers of its table."""
+
+    curves: list[Curve]
+    left_out: int  # series that are not drawn
+    top: float  # value at the upper edge
+    bottom: float
+    threshold_y: float | None
+    threshold: float
+    bands: list[tuple[float, float]]  # from where, how wide: it fires
+    rows: list[tuple[int, float | None]]  # time, and the value that is nearest to firing
+    extreme: tuple[int, float] | None  # of all: the window and value nearest to firing
+
+
+def drawing(
+    samples: pl.DataFrame, times: range, op: str, threshold: float, incidents: Sequence[Incident] = ()
+) -> Drawing:
+    """Return the drawing of a rule's numbers; without an operator there is no threshold."""
+    finite = samples.filter(pl.col("value").is_finite())
+    nearest = pl.col("value").min() if op in _BELOW else pl.col("value").max()
+    per_series = finite.group_by("key").agg(
+        least=pl.col("value").min(), most=pl.col("value").max(), last=pl.col("value").last(), nearest=nearest
+    )
+    ranked = per_series.sort(["nearest", "key"], descending=[op not in _BELOW, False])
+    shown, span = ranked.head(SERIES), max(times[-1] - times[0], 1)
+    step = times.step * max(1, -(-len(times) // COLUMNS))
+    top, bottom = _edges(per_series, threshold if op else None)
+
+    def x(at_ns: int) -> float:
+        return (at_ns - times[0]) * WIDTH / span
+
+    def y(value: float) -> float:
+        return HEIGHT - (value - bottom) * HEIGHT / (top - bottom)
+
+    columns = (
+        finite.filter(pl.col("key").is_in(shown["key"].implode()))
+        .with_columns(at=(pl.col("_time_ns") - times[0]) // step * step + times[0])
+        .group_by("key", "at").agg(value=nearest).sort("key", "at")
+    )  # fmt: skip
+    by_key = {str(key[0]): part for key, part in columns.partition_by("key", as_dict=True).items()}
+    curves = [
+        Curve(key, _path([(x(at), y(value)) for at, value in by_key[key].select("at", "value").iter_rows()],
+                         step * WIDTH / span), last, least, most)
+        for key, least, most, last, _ in shown.iter_rows()
+    ]  # fmt: skip
+    return Drawing(
+        curves,
+        per_series.height - shown.height,
+        top,
+        bottom,
+        y(threshold) if op and isfinite(threshold) else None,
+        threshold,
+        [_band(x(one.from_ns), x(times[-1] if one.to_ns is None else one.to_ns)) for one in incidents],
+        _rows(finite, times, nearest),
+        _extreme(finite, op),
+    )
+
+
+def _edges(per_series: pl.DataFrame, threshold: float | None) -> tuple[float, float]:
+    """Return the values at the upper and lower edge: everything fits, zero and the threshold too, with some air."""
+    held = [0.0, *per_series["least"].to_list(), *per_series["most"].to_list()]
+    held += [threshold] if threshold is not None and isfinite(threshold) else []
+    top, bottom = max(held), min(held)
+    air = (top - bottom or 1.0) * 0.08
+    return top + air, bottom - air if bottom < 0 else bottom
+
+
+def _path(points: Sequence[tuple[float, float]], step: float) -> str:
+    """Return a line through points, broken where a column has none: nothing is drawn that was not measured."""
+    parts, before = list[str](), None
+    for across, height in points:
+        joined = before is not None and across - before <= step * 1.5
+        parts.append(f"{'L' if joined else 'M'}{across:.1f},{height:.1f}" + ("" if joined else "h0"))
+        before = across
+    return "".join(parts)
+
+
+def _band(start: float, end: float) -> tuple[float, float]:
+    return round(max(0.0, min(start, WIDTH - _LEAST_WIDTH)), 1), round(max(_LEAST_WIDTH, end - start), 1)
+
+
+def _rows(finite: pl.DataFrame, times: range, nearest: pl.Expr) -> list[tuple[int, float | None]]:
+    size = times.step * max(1, -(-len(times) // ROWS))
+    held = finite.group_by(at=(pl.col("_time_ns") - times[0]) // size * size + times[0]).agg(value=nearest)
+    values = dict(held.select("at", "value").iter_rows())
+    return [(at, values.get(at)) for at in range(times[0], times[-1] + 1, size)]
+
+
+def _extreme(finite: pl.DataFrame, op: str) -> tuple[int, float] | None:
+    if finite.is_empty():
+        return None
+    found = finite.sort(["value", "_time_ns"], descending=[op not in _BELOW, False]).row(0, named=True)
+    return int(found["_time_ns"]), float(found["value"])

@@ -1,0 +1,110 @@
+"""What the alerts say; sentences with markup in them stand in the templates."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TABS: Final = (
+    ("now", "Now", "/alerts"),
+    ("rules", "Rules", "/alerts/rules"),
+    ("history", "History", "/alerts/history"),
+    ("silences", "Silences", "/alerts/silences"),
+    ("receivers", "Receivers", "/alerts/receivers"),
+    ("outbox", "Outbox", "/alerts/outbox"),
+)
+STATES: Final = {
+    "firing": "firing",
+    "pending": "pending",
+    "recovered": "recovered",
+    "silenced": "silenced",
+    "inactive": "inactive",
+    "recording": "recording",
+}
+KINDS: Final = {
+    "firing": "bad", "pending": "warn", "recovered": "good", "error": "bad", "late": "warn", "skipped": "warn",
+    "parked": "bad", "waiting": "warn", "sent": "good", "value": "bad", "correction": "warn", "active": "warn",
+    "resolved": "good",
+}  # fmt: skip
+"""Colours of badges; the word always stands in them."""
+
+OUTCOMES: Final = {
+    "value": "true",
+    "zero": "not true",
+    "empty": "nothing there",
+    "late": "a source was late",
+    "error": "failed",
+    "skipped": "skipped: too old",
+}
+MEASURES: Final = (
+    ("count", "the count of lines"),
+    ("rate", "the rate of lines a second"),
+    ("share", "the share of errors, in percent,"),
+    ("value", "the value of a field"),
+)
+HOWS: Final = (
+    ("avg", "average"),
+    ("max", "greatest"),
+    ("min", "least"),
+    ("sum", "sum"),
+    ("p50", "median"),
+    ("p95", "95th percentile"),
+    ("p99", "99th percentile"),
+)
+COMPARISONS: Final = ("above", "at least", "below", "at most")
+SEVERITIES: Final = (("", "none"), ("page", "page"), ("critical", "critical"), ("warning", "warning"), ("info", "info"))
+NO_DATA: Final = (
+    ("", "as the expression asks for"),
+    ("zero", "count it as 0"),
+    ("ok", "all is well"),
+    ("keep", "keep the alert as it is"),
+    ("alert", "alert"),
+)
+INTERVALS: Final = ("15s", "30s", "1m", "5m", "15m", "1h")
+HOURS: Final = (("30m", "30 minutes"), ("2h", "2 hours"), ("8h", "8 hours"), ("1d", "1 day"), ("7d", "7 days"))
+WAYS: Final = {
+    "webhook": "Webhook",
+    "email": "Mail",
+    "slack": "Slack",
+    "teams": "Microsoft Teams",
+    "pagerduty": "PagerDuty",
+    "alertmanager": "Alertmanager",
+    "apprise": "Apprise (any other service)",
+}
+REASONS: Final = {
+    "first": "first",
+    "new_alerts": "new alerts",
+    "some_resolved": "some are over",
+    "all_resolved": "all are over",
+    "repeat": "repeated",
+    "correction": "correction",
+}
+NO_RULE: Final = "There is no rule with this id any more."
+NO_RECEIVER: Final = "There is no receiver of this name that was saved here."
+TAKEN: Final = "There is an alert {name!r} already in {namespace}; give this one another name, or edit that one."
+FILED: Final = "This rule comes from {namespace}; change it there. What you save here is a rule of its own."
+NO_THRESHOLD: Final = "This expression compares nothing, so it fires for every series that it gives."
+SAVED_RULE: Final = "Saved. It is evaluated for the first time within {every}."
+SAVED_RECEIVER: Final = "Saved."
+NEEDS_ADMIN: Final = "To change this takes a token with the scope admin."
+TOO_LONG: Final = "it took too long; ask for less time"
+FIELDS: Final = {
+    "url": "Address (URL)",
+    "smarthost": "Mail server, host:port",
+    "from": "From",
+    "to": "To, commas between",
+    "username": "User of the mail server",
+    "password": "Password, or env:NAME",
+    "urls": "Address",
+    "routing_key": "Integration key, or env:NAME",
+    "bearer_token": "Bearer token, or env:NAME",
+}
+
+SCRIPT: Final = {
+    "alertsPage": "Alerts",
+    "alertsTesting": "Reading 30 days: {seconds} s",
+    "alertsStopped": "The back-test was stopped.",
+    "alertsDone": "Done after {seconds} s.",
+    "alertsStop": "Stop",
+    "alertsNew": "new alert",
+    "alertsShown": "The preview is up to date.",
+}
