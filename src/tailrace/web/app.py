@@ -33,6 +33,7 @@ from tailrace.web import (
 from tailrace.web.explorer import frame as frames
 from tailrace.web.explorer.pipeline import views as pipeline
 from tailrace.web.explorer.search import live as search_live
+from tailrace.web.explorer.search import box_views
 from tailrace.web.explorer.search import views as search
 from tailrace.web.headers import SafeHeaders
 from tailrace.web.intake import Intake
@@ -86,6 +87,7 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
         pipeline.routes(services, frame, work, agents),
         search_live.routes(frame, tails),
         search.routes(services, frame, work),
+        box_views.routes(services, frame, work),
     ):
         app.include_router(router)
     return app

@@ -49,12 +49,17 @@ def is_plain(text: str) -> bool:
     """Tell whether a text is plain words: no LogQL, and not meant to be; a lone number is a word."""
     if not text.strip():
         return False
-    if _MEANT.search(_STRINGS.sub('""', text)):
+    if means_logql(text):
         return False
     try:
         return isinstance(parser.parse(text), Number)
     except QueryError:
         return True
+
+
+def means_logql(text: str) -> bool:
+    """Tell whether a text has, outside of quotes, what only LogQL has; it may be unfinished."""
+    return _MEANT.search(_STRINGS.sub('""', text)) is not None
 
 
 def logql(text: str, known: Known) -> str:

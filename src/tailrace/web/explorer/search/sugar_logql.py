@@ -45,6 +45,11 @@ def written(clauses: Sequence[Sequence[Term]]) -> str:
     return str(LogQuery(_selector(every), tuple(stages)))
 
 
+def as_text(text: str) -> str:
+    """Return the query for lines that hold a text as it stands."""
+    return written([[Text(text, exact=True)]])
+
+
 def _matcher(clause: Sequence[Term]) -> Matcher | None:
     """Return the matcher that a clause is: one test of a stream label, or alternatives of one."""
     matchers = [term.condition for term in clause if isinstance(term, Test) and term.of_stream]
