@@ -56,7 +56,9 @@ NAV: Final = (
     View("search", "/", "s", tenants=True),
     View("dashboard", "/dashboard", "d"),
     View("files", "/files", "f"),
+    View("alerts", "/alerts", "a"),
     View("pipeline", "/pipeline", "p"),
+    View("status", "/status", "t"),
 )
 
 
