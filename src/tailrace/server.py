@@ -26,6 +26,7 @@ from tailrace.config.model import listen_address
 from tailrace.control import Control
 from tailrace.control.duties import DELETIONS, FILES, ROLLUPS, Duties
 from tailrace.control.holder import holder
+from tailrace.control.lease import held
 from tailrace.engines.choose import make_engine
 from tailrace.engines.polars import PolarsEngine
 from tailrace.errors import ConfigError, Problem
@@ -148,6 +149,7 @@ class Server:
             deletions=self._deletions,
             kept=self._metrics.kept,
             recordings=self._recordings,
+            leases=lambda: held(self._control, clock.now_ns()),
             gate=gate,
             elasticsearch_version=config.intake.elasticsearch_version,
         )

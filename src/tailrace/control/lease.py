@@ -10,6 +10,7 @@ is by its own clock, from before it asked.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, Column, Table, select
@@ -45,6 +46,24 @@ RENEW_S: Final = 5.0
 """Between two looks of `duties` at its leases."""
 
 _RENEW_NS: Final = LEASE_NS // 3  # no write before so much of it is over
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease as people want to see it."""
+
+    job: str
+    server: str  # the name of its holder, for people
+    until_ns: int
+    over: bool  # by the clock of the database
+
+
+def held(control: Control, now_ns: int) -> list[Held]:
+    """Return all leases by job, those that ran out among them."""
+    with control.reading() as connection:
+        there_ns = control.now_ns(connection, now_ns)
+        rows = connection.execute(select(LEASES).order_by(LEASES.c.name)).all()
+    return [Held(row.name, row.server or row.holder, row.until_ns, row.until_ns <= there_ns) for row in rows]
 
 
 class LeaseLostError(TransientError):

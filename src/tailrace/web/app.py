@@ -35,6 +35,7 @@ from tailrace.web.explorer.pipeline import views as pipeline
 from tailrace.web.explorer.search import live as search_live
 from tailrace.web.explorer.search import box_views
 from tailrace.web.explorer.search import views as search
+from tailrace.web.explorer.status import page as status_page
 from tailrace.web.headers import SafeHeaders
 from tailrace.web.intake import Intake
 from tailrace.web.live import LiveTails
@@ -69,7 +70,7 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
     app.add_middleware(SafeHeaders)
     app.add_middleware(OwnPagesOnly, host=services.host)
     for router in (
-        status.routes(services),
+        status.routes(services, status_page.page(services, frame, work, agents)),
         ingest.routes(services, intake),
         jsonline.routes(services, intake),
         otlp_api.routes(services, intake),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tailrace.alerts.kept.evaluation_log import Wanted
     from tailrace.clock import Clock
     from tailrace.contracts import Engine, Followed, Sink, Table
+    from tailrace.control.lease import Held
     from tailrace.intake.gate import Gate
     from tailrace.query.kept import Kept
     from tailrace.query.syntax import Selector
@@ -164,5 +165,6 @@ class Services:
     deletions: Deletions = field(default_factory=NoDeletions)
     kept: Kept | None = None  # what metric queries may be answered from, in the place of lines
     recordings: Recordings = field(default_factory=NoRecordings)
+    leases: Callable[[], Sequence[Held]] = tuple  # which server does which job, where several share the work
     gate: Gate | None = None  # before everything that brings lines; None: one of its own
     elasticsearch_version: str = ELASTICSEARCH_VERSION  # which its clients are told

@@ -1,4 +1,4 @@
-"""Health, own metrics and state: `/ready` for load balancers, `/metrics` for scrapers, `/status` for programs.
+"""Health, own metrics, state: `/ready` for load balancers, `/metrics` for scrapers, `/status` for programs and people.
 
 `/config` and `/services` are there as Loki has them: the effective configuration without secrets, and what runs.
 """
@@ -7,17 +7,19 @@ from __future__ import annotations
 
 # ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import yaml
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tailrace import __version__
 from tailrace.clock import NS_PER_S
 from tailrace.web.described import answers
+from tailrace.web.explorer.frame import wants_page
 from tailrace.web.services import Services
 from tailrace.web.times import iso
 
@@ -31,8 +33,8 @@ _EXPOSITIONS: Final = (_TEXT, "application/openmetrics-text", "application/vnd.g
 _MASK: Final = "<secret>"
 
 
-def routes(services: Services) -> APIRouter:
-    """Return the endpoints."""
+def routes(services: Services, page: Callable[[Request], Awaitable[Response]] | None = None) -> APIRouter:
+    """Return the endpoints; `page` is what browsers see at `/status`."""
     router = APIRouter()
 
     @router.head("/ready", include_in_schema=False)
@@ -50,23 +52,12 @@ def routes(services: Services) -> APIRouter:
         body, headers = services.accounts.respond(accept, request.headers.get("accept-encoding", ""))
         return Response(body, headers=headers)
 
-    @router.get("/status")
-    def status() -> dict[str, Any]:  # JSON: nested, of several kinds
+    @router.get("/status", response_model=dict[str, Any])
+    async def status(request: Request) -> Any:  # JSON, or a page
         """Tell what is followed, what became of it, and since when."""
-        snapshot = services.table.snapshot()
-        return {
-            "version": __version__,
-            "host": services.host,
-            "ready": services.ready(),
-            "started": iso(services.started_ns),
-            "uptime_s": round((services.clock.now_ns() - services.started_ns) / NS_PER_S, 3),
-            "table": {"version": snapshot.version, "columns": len(snapshot.columns)},
-            "followed": [
-                {"path": one.path, "offset": one.offset, "size": one.size, "state": one.state, "why": one.why}
-                for one in services.followed()
-            ],
-            "accounts": {name: _account(services, name) for name in services.accounts.sources()},
-        }
+        if page is not None and wants_page(request):
+            return await page(request)
+        return await run_in_threadpool(_told, services)
 
     @router.get("/config", responses=answers(_TEXT), response_class=Response)
     def config() -> Response:
@@ -101,3 +92,20 @@ def masked(value: Any, name: str = "") -> Any:  # Any: a configuration, nested, 
 def _account(services: Services, source: str) -> dict[str, Any]:  # JSON: counts and one flag
     account = services.accounts.of(source)
     return {"lines": account.lines, "bytes": account.bytes, "closed": account.closed()}
+
+
+def _told(services: Services) -> dict[str, Any]:  # JSON: nested, of several kinds
+    snapshot = services.table.snapshot()
+    return {
+        "version": __version__,
+        "host": services.host,
+        "ready": services.ready(),
+        "started": iso(services.started_ns),
+        "uptime_s": round((services.clock.now_ns() - services.started_ns) / NS_PER_S, 3),
+        "table": {"version": snapshot.version, "columns": len(snapshot.columns)},
+        "followed": [
+            {"path": one.path, "offset": one.offset, "size": one.size, "state": one.state, "why": one.why}
+            for one in services.followed()
+        ],
+        "accounts": {name: _account(services, name) for name in services.accounts.sources()},
+    }

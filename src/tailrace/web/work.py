@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from threading import BoundedSemaphore, Event
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from tailrace import limits
 from tailrace.query.run import run
@@ -49,6 +49,8 @@ class Work:
         width: dict[Lane, int] = {"quick": max(1, at_once // 2), "search": max(1, at_once // 2), "long": at_once}
         self._lanes = {lane: ThreadPoolExecutor(most, thread_name_prefix=lane) for lane, most in width.items()}
         self._room = BoundedSemaphore(sum(width.values()) + waiting)
+        self._open: set[Future[Any]] = set()
+        self.refused = 0
 
     async def run(
         self,
@@ -75,10 +77,12 @@ class Work:
         request must have been read: its channel is watched for the client's leaving.
         """
         if not self._room.acquire(blocking=False):
+            self.refused += 1
             raise Refused(429, "too many queries are waiting; ask again in a moment", {"Retry-After": "1"})
         unwanted = Event()
         future = self._lanes[lane].submit(ask, unwanted.is_set)
-        future.add_done_callback(lambda _: self._room.release())
+        self._open.add(future)
+        future.add_done_callback(self._done)
         waited = asyncio.wrap_future(future)
         gone: asyncio.Future[None] = asyncio.ensure_future(_gone(request))
         try:
@@ -96,6 +100,16 @@ class Work:
             gone.cancel()
             future.cancel()  # at once, not with the loop's next turn: it may not begin any more
             waited.cancel()
+
+    def _done(self, future: Future[Any]) -> None:
+        self._open.discard(future)
+        self._room.release()
+
+    @property
+    def standing(self) -> tuple[int, int]:
+        """How many queries run now, and how many wait for their turn."""
+        running = [future.running() for future in tuple(self._open)]
+        return sum(running), len(running) - sum(running)
 
     async def query(
         self,
