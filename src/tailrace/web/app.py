@@ -32,6 +32,7 @@ from tailrace.web import (
 )
 from tailrace.web.explorer import frame as frames
 from tailrace.web.explorer.pipeline import views as pipeline
+from tailrace.web.explorer.saved import sharing
 from tailrace.web.explorer.search import live as search_live
 from tailrace.web.explorer.search import box_views
 from tailrace.web.explorer.search import views as search
@@ -87,6 +88,7 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
         frames.routes(frame),
         pipeline.routes(services, frame, work, agents),
         search_live.routes(frame, tails),
+        sharing.routes(services, frame, work),
         search.routes(services, frame, work),
         box_views.routes(services, frame, work),
     ):

@@ -1,0 +1,1 @@
+"""Saved searches: addresses of the page with a name, their earlier versions, and short links."""
