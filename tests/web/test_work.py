@@ -67,6 +67,30 @@ class Waiting:
         return {"type": "http.disconnect"}
 
 
+def test_queries_that_are_not_told_end_too_when_the_client_goes() -> None:
+    from tailrace.query.reads import nobody
+
+    async def play() -> None:
+        rooms, client, seen, running = work.Work(at_once=1), Waiting(), threading.Event(), threading.Event()
+
+        def ask() -> None:
+            assert not nobody()
+            running.set()
+            wait_until(nobody)
+            seen.set()
+
+        asking = asyncio.ensure_future(rooms.run(client, ask))
+        await asyncio.to_thread(running.wait, 20)
+        client.gone.set()
+        with pytest.raises(Refused):
+            await asking
+        assert await asyncio.to_thread(seen.wait, 20)
+        assert await rooms.run(Waiting(), nobody) is False  # the thread's next question is somebody else's
+        rooms.close()
+
+    asyncio.run(play())
+
+
 def test_a_full_house_is_429_and_quick_ones_have_a_lane_of_their_own() -> None:
     async def play() -> None:
         rooms, go, running = work.Work(at_once=2, waiting=1), threading.Event(), []

@@ -7,6 +7,8 @@ needs no test of streams: what is not tested is not read from disk.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -37,9 +39,22 @@ class Span:
     end_ns: int
 
 
+_unwanted: ContextVar[Callable[[], bool]] = ContextVar("unwanted", default=lambda: False)
+
+
 def nobody() -> bool:
-    """Tell that nobody has cancelled the query."""
-    return False
+    """Tell whether nobody waits for what this thread does, as `wanted_until` was told; else somebody does."""
+    return _unwanted.get()()
+
+
+@contextmanager
+def wanted_until(unwanted: Callable[[], bool]) -> Iterator[None]:
+    """Let the queries of this thread end when `unwanted` is true, those too that are not told of it one by one."""
+    token = _unwanted.set(unwanted)
+    try:
+        yield
+    finally:
+        _unwanted.reset(token)
 
 
 class Reading:

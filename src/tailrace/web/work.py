@@ -17,6 +17,7 @@ from threading import BoundedSemaphore, Event
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from tailrace import limits
+from tailrace.query.reads import wanted_until
 from tailrace.query.run import run
 from tailrace.web.refusals import Refused
 
@@ -80,7 +81,7 @@ class Work:
             self.refused += 1
             raise Refused(429, "too many queries are waiting; ask again in a moment", {"Retry-After": "1"})
         unwanted = Event()
-        future = self._lanes[lane].submit(ask, unwanted.is_set)
+        future = self._lanes[lane].submit(_asked, ask, unwanted.is_set)
         self._open.add(future)
         future.add_done_callback(self._done)
         waited = asyncio.wrap_future(future)
@@ -138,6 +139,12 @@ class Work:
         """Start no further query; those that run end by themselves."""
         for pool in self._lanes.values():
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _asked(ask: Callable[[Callable[[], bool]], T], unwanted: Callable[[], bool]) -> T:
+    """Answer in a thread; queries within it that were not told so end with it when nobody waits any more."""
+    with wanted_until(unwanted):
+        return ask(unwanted)
 
 
 def begun(asked: Asked, waited_s: float, unwanted: Callable[[], bool]) -> Asked:
