@@ -43,6 +43,7 @@ STAGES: Final = {
     "otlp": "bench.otlp:measure",
     "bulk": "bench.bulk:measure",
     "cluster": "bench.cluster:measure",
+    "explorer": "bench.explorer:measure",
 }
 """Name of each stage, and the function that returns its rows."""
 

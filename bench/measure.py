@@ -55,6 +55,9 @@ class Plan:
     new_files: int = 100
     known_files: int = 100_000
     sample_bytes: int = 50 * MB  # of the text that zstd -19 is given
+    scrolled_lines: int = 1_000_000
+    scroll_s: float = 600.0
+    live_s: float = 60.0
     seed: int = 1
 
 
@@ -73,6 +76,9 @@ QUICK: Final = Plan(
     new_files=20,
     known_files=20_000,
     sample_bytes=5 * MB,
+    scrolled_lines=20_000,
+    scroll_s=60.0,
+    live_s=10.0,
 )
 """About a minute in all; the ratios are rougher, the verdicts the same."""
 
