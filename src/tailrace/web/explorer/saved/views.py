@@ -97,9 +97,9 @@ def routes(frame: Frame, saved: Saved) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     room = Room(frame, saved, Names())
     frame.share(saving=room.names, saved_says=texts, shown_state=shown_state, opened_url=opened_url)
+    _add_links(router, room)
     _add_lists(router, room)
     _add_changes(router, room)
-    _add_links(router, room)
     return router
 
 
@@ -134,10 +134,10 @@ def _add_lists(router: APIRouter, room: Room) -> None:
             old = None
         return _form(request, room, Content("", "", saved_address(state)), old=old)
 
-    @router.get("/saved/{number:int}")
-    def one(request: Request, number: int) -> Response:
+    @router.get("/saved/{name}")
+    def one(request: Request, name: str) -> Response:
         """Show a search and its versions."""
-        return room.one(request, number)
+        return room.one(request, _number(name))
 
 
 def _add_changes(router: APIRouter, room: Room) -> None:
@@ -153,10 +153,10 @@ def _add_changes(router: APIRouter, room: Room) -> None:
             return _form(request, room, content, status=400, said=str(error))
         return RedirectResponse(f"/s/{number}", _SEE_OTHER)
 
-    @router.post("/saved/{number:int}")
-    async def change(request: Request, number: int) -> Response:
+    @router.post("/saved/{name}")
+    async def change(request: Request, name: str) -> Response:
         """Save a version; what was typed stays when it is not taken."""
-        given = await parameters(request)
+        given, number = await parameters(request), _number(name)
         content, version = _content(given), _number(given.get("version", ""))
         await run_in_threadpool(_allow, request, room, number)
         who = _who(request)
@@ -169,9 +169,10 @@ def _add_changes(router: APIRouter, room: Room) -> None:
         where = f"/s/{number}" if given.get("then") == "open" else f"/saved/{number}"
         return RedirectResponse(where, _SEE_OTHER)
 
-    @router.post("/saved/{number:int}/delete")
-    def delete(request: Request, number: int) -> Response:
+    @router.post("/saved/{name}/delete")
+    def delete(request: Request, name: str) -> Response:
         """Forget a search."""
+        number = _number(name)
         _allow(request, room, number)
         saved.delete(number)
         return RedirectResponse("/saved", _SEE_OTHER)
@@ -243,4 +244,5 @@ def _who(request: Request) -> str:
 
 
 def _number(text: str) -> int:
+    """Return the number of a search; 0, which no search has, for what is none."""
     return int(text) if re.fullmatch(r"\d{1,15}", text, re.ASCII) else 0
