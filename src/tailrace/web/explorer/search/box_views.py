@@ -15,6 +15,7 @@ from starlette.responses import Response
 from tailrace.errors import QueryError
 from tailrace.limits import QUERY_BYTES
 from tailrace.query import parser
+from tailrace.web.explorer.files.amounts import size_text
 from tailrace.web.explorer.frame import Frame
 from tailrace.web.explorer.search import repair, sugar
 from tailrace.web.explorer.search.complete import Completion, Offers
@@ -36,7 +37,7 @@ def routes(services: Services, frame: Frame, work: Work) -> APIRouter:
     def moved(state: State, span: Span) -> Moves:
         return moves(state, span, services.clock.now_ns())
 
-    frame.share(boxed=texts, repairs=repair.repairs, as_words=repair.as_words, moved=moved)
+    frame.share(boxed=texts, repairs=repair.repairs, as_words=repair.as_words, moved=moved, size_text=size_text)
 
     @router.get("/explore/complete")
     async def complete(request: Request) -> Response:

@@ -19,7 +19,7 @@ from tailrace.query.result import Series
 from tailrace.query.run import Request as Asked
 from tailrace.query.run import run
 from tailrace.query.syntax import LogQuery
-from tailrace.web.explorer.search import counts, edit, facets, found, histogram, pages, sample
+from tailrace.web.explorer.search import counts, edit, explained, facets, found, histogram, pages, sample
 from tailrace.web.explorer.search.spans import Span, choose
 from tailrace.web.explorer.shapes import curves
 from tailrace.web.explorer.texts import search as texts
@@ -58,6 +58,7 @@ class View:
     labels: list[facets.Facet] = field(default_factory=list)
     fields: list[facets.Facet] = field(default_factory=list)
     chart: curves.Chart | None = None
+    plan: explained.Explained | None = None
     nearest: tuple[str, int] | None = None
     finds: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -207,18 +208,24 @@ async def _chart(view: View) -> None:
     view.chart = curves.chart(answer, grid.start_ns, grid.end_ns, grid.step_ns)
 
 
+async def _explain(view: View) -> None:
+    span = view.when
+    view.plan = await view.start(lambda: explained.explained(view.services, view.query, span, view.state.limit))
+
+
 PARTS: Final[dict[str, Part]] = {
     "lines": _lines,
     "nearest": _nearest,
     "bars": _bars,
     "rail": _rail,
     "chart": _chart,
+    "explain": _explain,
 }
-LEADING: Final = frozenset({"lines", "chart"})
+LEADING: Final = frozenset({"lines", "chart", "explain"})
 """Parts whose mistakes are those of the query."""
 
-TABS: Final[dict[str, Tab]] = {"lines": Tab(("lines", "bars"), ("rail",))}
+TABS: Final[dict[str, Tab]] = {"lines": Tab(("lines", "bars"), ("rail",)), "explain": Tab(("explain",))}
 """What tabs of a log query show, in the order of the navigation."""
 
-METRIC_TABS: Final[dict[str, Tab]] = {"chart": Tab(("chart",))}
+METRIC_TABS: Final[dict[str, Tab]] = {"chart": Tab(("chart",)), "explain": Tab(("explain",))}
 """What tabs of a metric query show."""

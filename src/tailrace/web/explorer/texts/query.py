@@ -89,6 +89,11 @@ LATER: Final = "later"
 ZOOM_OUT: Final = "zoom out"
 REFRESH: Final = "refresh"
 
+SHARE: Final = "{share} % of the table did not have to be read."
+ENGINE: Final = "The scans ran on {engine}."
+KEPT: Final = "Totals that are kept beside the table stood in for lines."
+NOT_COMPLETE: Final = "The answer is not complete: see the tab of lines for why."
+
 STEPS: Final = {
     "query": "Query",
     "time": "Time",
