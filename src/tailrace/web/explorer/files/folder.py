@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import polars as pl
 
 from tailrace.twin import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace.twin.reading import View
     from tailrace.twin.state import State
+
+T = TypeVar("T")
 
 SCHEMA: Final = {
     "name": pl.String(),
@@ -34,7 +38,7 @@ SCHEMA: Final = {
     "target_path": pl.String(),
 }
 KEPT_MOST: Final = 16
-"""Folders whose rows are kept."""
+"""Answers that are kept."""
 
 _SUMS: Final = ("bytes", "allocated", "files", "dirs")
 _VOLUME: Final = r"^(?:[A-Za-z]:$|\\\\)"
@@ -61,69 +65,79 @@ class Folder:
 
 
 class Folders:
-    """Folders that were asked for lately; any thread may ask."""
+    """Answers about the present state that were asked for lately; any thread may ask."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._state: State | None = None
-        self._kept: dict[tuple[str, str], Folder] = {}
-        self._hosts: list[str] | None = None
+        self._kept: dict[tuple[object, ...], object] = {}
 
     def hosts(self, view: View) -> list[str]:
-        """Return the hosts that have a living path; from what is kept, if the state is that of the last question."""
-        with self._lock:
-            self._turn(view)
-            found = self._hosts
-        if found is None:
-            found = view.state.hosts()
-            with self._lock:
-                if self._state is view.state:
-                    self._hosts = found
-        return found
+        """Return the hosts that have a living path."""
+        return self._once(view, ("hosts",), view.state.hosts)
 
     def of(self, view: View, host: str, top: str) -> Folder:
-        """Return a directory; from what is kept, if the state is that of the last question."""
-        with self._lock:
-            self._turn(view)
-            kept, found = self._kept, self._kept.get((host, top))
-        if found is None:
-            found = folder(view, host, top)
-            with self._lock:
-                while len(kept) >= KEPT_MOST:
-                    kept.pop(next(iter(kept)))
-                kept[host, top] = found
-        return found
+        """Return a directory."""
+        return self._once(view, ("folder", host, top), lambda: folder(view, host, top))
 
-    def _turn(self, view: View) -> None:
-        if self._state is not view.state:
-            self._state, self._kept, self._hosts = view.state, {}, None
+    def inside(self, view: View, host: str, top: str) -> pl.DataFrame:
+        """Return what stands in the directories of a directory."""
+        return self._once(view, ("inside", host, top), lambda: inside(view, host, top))
+
+    def _once(self, view: View, question: tuple[object, ...], ask: Callable[[], T]) -> T:
+        """Return what is kept, if the state is that of the last question; else ask, and keep the answer."""
+        with self._lock:
+            if self._state is not view.state:
+                self._state, self._kept = view.state, {}
+            kept = self._kept
+            if question in kept:
+                return cast("T", kept[question])  # a question has answers of one kind
+        found = ask()
+        with self._lock:
+            while len(kept) >= KEPT_MOST:
+                kept.pop(next(iter(kept)))
+            kept[question] = found
+        return found
 
 
 def folder(view: View, host: str, top: str) -> Folder:
     """Return a directory of a host; without rows if nothing is known below it."""
-    name, hosts = child(top).alias("name"), [host]
-    terms, scans = view.state.terms(hosts, top), view.state.scan(hosts, top)
+    name = child(top).alias("name")
+    sums, whole = _sums_by(name, view, host, top)
+    direct = [rows.filter(_stands_in(top)).select(name, "type", *_OWN) for rows in view.state.scan([host], top)]
+    own = pl.concat(direct).collect(engine="streaming")
+    rows = sums.join(own, on="name", how="left").filter(pl.col("name") != "")
+    there = pl.any_horizontal(pl.col(_SUMS) != 0) | pl.col("type").is_not_null()
+    only_below = ~pl.col("name").is_in(own["name"].implode())
+    kind = pl.coalesce("type", pl.when(only_below).then(pl.lit("dir")).otherwise(pl.lit("")))
+    rows = rows.filter(there).with_columns(path=_joined(top), kind=kind)
+    ordered = rows.select(pl.col(column).cast(dtype) for column, dtype in SCHEMA.items())
+    return Folder(top, ordered.sort(["bytes", "name"], descending=[True, False]), whole)
+
+
+def inside(view: View, host: str, top: str) -> pl.DataFrame:
+    """Return what stands in the directories of a directory: `name` of the one, `inner` of the other, and its sums."""
+    two = _rest(top).str.splitn("/", 3)
+    first, second = two.struct.field("field_0"), two.struct.field("field_1")
+    sums, _ = _sums_by(pl.struct(name=first, inner=second).alias("name"), view, host, top)
+    return sums.unnest("name").filter(pl.col("inner").is_not_null() & pl.any_horizontal(pl.col(_SUMS) != 0))
+
+
+def _sums_by(name: pl.Expr, view: View, host: str, top: str) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return sums and `newest_ns` by a key that is called `name`, and the sums of all below a directory."""
+    scans = view.state.scan([host], top)
     single = [
         rows.with_columns(name).filter(~_SEVERAL).group_by("name").agg(*_summed(sign), _NEWEST, sign=pl.lit(sign))
-        for sign, rows in terms
+        for sign, rows in view.state.terms([host], top)
     ]
     several = [rows.filter(_SEVERAL).select(name, *_INODE, "size", "allocated", "type", "mtime_ns") for rows in scans]
-    direct = [rows.filter(_stands_in(top)).select(name, "type", *_OWN) for rows in scans]
-    parts, linked, own = pl.collect_all([pl.concat(one) for one in (single, several, direct)], engine="streaming")
+    parts, linked = pl.collect_all([pl.concat(single), pl.concat(several)], engine="streaming")
     once = linked.unique(["name", *_INODE]).group_by("name").agg(*_summed(), _NEWEST)
-    newest = _newest(parts, scans, name)
-    sums = (
-        pl.concat([parts.select("name", *_SUMS), once.select("name", *_SUMS)]).group_by("name").agg(pl.col(_SUMS).sum())
-    )
+    latest = pl.concat([_newest(parts, scans, name), once.select("name", "newest_ns")])
+    latest = latest.group_by("name").agg(pl.col("newest_ns").max())
+    sums = pl.concat([part.select("name", *_SUMS) for part in (parts, once)]).group_by("name").agg(pl.col(_SUMS).sum())
     whole = pl.concat([parts.select(_SUMS), linked.unique(_INODE).select(*_summed())]).sum()
-    latest = pl.concat([newest, once.select("name", "newest_ns")]).group_by("name").agg(pl.col("newest_ns").max())
-    rows = sums.join(own, on="name", how="left").join(latest, on="name", how="left").filter(pl.col("name") != "")
-    there = pl.any_horizontal(pl.col(_SUMS) != 0) | pl.col("type").is_not_null()
-    kind = pl.coalesce("type", pl.when(pl.col("has")).then(pl.lit("dir")).otherwise(pl.lit("")))
-    known = own["name"].implode()
-    rows = rows.filter(there).with_columns(path=_joined(top), has=~pl.col("name").is_in(known)).with_columns(kind=kind)
-    ordered = rows.select(pl.col(column).cast(dtype) for column, dtype in SCHEMA.items())
-    return Folder(top, ordered.sort(["bytes", "name"], descending=[True, False]), whole.to_dicts()[0])
+    return sums.join(latest, on="name", how="left"), whole.to_dicts()[0]
 
 
 def _newest(parts: pl.DataFrame, scans: list[pl.LazyFrame], name: pl.Expr) -> pl.DataFrame:
@@ -138,9 +152,12 @@ def _newest(parts: pl.DataFrame, scans: list[pl.LazyFrame], name: pl.Expr) -> pl
 
 def child(top: str, path: str = "path") -> pl.Expr:
     """Return the name of the entry of a directory that a path below it belongs to; empty for the directory itself."""
+    return _rest(top, path).str.splitn("/", 2).struct.field("field_0")
+
+
+def _rest(top: str, path: str = "path") -> pl.Expr:
     at = pl.col(path).str
-    rest = at.strip_prefix("/") if top == "/" else at.slice(len(top) + 1)
-    return rest.str.splitn("/", 2).struct.field("field_0")
+    return at.strip_prefix("/") if top == "/" else at.slice(len(top) + 1)
 
 
 def sorted_rows(rows: pl.DataFrame, sort: str) -> pl.DataFrame:

@@ -15,11 +15,9 @@ from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError, TailraceError
 from tailrace.twin import changes as twin_changes
 from tailrace.twin import sizes, tree
-from tailrace.web.explorer.files import acts, drifted, growth, healthy
-from tailrace.web.explorer.files.amounts import age_class
-from tailrace.web.explorer.files.folder import Folder, Folders, folder, parents, shown_path, sorted_rows
+from tailrace.web.explorer.files import acts, drifted, growth, healthy, tiled
+from tailrace.web.explorer.files.folder import Folder, Folders, folder, inside, parents, shown_path, sorted_rows
 from tailrace.web.explorer.files.place import BY, COLORS, SORTS
-from tailrace.web.explorer.shapes.treemap import Tile, treemap
 from tailrace.web.explorer.texts import files as texts
 from tailrace.web.files_questions import Given
 
@@ -31,10 +29,8 @@ if TYPE_CHECKING:
     from tailrace.web.explorer.shapes.curves import Chart
 
 PAGE_ROWS: Final = 200
-TILES_MOST: Final = 60
 EVENTS_MOST: Final = 200
 DAY_NS: Final = 86_400 * NS_PER_S
-MAP_RATIO: Final = 2.2
 
 
 @dataclass(slots=True)
@@ -55,8 +51,9 @@ class Seen:
     sums: list[dict[str, object]] = field(default_factory=list)
     home: Folder | None = None
     rows: list[dict[str, object]] = field(default_factory=list)
-    tiles: list[tuple[Tile, dict[str, object], str]] = field(default_factory=list)
-    ages: list[str] = field(default_factory=list)
+    more_entries: int = 0
+    tiles: list[tiled.Entry] = field(default_factory=list)
+    shades: list[str] = field(default_factory=list)
     growth: growth.Growth | None = None
     changes: acts.Changes | None = None
     events: list[dict[str, object]] = field(default_factory=list)
@@ -175,23 +172,16 @@ def shown_rows(rows: pl.DataFrame) -> list[dict[str, object]]:
 
 def _map(seen: Seen) -> None:
     found = seen.home = seen.folder_of(seen.here)
-    by = "bytes" if seen.place.one_of("by", BY) == "size" else "files"
-    ordered = found.rows.sort([by, "name"], descending=[True, False])
-    rows = shown_rows(ordered.head(TILES_MOST))
-    rest = ordered.slice(TILES_MOST)
-    values = [int(row[by]) for row in rows]  # type: ignore[call-overload]  # both are sums
-    if rest.height:
-        values.append(int(rest[by].sum()))
-        rows.append({"name": "", "path": seen.shown, "kind": "", "newest_ns": None, "rest": rest.height})
-        rows[-1] |= {name: int(rest[name].sum()) for name in ("bytes", "files", "dirs", "allocated")}
-    color = seen.place.one_of("color", COLORS)
-    for tile in treemap(values, MAP_RATIO):
-        row = rows[tile.place]
-        newest = row["newest_ns"]
-        age = age_class(newest if isinstance(newest, int) else None, seen.here.as_of_ns)
-        seen.tiles.append((tile, row, age if color == "age" else str(row["kind"])))
-    seen.rows = rows
-    seen.ages = list(dict.fromkeys(kind for _, _, kind in seen.tiles))
+    by, shade = seen.place.one_of("by", BY), seen.place.one_of("color", COLORS)
+    present = not seen.place.get("as_of")
+    below = (seen.folders.inside if present else inside)(seen.here, seen.host, seen.path)
+    seen.tiles = tiled.tiles(found.rows, below, by, shade, seen.here.as_of_ns)
+    seen.more_entries = max(0, found.rows.height - tiled.TILES_MOST)
+    column = tiled.COLUMNS[by]
+    ordered = found.rows.sort([column, "name"], descending=[True, False])
+    seen.rows = shown_rows(ordered.head(tiled.TILES_MOST))
+    shades = [one.shade for tile in seen.tiles for one in (tile, *tile.inner)]
+    seen.shades = list(dict.fromkeys(shades))
 
 
 def _growth(seen: Seen) -> None:
