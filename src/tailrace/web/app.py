@@ -31,10 +31,11 @@ from tailrace.web import (
     status,
 )
 from tailrace.web.explorer import frame as frames
+from tailrace.web.explorer.line import views as line
 from tailrace.web.explorer.pipeline import views as pipeline
 from tailrace.web.explorer.saved import sharing
-from tailrace.web.explorer.search import live as search_live
 from tailrace.web.explorer.search import box_views
+from tailrace.web.explorer.search import live as search_live
 from tailrace.web.explorer.search import views as search
 from tailrace.web.explorer.status import page as status_page
 from tailrace.web.headers import SafeHeaders
@@ -90,6 +91,7 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
         search_live.routes(frame, tails),
         sharing.routes(services, frame, work),
         search.routes(services, frame, work),
+        line.routes(services, frame, work),
         box_views.routes(services, frame, work),
     ):
         app.include_router(router)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
+from tailrace.web.explorer.texts import lines as texts
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -59,12 +61,13 @@ def _tokens(finds: tuple[str, ...]) -> re.Pattern[str]:
 def _cut(line: str, finds: Sequence[str], most: int) -> Markup:
     hits = [match.start() for find in finds if (match := re.search(find, line))]
     start = max(0, min(min(hits, default=0) - most // 4, len(line) - most))
-    end = start + most
-    before = Markup('<span class="cut">… {:,} characters … </span>').format(start) if start else Markup("")
-    after = (
-        Markup('<span class="cut"> … {:,} characters more</span>').format(len(line) - end) if end < len(line) else ""
-    )
-    return before + line_html(line[start:end], finds, most) + after
+    end = min(start + most, len(line))
+    before = _note(texts.CUT_BEFORE, start)
+    return before + line_html(line[start:end], finds, most) + _note(texts.CUT_AFTER, len(line) - end)
+
+
+def _note(text: str, count: int) -> Markup:
+    return Markup('<span class="cut">{}</span>').format(text.format(count=count)) if count else Markup("")
 
 
 def _symbol(char: str) -> str:

@@ -48,14 +48,18 @@ def key_of(stream: str, offset: int | None, line: str) -> str:
     return f"{_stream_hash(stream)}-{place}"
 
 
-def place_of(frame: pl.DataFrame, key: str, near: int = 0) -> int | None:
-    """Return the row of a frame of lines that has a key, of several the one nearest to `near`; None if none has."""
+def place_of(frame: pl.DataFrame, key: str, near: int = 0, *, rewritten: bool = False) -> int | None:
+    """Return the row of a frame of lines that has a key, of several the one nearest to `near`; None if none has.
+
+    Where a query may have `rewritten` the text that the key was made of, the only pushed line of the stream will do.
+    """
     stream, _, place = key.partition("-")
     texts = [text for text in frame["_stream"].unique() if text is not None and _stream_hash(text) == stream]
     wanted = frame.with_row_index("row").filter(frame["_stream"].is_in(texts))
     if place.startswith("x"):
-        pushed = wanted.filter(wanted["_offset"].is_null()).select("row", "_line").iter_rows()
-        rows = [row for row, line in pushed if f"x{_hash(line or '')}" == place]
+        held = wanted.filter(wanted["_offset"].is_null()).select("row", "_line").rows()
+        rows = [row for row, line in held if f"x{_hash(line or '')}" == place]
+        rows = rows or [row for row, _ in held if rewritten and len(held) == 1]
     else:
         rows = wanted.filter(wanted["_offset"] == int(place))["row"].to_list()
     return min(rows, key=lambda row: abs(row - near)) if rows else None

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 LEVEL: Final = "detected_level"
+OPENED_CHARS: Final = 16_384
+"""Longer texts are not looked into for JSON."""
 LATENESS_NS: Final = 60 * 1_000_000_000
 """A line that was read so long after its own time is called late in its panel."""
 
@@ -113,25 +115,34 @@ def folded(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-def record_text(row: Row) -> str:
-    """Return a line with all its labels as indented JSON; values that are JSON themselves are shown as such."""
-    record = {
+def record(row: Row) -> dict[str, object]:
+    """Return a line with all its labels."""
+    held = {
         "time": iso(row.time_ns),
-        "level": row.level or None,
-        "line": _opened(row.line),
+        "time_ns": str(row.time_ns),
+        "level": row.level,
+        "line": row.line,
         "stream": dict(row.stream),
-        "fields": {name: _opened(value) for name, value in row.fields.items()},
-        "parsed": {name: _opened(value) for name, value in row.parsed.items()},
+        "fields": dict(row.fields),
+        "parsed": dict(row.parsed),
     }
-    kept = {name: value for name, value in record.items() if value not in (None, {})}
-    return json.dumps(kept, ensure_ascii=False, indent=2)
+    return {name: value for name, value in held.items() if value}
+
+
+def record_text(row: Row) -> str:
+    """Return a line with all its labels as indented JSON; texts that are JSON themselves are shown as such."""
+    held = record(row)
+    shown = {
+        name: {key: _opened(text) for key, text in one.items()} for name, one in held.items() if isinstance(one, dict)
+    }
+    return json.dumps({**held, "line": _opened(row.line), **shown}, ensure_ascii=False, indent=2)
 
 
 def _opened(text: str) -> object:
     """Return what a text holds if it is a JSON object or list, else the text."""
-    if not text.startswith(("{", "[")):
+    if not text.startswith(("{", "[")) or len(text) > OPENED_CHARS:
         return text
     try:
-        return json.loads(text, parse_float=str, parse_int=int)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return text
