@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -61,22 +61,27 @@ class Mined:
     """Counts of masked lines, gathered piece by piece; memory holds one row per masked line, level and bucket."""
 
     step_ns: int
+    examples: bool = False  # whether to keep a line of each
     counts: pl.DataFrame = field(
         default_factory=lambda: pl.DataFrame(
             schema={"masked": pl.String, "level": pl.String, "bucket": pl.Int64, "lines": pl.UInt32}
         )
     )
     left_out: int = 0  # lines that were too different from all others
+    cut: bool = False  # whether there were more lines than were looked at
 
     def add(self, lines: pl.DataFrame) -> None:
         """Count some lines: columns `_time_ns`, `_line`, `_level`."""
         masked = pl.col("_line").str.slice(0, PATTERN_CHARS).str.replace_all(VARYING, HOLE)
+        example = [pl.col("_line").first().str.slice(0, PATTERN_CHARS).alias("example")] if self.examples else []
         fresh = lines.group_by(
             masked=masked.str.replace_all(_HOLES, HOLE),
             level="_level",
             bucket=pl.col("_time_ns") // self.step_ns * self.step_ns,
-        ).agg(lines=pl.len())
-        self.counts = pl.concat([self.counts, fresh]).group_by(_COUNTS).agg(pl.col("lines").sum())
+        ).agg(pl.len().alias("lines"), *example)
+        first = [pl.col("example").first()] if self.examples else []
+        whole = pl.concat([self.counts, fresh], how="diagonal")
+        self.counts = whole.group_by(_COUNTS).agg(pl.col("lines").sum(), *first)
         self._bound()
 
     def _bound(self) -> None:
@@ -91,14 +96,26 @@ class Mined:
 
     def patterns(self) -> pl.DataFrame:
         """Return `pattern`, `level`, `bucket` and `lines`, and `total` of the pattern, the most frequent first."""
-        totals = (
-            self.counts.group_by("masked").agg(pl.col("lines").sum()).sort("lines", "masked", descending=[True, False])
-        )
-        texts = grouped(totals["masked"].to_list())
-        found = pl.DataFrame({"masked": totals["masked"], "pattern": texts}, schema_overrides={"pattern": pl.String})
-        counts = self.counts.join(found, on="masked").group_by("pattern", "level", "bucket").agg(pl.col("lines").sum())
-        counts = counts.with_columns(total=pl.col("lines").sum().over("pattern"))
-        return counts.sort("total", "pattern", "level", "bucket", descending=[True, False, False, False])
+        return together([self])[0]
+
+
+def together(minings: Sequence[Mined]) -> list[pl.DataFrame]:
+    """Return what each of several minings has, see `Mined.patterns`, under patterns that are made of the lines of all.
+
+    Apart, one message could have two patterns, and would look gone here and new there.
+    """
+    counts = pl.concat([mining.counts.select("masked", "lines") for mining in minings])
+    totals = counts.group_by("masked").agg(pl.col("lines").sum()).sort("lines", "masked", descending=[True, False])
+    texts = grouped(totals["masked"].to_list())
+    found = pl.DataFrame({"masked": totals["masked"], "pattern": texts}, schema_overrides={"pattern": pl.String})
+    return [_by_pattern(mining.counts.join(found, on="masked")) for mining in minings]
+
+
+def _by_pattern(counts: pl.DataFrame) -> pl.DataFrame:
+    first = [pl.col("example").first()] if "example" in counts.columns else []
+    counts = counts.group_by("pattern", "level", "bucket").agg(pl.col("lines").sum(), *first)
+    counts = counts.with_columns(total=pl.col("lines").sum().over("pattern"))
+    return counts.sort("total", "pattern", "level", "bucket", descending=[True, False, False, False])
 
 
 def grouped(masked: Sequence[str]) -> list[str]:
@@ -221,26 +238,46 @@ def mined(
 
     At most `window.limit` lines are looked at.
     """
-    return afresh(lambda: _mined(query, window, step_ns, table, Reading(engine, Stats(), QUERY_TIMEOUT_S, cancelled)))
-
-
-def _mined(
-    query: LogQuery, window: Window, step_ns: int, table: Table, reading: Reading
-) -> tuple[pl.DataFrame, list[str]]:
-    span = (window.start_ns, window.end_ns)
-    found = plan(query, Needs(line=True), span, table.snapshot(), reading.engine)
-    gathered, left = Mined(step_ns), window.limit
-    for frame in walk(found, replace(window, limit=0), reading):
-        piece = frame.sort("_time_ns", descending=True).head(left) if frame.height > left else frame
-        gathered.add(piece)
-        left -= frame.height
-        if left <= 0:
-            break
+    gathered = mine(query, [window], step_ns, table, engine, cancelled)
     patterns = gathered.patterns()
     shown = patterns["pattern"].unique(maintain_order=True).head(PATTERNS)
     warnings = []
-    if left < 0:
+    if gathered.cut:
         warnings.append(f"only the newest {window.limit} lines were looked at")
     if gathered.left_out:
         warnings.append(f"{gathered.left_out} lines are too different from all others and were left out")
     return patterns.filter(pl.col("pattern").is_in(shown.to_list())), warnings
+
+
+def mine(
+    query: LogQuery,
+    windows: Sequence[Window],
+    step_ns: int,
+    table: Table,
+    engine: Engine,
+    cancelled: Callable[[], bool] = nobody,
+    *,
+    examples: bool = False,
+) -> Mined:
+    """Count the masked lines of some windows, of each the newest lines up to its limit."""
+
+    def ask() -> Mined:
+        gathered = Mined(step_ns, examples)
+        reading = Reading(engine, Stats(), QUERY_TIMEOUT_S, cancelled)
+        snapshot = table.snapshot()
+        for window in windows:
+            found = plan(query, Needs(line=True), (window.start_ns, window.end_ns), snapshot, reading.engine)
+            _gather(gathered, walk(found, window, reading), window.limit)
+        return gathered
+
+    return afresh(ask)
+
+
+def _gather(gathered: Mined, frames: Iterable[pl.DataFrame], most: int) -> None:
+    left = most
+    for frame in frames:
+        gathered.add(frame.sort("_time_ns", descending=True).head(left) if frame.height > left else frame)
+        left -= frame.height
+        if left <= 0:
+            break
+    gathered.cut |= left < 0

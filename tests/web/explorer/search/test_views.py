@@ -163,20 +163,20 @@ def test_the_counts_are_of_the_whole_range_not_of_the_page(house: House) -> None
     page = house.client.get("/", params={"limit": 5}).text
     assert len(lines_of(page)) == 5
     assert "<b>31</b> lines" in page
-    assert "warn <b>30</b>" in page
+    assert "<bdi>warn</bdi> <b>30</b>" in page
     assert re.search(r'<bdi>a</bdi></span> <span class="n">30</span>', page)
     assert page.count('<rect class="lv-fatal"') == 1
 
 
 def test_a_part_that_fails_is_said_in_its_own_place(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     from tailrace.errors import TransientError
-    from tailrace.web.explorer.search import found
+    from tailrace.web.explorer.search import counts
 
     def broken(*_: object) -> None:
         raise TransientError("the disk is gone")
 
     house.store((-S, "still here"))
-    monkeypatch.setattr(found, "facets", broken)
+    monkeypatch.setattr(counts, "by_labels", broken)
     page = house.client.get("/").text
     assert lines_of(page) == ["still here"]
     assert "The counts are missing: the disk is gone" in page

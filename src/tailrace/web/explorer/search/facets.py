@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.query.counting import LINES
-from tailrace.query.detected import TYPES
+from tailrace.query.detected import PARSERS, TYPES, detected_fields
 from tailrace.query.result import META, PARSED
 from tailrace.query.rows import ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tailrace.query.syntax import LogQuery
     from tailrace.web.explorer.search.sample import Sample
 
 VALUES_MOST: Final = 10
 BINS: Final = 20
 TYPED_VALUES: Final = 50
 """Values that are looked at to tell of what type a field is that holds no plain numbers."""
+LOOKED: Final = 200
+"""Lines that are looked at one by one for what a parser would find."""
 UNUSUAL_MOST: Final = 8
 _SIGNIFICANT: Final = 5.0
 """Standard errors by which two shares must differ: of thousands of values that are compared, chance makes none."""
@@ -131,6 +134,19 @@ def unusual(facets: Iterable[Facet]) -> list[Unusual]:
         if value.before is not None and abs(value.share - value.before) >= _LEAST_CHANGE
     ]
     return sorted(found, key=lambda one: -abs(one.value.share - (one.value.before or 0)))[:UNUSUAL_MOST]
+
+
+def hidden(log: LogQuery, sample: Sample) -> dict[str, list[str]]:
+    """Return what parsers would find in lines of which the query takes none apart: parser to names of fields."""
+    found: dict[str, list[str]] = {}
+    known = fields(sample.frame)
+    if any(stage.keyword in PARSERS for stage in log.stages) or sample.frame.is_empty():
+        return found
+    for name, one in detected_fields(log, sample.frame.head(LOOKED)).items():
+        if name.removesuffix("_extracted") not in known:
+            for parser in one.parsers:
+                found.setdefault(parser, []).append(name)
+    return found
 
 
 def percent(share: float) -> str:

@@ -81,9 +81,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The range that this one is compared with: where it begins, lines of each bucket, and the outline of these."""
+    """The range that this one is compared with: how much earlier, lines of each bucket, and the outline of these."""
 
-    start_ns: int
+    shift_ns: int
     counts: list[int]
     path: str
 
@@ -170,7 +170,7 @@ def histogram(
         Bar(at, at + on.step_ns, held, pieces_of(number, held, most))
         for number, (at, held) in enumerate(zip(range(on.start_ns, on.end_ns, on.step_ns), values, strict=True))
     ]
-    outline = Before(on.start_ns - before[1], earlier, _outline(earlier, most)) if before else None
+    outline = Before(before[1], earlier, _outline(earlier, most)) if before else None
     return Histogram(by, on, series, bars, most, list(gaps), outline, exact)
 
 

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from tailrace.errors import QueryError, TailraceError
 from tailrace.query import parser
-from tailrace.query.labels import label_names
-from tailrace.query.result import Series
-from tailrace.query.run import Request as Asked
-from tailrace.query.run import run
 from tailrace.query.syntax import LogQuery
-from tailrace.web.explorer.search import counts, edit, explained, facets, found, histogram, pages, sample
+from tailrace.web.explorer.search import edit, explained, found, overviews, pages, panels
+from tailrace.web.explorer.search.arrived import Fresh, arrived
+from tailrace.web.explorer.search.rows import folded
 from tailrace.web.explorer.search.spans import Span, choose
-from tailrace.web.explorer.shapes import curves
 from tailrace.web.explorer.texts import search as texts
 
 if TYPE_CHECKING:
     from tailrace.query.syntax import Query
+    from tailrace.web.explorer.search import chart, facets, histogram, patterns, sample
     from tailrace.web.explorer.search.state import State
     from tailrace.web.services import Services
 
@@ -57,9 +55,14 @@ class View:
     sampled: sample.Sample | None = None
     labels: list[facets.Facet] = field(default_factory=list)
     fields: list[facets.Facet] = field(default_factory=list)
-    chart: curves.Chart | None = None
+    odd: list[facets.Unusual] = field(default_factory=list)
+    hidden: dict[str, list[str]] = field(default_factory=dict)  # parser to the fields that it would find
+    patterns: patterns.Patterns | None = None
+    chart: chart.Drawn | None = None
     plan: explained.Explained | None = None
     nearest: tuple[str, int] | None = None
+    panel: panels.Panel | None = None
+    fresh: Fresh | None = None
     finds: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -70,6 +73,11 @@ class View:
         return self.tree
 
     @property
+    def lines_wanted(self) -> bool:
+        """Tell whether the query is one for lines, and no metric query."""
+        return isinstance(self.tree, LogQuery)
+
+    @property
     def when(self) -> Span:
         """The range, of which is known that it was chosen."""
         assert self.span is not None, "parts are asked for after the range is chosen"
@@ -78,7 +86,7 @@ class View:
     @property
     def base(self) -> str:
         """The parameters of the state, as links are made from them."""
-        return self.state.change(q=self.query if self.state.q else "").url("").removeprefix("?")
+        return self.state.change(q=self.query if self.state.q else "", selected="").url("").removeprefix("?")
 
     @property
     def find(self) -> str:
@@ -153,59 +161,31 @@ async def _lines(view: View) -> None:
     view.lines = await view.start(
         lambda: pages.page(services, view.query, span.start_ns, span.end_ns, state.limit, state.cursor)
     )
+    if state.fold:
+        view.lines = replace(view.lines, rows=folded(view.lines.rows))
     if not view.lines.rows and state.cursor is None and span.rows_exist:
         await _filled(view, "nearest")
+    if state.selected:
+        await _filled(view, "panel")
+    if state.cursor and state.cursor.version:
+        await _filled(view, "fresh")
+
+
+async def _panel(view: View) -> None:
+    """Ask for the line that is open."""
+    view.panel = await view.start(lambda: panels.panel(view.services, view.query, view.state.selected))
+
+
+async def _fresh(view: View) -> None:
+    """Ask for what came in since the first page of the list."""
+    span, cursor = view.when, view.state.cursor
+    version = cursor.version if cursor else 0
+    view.fresh = await view.start(lambda: arrived(view.services, view.query, span.start_ns, span.end_ns, version))
 
 
 async def _nearest(view: View) -> None:
     span = view.when
     view.nearest = await view.start(lambda: found.nearest(view.services, view.query, span.start_ns, span.end_ns))
-
-
-async def _bars(view: View) -> None:
-    """Ask for the lines of each bucket, and those of the range that this one is compared with."""
-    services, log, span, by = view.services, view.log, view.when, view.state.by
-    shift = histogram.shift_ns(view.state.compare, span.start_ns, span.end_ns)
-    view.names = await view.start(lambda: label_names(services.table, span.start_ns, span.end_ns, str(log.selector)))
-    asked = [view.start(lambda: counts.over_time(services, log, span, (by,)))]
-    if shift:
-        asked.append(view.start(lambda: counts.over_time(services, log, span, (), shift)))
-    now, *before = await asyncio.gather(*asked)
-    grid = histogram.grid(span.start_ns, span.end_ns)
-    gaps = histogram.gaps(grid, span.start_ns, span.end_ns, counts.oldest_ns(services), services.clock.now_ns())
-    view.bars = histogram.histogram(now, by, grid, gaps, (before[0], shift) if before else None)
-
-
-async def _rail(view: View) -> None:
-    """Ask for the values of labels, counted, and of fields, in a sample."""
-    await asyncio.gather(_labels(view), _fields(view))
-
-
-async def _labels(view: View) -> None:
-    counted = await view.start(lambda: counts.by_labels(view.services, view.log, view.when))
-    view.labels = facets.of_labels(counted, view.find)
-
-
-async def _fields(view: View) -> None:
-    if view.bars is None:
-        await _bars(view)
-    assert view.bars is not None, "it was asked for"
-    span = view.when
-    now = [
-        sample.Part(max(bar.start_ns, span.start_ns), min(bar.end_ns, span.end_ns), int(bar.total))
-        for bar in view.bars.bars
-    ]
-    view.sampled = await view.start(lambda: sample.sample(view.services, view.query, now))
-    view.fields = facets.of_fields(view.sampled, None, view.find)
-
-
-async def _chart(view: View) -> None:
-    span = view.when
-    grid = histogram.grid(span.start_ns, span.end_ns)
-    asked = Asked(view.query, grid.start_ns, grid.end_ns, grid.step_ns)
-    answer = await view.start(lambda: run(asked, view.services.table, view.services.engine))
-    assert isinstance(answer, Series), "a metric query gives numbers"
-    view.chart = curves.chart(answer, grid.start_ns, grid.end_ns, grid.step_ns)
 
 
 async def _explain(view: View) -> None:
@@ -216,15 +196,25 @@ async def _explain(view: View) -> None:
 PARTS: Final[dict[str, Part]] = {
     "lines": _lines,
     "nearest": _nearest,
-    "bars": _bars,
-    "rail": _rail,
-    "chart": _chart,
+    "panel": _panel,
+    "fresh": _fresh,
+    "bars": overviews.bars,
+    "rail": overviews.rail,
+    "fields": overviews.fields,
+    "patterns": overviews.kinds,
+    "chart": overviews.curves,
     "explain": _explain,
 }
-LEADING: Final = frozenset({"lines", "chart", "explain"})
+LEADING: Final = frozenset({"lines", "explain"})
 """Parts whose mistakes are those of the query."""
 
-TABS: Final[dict[str, Tab]] = {"lines": Tab(("lines", "bars"), ("rail",)), "explain": Tab(("explain",))}
+TABS: Final[dict[str, Tab]] = {
+    "lines": Tab(("lines", "bars"), ("rail",)),
+    "patterns": Tab(("bars",), ("patterns",)),
+    "fields": Tab(("bars",), ("fields",)),
+    "chart": Tab(("chart",)),
+    "explain": Tab(("explain",)),
+}
 """What tabs of a log query show, in the order of the navigation."""
 
 METRIC_TABS: Final[dict[str, Tab]] = {"chart": Tab(("chart",)), "explain": Tab(("explain",))}

@@ -16,6 +16,7 @@ from tailrace.web.explorer.search.pages import ask
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tailrace.web.explorer.search.histogram import Histogram
     from tailrace.web.services import Services
 
 SAMPLE_LINES: Final = 10_000
@@ -56,6 +57,24 @@ def sample(services: Services, query: str, buckets: Sequence[Part], most: int = 
         for part in parts
     ]
     return Sample(pl.concat(frames, how="diagonal") if frames else pl.DataFrame(), total)
+
+
+def parts(drawing: Histogram, start_ns: int, end_ns: int) -> list[Part]:
+    """Return the parts of a range that its histogram tells of."""
+    bars = drawing.bars
+    return [Part(max(bar.start_ns, start_ns), min(bar.end_ns, end_ns), int(bar.total)) for bar in bars if bar.total]
+
+
+def parts_before(drawing: Histogram, start_ns: int, end_ns: int) -> list[Part]:
+    """Return those of the range that it is compared with."""
+    assert drawing.before is not None, "there is such a range"
+    shift = drawing.before.shift_ns
+    found = zip(drawing.bars, drawing.before.counts, strict=True)
+    return [
+        Part(max(bar.start_ns, start_ns) - shift, min(bar.end_ns, end_ns) - shift, lines)
+        for bar, lines in found
+        if lines
+    ]
 
 
 def merged(buckets: Sequence[Part], parts: int) -> Iterator[Part]:

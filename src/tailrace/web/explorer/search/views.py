@@ -20,10 +20,12 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from tailrace.batch import column_field, is_field
 from tailrace.errors import QueryError
+from tailrace.query.pattern_mining import HOLE
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.frame import Frame, may
-from tailrace.web.explorer.search import asked, edit
-from tailrace.web.explorer.search.facets import percent
+from tailrace.web.explorer.marks import line_html
+from tailrace.web.explorer.search import asked, chart, edit, patterns
+from tailrace.web.explorer.search.facets import Facet, percent
 from tailrace.web.explorer.search.parts import METRIC_TABS, TABS, View, begin, fill
 from tailrace.web.explorer.search.state import LEVEL, State, read_state
 from tailrace.web.explorer.texts import overview
@@ -35,10 +37,14 @@ from tailrace.web.work import Work
 PATH_CHARS: Final = 22
 SPLITS_MOST: Final = 100
 """Fields that are offered to split the counts by; others can be typed in the address."""
+_HOLE: Final = Markup('<i class="hole">…</i>')
 
 FRAGMENTS: Final = {
     "overview": (("bars",), "search/overview.html"),
     "rail": (("rail",), "search/rail.html"),
+    "patterns": (("patterns",), "search/patterns.html"),
+    "fields": (("fields",), "search/fields.html"),
+    "chart": (("chart",), "search/chart.html"),
 }
 """Parts of the page that can be had alone: what is asked for, and the template that the page has for them too."""
 
@@ -146,6 +152,30 @@ def splits(view: View) -> list[str]:
     return [LEVEL, *view.names, *asked, *fields[:SPLITS_MOST]]
 
 
+def numbers(view: View) -> list[str]:
+    """Return the fields that hold numbers, as far as the table knows."""
+    columns = view.services.table.snapshot().columns
+    return sorted({column_field(name) for name, kind in columns.items() if is_field(name) and kind.is_numeric()})
+
+
+def pattern_ways(view: View, text: str) -> tuple[str, str]:
+    """Return where the lines of a pattern are shown, and where all others are; empty if no query can tell."""
+    kept, dropped = (patterns.filtered(view.log, text, op) for op in ("|>", "!>"))
+    return (view.state.change(q=kept, tab="lines").url(), view.state.change(q=dropped).url()) if kept else ("", "")
+
+
+def holes(text: str) -> Markup:
+    """Return a pattern with a mark for what varies."""
+    return _HOLE.join(line_html(part, []) for part in text.split(HOLE))
+
+
+def chart_of(state: State, facet: Facet) -> str:
+    """Return the address of a chart of a field of numbers."""
+    of = f"{facet.type}({facet.name})" if facet.type in ("duration", "bytes") else facet.name
+    others = [(name, value) for name, value in state.others if name not in chart.KEYS]
+    return state.change(tab="chart", others=(*others, ("stat", "avg"), ("of", of))).url()
+
+
 def kind(view: View, name: str) -> str:
     """Return what a click on a value of a label is one on."""
     return "stream" if name in view.names else "field"
@@ -173,5 +203,10 @@ def _share(frame: Frame) -> None:
         percent=percent,
         splits_of=splits,
         kind_of=kind,
+        numbers_of=numbers,
+        chart_steps=chart.STEPS,
+        chart_of=chart_of,
+        pattern_ways=pattern_ways,
+        holes=holes,
         tabs_of=tabs,
     )
