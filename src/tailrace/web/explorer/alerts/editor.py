@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tailrace.clock import NS_PER_S
 from tailrace.errors import DataError, QueryError, TailraceError
+from tailrace.query.literals import write_number
 from tailrace.query.parser import parse
 from tailrace.web.explorer.alerts import draft as drafts
 from tailrace.web.explorer.alerts import exported, trial
@@ -56,6 +57,7 @@ class Seen:
     failed: str = ""
     notice: Message | None = None
     receivers: list[str] = field(default_factory=list)  # who would be told
+    quiet: tuple[str, str] | None = None  # comparison and threshold with which it would not have fired
     origin: str = ""  # the file of the rule that is looked at, which is not changed here
 
 
@@ -106,12 +108,22 @@ async def _seen(desk: Desk, request: Request, draft: Draft, span_ns: int, timeou
         return seen
     try:
         seen.tried = await desk.work.watched(request, partial(_tried, desk, made, span_ns), timeout_s)
+        seen.quiet = _quiet(draft, seen.tried)
         seen.notice = await run_in_threadpool(trial.notice, desk, seen.tried)
     except QueryError as error:
         seen.failed = error.one_line()
     except (TailraceError, TimeoutError) as error:
         seen.failed = " ".join(str(error).split()) or texts.TOO_LONG
     return seen
+
+
+def _quiet(draft: Draft, tried: Trial) -> tuple[str, str] | None:
+    """Return the comparison and threshold of the sentence that are just not true of what was measured."""
+    extreme, cmp = tried.drawing.extreme, draft.cmp
+    if draft.write == "expr" or extreme is None or not tried.found.incidents:
+        return None
+    value = round(extreme[1] * 100, 6) if draft.measure == "share" else extreme[1]
+    return {"at least": "above", "at most": "below"}.get(cmp, cmp), write_number(value)
 
 
 def _tried(desk: Desk, made: tuple[Rule, Group], span_ns: int, unwanted: Callable[[], bool]) -> Trial:
@@ -252,7 +264,9 @@ def _saved(desk: Desk, draft: Draft) -> str:
             raise DataError(texts.TAKEN.format(name=draft.name, namespace=namespace))
     trial.made(group, place)
     if draft.webhook:
-        desk.alerting.notifier.receivers.save({"receiver": {"name": WEBHOOK, "webhook": draft.webhook}, "route": {}})
+        taken = set(desk.alerting.notifier.names())
+        name = next(each for each in (WEBHOOK, *(f"{WEBHOOK}-{n}" for n in range(2, 1_000))) if each not in taken)
+        desk.alerting.notifier.receivers.save({"receiver": {"name": name, "webhook": draft.webhook}, "route": {}})
         desk.alerting.notifier.poke()
     desk.alerting.save(namespace, group)
     return next(

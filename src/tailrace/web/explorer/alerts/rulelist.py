@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tailrace.alerts.evaluate import health
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -47,13 +49,13 @@ class Page:
     all: int
 
 
-def page(desk: Desk, text: str, state: str, health: str, number: int) -> Page:
+def page(desk: Desk, text: str, state: str, how_well: str, number: int) -> Page:
     """Return a page of the rules, worst first; filters that are empty let all pass."""
     standings = desk.alerting.store.standings()
     words = text.lower().split()
     rows = [row(rule, group, standings) for group, rule in _fitting(desk, words)]
     states, healths = Counter(one.state for one in rows), Counter(one.health for one in rows)
-    kept = [one for one in rows if (not state or one.state == state) and (not health or one.health == health)]
+    kept = [one for one in rows if (not state or one.state == state) and (not how_well or one.health == how_well)]
     kept.sort(key=lambda one: (STATES.index(one.state), HEALTHS.index(one.health)))
     pages = max(1, -(-len(kept) // PAGE))
     number = min(max(1, number), pages)
@@ -78,5 +80,6 @@ def row(rule: Rule, group: Group, standings: Standings) -> Row:
     found = {alert.state for alert in alerts}
     state = "recording" if rule.record else next((one for one in ("firing", "pending") if one in found), "inactive")
     outcome = how.outcome if how else ""
-    health = outcome if outcome in {"late", "error"} else "ok" if outcome else "unknown"
-    return Row(rule, group, state, health, how, alerts, tuple(standings.missing.get(rule.id, ())))
+    known = bool(outcome) or group is health.GROUP  # which has no windows of its own
+    how_well = outcome if outcome in {"late", "error"} else "ok" if known else "unknown"
+    return Row(rule, group, state, how_well, how, alerts, tuple(standings.missing.get(rule.id, ())))

@@ -56,6 +56,11 @@ class Trial:
     seconds: float
 
     @property
+    def span_ns(self) -> int:
+        """How much time it was tried on."""
+        return self.end_ns - self.start_ns + self.group.interval_ns
+
+    @property
     def longest_ns(self) -> int:
         """How long it fired at a stretch, at most."""
         return max((one.lasted_ns(self.end_ns) for one in self.found.incidents), default=0)
