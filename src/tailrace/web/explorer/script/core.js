@@ -31,7 +31,7 @@ const T = (() => {
   const fetchText = async (url, options = {}) => {
     const answer = await fetch(url, { headers: { Accept: "text/html" }, ...options });
     const text = await answer.text();
-    if (!answer.ok) throw Object.assign(new Error(text.slice(0, 300)), { status: answer.status, body: text });
+    if (!answer.ok) throw Object.assign(new Error(text.slice(0, 300)), { status: answer.status });
     return text;
   };
   const nodes = (html) => {
