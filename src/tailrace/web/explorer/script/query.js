@@ -67,17 +67,16 @@ T.on("#q", (box) => {
       extra.name = button.name;
       extra.value = button.value;
     }
+    let mistake = "";
     try {
-      await T.fetchText(`/explore/check?${values()}`, { signal: mine.signal });
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      if (error.status === 400) {
-        wrong(true);
-        show(T.nodes(error.body || ""), T.texts.queryOld);
-        old(true);
-        return;
-      }
-    } // whatever else goes wrong is said by the page itself
+      mistake = await T.fetchText(`/explore/check?${values()}`, { signal: mine.signal });
+    } catch (error) { if (error.name === "AbortError") return; } // whatever else goes wrong is said by the page itself
+    if (mistake) {
+      wrong(true);
+      show(T.nodes(mistake), T.texts.queryOld);
+      old(true);
+      return;
+    }
     if (mine === asked) leave(extra);
   };
   form.addEventListener("submit", (event) => { event.preventDefault(); run(event.submitter); });

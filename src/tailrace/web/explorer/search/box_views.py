@@ -37,7 +37,8 @@ def routes(services: Services, frame: Frame, work: Work) -> APIRouter:
     def moved(state: State, span: Span) -> Moves:
         return moves(state, span, services.clock.now_ns())
 
-    frame.share(boxed=texts, repairs=repair.repairs, as_words=repair.as_words, moved=moved, size_text=size_text)
+    frame.share(boxed=texts, repairs=repair.repairs, as_words=repair.as_words, by_level=sugar.by_level)
+    frame.share(moved=moved, size_text=size_text)
 
     @router.get("/explore/complete")
     async def complete(request: Request) -> Response:
@@ -59,14 +60,14 @@ def routes(services: Services, frame: Frame, work: Work) -> APIRouter:
 
     @router.get("/explore/check")
     def check(request: Request) -> Response:
-        """Tell whether a query can be read: 204, or 400 with the mistake as the page shows it."""
+        """Tell whether a query can be read: nothing, or the mistake as the page shows it."""
         state = read_state(request.query_params)
         try:
             if state.q and not sugar.is_plain(state.q):
                 parser.parse(state.q)
             choose(services, state, services.clock.now_ns())
         except QueryError as error:
-            return frame.fragment(request, "search/mistake.html", status=400, error=error, state=state)
+            return frame.fragment(request, "search/mistake.html", error=error, state=state)
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
     return router

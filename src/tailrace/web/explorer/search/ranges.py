@@ -38,7 +38,7 @@ def moves(state: State, span: Span, now_ns: int) -> Moves:
             return ""
         return state.change(start=iso(start_ns), end=iso(end_ns)).url()
 
-    ended = span.end_ns >= now_ns
+    ended = span.end == NOW or span.end_ns >= now_ns
     later = "" if ended else at(span.start_ns + length, span.end_ns + length)
     return Moves(at(span.start_ns - length, span.end_ns - length), later, _wider(state, span, now_ns, length))
 

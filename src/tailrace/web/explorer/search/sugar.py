@@ -14,11 +14,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tailrace.batch import LEVELS
 from tailrace.errors import QueryError
 from tailrace.query import functions, parser
 from tailrace.query.syntax import Number
 from tailrace.web.explorer.search.sugar_logql import written
-from tailrace.web.explorer.search.sugar_terms import QUOTED, Known, Term, Text, read_test, unquoted
+from tailrace.web.explorer.search.sugar_terms import LEVEL_KEY, QUOTED, Known, Term, Text, read_test, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,23 @@ def logql(text: str, known: Known) -> str:
         else:
             clauses.append([read.term])
     return written(clauses)
+
+
+def by_level(text: str) -> str:
+    """Return the words with those that name a level tested as such; empty if there is none.
+
+    Of JSON lines the level is a member, and often no part of what is searched as text.
+
+    >>> by_level('error -debug "fatal" level:warn')
+    'level:error -level:debug "fatal" level:warn'
+    """
+    pieces, last = [], 0
+    for match in _TERM.finditer(text):
+        if match["word"] and match["word"].lower() in LEVELS:
+            at = match.start("word")
+            pieces += [text[last:at], f"{LEVEL_KEY}:"]
+            last = at
+    return "".join([*pieces, text[last:]]) if pieces else ""
 
 
 def _terms(text: str, known: Known) -> Iterator[_Read]:
