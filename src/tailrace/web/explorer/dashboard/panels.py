@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tailrace.query.literals import write_duration
 from tailrace.query.result import Lines, Series, Stats
 from tailrace.query.run import Request, run
+from tailrace.query.stages.line_filter import LineFilter
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.dashboard.model import filled, parsed
 from tailrace.web.explorer.search import histogram
@@ -78,7 +80,12 @@ def _counted(tree: object, by: str, window_ns: int, query: str) -> str:
     """Return the metric query of a panel: its own, or one that counts its lines in windows."""
     if not isinstance(tree, LogQuery):
         return query
-    return histogram.query(tree, window_ns, by) if by else f"sum({histogram.query(tree, window_ns)})"
+    # a line that a stage stumbles over counts too
+    lenient = any(not isinstance(stage, LineFilter) for stage in tree.stages)
+    log = f"{tree} | drop __error__, __error_details__" if lenient else str(tree)
+    # a point at T counts (T - window, T]; moved back by 1 ns it counts [T - window, T), the bucket that ends there
+    counts = f"count_over_time({log} [{write_duration(window_ns)}] offset 1ns)"
+    return f"sum by ({by}) ({counts})" if by else f"sum({counts})"
 
 
 @dataclass(frozen=True, slots=True)
