@@ -54,10 +54,41 @@ VIEWS: Final = (
     View("search-compared", f"/explore?q={SHOP}&cmp=before"),
     View("search-metric", f"/explore?q={RATE}"),
     View("search-metric-chart", f"/explore?q={RATE}&tab=chart"),
+    # --- dashboards
+    View("dashboard", "/dashboard"),
+    View("dashboard-start", "/dashboard/start"),
+    View("dashboard-new", "/dashboard/new"),
+    View("dashboard-add", f"/dashboard/add?q={RATE}&title=Rate"),
+    # --- files
+    View("files", "/files"),
+    *(View(f"files-{tab}", f"/files/{tab}") for tab in ("map", "growth", "changes", "history", "drift", "health")),
+    # --- pipeline
+    View("pipeline", "/pipeline"),
+    View("pipeline-files", "/pipeline/files"),
+    View("pipeline-rejects", "/pipeline/rejects"),
+    # --- alerts
+    View("alerts", "/alerts"),
+    View("alerts-rules", "/alerts/rules"),
+    View("alerts-rule", "/alerts/rule/{rule}"),
+    View("alerts-history", "/alerts/history"),
+    View("alerts-edit", f"/alerts/edit?q={ERRORS}"),
+    View("alerts-edit-rule", "/alerts/edit?rule={rule}"),
+    View("alerts-silences", "/alerts/silences"),
+    View("alerts-receivers", "/alerts/receivers"),
+    View("alerts-receiver", "/alerts/receivers/edit?name=team"),
+    View("alerts-outbox", "/alerts/outbox"),
+    # --- saved searches, status
+    View("saved", "/saved"),
+    View("saved-new", f"/saved/new?q={ERRORS}"),
+    View("share", f"/explore/share?q={ERRORS}"),
+    View("status", "/status"),
+    # ---
     View("login", "/login", script=False),
 )
 
-LINKS: Final[dict[str, tuple[str, str]]] = {}
+LINKS: Final[dict[str, tuple[str, str]]] = {
+    "rule": ("/alerts/rules", r"/alerts/rule/([^/?]+)"),
+}
 """What varies in an address: the page that has a link with it, and how the link reads."""
 
 NO_VIEWS: Final = {
@@ -65,7 +96,18 @@ NO_VIEWS: Final = {
     "/theme": "keeps a choice and goes back",
     "/openapi.json": "of programs",
     "/explore/edit": "edits the query and goes back",
+    "/explore/check": "says what is wrong with a query, for the script",
+    "/explore/complete": "what fits at the cursor, for the script",
+    "/saved/menu": "a menu, for the script",
+    "/s/{name}": "goes to a saved search",
     "/explore/live": "lines as they come, for the script",
+    "/dashboard/{name}/panels/{panel}": "a panel, for the script",
+    "/dashboard/{name}/export": "a file",
+    "/files/rows": "rows of the tree, for the script",
+    "/alerts/edit/preview": "a part of the editor, for the script",
+    "/alerts/edit/backtest": "a part of the editor, for the script",
+    "/alerts/edit/rules.yaml": "a file",
+    "/alerts/edit/test.yaml": "a file",
 }
 """Routes beside the API that show no page of their own."""
 
