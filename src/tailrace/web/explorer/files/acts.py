@@ -117,6 +117,14 @@ def found(twin: Twin, host: str, top: str, start_ns: int, end_ns: int) -> pl.Dat
     )
 
 
+def began_ns(twin: Twin, host: str, start_ns: int, end_ns: int) -> int | None:
+    """Return when the first look at everything ended, if that was in a span."""
+    first = nw.col("event_action") == "initial_scan"
+    snapshot, columns = twin.logs.snapshot(), {"_time_ns": pl.Int64(), "event_action": pl.String()}
+    rows = events.between(snapshot, start_ns, end_ns, twin.engine, columns=columns, hosts=[host], condition=first)
+    return int(rows["_time_ns"].max()) + 1 if rows.height else None  # type: ignore[arg-type]  # Int64: not null here
+
+
 def _below(name: str) -> nw.Expr:
     slash = "\\" if not name.startswith("/") else "/"
     own, old = nw.col("file_path"), nw.col("file_old_path")
@@ -195,13 +203,13 @@ def query(host: str, path: str, *, alone: bool = False, action: str = "") -> str
     if alone:
         text += f" | file_path = {quote(path)}"
     elif path != "/":
-        text += f" | file_path =~ {quote(_escaped(path) + _BELOW)}"
+        text += f" | file_path =~ {quote(regex(path))}"
     return text + (f" | event_action = {quote(action)}" if action else "")
 
 
-def _escaped(path: str) -> str:
-    """Return a path as a regular expression that fits it alone."""
-    return "".join(f"\\{char}" if char in _SPECIAL else char for char in path)
+def regex(path: str) -> str:
+    """Return a regular expression that fits a path and all below it."""
+    return "".join(f"\\{char}" if char in _SPECIAL else char for char in path) + _BELOW
 
 
 def common(low: str, high: str) -> str:

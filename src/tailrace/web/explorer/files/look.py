@@ -16,6 +16,7 @@ from tailrace.errors import QueryError, TailraceError
 from tailrace.twin import changes as twin_changes
 from tailrace.twin import sizes, tree
 from tailrace.web.explorer.files import acts, drifted, growth, healthy, tiled
+from tailrace.web.explorer.files import timeline as timelines
 from tailrace.web.explorer.files.folder import Folder, Folders, folder, inside, parents, shown_path, sorted_rows
 from tailrace.web.explorer.files.place import BY, COLORS, SORTS
 from tailrace.web.explorer.texts import files as texts
@@ -63,6 +64,8 @@ class Seen:
     itself: dict[str, object] | None = None
     drift: drifted.Drifted | None = None
     baseline: str = ""
+    since_ns: int | None = None  # when watching began, if that was in the span
+    timeline: timelines.Timeline | None = None
     health: healthy.Healthy | None = None
 
     @property
@@ -88,8 +91,8 @@ class Seen:
 
     @property
     def start_ns(self) -> int:
-        """Where the span begins; a day before its end, unless said."""
-        return self.given.moment("from", self.end_ns - DAY_NS)
+        """Where the span begins; unless said a day before its end, or when watching began."""
+        return self.given.moment("from", self.since_ns or self.end_ns - DAY_NS)
 
     @property
     def end_ns(self) -> int:
@@ -185,7 +188,7 @@ def _map(seen: Seen) -> None:
 
 
 def _growth(seen: Seen) -> None:
-    start_ns, end_ns = _span(seen)
+    start_ns, end_ns = _watched(seen)
     old, new = seen.at(start_ns), seen.at(end_ns)
     before, after = seen.folder_of(old), seen.folder_of(new)
     happened = acts.found(seen.twin, seen.host, seen.path, start_ns, end_ns)
@@ -224,7 +227,7 @@ def _itself(seen: Seen) -> dict[str, object] | None:
 
 
 def _drift(seen: Seen) -> None:
-    start_ns, end_ns = _span(seen)
+    start_ns, end_ns = _watched(seen)
     old, new = (_state(seen, seen.at(at)) for at in (start_ns, end_ns))
     seen.drift = drifted.page(drifted.between(old, new), seen.place.page, seen.place.get("kind"))
 
@@ -240,6 +243,20 @@ def _health(seen: Seen) -> None:
     seen.health = healthy.healthy(seen.twin)
 
 
+def _timeline(seen: Seen) -> None:
+    start_ns, end_ns = _span(seen)
+    happened = acts.found(seen.twin, seen.host, seen.path, start_ns, end_ns + 1)
+    seen.timeline = timelines.timeline(seen.twin, seen.host, seen.shown, happened, start_ns, end_ns + 1)
+
+
+def _watched(seen: Seen) -> tuple[int, int]:
+    """Return the span, which begins when watching began unless said: what a first look finds has not grown."""
+    start_ns, end_ns = _span(seen)
+    began_ns = acts.began_ns(seen.twin, seen.host, start_ns, end_ns)
+    seen.since_ns = began_ns if began_ns is not None and began_ns < end_ns else None
+    return _span(seen)
+
+
 def _span(seen: Seen) -> tuple[int, int]:
     if seen.start_ns >= seen.end_ns:
         raise QueryError(texts.NOT_BEFORE)
@@ -253,6 +270,7 @@ PARTS: Final[Mapping[str, Callable[[Seen], None]]] = {
     "changes": _changes,
     "history": _history,
     "drift": _drift,
+    "timeline": _timeline,
     "health": _health,
 }
 """The part of each page."""
