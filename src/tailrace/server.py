@@ -47,6 +47,7 @@ from tailrace.web.explorer.dashboard import views as dashboard
 from tailrace.web.explorer.dashboard.store import Dashboards
 from tailrace.web.explorer.files import views as files_room
 from tailrace.web.explorer.frame import Frame
+from tailrace.web.explorer.metrics import views as metrics_room
 from tailrace.web.explorer.saved import views as saved_views
 from tailrace.web.explorer.saved.store import Saved
 from tailrace.web.guarded import Guarded
@@ -166,6 +167,7 @@ class Server:
         app.include_router(metrics_api.routes(services, self._metrics, Work()))
         dashboards = Dashboards(self._control, clock)
         app.include_router(dashboard.routes(services, frame, dashboards, Work()))
+        app.include_router(metrics_room.routes(services, frame, self._metrics, dashboards, Work()))
         app.include_router(history_api.routes(self._control))
         app.include_router(alerts_api.routes(self._alerting.notifier, self._control, clock))
         app.include_router(receivers_api.routes(self._alerting.notifier))

@@ -112,6 +112,11 @@ class Metrics:
         behind = self._logs.snapshot().version - seen.taken
         return Health(state, error, rows["last"].item(), int(rows["len"].item()), shown, behind)
 
+    def stored(self) -> tuple[int, int]:
+        """Return how many rows and bytes the numbers of all metrics take."""
+        files = self._table.snapshot().rows_files()
+        return int(files["rows"].sum()), int(files["bytes"].sum())
+
     def values(self, metric: Metric, start_ns: int, end_ns: int) -> Series:
         """Return the values of the periods that end from `start_ns` to `end_ns`; warnings say what is not exact."""
         period = metric.period_ns

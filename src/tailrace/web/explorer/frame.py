@@ -54,6 +54,7 @@ class View:
 
 NAV: Final = (
     View("search", "/", "s", tenants=True),
+    View("metrics", "/metrics-from-logs", "m"),
     View("dashboard", "/dashboard", "d"),
     View("files", "/files", "f"),
     View("alerts", "/alerts", "a"),
