@@ -1,10 +1,10 @@
 """A query laid out over lines: a stage a line, functions around what they take. It says the same as before.
 
->>> print(pretty('sum by(host)(rate({app="web"}|="err"|json[5m]))'))
+>>> print(pretty('sum by(host)(rate({app="web"}|="connection refused"|json[5m]))'))
 sum by (host) (
   rate(
     {app="web"}
-      |= "err"
+      |= "connection refused"
       | json
       [5m]
   )

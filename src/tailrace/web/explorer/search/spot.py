@@ -4,7 +4,7 @@ Comes in: an unfinished query and a place in it. Goes out: a `Spot`. What is lef
 token and never refused; strings may be open. Pure, and linear in the length of the text.
 
 >>> spot('{host="a", pod=~"we', 18)
-Spot(kind='value', start=15, end=19, typed='w', name='pod', op='=~', selector='{host="a"}', log='')
+Spot(kind='value', start=16, end=19, typed='w', name='pod', op='=~', selector='{host="a"}', log='')
 """
 
 from __future__ import annotations

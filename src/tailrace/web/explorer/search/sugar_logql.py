@@ -15,7 +15,7 @@ from tailrace.query.stages.label_filter import LabelFilter
 from tailrace.query.stages.label_format import LabelFormat, Setting
 from tailrace.query.stages.line_filter import LineFilter, Needle
 from tailrace.query.syntax import LogQuery, Matcher, Selector
-from tailrace.web.explorer.search.sugar_terms import Term, Test, Text, any_of, globbed, literal
+from tailrace.web.explorer.search.sugar_terms import LabelTest, Term, Text, any_of, globbed, literal
 from tailrace.web.explorer.texts.search import EVERYTHING
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def as_text(text: str) -> str:
 
 def _matcher(clause: Sequence[Term]) -> Matcher | None:
     """Return the matcher that a clause is: one test of a stream label, or alternatives of one."""
-    matchers = [term.condition for term in clause if isinstance(term, Test) and term.of_stream]
+    matchers = [term.condition for term in clause if isinstance(term, LabelTest) and term.of_stream]
     found = [condition for condition in matchers if isinstance(condition, Matcher)]
     if len(found) != len(clause):
         return None
@@ -101,7 +101,7 @@ def _regex(term: Text) -> str:
 
 
 def _condition(term: Term) -> Condition:
-    if isinstance(term, Test):
+    if isinstance(term, LabelTest):
         return term.condition
     regex = _regex(term)
     case = _ANY_CASE if regex.startswith(_ANY_CASE) else ""

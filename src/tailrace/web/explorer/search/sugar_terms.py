@@ -60,7 +60,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class LabelTest:
     """The test of a label, and its opposite, which a line without the label passes."""
 
     condition: Condition
@@ -68,15 +68,15 @@ class Test:
     of_stream: bool
     keep: bool = True
 
-    def opposite(self) -> Test:
+    def opposite(self) -> LabelTest:
         """Return the term that holds where this one does not."""
-        return Test(self.other, self.condition, self.of_stream, not self.keep)
+        return LabelTest(self.other, self.condition, self.of_stream, not self.keep)
 
 
-Term: TypeAlias = Text | Test
+Term: TypeAlias = Text | LabelTest
 
 
-def read_test(key: str, op: str, value: str, known: Known) -> Test | None:
+def read_test(key: str, op: str, value: str, known: Known) -> LabelTest | None:
     """Return the test that `key`, `op` and `value` stand for; None if the key is no label or the value fits none."""
     name = _named(key, known)
     if name is None:
@@ -130,7 +130,7 @@ def _named(key: str, known: Known) -> str | None:
     return name if name == LEVEL or known.every or name in known.fields else None
 
 
-def _equal(name: str, value: str, *, of_stream: bool) -> Test | None:
+def _equal(name: str, value: str, *, of_stream: bool) -> LabelTest | None:
     found = parts(value)
     if not found:
         return None
@@ -138,11 +138,11 @@ def _equal(name: str, value: str, *, of_stream: bool) -> Test | None:
         found = [(one, True) for part, _ in found for one in _levels(part)]
     if found == [("*", False)]:
         present = Matcher(name, "=~", _ANY) if of_stream else Matcher(name, "!=", "")
-        return Test(present, Matcher(name, "=", ""), of_stream)
+        return LabelTest(present, Matcher(name, "=", ""), of_stream)
     if len(found) == 1 and (found[0][1] or "*" not in found[0][0]):
-        return Test(Matcher(name, "=", found[0][0]), Matcher(name, "!=", found[0][0]), of_stream)
+        return LabelTest(Matcher(name, "=", found[0][0]), Matcher(name, "!=", found[0][0]), of_stream)
     regex = "|".join(literal(part) if quoted else globbed(part) for part, quoted in found)
-    return Test(Matcher(name, "=~", regex), Matcher(name, "!~", regex), of_stream)
+    return LabelTest(Matcher(name, "=~", regex), Matcher(name, "!~", regex), of_stream)
 
 
 def _levels(word: str) -> list[str]:
@@ -151,17 +151,17 @@ def _levels(word: str) -> list[str]:
     return ["fatal", _CRITICAL] if lower == _CRITICAL else [WORDS.get(lower, word)]
 
 
-def _ordered(name: str, op: CompareOp, value: str, *, of_stream: bool) -> Test | None:
+def _ordered(name: str, op: CompareOp, value: str, *, of_stream: bool) -> LabelTest | None:
     if name == LEVEL:
         return _ranked(op, value)
     test = _compared(name, op, value)
     if test is None:
         return None
     opposite = replace(test, op=_OPPOSITE[op])
-    return Test(test, AnyOf((opposite, Matcher(name, "=", ""))), of_stream)
+    return LabelTest(test, AnyOf((opposite, Matcher(name, "=", ""))), of_stream)
 
 
-def _between(name: str, value: str, *, of_stream: bool) -> Test | None:
+def _between(name: str, value: str, *, of_stream: bool) -> LabelTest | None:
     """Read `400..499`, both ends included."""
     match = _BETWEEN.fullmatch(value)
     if match is None:
@@ -170,7 +170,7 @@ def _between(name: str, value: str, *, of_stream: bool) -> Test | None:
     if low is None or high is None or low.measure != high.measure:
         return None
     outside = (replace(low, op="<"), replace(high, op=">"), Matcher(name, "=", ""))
-    return Test(All((low, high)), AnyOf(outside), of_stream)
+    return LabelTest(All((low, high)), AnyOf(outside), of_stream)
 
 
 def _compared(name: str, op: CompareOp, value: str) -> Comparison | None:
@@ -186,7 +186,7 @@ def _compared(name: str, op: CompareOp, value: str) -> Comparison | None:
     return None
 
 
-def _ranked(op: CompareOp, value: str) -> Test | None:
+def _ranked(op: CompareOp, value: str) -> LabelTest | None:
     """Compare levels by how grave they are."""
     wanted = WORDS.get(value.lower())
     if wanted is None:
@@ -205,8 +205,8 @@ def _ranked(op: CompareOp, value: str) -> Test | None:
     tests = [Matcher(LEVEL, "=", one) for one in levels]
     regex = "|".join(levels)
     if len(tests) == 1:
-        return Test(tests[0], replace(tests[0], op="!="), of_stream=False)
-    return Test(Matcher(LEVEL, "=~", regex), Matcher(LEVEL, "!~", regex), of_stream=False)
+        return LabelTest(tests[0], replace(tests[0], op="!="), of_stream=False)
+    return LabelTest(Matcher(LEVEL, "=~", regex), Matcher(LEVEL, "!~", regex), of_stream=False)
 
 
 def any_of(conditions: Sequence[Condition]) -> Condition:
