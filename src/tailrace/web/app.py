@@ -35,9 +35,11 @@ from tailrace.web.explorer.line import views as line
 from tailrace.web.explorer.pipeline import views as pipeline
 from tailrace.web.explorer.saved import sharing
 from tailrace.web.explorer.search import box_views
+from tailrace.web.explorer.search import exporting
 from tailrace.web.explorer.search import live as search_live
 from tailrace.web.explorer.search import views as search
 from tailrace.web.explorer.status import page as status_page
+from tailrace.web.exports import Exports
 from tailrace.web.headers import SafeHeaders
 from tailrace.web.intake import Intake
 from tailrace.web.live import LiveTails
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 
 def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI:
     """Return the application over the given parts; `frame` is for views that are added to it."""
-    work, tails, intake = Work(), LiveTails(services), Intake(services)
+    work, tails, intake, known = Work(), LiveTails(services), Intake(services), Exports()
     frame, agents = frame or frames.Frame(services.host), ship_api.Agents()
 
     @asynccontextmanager
@@ -85,11 +87,12 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
         rules_api.routes(services),
         backtest_api.routes(services, work),
         prometheus_api.routes(services, work),
-        native_api.routes(services, work, tails),
+        native_api.routes(services, work, tails, known),
         frames.routes(frame),
         pipeline.routes(services, frame, work, agents),
         search_live.routes(frame, tails),
         sharing.routes(services, frame, work),
+        exporting.routes(services, frame, work, known),
         search.routes(services, frame, work),
         line.routes(services, frame, work),
         box_views.routes(services, frame, work),

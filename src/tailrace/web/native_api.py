@@ -1,19 +1,23 @@
 """Our own API: what the command line prints for a folder, over HTTP; and its live tail.
 
 `GET|POST /api/v1/logs/query` takes `query`, `start`, `end`, `since`, `limit` (0 = all), `direction`, `step` (none = one
-value per series, at `end`) and `output` (jsonl, text, raw, csv, parquet). `/api/v1/logs/tail` sends JSON lines as
-server-sent events, `/api/v1/explain` tells how a query would run. Failures are JSON: what, line, column, hint.
+value per series, at `end`) and `output` (jsonl, text, raw, csv, parquet). All lines (`limit=0`) are sent page by page
+as `web.exports` has it, with `columns` (names with commas between), `guard=0` (formulas of CSV are left as they are),
+`record=1` (JSON lines end with an object that says what the file holds), `comment=1` (CSV and raw do with a line),
+`download=1` (under a name of its own) and `job` (a name under which the page looks how far it is).
+
+`/api/v1/logs/tail` sends JSON lines as server-sent events, `/api/v1/explain` tells how a query would run. Failures are
+JSON: what, line, column, hint.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from itertools import chain
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import suppress
 
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
-from typing import Final
+from typing import Final, cast
 
 from fastapi import APIRouter
 from starlette.concurrency import iterate_in_threadpool
@@ -26,8 +30,9 @@ from tailrace.errors import QueryError, did_you_mean
 from tailrace.query import parser, render
 from tailrace.query.explain import explain
 from tailrace.query.result import Lines, Series
-from tailrace.query.run import Request, pages
+from tailrace.query.run import Request
 from tailrace.query.syntax import LogQuery
+from tailrace.web import exports
 from tailrace.web.described import address, answers
 from tailrace.web.live import LiveTails, Turn
 from tailrace.web.parameters import direction, get_or_post, integer, parameters, query_text
@@ -45,31 +50,29 @@ _OUTPUTS: Final[dict[str, tuple[str, Callable[[Lines | Series], Iterator[str]]]]
 
 _KINDS: Final = (*(kind.partition(";")[0] for kind, _ in _OUTPUTS.values()), "application/vnd.apache.parquet")
 
-_PAGED: Final = ("jsonl", "raw")
-"""Forms whose lines do not depend on each other, so that an answer of all lines is sent in pages.
-
-A failure after the first page cuts the connection, which every client takes for an error."""
-
-_EXPORT_TIMEOUT_S: Final = 3_600.0
-"""How long all lines may take: the time counts while the client reads, too."""
-
 _ASKED: Final = ("query", "start", "end", "since", "limit", "direction", "step")
+_FILE: Final = ("columns", "guard", "record", "comment", "download", "job")
+_COLUMNS_MOST: Final = 200
+
+EXPORTS_AT_ONCE: Final = 2
+EXPORTS_WAITING: Final = 16
+"""Exports that look for their first lines at once, and those that wait; a file with a header looks at all of them."""
 
 _LINE_ENDS: Final = str.maketrans({char: f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"})
 """Characters that JSON leaves alone and readers of event streams take for the end of a line."""
 
 
-def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
+def routes(services: Services, work: Work, tails: LiveTails, known: exports.Exports) -> APIRouter:
     """Return the endpoints under `/api/v1`."""
-    router = APIRouter(prefix="/api/v1")
+    router, files = APIRouter(prefix="/api/v1"), Work(EXPORTS_AT_ONCE, EXPORTS_WAITING)
 
-    @get_or_post(router, "/logs/query", *_ASKED, "output", required=["query"], kinds=_KINDS)
+    @get_or_post(router, "/logs/query", *_ASKED, "output", *_FILE, required=["query"], kinds=_KINDS)
     async def query(request: HttpRequest) -> Response:
         """Answer a query in the form that `output` names."""
         given = await parameters(request)
         output, asked = _output(given), _asked(given, services.clock.now_ns())
-        if not asked.limit and output in _PAGED and isinstance(parser.parse(asked.query), LogQuery):
-            return await _everything(request, asked, output)
+        if not asked.limit and output in exports.FORMS and isinstance(parser.parse(asked.query), LogQuery):
+            return await _everything(request, asked, _wanted(given, output), given)
         result = await work.query(request, asked, services, lambda found: found)
         headers = {"X-Tailrace-Complete": str(result.complete).lower()}
         if result.warnings:
@@ -81,14 +84,16 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         pieces = iterate_in_threadpool(write(result))
         return StreamingResponse(pieces, headers=headers, media_type=kind)
 
-    async def _everything(request: HttpRequest, asked: Request, output: str) -> Response:
-        """Send all lines page by page: memory holds one, and the first is read before the answer begins."""
-        kind, write = _OUTPUTS[output]
-        read = pages(replace(asked, timeout_s=_EXPORT_TIMEOUT_S), services.table, services.engine)
-        first = await work.run(request, lambda: next(read, None))
-        found = () if first is None else chain([first], read)
-        pieces = iterate_in_threadpool(piece for page in found for piece in write(page))
-        return StreamingResponse(pieces, headers={"X-Tailrace-Complete": "true"}, media_type=kind)
+    async def _everything(request: HttpRequest, asked: Request, wanted: exports.Wanted, given: QueryParams) -> Response:
+        """Send all lines piece by piece: memory holds a few, and the first is there before the answer begins."""
+        progress = known.begin(given.get("job", ""))
+        pieces = exports.file(asked, wanted, services, progress)
+        first = await files.run(request, lambda: next(pieces, b""), exports.TIMEOUT_S)
+        headers = {"X-Tailrace-Complete": "true"}
+        if given.get("download"):
+            headers["Content-Disposition"] = f'attachment; filename="{exports.file_name(asked, wanted.form)}"'
+        kind, _ = exports.FORMS[wanted.form]
+        return StreamingResponse(_closing(first, pieces, progress), headers=headers, media_type=kind)
 
     @router.get("/logs/tail", openapi_extra=address(["query"], ["query"]), responses=answers("text/event-stream"))
     def tail(request: HttpRequest) -> Response:
@@ -106,6 +111,28 @@ def routes(services: Services, work: Work, tails: LiveTails) -> APIRouter:
         return PlainTextResponse(await work.run(request, lambda: explain(asked, services.table, services.engine)))
 
     return router
+
+
+async def _closing(first: bytes, pieces: Generator[bytes], progress: exports.Progress) -> AsyncIterator[bytes]:
+    """Yield pieces that are made in threads; a client that goes away ends them at once."""
+    try:
+        yield first
+        async for piece in iterate_in_threadpool(pieces):
+            yield piece
+    finally:
+        with suppress(ValueError):  # it runs in its thread, and sees by itself that it was cancelled
+            progress.cancel()
+            pieces.close()
+
+
+def _wanted(given: QueryParams, output: str) -> exports.Wanted:
+    named = [name for name in given.get("columns", "").split(",") if name]
+    if len(named) > _COLUMNS_MOST:
+        raise QueryError(f"columns names more than {_COLUMNS_MOST}", hint="leave columns out: all come then")
+    columns = tuple(dict.fromkeys(named)) if "columns" in given and named else None
+    form = cast("exports.Form", output)  # looked up among them
+    record = given.get("record" if form == "jsonl" else "comment") == "1"
+    return exports.Wanted(form, columns, guard=given.get("guard") != "0", record=record)
 
 
 def _asked(given: QueryParams, now_ns: int) -> Request:

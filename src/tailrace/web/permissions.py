@@ -78,6 +78,7 @@ TABLE: Final[tuple[Permission, ...]] = (
     # --- the page: search for everybody who may ask, the rest for the operator's people
     Permission(READS, "/theme", None, tenants=True),
     *_query("/", "/explore", "/explore/{rest:path}", "/line/{rest:path}", "/logs/{rest:path}", methods=READS),
+    *_query("/explore/export/{job}/cancel", methods=frozenset({"POST"})),
     *_view("/saved", "/saved/{rest:path}", "/s/{rest:path}", "/dashboard", "/dashboard/{rest:path}"),
     *_view("/metrics-from-logs", "/metrics-from-logs/{rest:path}", "/files", "/files/{rest:path}"),
     *_view("/alerts", "/alerts/{rest:path}", "/pipeline", "/pipeline/{rest:path}"),
