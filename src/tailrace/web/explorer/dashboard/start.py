@@ -16,7 +16,7 @@ START: Final = Dashboard(
     (
         Panel(texts.ALL_LINES, EVERYTHING, "number", "", "third", "lines"),
         Panel(texts.ALL_ERRORS, _ERRORS, "number", "", "third", "errors"),
-        Panel(texts.ALL_BYTES, f"sum(bytes_over_time({EVERYTHING} [$__interval]))", "number", "", "third", "bytes"),
+        Panel(texts.ALL_BYTES, f"sum(bytes_rate({EVERYTHING} [5m]))", "number", "", "third", "bytes"),
         Panel(texts.BY_LEVEL, EVERYTHING, "bars", "detected_level", "half", "levels"),
         Panel(texts.BY_SERVICE, EVERYTHING, "bars", "service_name", "half", "services"),
         Panel(texts.ERRORS_BY_SERVICE, _ERRORS, "table", "service_name", "half", "broken"),

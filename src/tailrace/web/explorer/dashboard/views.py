@@ -198,9 +198,7 @@ def _add_changes(router: APIRouter, frame: Frame, boards: Boards) -> None:
         return await _change(request, frame, boards, name, do, f"#panel-{panel}")
 
 
-async def _change(
-    request: Request, frame: Frame, boards: Boards, name: str, do: Any, place: str = ""
-) -> Response:
+async def _change(request: Request, frame: Frame, boards: Boards, name: str, do: Any, place: str = "") -> Response:
     try:
         await run_in_threadpool(do)
     except QueryError as error:

@@ -143,7 +143,7 @@ def _add_new(router: APIRouter, frame: Frame, room: Room) -> None:
         if {"q", "expr", "statistic", "filter"} & {name for name, value in given.items() if value}:
             found, error = await _tried(request, room, draft)
         if given.get("part"):
-            return frame.fragment(request, "metrics/preview.html", draft=draft, tried=found, error=error)
+            return frame.fragment(request, "metrics/preview.html", draft=draft, tried=found, error=error, part=True)
         return _form(request, frame, draft, found, error)
 
     @router.post("/new")

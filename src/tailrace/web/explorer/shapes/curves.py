@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
+from tailrace.web.explorer.shapes.stacks import class_of
+
 if TYPE_CHECKING:
     from tailrace.query.result import Series
 
@@ -26,6 +28,7 @@ class Curve:
     least: float
     most: float
     points: dict[int, float] = field(default_factory=dict)
+    kind: str = "c0"  # class of style
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ def chart(answer: Series, start_ns: int, end_ns: int, step_ns: int, threshold: f
         name = ", ".join(f"{key}={value}" for key, value in labels.items()) or "{}"
         path = "".join(pieces) if number < SERIES_MOST else ""
         last, low, high = held[-1] if held else float("nan"), min(held, default=0), max(held, default=0)
-        curves.append(Curve(name, path, last, low, high, dict(zip(times, held, strict=True)) if path else {}))
+        points_of = dict(zip(times, held, strict=True)) if path else {}
+        curves.append(Curve(name, path, last, low, high, points_of, class_of(labels, number)))
     marked = 0.0 if threshold is None else round(HEIGHT - (threshold - least) * HEIGHT / height, 1)
     return Chart(curves, most, max(0, len(answer.labels) - ROWS_MOST), least, threshold, marked)
 

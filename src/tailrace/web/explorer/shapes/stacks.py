@@ -20,6 +20,9 @@ WIDTH: Final = 10
 """Height of the drawing and width of a bar, in units of the drawing."""
 
 SERIES_MOST: Final = 8
+CLASSES: Final = 12
+"""Colours and dashes of series that are no levels."""
+
 LEVEL: Final = "detected_level"
 _LEVELS: Final = ("fatal", "critical", "error", "warn", "info", "debug", "trace")
 OTHER: Final = "other"
@@ -74,7 +77,7 @@ def stacks(answer: Series, start_ns: int, end_ns: int, step_ns: int) -> Stacks:
     shown = order[:SERIES_MOST] if len(order) > SERIES_MOST + 1 else order
     places = {series: min(place, len(shown)) for place, series in enumerate(order)}
     names = [label_text(answer.labels[series]) for series in shown]
-    classes = [_class(answer.labels[series], place) for place, series in enumerate(shown)]
+    classes = [class_of(answer.labels[series], place) for place, series in enumerate(shown)]
     if len(shown) < len(order):
         names, classes = [*names, OTHER], [*classes, "lv-none"]
     steps = max((end_ns - start_ns) // step_ns, 0)
@@ -116,10 +119,16 @@ def _level(labels: Mapping[str, str]) -> int:
     return _LEVELS.index(level) if level in _LEVELS else len(_LEVELS)
 
 
-def _class(labels: Mapping[str, str], place: int) -> str:
-    if LEVEL in labels or not labels:
-        return f"lv-{labels[LEVEL]}" if labels.get(LEVEL) in _LEVELS else "lv-none" if labels else "c5"
-    return f"c{place}"
+def class_of(labels: Mapping[str, str], place: int) -> str:
+    """Return the class of style of a series: a level has its own, others go by their place.
+
+    >>> class_of({"detected_level": "error"}, 1), class_of({}, 0), class_of({"host": "a"}, 13)
+    ('lv-error', 'c5', 'c1')
+    """
+    level = labels.get(LEVEL)
+    if level is not None and len(labels) == 1:
+        return f"lv-{level}" if level in _LEVELS else "lv-none"
+    return f"c{place % CLASSES}" if labels else "c5"
 
 
 def pieces_of(step: int, values: list[float], most: float) -> list[Piece]:

@@ -7,7 +7,7 @@ from typing import Final
 START: Final = "Overview"
 ALL_LINES: Final = "Lines"
 ALL_ERRORS: Final = "Lines with errors"
-ALL_BYTES: Final = "Bytes in the newest step"
+ALL_BYTES: Final = "Bytes a second, newest 5 minutes"
 BY_LEVEL: Final = "Lines by level"
 BY_SERVICE: Final = "Lines by service"
 BY_HOST: Final = "Lines by host"

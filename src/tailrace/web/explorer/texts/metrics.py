@@ -43,4 +43,8 @@ RANGES: Final = (
     ("now-7d", "7 days"),
 )
 
-SCRIPT: Final = {"metrics": "Metrics", "newMetric": "make a metric"}
+SCRIPT: Final = {
+    "metrics": "Metrics",
+    "newMetric": "make a metric",
+    "chartKeys": "Point at the drawing, or use the arrow keys in it, to read its values.",
+}
