@@ -48,7 +48,9 @@ def routes(services: Services, frame: Frame, work: Work, known: Exports) -> APIR
             of_lines = isinstance(parser.parse(query), LogQuery)
             span = await work.run(request, lambda: choose(services, state, services.clock.now_ns()), lane="quick")
         except QueryError as error:
-            return frame.page(request, "search/export.html", view="search", status=400, error=error, search_url=_back(state))
+            return frame.page(
+                request, "search/export.html", view="search", status=400, error=error, search_url=_back(state)
+            )
         return frame.page(
             request,
             "search/export.html",
