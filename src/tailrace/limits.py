@@ -185,6 +185,9 @@ TOTALS_ROWS: Final = 250_000
 TOTALS_HELD: Final = 200_000
 """Rows of such totals that are remembered over all questions: about 20 MB."""
 
+TICKS_HELD: Final = 1_000_000
+"""Totals of large segments by the second that queries keep: some 50 MB, and a histogram of 100 M rows by level."""
+
 POINTS_LIMIT: Final = 11_000
 """Points per series of a range query."""
 

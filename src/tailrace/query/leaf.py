@@ -24,6 +24,7 @@ from tailrace.query.reads import Span
 from tailrace.query.remembered import remembered
 from tailrace.query.rows import DETAILS, ERROR
 from tailrace.query.samples import EMPTY, LABEL, Samples
+from tailrace.query.ticks import TICK, ticked
 from tailrace.query.windows import largest, spread
 
 if TYPE_CHECKING:
@@ -153,9 +154,18 @@ def _by_scan(
             [_counted(scan, columns, (), reading) for scan in reading.scans(branch, some, span, columns, grouped=True)]
         )
 
+    def read_ticks(some: Segments, tick: int, origin: int) -> pl.DataFrame:
+        key = ((nw.col("_time_ns") - origin) // tick).alias(TICK)
+        timed = {**columns, "_time_ns": pl.Int64()}
+        scans = reading.scans(branch, some, span, timed, grouped=True)
+        return pl.concat([_counted(scan, columns, (key,), reading) for scan in scans])
+
     question = ("lines", str(log), branch.scan.formats, tuple(columns))
     if reading.lasting:
         known, segments = remembered(question, branch, segments, span, cells, reading, read)
+        if known is not None:
+            yield _labelled(branch, needs, known)
+        known, segments = ticked(question, branch, segments, span, cells, reading, read_ticks)
         if known is not None:
             yield _labelled(branch, needs, known)
     timed = {} if cells.whole else {"_time_ns": pl.Int64()}
