@@ -112,9 +112,9 @@ T.on("#lines", (list) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (step && field) { // the same action of the field beside
-      const links = [...event.target.closest(".panel").querySelectorAll(".fields .acts")].filter((one) => one.children.length);
-      const at = [...field.querySelector(".acts").children].indexOf(event.target);
-      const next = links[links.indexOf(field.querySelector(".acts")) + step];
+      const links = [...event.target.closest(".panel").querySelectorAll(".fields .do")].filter((one) => one.children.length);
+      const at = [...field.querySelector(".do").children].indexOf(event.target);
+      const next = links[links.indexOf(field.querySelector(".do")) + step];
       if (next) { event.preventDefault(); next.children[Math.max(0, at)].focus(); }
       return;
     }
@@ -132,9 +132,9 @@ T.on("#lines", (list) => {
   const inside = () => Boolean(here());
   const filter = async (index) => { // + or − of the field in focus; of a line, its fields are opened first
     const field = document.activeElement.closest(".fields tr");
-    if (field) { const link = field.querySelectorAll(".acts a")[index]; if (link) link.click(); return; }
+    if (field) { const link = field.querySelectorAll(".do a")[index]; if (link) link.click(); return; }
     const panel = await open(here());
-    const first = panel.querySelectorAll(".fields .acts a")[index];
+    const first = panel.querySelectorAll(".fields .do a")[index];
     if (first) first.focus();
   };
   const press = async (selector) => { const one = (await open(here())).querySelector(selector); if (one) one.click(); };

@@ -69,10 +69,10 @@ T.on("#lines[data-url]", (list) => {
         const got = await page(cursor(way === "older" ? all.at(-1) : all[0], way));
         if (jump !== jumps || T.rows.live) return false;
         prepare(got);
+        T.mount(got);
         const fresh = [...got.children];
         keeping(() => {
           if (way === "older") list.append(...fresh); else list.prepend(...fresh);
-          T.mount(list);
           trim(way);
         });
         more[way] = Boolean(got.dataset[way]) && fresh.length > 0;
@@ -93,8 +93,8 @@ T.on("#lines[data-url]", (list) => {
       const got = await page(at);
       if (mine !== jumps || !got) return;
       prepare(got);
+      T.mount(got);
       list.replaceChildren(...got.children);
-      T.mount(list);
       more.older = Boolean(got.dataset.older);
       more.newer = Boolean(at) && Boolean(got.dataset.newer);
       grown(got);
