@@ -57,16 +57,29 @@ class Drawing:
 
 
 def drawing(
-    samples: pl.DataFrame, times: range, op: str, threshold: float, incidents: Sequence[Incident] = ()
+    samples: pl.DataFrame,
+    times: range,
+    op: str,
+    threshold: float,
+    incidents: Sequence[Incident] = (),
+    silent: float | None = None,
 ) -> Drawing:
-    """Return the drawing of a rule's numbers; without an operator there is no threshold."""
-    finite = samples.filter(pl.col("value").is_finite())
+    """Return the drawing of a rule's numbers; without an operator there is no threshold.
+
+    `silent` is the value of a series that is not there, where that is a number, as of what counts lines.
+    """
+    measured = samples.filter(pl.col("value").is_finite())
     nearest = pl.col("value").min() if op in _BELOW else pl.col("value").max()
-    per_series = finite.group_by("key").agg(
-        least=pl.col("value").min(), most=pl.col("value").max(), last=pl.col("value").last(), nearest=nearest
+    ranked = (
+        measured.group_by("key").agg(nearest=nearest).sort(["nearest", "key"], descending=[op not in _BELOW, False])
     )
-    ranked = per_series.sort(["nearest", "key"], descending=[op not in _BELOW, False])
-    shown, span = ranked.head(SERIES), max(times[-1] - times[0], 1)
+    keys = ranked.head(SERIES)["key"]
+    finite = _filled(measured.filter(pl.col("key").is_in(keys.implode())), times, silent)
+    per_series = finite.group_by("key").agg(
+        least=pl.col("value").min(), most=pl.col("value").max(), last=pl.col("value").sort_by("_time_ns").last()
+    )
+    shown = ranked.head(SERIES).join(per_series, on="key", maintain_order="left")
+    span = max(times[-1] - times[0], 1)
     step = times.step * max(1, -(-len(times) // COLUMNS))
     top, bottom = _edges(per_series, threshold if op else None)
 
@@ -77,19 +90,18 @@ def drawing(
         return HEIGHT - (value - bottom) * HEIGHT / (top - bottom)
 
     columns = (
-        finite.filter(pl.col("key").is_in(shown["key"].implode()))
-        .with_columns(at=(pl.col("_time_ns") - times[0]) // step * step + times[0])
+        finite.with_columns(at=(pl.col("_time_ns") - times[0]) // step * step + times[0])
         .group_by("key", "at").agg(value=nearest).sort("key", "at")
     )  # fmt: skip
     by_key = {str(key[0]): part for key, part in columns.partition_by("key", as_dict=True).items()}
     curves = [
         Curve(key, _path([(x(at), y(value)) for at, value in by_key[key].select("at", "value").iter_rows()],
                          step * WIDTH / span), last, least, most)
-        for key, least, most, last, _ in shown.iter_rows()
+        for key, _, least, most, last in shown.iter_rows()
     ]  # fmt: skip
     return Drawing(
         curves,
-        per_series.height - shown.height,
+        ranked.height - shown.height,
         top,
         bottom,
         y(threshold) if op and isfinite(threshold) else None,
@@ -98,6 +110,16 @@ def drawing(
         _rows(finite, times, nearest),
         _extreme(finite, op),
     )
+
+
+def _filled(finite: pl.DataFrame, times: range, silent: float | None) -> pl.DataFrame:
+    """Return samples with those of silence among them, from the first sample of each series on."""
+    if silent is None or finite.is_empty():
+        return finite
+    every = pl.DataFrame({"_time_ns": pl.int_range(times.start, times.stop, times.step, eager=True)})
+    first = finite.group_by("key").agg(first=pl.col("_time_ns").min())
+    cells = every.join(first, how="cross").filter(pl.col("_time_ns") >= pl.col("first")).drop("first")
+    return cells.join(finite, on=["_time_ns", "key"], how="left").with_columns(pl.col("value").fill_null(silent))
 
 
 def _edges(per_series: pl.DataFrame, threshold: float | None) -> tuple[float, float]:

@@ -60,7 +60,8 @@ def test(desk: Desk, definition: Mapping[str, Any], cancelled: Callable[[], bool
     active_ns = rule.for_ns + window_ns + 2 * group.interval_ns
     logs = [found for query, far in ranges if (found := _sample(desk, query, far, said, active_ns, cancelled))]
     at_ns = active_ns // group.interval_ns * group.interval_ns
-    after_ns = -(-(active_ns + window_ns + rule.keep_firing_for_ns) // group.interval_ns + 2) * group.interval_ns
+    over_ns = active_ns + window_ns + rule.keep_firing_for_ns
+    after_ns = (over_ns // group.interval_ns + 2) * group.interval_ns
     played = _played(rule, group, logs, (at_ns, after_ns))
     checks = [
         {"eval_time": write_duration(at), "alertname": rule.alert, "exp_alerts": [_expected(one) for one in alerts]}
@@ -94,7 +95,8 @@ def _sample(
     fields = {name.removeprefix(META): text for name, text in row.items() if name.startswith(META) and text is not None}
     stream = {name.removeprefix(STREAM): text for name, text in row.items() if name.startswith(STREAM) and text}
     count, more = _enough(said, far_ns)
-    every_ns = max(1, far_ns // count)
+    unit_ns = NS_PER_S if far_ns // count >= NS_PER_S else NS_PER_S // 1_000  # as durations are written
+    every_ns = max(unit_ns, far_ns // count // unit_ns * unit_ns)
     lines: Json = {
         "text": row["_line"],
         "every": write_duration(every_ns),

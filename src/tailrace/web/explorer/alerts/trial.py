@@ -78,7 +78,7 @@ def trial(desk: Desk, rule: Rule, group: Group, span_ns: int, cancelled: Callabl
     times = windows(group, now_ns - span_ns, now_ns)
     history = _history(desk, asked, times, group, cancelled)
     found = replay(rule, group, history, _fill(desk))
-    drawn = drawing(history.samples, times, asked.op, asked.threshold, found.incidents)
+    drawn = drawing(history.samples, times, asked.op, asked.threshold, found.incidents, asked.silent)
     seconds = time.perf_counter() - began
     return Trial(rule, group, asked, found, drawn, times[0], times[-1], history.rows, seconds)
 
@@ -89,7 +89,7 @@ def curve(desk: Desk, rule: Rule, group: Group, span_ns: int, cancelled: Callabl
     step = group.interval_ns * max(1, -(-span_ns // group.interval_ns // _POINTS))
     times = range((now_ns - span_ns) // step * step + step, now_ns // step * step + 1, step)
     history = _history(desk, asked, times, group, cancelled)
-    return drawing(history.samples, times, asked.op, asked.threshold)
+    return drawing(history.samples, times, asked.op, asked.threshold, silent=asked.silent)
 
 
 def _history(desk: Desk, asked: Expression, times: range, group: Group, cancelled: Callable[[], bool]) -> History:
