@@ -21,7 +21,7 @@ Kind: TypeAlias = Literal["start", "label", "value", "stage", "field", "duration
 """The beginning of a query, a label of a selector or its value, a stage, a label of lines, a range, plain words."""
 
 _TOKEN: Final = re.compile(
-    r'(?P<string>"(?:[^"\\\n]|\\.)*"?|`[^`]*`?)|(?P<name>[A-Za-z_]\w*)|(?P<space>\s+)'
+    r'(?P<string>"(?:[^"\\\n]|\\.)*"?|`[^`]*`?)|(?P<name>[A-Za-z_]\w*|\d[\w.]*)|(?P<space>\s+)'
     r"|(?P<op>\|[=~>]|![=~>]|=~|==|>=|<=|.)",
     re.DOTALL | re.ASCII,
 )

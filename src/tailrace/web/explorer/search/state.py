@@ -51,7 +51,7 @@ _KNOWN: Final = frozenset(
             "theme",
             "part",
         ),
-        *("typed", "fmt"),
+        *("typed", "fmt", "in", "out", "at"),
     )
 )
 _OTHERS_MOST: Final = 8
