@@ -76,13 +76,17 @@ def test_of_too_many_lines_the_page_shows_some_that_lie_evenly_and_counts_all(
         house.store(*[(number, f"line {number:02}") for number in range(32)], host="a")
         head, html = next(found)
         assert (head["arrived"], head["shown"], head["left"]) == (32, 4, 28)
-        # of the newest 20, which are 12 to 31: the middles of four parts of five
-        assert re.findall("line [0-9]+", re.sub("<pre.*?</pre>", "", html)) == [
-            "line 29",
-            "line 24",
-            "line 19",
-            "line 14",
-        ]
+        shown = [int(number) for number in re.findall("line ([0-9]+)", html)]
+        # of the newest 20, which are 12 to 31: one of each part of five
+        assert [(number - 12) // 5 for number in shown] == [3, 2, 1, 0]
+
+
+def test_a_sample_meets_no_rhythm_of_the_lines() -> None:
+    """Of 1,000 lines of which each tenth is an error, 100 are shown: about ten errors, not none or all."""
+    places = live._places(1_000, 100)
+    assert places.is_sorted()
+    assert [place // 10 for place in places] == list(range(100))
+    assert 8 <= sum(place % 10 == 0 for place in places) <= 12
 
 
 def test_lines_beyond_the_limit_are_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

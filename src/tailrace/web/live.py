@@ -50,6 +50,9 @@ LATE_S: Final = 10.0
 RETRY_MS: Final = 1_000
 """After which a browser connects again."""
 
+_GOLDEN: Final = 0.618033988749895
+"""Its multiples, without their whole part, fill the numbers below 1 evenly."""
+
 _PLACE: Final = re.compile(r"(\d{1,18})-(\d{1,19})", re.ASCII)
 
 
@@ -176,9 +179,18 @@ def _some(lines: Lines, room: int, *, spread: bool) -> Lines:
     if over <= 0:
         return lines
     if spread and room:
-        places = (pl.int_range(room, eager=True) * 2 + 1) * frame.height // (2 * room)
-        return replace(lines, frame=frame[places])
+        return replace(lines, frame=frame[_places(frame.height, room)])
     return replace(lines, frame=frame.slice(over))
+
+
+def _places(height: int, room: int) -> pl.Series:
+    """Return one place of each of `room` equal parts; where in its part differs, so that no rhythm of lines is met.
+
+    >>> _places(40, 4).to_list()
+    [0, 16, 22, 38]
+    """
+    part = pl.int_range(room, eager=True).cast(pl.Float64)
+    return ((part + part * _GOLDEN % 1.0) * height / room).cast(pl.Int64)
 
 
 def event(name: str, data: str) -> str:

@@ -1,13 +1,13 @@
 // Live lines over server-sent events. They come to the top; who reads further down, or has a line open, pauses them.
 T.on("#live", (live) => {
-  const KEPT = 500; // lines on the page while it is live, and lines that wait while it is paused; older ones leave
-  const SLICE = 50; // lines put into the page at once: the work of one frame
+  const KEPT = 300; // lines on the page while it is live, and lines that wait while it is paused; older ones leave
+  const SLICE = 30; // lines put into the page at once: the work of one frame
   const RATE_MS = 5000, HIDDEN_MS = 5000, RETRY_MS = 2000;
   const list = $("lines"), bar = $("tail"), counts = $("tail-counts"), pauseButton = $("tail-pause");
   const note = $("tail-note"), paused = $("paused"), resume = $("resume");
   if (!bar) return;
   let source = null, place = "", on = false, lost = false, resting = false; // resting: connection given back, page hidden
-  let held = false, waiting = [], sum = {}, recent = [], clock = 0, retry = 0, hiding = 0, drawing = 0;
+  let held = false, waiting = [], heldBack = 0, sum = {}, recent = [], clock = 0, retry = 0, hiding = 0, drawing = 0;
 
   // --- what is said ----------------------------------------------------------------------------------
   const part = (tag, text) => { const one = document.createElement(tag); one.textContent = text; return one; };
@@ -26,7 +26,7 @@ T.on("#live", (live) => {
     counts.replaceChildren(...said);
   };
   const tellPause = () => {
-    const count = waiting.held || 0;
+    const count = heldBack;
     paused.hidden = !held;
     resume.textContent = T.fill(count ? (count === 1 ? "livePausedOne" : "livePaused") : "livePausedNone", { count: T.count(count) });
     pauseButton.setAttribute("aria-pressed", String(held));
@@ -72,7 +72,7 @@ T.on("#live", (live) => {
   };
   const wait = (html, shown, arrived) => {
     waiting.push([html, shown]);
-    waiting.held = (waiting.held || 0) + arrived;
+    heldBack += arrived;
     let rows = waiting.reduce((all, [, count]) => all + count, 0);
     while (waiting.length > 1 && rows - waiting[0][1] >= KEPT) rows -= waiting.shift()[1];
   };
@@ -81,17 +81,21 @@ T.on("#live", (live) => {
   const scroller = () => { for (let at = list; at; at = at.parentElement) if (at.scrollTop > 0 && at !== document.documentElement) return at; return null; };
   const away = () => Boolean(scroller()) || list.getBoundingClientRect().top < -40;
   const hold = () => { if (!held) { held = true; tellPause(); T.say(resume.textContent, true); } };
+  const flush = () => {
+    const html = waiting;
+    held = false;
+    waiting = [];
+    heldBack = 0;
+    html.forEach(([one]) => { if (one) show(one); });
+    tellPause();
+  };
   const go = () => {
     if (!held) return;
-    held = false;
     list.querySelectorAll("details[open]").forEach((row) => { row.open = false; });
     const inner = scroller();
     if (inner) inner.scrollTop = 0;
     if (list.getBoundingClientRect().top < 0) scrollTo({ top: list.getBoundingClientRect().top + scrollY - 120 });
-    const html = waiting;
-    waiting = [];
-    html.forEach(([one]) => { if (one) show(one); });
-    tellPause();
+    flush();
   };
 
   // --- the stream ------------------------------------------------------------------------------------
@@ -148,7 +152,7 @@ T.on("#live", (live) => {
     note.hidden = true;
     bar.hidden = false;
     live.setAttribute("aria-pressed", "true");
-    document.body.classList.add("following");
+    document.body.classList.add("following", "followed");
     if (T.rows) T.rows.live = true;
     inAddress((given) => { given.set("live", "1"); given.delete("cur"); });
     tell();
@@ -162,7 +166,7 @@ T.on("#live", (live) => {
     on = lost = resting = false;
     close();
     clearInterval(clock);
-    go();
+    flush();
     bar.hidden = true;
     live.setAttribute("aria-pressed", "false");
     document.body.classList.remove("following");

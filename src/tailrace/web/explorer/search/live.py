@@ -47,7 +47,7 @@ def routes(frame: Frame, tails: LiveTails) -> APIRouter:
         finds = edit.finds(_log_query(query))
 
         def show(turn: Turn) -> list[tuple[str, str]]:
-            rows = rows_of(turn.lines.frame)[::-1] if turn.lines.frame.height else []
+            rows = rows_of(turn.lines.frame.reverse()) if turn.lines.frame.height else []
             html = frame.html("search/rows.html", rows=rows, finds=finds, base=base, state=state) if rows else ""
             return [("lines", f"{_head(turn)}\n{html.strip()}")]
 
