@@ -20,6 +20,7 @@ from tailrace.errors import QueryError, TailraceError
 from tailrace.query import parser
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.frame import Frame
+from tailrace.web.explorer.line import labelled
 from tailrace.web.explorer.search import columns, context, edit, pages, panels
 from tailrace.web.explorer.search.address import read_address
 from tailrace.web.explorer.search.arrived import arrived
@@ -70,6 +71,7 @@ def routes(services: Services, frame: Frame, work: Work) -> APIRouter:
     _add_rows(router, services, frame, work)
     _add_line(router, services, frame, work)
     _add_forms(router, services, work)
+    router.include_router(labelled.routes(services, frame, work))
     return router
 
 

@@ -22,7 +22,8 @@ GONE: Final = (
     "merging and moving the table do not change addresses."
 )
 BAD_ADDRESS: Final = "This is not the address of a line"
-NO_LABEL: Final = "no stream has {name}={value!r}"
+NO_LABEL_TITLE: Final = "No lines have this label"
+NO_LABEL: Final = "no stream has the label {name}={value!r}"
 
 KINDS: Final = (
     ("stream", "Stream labels", "stream"),
