@@ -30,9 +30,9 @@ class Room:
     world: World
     client: httpx.Client
 
-    def page(self, path: str = "/files", status: int = 200, **words: str) -> str:
+    def page(self, where: str = "/files", /, status: int = 200, **words: str) -> str:
         """Return a page."""
-        answer = self.client.get(path, params=words)
+        answer = self.client.get(where, params=words)
         assert answer.status_code == status, answer.text[-2_000:]
         return answer.text
 

@@ -19,6 +19,7 @@ from tailrace.web.explorer.files import acts, drifted, growth, healthy, tiled
 from tailrace.web.explorer.files import timeline as timelines
 from tailrace.web.explorer.files.folder import Folder, Folders, folder, inside, parents, shown_path, sorted_rows
 from tailrace.web.explorer.files.place import BY, COLORS, SORTS
+from tailrace.web.explorer.search.found import FIRST_NS, LAST_NS
 from tailrace.web.explorer.texts import files as texts
 from tailrace.web.files_questions import Given
 
@@ -92,12 +93,12 @@ class Seen:
     @property
     def start_ns(self) -> int:
         """Where the span begins; unless said a day before its end, or when watching began."""
-        return self.given.moment("from", self.since_ns or self.end_ns - DAY_NS)
+        return _within(self.given.moment("from", self.since_ns or self.end_ns - DAY_NS))
 
     @property
     def end_ns(self) -> int:
         """Where the span ends: where it was said, else the moment that is looked at."""
-        return self.given.moment("to", self.view.as_of_ns if self.view is not None else self.now_ns)
+        return _within(self.given.moment("to", self.view.as_of_ns if self.view is not None else self.now_ns))
 
     def at(self, time_ns: int) -> View:
         """Return the state at an end of the span."""
@@ -255,6 +256,11 @@ def _watched(seen: Seen) -> tuple[int, int]:
     began_ns = acts.began_ns(seen.twin, seen.host, start_ns, end_ns)
     seen.since_ns = began_ns if began_ns is not None and began_ns < end_ns else None
     return _span(seen)
+
+
+def _within(time_ns: int) -> int:
+    """Return a time between the years that pages look at."""
+    return min(max(time_ns, FIRST_NS), LAST_NS)
 
 
 def _span(seen: Seen) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tailrace import limits
 from tailrace.drift.baseline import unpacked
-from tailrace.errors import ConfigError, QueryError, TailraceError
+from tailrace.errors import ConfigError, TailraceError
 from tailrace.twin.condense import condense
 from tailrace.twin.reading import Twin
 from tailrace.web.explorer.files import acts, amounts, drifted, folder, place
@@ -122,7 +122,7 @@ def _add_changes(router: APIRouter, frame: Frame, twin: Twin, work: Work, folder
 def _checked(seen: Seen, data: bytes, key: bytes | None, name: str) -> None:
     """Fill what differs from a baseline."""
     if not data:
-        raise QueryError(texts.NO_FILE)
+        raise TailraceError(texts.NO_FILE)
     try:
         baseline = unpacked(data, key, name)
     except ConfigError as error:
@@ -145,6 +145,7 @@ def _share(frame: Frame) -> None:
         age_class=amounts.age_class,
         searched=searched,
         name_html=name_html,
+        name_text=name_text,
         files_tabs=list(PARTS),
     )
 
@@ -162,3 +163,8 @@ def name_html(name: str) -> Markup:
     return Markup("").join(
         seen.format(chr(ord(part) ^ 0x40)) if part in "\n\t" else line_html(part) for part in parts if part
     )
+
+
+def name_text(name: str) -> str:
+    """Return a name as plain text in which hidden characters are named, for places that take no markup."""
+    return name_html(name).striptags()
