@@ -53,6 +53,7 @@ def test_several_mistakes_at_once() -> None:
 def test_what_cannot_be_guessed_has_no_proposal() -> None:
     assert repairs(mistake('{"level":"error"}')) == []
     assert repairs(QueryError("something else")) == []
+    assert repairs(mistake('{a="' + "x" * 2_000 + '"')) == []
 
 
 @given(st.text(st.sampled_from(list("{}()[]|=~!\"`\\, ab1'&:5m")), max_size=30))

@@ -104,6 +104,7 @@ def test_every_key_is_a_field_where_fields_are_not_known() -> None:
         "x [5m]",
         'host=~"a.*"',
         '{"level":"error"}',
+        "word " * 500,
     ],
 )
 def test_logql_and_what_is_meant_as_logql_are_left_alone(text: str) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MOST: Final = 3
+MOST_CHARS: Final = 2_000
+"""A longer query gets no proposals: they are tried while the page waits."""
+
 _MEANT: Final = re.compile(r"did you mean '([^']+)'\?")
 _QUOTE_IT: Final = re.compile(r'^put it in quotes: (".*")$')
 _WRITE: Final = re.compile(r"^write (\|= .+)$")
@@ -34,12 +37,11 @@ _CLOSING: Final = {"{": "}", "(": ")", "[": "]"}
 _TESTS: Final = re.compile(
     r'\s*\w+\s*(?:=~|!~|!=|=)\s*(?:"[^"]*"|`[^`]*`)(?:\s*,\s*\w+\s*(?:=~|!~|!=|=)\s*(?:"[^"]*"|`[^`]*`))*'
 )
-_DANGLING: Final = re.compile(r"(?:\s|\||,|\b(?:and|or))+$")
 
 
 def repairs(error: QueryError) -> list[str]:
     """Return what may have been meant, at most `MOST` queries."""
-    if error.query is None:
+    if error.query is None or len(error.query) > MOST_CHARS:
         return []
     found: dict[str, None] = {}
     for candidate in _candidates(error, error.query):
@@ -76,7 +78,7 @@ def _candidates(error: QueryError, query: str) -> Iterator[str]:
     for once in dict.fromkeys((query, *_spelled(query))):
         yield from _braced(once)
         yield _closed(once)
-        yield _closed(_DANGLING.sub("", once))
+        yield _closed(_ended(once))
     yield from _measured(query)
 
 
@@ -124,6 +126,14 @@ def _widened(query: str) -> str:
     return re.sub(r"^\s*\{", lambda _: f"{EVERYTHING[:-1]}, ", query)
 
 
+def _ended(query: str) -> str:
+    """Leave out operators at the end that have nothing behind them."""
+    ended = ""
+    while ended != query:
+        ended, query = query, re.sub(r"(?<!\w)(?:and|or)$", "", query.rstrip("|, \t\n"))
+    return ended
+
+
 def _closed(query: str) -> str:
     """Close what is open at the end: a string, then brackets."""
     rest = _STRING.sub(lambda match: " " * len(match[0]), query)
@@ -140,6 +150,8 @@ def _closed(query: str) -> str:
 
 def _measured(query: str) -> Iterator[str]:
     """Give a function the range or the count that it lacks."""
+    if not query.rstrip().endswith(")"):
+        return
     match = re.fullmatch(r"\s*(.*?)(\w+)((?:\s+(?:by|without)\s*\([^()]*\))?\s*)\((.*)\)\s*", query, re.DOTALL)
     if match is None:
         return

@@ -25,6 +25,9 @@ _TOKEN: Final = re.compile(
     r"|(?P<op>\|[=~>]|![=~>]|=~|==|>=|<=|.)",
     re.DOTALL | re.ASCII,
 )
+MOST_CHARS: Final = 4_000
+"""Nothing is offered further into a text: looking there takes longer than anybody waits."""
+
 _LINE_OPS: Final = ("|=", "|~", "!=", "!~", "|>", "!>")
 _MATCH_OPS: Final = ("=", "!=", "=~", "!~")
 _ORDERS: Final = (">", ">=", "<", "<=", "==")
@@ -103,6 +106,8 @@ class _Reader:
 def spot(text: str, at: int) -> Spot:
     """Return what could stand at a place; kind empty if nothing can be offered there."""
     left = text[:at]
+    if at > MOST_CHARS:
+        return Spot("", at, at)
     if not means_logql(left):
         return _plain(text, at)
     reader, partial = _Reader(), ""

@@ -24,6 +24,9 @@ from tailrace.web.explorer.search.sugar_terms import LEVEL_KEY, QUOTED, Known, T
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MOST_CHARS: Final = 2_000
+"""More is no plain words that anybody types; reading takes time by the square of the length, here at most 20 ms."""
+
 _STRINGS: Final = re.compile(rf"{QUOTED}|`[^`]*`", re.DOTALL)
 _MEANT: Final = re.compile(
     r"[{}|]|[!=]~\s*\"|^\s*!=|\[\s*\d+\w*\s*\]"
@@ -48,7 +51,7 @@ class _Read:
 
 def is_plain(text: str) -> bool:
     """Tell whether a text is plain words: no LogQL, and not meant to be; a lone number is a word."""
-    if not text.strip():
+    if not text.strip() or len(text) > MOST_CHARS:
         return False
     if means_logql(text):
         return False
