@@ -8,7 +8,6 @@ from tailrace.errors import QueryError
 from tailrace.query.counting import Counting, counted
 from tailrace.query.labels import label_names
 from tailrace.web.explorer.search.found import FIRST_NS, LAST_NS
-from tailrace.web.explorer.search.histogram import grid
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
     from tailrace.web.services import Services
 
 
-def over_time(services: Services, log: LogQuery, span: Span, by: tuple[str, ...], shift: int = 0) -> pl.DataFrame:
+def over_time(
+    services: Services, log: LogQuery, span: Span, step: int, by: tuple[str, ...], shift: int = 0
+) -> pl.DataFrame:
     """Return the lines of each bucket of the range, or of one that lies earlier, and of each value of `by`."""
-    step = grid(span.start_ns, span.end_ns).step_ns
     asked = Counting(log, by, span.start_ns - shift, span.end_ns - shift, step, origin_ns=-shift)
     return counted(asked, services.table, services.engine)[0]
 

@@ -26,14 +26,16 @@ BUCKETS_MOST: Final = 120
 UNKNOWN: Final = "unknown"
 """How a query calls the level of a line without one."""
 
-_SECONDS: Final = (1, 2, 5, 10, 15, 30)
+_SECONDS: Final = (1, 2, 3, 5, 10, 15, 20, 30)
 _STEPS_NS: Final = (
-    *(number * 1_000_000 for number in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
+    *(number * 1_000_000 for number in (1, 2, 4, 5, 10, 20, 40, 50, 100, 200, 250, 500)),
     *(number * NS_PER_S for number in _SECONDS),
     *(number * 60 * NS_PER_S for number in _SECONDS),
     *(number * 3_600 * NS_PER_S for number in (1, 2, 3, 6, 12)),
-    *(number * 86_400 * NS_PER_S for number in (1, 2, 7, 14, 28, 91, 182, 364, 728, 3_640)),
+    *(number * 86_400 * NS_PER_S for number in (1, 2, 4, 7, 14, 28, 56, 91, 182, 364, 728, 1_456, 2_912)),
 )
+"""None is more than twice the one before it, so that 60 to 120 buckets fit any range."""
+
 _LEVELS: Final = ("fatal", "critical", "error", "warn", "info", "debug", "trace", UNKNOWN)
 """From the bottom up: what is worst stands on the ground line, where heights compare. Pushed lines may be critical."""
 
@@ -81,11 +83,15 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The range that this one is compared with: how much earlier, lines of each bucket, and the outline of these."""
+    """The range that this one is compared with: how much earlier, lines of each bucket, and the outline of these.
+
+    `stored` tells whether all of it lies behind the first line that is stored.
+    """
 
     shift_ns: int
     counts: list[int]
     path: str
+    stored: bool = True
 
     @property
     def total(self) -> int:
@@ -147,13 +153,14 @@ def histogram(
     by: str,
     on: Grid,
     gaps: Sequence[Gap] = (),
-    before: tuple[pl.DataFrame, int] | None = None,
+    before: tuple[pl.DataFrame, int, bool] | None = None,
     *,
     exact: bool = True,
 ) -> Histogram:
     """Return the bars of `counts`: columns `by`, `bucket` and `lines`; `before` are counts of an earlier range.
 
-    With them comes how far back they lie. Of more values than have a colour, the smaller ones are "other".
+    With them comes how far back they lie, and whether all of it is stored. Of more values than have a colour, the
+    smaller ones are "other".
     """
     series, numbers = _series(counts, by)
     numbered = counts.join(numbers, on=by, how="left", nulls_equal=True).with_columns(
@@ -164,13 +171,13 @@ def histogram(
     for place, number, lines in cells.select("place", "series", LINES).iter_rows():
         if 0 <= place < len(values):
             values[place][number] += lines
-    earlier = _counts(*before, on) if before else []
+    earlier = _counts(before[0], before[1], on) if before else []
     most = max([*map(sum, values), *earlier], default=0.0)
     bars = [
         Bar(at, at + on.step_ns, held, pieces_of(number, held, most))
         for number, (at, held) in enumerate(zip(range(on.start_ns, on.end_ns, on.step_ns), values, strict=True))
     ]
-    outline = Before(before[1], earlier, _outline(earlier, most)) if before else None
+    outline = Before(before[1], earlier, _outline(earlier, most), before[2]) if before else None
     return Histogram(by, on, series, bars, most, list(gaps), outline, exact)
 
 

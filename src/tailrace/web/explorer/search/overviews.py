@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tailrace.query.labels import label_names
@@ -15,15 +16,18 @@ if TYPE_CHECKING:
 async def bars(view: View) -> None:
     """Ask for the lines of each bucket, and those of the range that this one is compared with."""
     services, log, span, by = view.services, view.log, view.when, view.state.by
+    now_ns, oldest_ns = services.clock.now_ns(), counts.oldest_ns(services)
     shift = histogram.shift_ns(view.state.compare, span.start_ns, span.end_ns)
-    view.names = await view.start(lambda: label_names(services.table, span.start_ns, span.end_ns, str(log.selector)))
-    asked = [view.start(lambda: counts.over_time(services, log, span, (by,)))]
-    if shift:
-        asked.append(view.start(lambda: counts.over_time(services, log, span, (), shift)))
-    now, *before = await asyncio.gather(*asked)
     grid = histogram.grid(span.start_ns, span.end_ns)
-    gaps = histogram.gaps(grid, span.start_ns, span.end_ns, counts.oldest_ns(services), services.clock.now_ns())
-    view.bars = histogram.histogram(now, by, grid, gaps, (before[0], shift) if before else None)
+    view.names = await view.start(lambda: label_names(services.table, span.start_ns, span.end_ns, str(log.selector)))
+    asked = [view.start(lambda: counts.over_time(services, log, span, grid.step_ns, (by,)))]
+    if shift:  # of a range that goes on, only as much as there is of it
+        cut = replace(span, end_ns=max(min(span.end_ns, now_ns), span.start_ns + 1))
+        asked.append(view.start(lambda: counts.over_time(services, log, cut, grid.step_ns, (), shift)))
+    now, *before = await asyncio.gather(*asked)
+    gaps = histogram.gaps(grid, span.start_ns, span.end_ns, oldest_ns, now_ns)
+    stored = oldest_ns is not None and oldest_ns <= span.start_ns - shift
+    view.bars = histogram.histogram(now, by, grid, gaps, (before[0], shift, stored) if before else None)
 
 
 async def rail(view: View) -> None:

@@ -7,30 +7,31 @@ Rates are compared, not counts, since ranges may differ in how much of them was 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.clock import NS_PER_S
 from tailrace.errors import QueryError
 from tailrace.query import parser
 from tailrace.query.lexer import quote
 from tailrace.query.lines import Window
 from tailrace.query.pattern_mining import mine, together
-from tailrace.web.explorer.search.sample import PARTS, Part, merged
+from tailrace.web.explorer.search.sample import merged
 from tailrace.web.explorer.shapes.spark import Spark, spark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tailrace.query.pattern_mining import Mined
     from tailrace.query.syntax import LogQuery
     from tailrace.web.explorer.search.histogram import Grid
+    from tailrace.web.explorer.search.sample import Part
     from tailrace.web.services import Services
 
 LINES_MOST: Final = 300_000
 """Lines of a range that are mined: what takes about a third of a second."""
+PARTS: Final = 24
 PATTERNS_MOST: Final = 100
 _FLOOR: Final = 10
 """Lines below which nothing is called new, gone or changed, errors aside: chance would be most of it."""
@@ -87,19 +88,23 @@ class Patterns:
 
 def patterns(services: Services, log: LogQuery, grid: Grid, now: Range, before: Range | None = None) -> Patterns:
     """Return the patterns of a range, and how they differ from those of an earlier one."""
-    mined = [_mined(services, log, grid, span) for span in (now, before) if span is not None]
-    found = together([one for one, _ in mined])
-    looked = int(found[0]["lines"].sum())
-    earlier = _Earlier(found[1], before, now) if before is not None else None
-    scale = now.total / looked if looked else 1.0
-    table = [_pattern(text, part, scale, now, grid, earlier) for (text,), part in _by_pattern(found[0])]
-    if earlier is not None:
-        table += earlier.gone({one.text for one in table})
-    listed = sorted(table, key=lambda one: (-_weight(one), one.text))[:PATTERNS_MOST]
+    mined = [_mined(services, log, grid.step_ns, span) for span in (now, before) if span is not None]
+    ours, *earlier = (
+        _Found(frame, span) for frame, span in zip(together(mined), (now, before), strict=False) if span is not None
+    )
+    shown = [_pattern(text, part, ours, grid) for text, part in _by_pattern(ours.frame)]
+    if before is not None:
+        was = earlier[0].sums
+        shown = [_compared(one, was.get(one.text, 0), now, before) for one in shown]
+        gone = earlier[0].frame.filter(~pl.col("pattern").is_in(list(ours.sums)))
+        lost = (replace(_pattern(text, part, earlier[0], grid), lines=0, share=0.0) for text, part in _by_pattern(gone))
+        shown += [one for old in lost if (one := _compared(old, was[old.text], now, before)).change]
+    order = sorted(shown, key=lambda one: (-(one.lines or one.before or 0), one.text))
+    more = len(ours.sums) - sum(one.change != "gone" for one in order[:PATTERNS_MOST])
     unstored = before is not None and before.stored_ns <= 0
-    left_out = sum(one.left_out for one, _ in mined[:1])
+    left_out = mined[0].left_out
     return Patterns(
-        listed, looked + left_out, now.total, len(table) - len(listed), left_out, before is not None, unstored
+        order[:PATTERNS_MOST], ours.looked + left_out, now.total, more, left_out, before is not None, unstored
     )
 
 
@@ -114,74 +119,77 @@ def filtered(log: LogQuery, text: str, op: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Earlier:
-    """The patterns of the range that another one is compared with."""
+class _Found:
+    """The counts of a range by pattern, level and bucket, of the lines that were looked at."""
 
     frame: pl.DataFrame
-    before: Range
-    now: Range
+    range: Range
+    sums: dict[str, int] = field(init=False, default_factory=dict)  # about how many lines each pattern has
 
-    def lines(self) -> Mapping[str, int]:
-        """Return about how many lines each pattern had."""
-        looked = int(self.frame["lines"].sum())
-        scale = self.before.total / looked if looked else 1.0
-        sums = self.frame.group_by("pattern").agg(pl.col("lines").sum())
-        return {text: round(lines * scale) for text, lines in sums.iter_rows()}
+    def __post_init__(self) -> None:
+        """Sum up once."""
+        sums = self.frame.group_by("pattern", maintain_order=True).agg(pl.col("lines").sum())
+        self.sums.update((text, round(lines * self.scale)) for text, lines in sums.iter_rows())
 
-    def change(self, lines: int, before: int, *, bad: bool) -> tuple[str, float]:
-        """Return what changed, and by which factor the rate did."""
-        if self.before.stored_ns <= 0 or (max(lines, before) < _FLOOR and not bad):
-            return "", 1.0
-        if not before:
-            return "new", 1.0
-        if not lines:
-            return "gone", 1.0
-        factor = (lines / self.now.stored_ns) / (before / self.before.stored_ns) if self.now.stored_ns > 0 else 1.0
-        if min(lines, before) >= _FLOOR and not 1 / _FACTOR < factor < _FACTOR:
-            return ("more" if factor > 1 else "less"), factor
-        return "", factor
+    @property
+    def looked(self) -> int:
+        """Lines that were looked at."""
+        return int(self.frame["lines"].sum())
 
-    def gone(self, known: set[str]) -> list[Pattern]:
-        """Return the patterns that no line has any more."""
-        found = []
-        for text, lines in self.lines().items():
-            if text not in known:
-                part = self.frame.filter(pl.col("pattern") == text)
-                level, example = _level(part), part["example"][0]
-                change, _ = self.change(0, lines, bad=level in _BAD)
-                if change:
-                    found.append(Pattern(text, 0, 0.0, level, example, Spark(), lines, change))
-        return found
+    @property
+    def scale(self) -> float:
+        """Lines that each of these stands for."""
+        return max(1.0, self.range.total / self.looked) if self.range.total > LINES_MOST and self.looked else 1.0
 
 
-def _mined(services: Services, log: LogQuery, grid: Grid, span: Range) -> tuple[Mined, int]:
-    total = span.total
-    parts = [part for part in merged(span.parts, PARTS if total > LINES_MOST else 1) if part.lines]
-    share = min(1.0, LINES_MOST / max(total, 1))
+def _mined(services: Services, log: LogQuery, step_ns: int, span: Range) -> Mined:
+    parts, share = _parts(span), min(1.0, LINES_MOST / max(span.total, 1))
     windows = [Window(part.start_ns, part.end_ns, max(1, round(part.lines * share)), "backward") for part in parts]
-    return mine(log, windows, grid.step_ns, services.table, services.engine, examples=True), total
+    return mine(log, windows, step_ns, services.table, services.engine, examples=True)
 
 
-def _by_pattern(frame: pl.DataFrame) -> list[tuple[tuple[str], pl.DataFrame]]:
-    shown = frame["pattern"].unique(maintain_order=True).head(4 * PATTERNS_MOST).to_list()
+def _parts(span: Range) -> list[Part]:
+    """Return the parts that lines are taken from, of equal weight; one if all lines are."""
+    return [part for part in merged(span.parts, PARTS if span.total > LINES_MOST else 1) if part.lines]
+
+
+def _by_pattern(frame: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    shown = frame["pattern"].unique(maintain_order=True).head(PATTERNS_MOST).to_list()
     kept = frame.filter(pl.col("pattern").is_in(shown))
-    return [((str(text),), part) for (text,), part in kept.group_by("pattern", maintain_order=True)]
+    return [(str(text), part) for (text,), part in kept.group_by("pattern", maintain_order=True)]
 
 
-def _pattern(text: str, part: pl.DataFrame, scale: float, now: Range, grid: Grid, earlier: _Earlier | None) -> Pattern:
-    lines = round(int(part["lines"].sum()) * scale)
-    buckets = part.group_by("bucket").agg(pl.col("lines").sum()).sort("bucket")
-    known = dict(buckets.iter_rows())
-    points = [(at, float(known.get(at, 0))) for at in range(grid.start_ns, grid.end_ns, grid.step_ns)]
-    level = _level(part)
-    one = Pattern(
-        text, lines, lines / max(now.total, 1), level, part["example"][0], spark(points, grid.start_ns, grid.end_ns)
-    )
-    if earlier is None:
+def _pattern(text: str, part: pl.DataFrame, found: _Found, grid: Grid) -> Pattern:
+    lines = found.sums[text]
+    drawing = spark(_points(part, found.range, grid), grid.start_ns, grid.end_ns)
+    return Pattern(text, lines, lines / max(found.range.total, 1), _level(part), part["example"][0], drawing)
+
+
+def _points(part: pl.DataFrame, span: Range, grid: Grid) -> list[tuple[int, float]]:
+    """Return lines per bucket over time; in a sample as the mean of each part, all of whose lines stand at its end."""
+    counts = dict(part.group_by("bucket").agg(pl.col("lines").sum()).iter_rows())
+    if span.total <= LINES_MOST:
+        return [(at, float(counts.get(at, 0))) for at in range(grid.start_ns, grid.end_ns, grid.step_ns)]
+    points = []
+    for one in _parts(span):
+        lines = sum(count for at, count in counts.items() if one.start_ns - grid.step_ns < at < one.end_ns)
+        rate = lines * grid.step_ns / max(one.end_ns - one.start_ns, 1)
+        points += [(one.start_ns, rate), (one.end_ns, rate)]
+    return points
+
+
+def _compared(one: Pattern, before: int, now: Range, earlier: Range) -> Pattern:
+    """Return the pattern with what changed."""
+    one = replace(one, before=before)
+    bad = one.level in _BAD
+    if earlier.stored_ns <= 0 or now.stored_ns <= 0 or (max(one.lines, before) < _FLOOR and not bad):
         return one
-    before = earlier.lines().get(text, 0)
-    change, factor = earlier.change(lines, before, bad=level in _BAD)
-    return Pattern(text, lines, one.share, level, one.example, one.drawing, before, change, factor)
+    if not before or not one.lines:
+        return replace(one, change="new" if one.lines else "gone")
+    factor = (one.lines / now.stored_ns) / (before / earlier.stored_ns)
+    if min(one.lines, before) >= _FLOOR and not 1 / _FACTOR < factor < _FACTOR:
+        return replace(one, change="more" if factor > 1 else "less", factor=factor)
+    return one
 
 
 def _level(part: pl.DataFrame) -> str:
@@ -191,26 +199,7 @@ def _level(part: pl.DataFrame) -> str:
     return str(order[0][0]) if order else ""
 
 
-def _weight(one: Pattern) -> int:
-    return max(one.lines, one.before or 0 if one.change == "gone" else 0)
-
-
 def stored_ns(start_ns: int, end_ns: int, oldest_ns: int | None, now_ns: int) -> int:
     """Return for how much of a range lines were stored."""
     first = end_ns if oldest_ns is None else max(start_ns, oldest_ns)
     return max(0, min(end_ns, now_ns) - first)
-
-
-def rate_text(lines: int, stored: int) -> str:
-    """Return lines per second, minute or hour, whichever reads well.
-
-    >>> rate_text(120, 60 * NS_PER_S), rate_text(3, 60 * NS_PER_S), rate_text(0, NS_PER_S)
-    ('2/s', '3/min', '0/s')
-    """
-    if stored <= 0 or not lines:
-        return "0/s"
-    rate = lines * NS_PER_S / stored
-    for unit, seconds in (("s", 1), ("min", 60), ("h", 3_600)):
-        if rate * seconds >= 1 or unit == "h":
-            return f"{rate * seconds:,.3g}/{unit}" if rate * seconds < 1_000 else f"{rate * seconds:,.0f}/{unit}"  # noqa: PLR2004
-    raise AssertionError("the last unit always answers")

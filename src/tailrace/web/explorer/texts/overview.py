@@ -8,6 +8,7 @@ NO_LEVEL: Final = "no level"
 WITHOUT: Final = "without {name}"
 OTHER: Final = "{count} other"
 NEW: Final = "none before"
+PARTLY: Final = "the beginning of it is not stored"
 SAME: Final = "unchanged"
 
 GAPS: Final = {
@@ -78,6 +79,7 @@ NOT_FOUND: Final = "No name or value holds {text!r}."
 
 SCRIPT: Final = {
     "histogramName": "Counts over time: arrows go along, with Shift they select, Enter zooms in, Esc lets go",
-    "histogramBars": "{first} to {last}: {count} lines",
-    "histogramKey": "the counts over time",
+    "histogramBars": "from {first} to {last}",
+    "histogramKey": "the counts over time; arrow keys go along, Enter zooms in",
+    "railFound": "{count} labels and fields",
 }
