@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -26,7 +27,7 @@ DRAFT = Draft(
     nodata="keep",
     every="30s",
 )
-GROUP = {
+GROUP: dict[str, Any] = {
     "name": "Booms",
     "interval": "30s",
     "rules": [
@@ -64,7 +65,7 @@ def test_a_rule_that_is_there_makes_the_same_draft() -> None:
 
 
 def test_a_changed_rule_keeps_what_the_form_has_no_field_for() -> None:
-    before = {
+    before: dict[str, Any] = {
         "name": "g",
         "limit": 3,
         "rules": [{"record": "a", "expr": "1"}, {"alert": "Old", "expr": "1", "absent_for": "1h", "for": "9m"}],

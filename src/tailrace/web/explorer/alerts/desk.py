@@ -5,7 +5,6 @@ Made once by the server. Everything that reads the database or the table is call
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from tailrace.alerts.alerting import Alerting
     from tailrace.alerts.model import Group, Rule
     from tailrace.alerts.rules.warnings import Warnings
+    from tailrace.clock import Clock
     from tailrace.control import Control
     from tailrace.web.services import Services
     from tailrace.web.work import Work
@@ -68,12 +68,13 @@ class Firing:
     """How many alerts fire, for the head of every page: one count in the database, at most every two seconds."""
 
     control: Control
+    clock: Clock
     _count: int = 0
     _counted_s: float = field(default=float("-inf"))
 
     def __call__(self) -> int:
         """Return the count; the last known one while the database is busy."""
-        now_s = time.monotonic()
+        now_s = self.clock.monotonic_s()
         if now_s - self._counted_s >= _COUNTED_S:
             self._counted_s = now_s
             try:

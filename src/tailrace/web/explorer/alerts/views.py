@@ -45,7 +45,7 @@ def routes(services: Services, frame: Frame, alerting: Alerting, control: Contro
     """Return the views of this room, and let every page tell how many alerts fire."""
     router = APIRouter(include_in_schema=False)
     desk = Desk(services, alerting, control, work, Warnings(services.table, services.clock))
-    frame.firing = Firing(control)
+    frame.firing = Firing(control, services.clock)
     frame.share(
         alert_texts=texts,
         span=write_duration,

@@ -42,13 +42,13 @@ SECRET: Final = {
 """Those of them that are never shown."""
 
 OPTIONAL: Final = frozenset({"bearer_token", "username", "password"})
-ROUTE: Final = ("group_by", "group_wait", "group_interval", "repeat_interval")
+ROUTE: Final[tuple[str, ...]] = ("group_by", "group_wait", "group_interval", "repeat_interval")
 _LISTS: Final = frozenset({"urls", "to"})
 _WHERE: Final = ("url", "urls", "smarthost")
 _KEYS: Final = frozenset({"bearer_token", "bearer_token_file", "password", "password_file", "basic_auth", "headers"})
 
 
-def definition(given: Mapping[str, str], before: Json | None) -> Json:
+def definition(given: Mapping[str, str], before: Mapping[str, Any] | None) -> Json:
     """Return the body that saves a receiver; raises `DataError` where the form lacks what every receiver has.
 
     Secrets that were saved are kept only for the address that they were saved with: else whoever may change a receiver
@@ -76,7 +76,7 @@ def _mapping(way: str, saved: object) -> Json:
     return {} if saved is None else {FIELDS[way][0]: saved}
 
 
-def _route(given: Mapping[str, str], tell: str, before: Json | None) -> Json:
+def _route(given: Mapping[str, str], tell: str, before: Mapping[str, Any] | None) -> Json:
     kept = (before or {}).get("route") or {}
     route = {name: value for name, value in kept.items() if name not in {*ROUTE, "matchers", "match", "match_re"}}
     if tell == "some":
@@ -84,10 +84,10 @@ def _route(given: Mapping[str, str], tell: str, before: Json | None) -> Json:
         if not tests:
             raise DataError('say which alerts it is told of, as severity="page"; or choose all')
         route["matchers"] = tests
-    said: Json = {name: text for name in ROUTE if (text := given.get(name, "").strip())}
-    if "group_by" in said:
-        said["group_by"] = [one.strip() for one in said["group_by"].split(",") if one.strip()]
-    return {**route, **said}
+    for name in ROUTE:
+        if text := given.get(name, "").strip():
+            route[name] = [one.strip() for one in text.split(",") if one.strip()] if name == "group_by" else text
+    return route
 
 
 def _listed(field: str, text: str) -> object:
