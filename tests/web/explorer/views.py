@@ -80,7 +80,10 @@ VIEWS: Final = (
     # --- saved searches, status
     View("saved", "/saved"),
     View("saved-new", f"/saved/new?q={ERRORS}"),
+    View("saved-gone", "/saved/1", status=404),
     View("share", f"/explore/share?q={ERRORS}"),
+    View("export", f"/explore/export?q={ERRORS}"),
+    View("export-metric", f"/explore/export?q={RATE}"),
     View("status", "/status"),
     # ---
     View("login", "/login", script=False),
@@ -101,6 +104,7 @@ NO_VIEWS: Final = {
     "/saved/menu": "a menu, for the script",
     "/s/{name}": "goes to a saved search",
     "/explore/live": "lines as they come, for the script",
+    "/explore/export/{job}": "how far an export is, for the script",
     "/dashboard/{name}/panels/{panel}": "a panel, for the script",
     "/dashboard/{name}/export": "a file",
     "/files/rows": "rows of the tree, for the script",

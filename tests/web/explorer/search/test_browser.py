@@ -113,36 +113,6 @@ def test_alt_enter_breaks_the_line_of_the_query(page: Page, filled: House) -> No
     assert page.evaluate("document.querySelector('#q').rows") == 2
 
 
-def test_live_lines_come_to_the_top_and_wait_while_one_reads(page: Page, filled: House) -> None:
-    visit(page, filled)
-    page.keyboard.press("l")
-    expect(page.locator("#live")).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("#state")).to_contain_text("live")
-    filled.store((0, "<b>fresh</b>"), host="a")
-    expect(page.locator(".row .line").first).to_have_text("<b>fresh</b>")
-    expect(page.locator("#state")).to_contain_text("1 new")
-
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
-    filled.store((1, "while reading"), host="a")
-    expect(page.locator("#paused")).to_contain_text("Paused: 1 new line")
-    expect(page.locator(".row .line").first).to_have_text("<b>fresh</b>")
-    page.locator("#resume").click()
-    expect(page.locator(".row .line").first).to_have_text("while reading")
-    page.keyboard.press("l")
-    expect(page.locator("#live")).to_have_attribute("aria-pressed", "false")
-    assert page.evaluate("document.querySelectorAll('#lines script, #lines b').length") == 0
-
-
-def test_a_thousand_lines_at_once_do_not_hold_the_page_up(page: Page, filled: House) -> None:
-    visit(page, filled, "/?limit=1000")
-    page.keyboard.press("l")
-    expect(page.locator("#state")).to_contain_text("live")
-    filled.store(*[(number, "flood") for number in range(1_500)], host="a", fields={f"f{n}": n for n in range(10)})
-    expect(page.locator("#state")).to_contain_text("1,000 new · 500 left out: too many a second", timeout=10_000)
-    expect(page.locator(".row")).to_have_count(1_000)
-
-
 def test_the_page_works_without_script(plain_page: Page, filled: House) -> None:
     page = plain_page
     visit(page, filled, "/?limit=10")

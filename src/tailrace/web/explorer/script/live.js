@@ -33,7 +33,7 @@ T.on("#live", (live) => {
     pauseButton.textContent = held ? T.texts.liveResume : T.texts.livePause;
   };
   const tellRange = (name, from, to, count) => { // a note with a link to all lines of a range
-    const at = (text) => text.replace("T", " ").replace(/(\.\d{3})?\d*Z$/, "$1").slice(0, 19);
+    const at = (text) => text.slice(0, 19).replace("T", " ");
     const link = part("a", T.texts[`${name}Link`]), url = new URL(location);
     for (const key of ["cur", "live", "sel", "tab"]) url.searchParams.delete(key);
     url.searchParams.set("from", from);
