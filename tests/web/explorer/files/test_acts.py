@@ -55,7 +55,7 @@ def test_a_path_is_no_prefix_of_a_name(world: World) -> None:
 def test_the_drawing_has_every_event_once(world: World) -> None:
     world.happen(made("created", "/a", 1), made("created,updated", "/b", 50), event("deleted", "/a", 99.5))
     bars = happened(world).bars
-    assert dict(zip(bars.names, bars.sums, strict=True)) == {"created": 2, "deleted": 1}
+    assert dict(zip(bars.names, bars.sums, strict=True)) == {"made": 2, "removed": 1}
 
 
 def test_what_and_who(world: World) -> None:

@@ -7,7 +7,7 @@ what nobody is known to have done is folded by kind and time alone. Counts are e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import narwhals as nw
@@ -20,6 +20,7 @@ from tailrace.query.result import Series, Stats
 from tailrace.twin import events, tree
 from tailrace.web.explorer.search.histogram import Grid, grid
 from tailrace.web.explorer.shapes.stacks import Stacks, stacks
+from tailrace.web.explorer.texts import files as texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,17 @@ _COLUMNS: Final[Mapping[str, pl.DataType]] = {
     "user_id": pl.String(),
     "container_id": pl.String(),
 }
+_CLASSES: Final = {
+    "created": "c2",
+    "updated": "c0",
+    "deleted": "c4",
+    "moved": "c3",
+    "attributes_modified": "c5",
+    "initial_scan": "c6",
+    "gap": "c1",
+}
+"""Colours of kinds of events, the same in every drawing."""
+
 _SAME: Final = ("action", "process", "pid", "user", "container")
 _BELOW: Final = r"([/\\].*)?"
 _SPECIAL: Final = frozenset(".^$*+?{}[]|()\\")
@@ -182,7 +194,9 @@ def drawn(rows: pl.DataFrame, when: Grid) -> Stacks:
         pl.col("len").cast(pl.Float64).alias("value"),
     )
     answer = Series("matrix", tuple({"action": name} for name in names), frame.sort("series", "_time_ns"), Stats())
-    return stacks(answer, when.start_ns, when.end_ns, when.step_ns)
+    bars = stacks(answer, when.start_ns, when.end_ns, when.step_ns)
+    titles = [texts.ACTIONS.get(name, name) for name in bars.names]
+    return replace(bars, names=titles, classes=[_CLASSES.get(name, "c6") for name in bars.names])
 
 
 def matching(rows: pl.DataFrame, action: str, who: str) -> pl.DataFrame:

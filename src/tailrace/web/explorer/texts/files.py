@@ -48,10 +48,12 @@ ACTIONS: Final = {
     "moved": "renamed",
     "attributes_modified": "rights changed",
     "initial_scan": "found by the first scan",
-    "gap": "gap: events may be missing",
+    "gap": "gap",
 }
 
 DRIFT: Final = {"new": "added", "removed": "removed", "changed": "changed", "renamed": "renamed"}
+
+GAP: Final = "events may be missing"
 
 NOBODY: Final = "unknown"
 """Who did it, where nobody knows."""
