@@ -44,7 +44,7 @@ class Context:
 
 def around(services: Services, line: Stored, address: Address, way: str, before: int, after: int) -> Context:
     """Return so many lines before and after a line."""
-    query = line.selector if way == "file" else _host_query(line)
+    query = line.selector(services) if way == "file" else _host_query(line)
     time_ns = line.time_ns
     over = max(before, after) + 1
     frames = [
@@ -54,7 +54,7 @@ def around(services: Services, line: Stored, address: Address, way: str, before:
     ]
     frame = pl.concat(frames, how="diagonal")
     if way == "file":
-        frame = _of_file(frame, line)
+        frame = _of_file(frame)
     at = place_of(frame, address.key)
     if at is None:  # among more lines of one time than are looked at
         at = int((frame["_time_ns"] < time_ns).sum())
@@ -63,10 +63,9 @@ def around(services: Services, line: Stored, address: Address, way: str, before:
     return Context(rows, at - first, first > 0, end < frame.height, query)
 
 
-def _of_file(frame: pl.DataFrame, line: Stored) -> pl.DataFrame:
-    """Return the lines of the very stream as they stand in the file: in the order in which they were read."""
-    own = frame.filter(pl.col("_stream") == line.stream)
-    return own if own["_offset"].null_count() else own.sort("_observed_ns", "_offset", maintain_order=True)
+def _of_file(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return lines as they stand in their file: in the order in which they were read."""
+    return frame if frame["_offset"].null_count() else frame.sort("_observed_ns", "_offset", maintain_order=True)
 
 
 def _host_query(line: Stored) -> str:

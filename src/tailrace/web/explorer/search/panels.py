@@ -38,7 +38,7 @@ def panel(services: Services, query: str, text: str) -> Panel | None:
     line = stored(services, address)
     if line is None:
         return None
-    row = _asked(services, query, address) or row_at(services, line.selector, address)
+    row = _asked(services, query, address) or row_at(services, line.selector(services), address)
     if row is None:
         return None
     kinds = {name: kind_of(services, name, value) for name, value in row.fields.items()}

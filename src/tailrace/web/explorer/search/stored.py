@@ -10,8 +10,10 @@ import narwhals as nw
 from tailrace.batch import ENVELOPE, stream_labels
 from tailrace.query.afresh import afresh
 from tailrace.query.detected import TYPES
+from tailrace.query.labels import label_names
 from tailrace.query.syntax import LogQuery, Matcher, Selector
 from tailrace.web.explorer.search.address import place_of
+from tailrace.web.explorer.search.found import FIRST_NS, LAST_NS
 from tailrace.web.explorer.search.pages import ask
 from tailrace.web.explorer.search.rows import Row, rows_of
 
@@ -48,11 +50,13 @@ class Stored:
         """The bytes of the line."""
         return self.line.encode("utf-8", "surrogatepass") if self.raw is None else self.raw
 
-    @property
-    def selector(self) -> str:
-        """The query for its stream; streams with further labels pass it, too."""
-        matchers = [Matcher(name, "=", value) for name, value in stream_labels(self.stream).items()]
-        return str(LogQuery(Selector(tuple(matchers)), ()))
+    def selector(self, services: Services) -> str:
+        """Return the query for its stream and no other: labels that streams like it have besides are empty."""
+        own = dict(stream_labels(self.stream))
+        narrow = [Matcher(name, "=", value) for name, value in own.items()]
+        others = label_names(services.table, FIRST_NS, LAST_NS, Selector(tuple(narrow)))
+        narrow += [Matcher(name, "=", "") for name in others if name not in own]
+        return str(LogQuery(Selector(tuple(narrow)), ()))
 
 
 def stored(services: Services, address: Address) -> Stored | None:
