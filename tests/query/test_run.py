@@ -75,6 +75,14 @@ def test_more_series_than_allowed_is_an_error(tmp_path):
     assert ask(table, 'count(count_over_time({app="a"}[100s]))').frame["value"].to_list() == [501.0]
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_line_counts_for_its_windows_and_no_others_whether_series_may_be_cut_or_not(table, cut):
+    request = Request('sum by (app) (count_over_time({app="a"}[4s]))', 3 * S, 12 * S, 1 * S, cut=cut)
+    answer = run(request, table, PolarsEngine())
+    # a line a second from 0 to 9; at T those of (T - 4, T]
+    assert answer.frame["value"].to_list() == [4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 3.0, 2.0, 1.0]
+
+
 def test_stats_count_what_was_read_and_what_was_not(table):
     table.add(frame([{"t": 200, "line": "outside"}]))
     stats = ask(table, '{app="a"}').stats

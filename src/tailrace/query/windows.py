@@ -49,11 +49,12 @@ def largest(totals: pl.DataFrame, cells: Cells, measure: str, count: int) -> tup
     A cell counts as often as there are points that it counts for, so no window is made of series that are left out.
     """
     labels = sorted(column for column in totals.columns if column.startswith(LABEL))
-    if not cells.whole:
-        totals = _inside(totals, cells)
+    if not labels:
+        return totals, min(totals.height, 1)
+    inside = totals if cells.whole else _inside(totals, cells)  # not what is returned: `spread` cuts cells itself
     points = pl.lit(1) if cells.whole else pl.col("hi") - pl.col("lo") + 1
-    sums = totals.group_by(labels).agg((pl.col(measure) * points).sum().alias("_total")) if labels else totals
-    if sums.height <= count or not labels:
+    sums = inside.group_by(labels).agg((pl.col(measure) * points).sum().alias("_total"))
+    if sums.height <= count:
         return totals, sums.height
     order = sums.sort("_total", *labels, descending=[True, *[False] * len(labels)])
     return totals.join(order.head(count).select(labels), on=labels, how="semi", nulls_equal=True), sums.height
