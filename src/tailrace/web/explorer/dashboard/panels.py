@@ -66,13 +66,17 @@ def drawn(panel: Panel, services: Services, span: Span, unwanted: Callable[[], b
     found.end_ns = grid.end_ns
     tree = parsed(query)
     asked = _Asked(services, span, grid, unwanted)
+    whole_ns = span.end_ns - span.start_ns
     if panel.kind == "lines":
         _lines(found, asked.lines(query))
     elif panel.kind == "table":
-        _table(found, asked.at_end(_counted(tree, panel.by, span.end_ns - span.start_ns, query)))
+        _table(found, asked.at_end(_counted(tree, panel.by, whole_ns, query)))
+    elif panel.kind == "number":
+        _number(found, asked.over_time(_counted(tree, "", grid.step_ns, query)), grid)
+        if isinstance(tree, LogQuery):  # exactly the range: the steps of the line begin before it
+            _total(found, asked.at_end(_counted(tree, "", whole_ns, query)))
     else:
-        answer = asked.over_time(_counted(tree, "" if panel.kind == "number" else panel.by, grid.step_ns, query))
-        _over_time(found, answer, grid, counts=isinstance(tree, LogQuery))
+        _over_time(found, asked.over_time(_counted(tree, panel.by, grid.step_ns, query)), grid)
     return found
 
 
@@ -135,15 +139,24 @@ def _table(found: Drawn, answer: Series) -> None:
     found.table, found.left_out = rows[:ROWS_MOST], max(0, len(rows) - ROWS_MOST)
 
 
-def _over_time(found: Drawn, answer: Series, grid: histogram.Grid, *, counts: bool) -> None:
+def _over_time(found: Drawn, answer: Series, grid: histogram.Grid) -> None:
     _note(found, answer)
-    kind = found.panel.kind
-    if kind == "bars":
+    if found.panel.kind == "bars":
         found.bars = stacks(answer, grid.start_ns, grid.end_ns, grid.step_ns)
-    elif kind == "curves":
-        found.chart = chart(answer, grid.start_ns, grid.end_ns, grid.step_ns)
     else:
-        points = list(answer.frame.filter(answer.frame["series"] == 0).select("_time_ns", "value").iter_rows())
-        found.number = sum(value for _, value in points) if counts else points[-1][1] if points else None
-        found.spark = spark(points, grid.start_ns, grid.end_ns, grid.step_ns)
-        found.left_out = max(0, len(answer.labels) - 1)
+        found.chart = chart(answer, grid.start_ns, grid.end_ns, grid.step_ns)
+
+
+def _number(found: Drawn, answer: Series, grid: histogram.Grid) -> None:
+    """Note the newest value of the first series, and how it came to be."""
+    _note(found, answer)
+    points = list(answer.frame.filter(pl.col("series") == 0).select("_time_ns", "value").iter_rows())
+    found.number = points[-1][1] if points else None
+    found.spark = spark(points, grid.start_ns, grid.end_ns, grid.step_ns)
+    found.left_out = max(0, len(answer.labels) - 1)
+
+
+def _total(found: Drawn, answer: Series) -> None:
+    found.number = float(answer.frame["value"].sum())
+    found.complete &= answer.complete
+    found.warnings = tuple(dict.fromkeys((*found.warnings, *answer.warnings)))

@@ -6,8 +6,7 @@ T.on(".plot", (plot) => {
   const heads = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
   const line = document.createElement("p");
   line.className = "readout";
-  line.textContent = T.texts.chartKeys;
-  svg.after(line);
+  svg.before(line);
   const time = (row) => Date.parse(`${row.cells[0].textContent.trim().replace(" ", "T")}Z`);
   const bars = svg.matches(".bars") ? svg.querySelectorAll(".hit").length : 0;
   const first = Number(svg.dataset.start), last = Number(svg.dataset.end); // milliseconds
@@ -20,8 +19,10 @@ T.on(".plot", (plot) => {
     now = at;
   };
   let now = rows.length;
+  for (const gone of ["pointerleave", "blur"]) svg.addEventListener(gone, () => { line.textContent = ""; });
+  svg.addEventListener("keydown", (event) => { if (event.key === "Escape") line.textContent = ""; });
   svg.removeAttribute("aria-hidden");
-  for (const [name, value] of [["tabindex", 0], ["focusable", "true"], ["role", "slider"], ["aria-label", plot.querySelector("figcaption").textContent], ["aria-valuemin", 0], ["aria-valuemax", rows.length - 1], ["aria-valuenow", rows.length - 1]]) svg.setAttribute(name, value);
+  for (const [name, value] of [["tabindex", 0], ["focusable", "true"], ["role", "slider"], ["aria-label", T.fill("chartKeys", { name: plot.querySelector("figcaption").textContent })], ["aria-valuemin", 0], ["aria-valuemax", rows.length - 1], ["aria-valuenow", rows.length - 1]]) svg.setAttribute(name, value);
   svg.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -rows.length, End: rows.length }[event.key];
     if (!step || event.ctrlKey || event.metaKey || event.altKey) return;

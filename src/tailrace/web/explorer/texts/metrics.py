@@ -46,5 +46,5 @@ RANGES: Final = (
 SCRIPT: Final = {
     "metrics": "Metrics",
     "newMetric": "make a metric",
-    "chartKeys": "Point at the drawing, or use the arrow keys in it, to read its values.",
+    "chartKeys": "{name}: the arrow keys read its values",
 }
