@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 TAG: Final = "<x-trap>tag</x-trap><img src=x onerror='document.body.append(document.createElement(`x-trap`))'>"
 BREAKOUT: Final = "\" x-trap=1 autofocus onfocus=alert(1) ' x-trap=1 ><x-trap>"
 SCRIPT: Final = "</textarea></title></script><script>document.body.append(document.createElement('x-trap'))</script>"
-TEMPLATE: Final = "{{ 7 * 191 }} {% raw %} ${7*191} <!-- <x-trap> -->"
+TEMPLATE: Final = "{{ 7919 * 7907 }} {% raw %} ${7919*7907} <!-- <x-trap> -->"
+MADE: Final = "62615533"
+"""What a template would make of that."""
 BIDI: Final = "user \u202etxt.exe\u2066 nothing \u2069 \u200f hidden \u200b \ufeff"
 CONTROL: Final = "bell \x07 null \x00 back \x08 return \r over \x1b[2J\x1b[31mred\x1b]0;title\x07\x1b[0m \x7f \x85"
 LINK: Final = 'javascript:alert(1) http://127.0.0.1:9/"><x-trap> data:text/html,<x-trap>'

@@ -31,7 +31,7 @@ TRAPPED = """() => {
     const text = walk.currentNode.data, node = walk.currentNode.parentElement;
     if (/[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\u202a-\\u202e\\u2066-\\u2069]/.test(text) && !node.closest("bdi, textarea, title, option, pre"))
       found.push(`not isolated: ${node.outerHTML.slice(0, 300)}`);
-    if (text.includes("1337")) found.push(`template: ${node.outerHTML.slice(0, 300)}`);
+    if (text.includes("62615533")) found.push(`template: ${node.outerHTML.slice(0, 300)}`);
   }
   return found.map((text) => text.slice(0, 300));
 }"""
@@ -115,7 +115,7 @@ def test_hostile_addresses_are_answered_without_harm(path: str, enemies: Whole) 
             assert "unsafe" not in answer.headers["content-security-policy"]
             assert not re.match(r"(https?:)?//|javascript:", answer.headers.get("location", ""))
             if "html" in answer.headers.get("content-type", ""):
-                assert re.findall(r"<x-trap|<[a-z][^<>\"']*\sx-trap=|1337", answer.text) == [], address[:200]
+                assert re.findall(r"<x-trap|<[a-z][^<>\"']*\sx-trap=|62615533", answer.text) == [], address[:200]
 
 
 def test_a_line_of_a_mebibyte_is_opened_and_the_page_still_answers(page: Page, enemies: Whole) -> None:

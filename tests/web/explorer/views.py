@@ -46,6 +46,8 @@ VIEWS: Final = (
     View("search-nothing", f"/explore?q={NOTHING}"),
     View("search-mistake", f"/explore?q={quote('{source=')}", status=400),
     View("search-row-open", f"/explore?q={SHOP}", opens=(".row summary",)),
+    View("line", "/line/{line}"),
+    View("line-gone", "/line/1700000000000000000-000000000000-1", status=404),
     View("search-help", "/?limit=12", keys=("?",)),
     View("search-palette", "/?limit=12", keys=("Control+k",)),
     *(View(f"search-{mode}", f"/explore?q={SHOP}&mode={mode}") for mode in ("wrap", "json", "table")),
@@ -90,6 +92,7 @@ VIEWS: Final = (
 )
 
 LINKS: Final[dict[str, tuple[str, str]]] = {
+    "line": (f"/explore?q={SHOP}", r"/line/([^/?]+).*"),
     "rule": ("/alerts/rules", r"/alerts/rule/([^/?]+)"),
 }
 """What varies in an address: the page that has a link with it, and how the link reads."""
@@ -103,6 +106,7 @@ NO_VIEWS: Final = {
     "/explore/complete": "what fits at the cursor, for the script",
     "/saved/menu": "a menu, for the script",
     "/s/{name}": "goes to a saved search",
+    "/explore/rows": "a page of lines, for the script",
     "/explore/live": "lines as they come, for the script",
     "/explore/export/{job}": "how far an export is, for the script",
     "/dashboard/{name}/panels/{panel}": "a panel, for the script",
