@@ -6,14 +6,17 @@ T.on("#histogram", (chart) => {
   const label = (bar) => bar.querySelector("title").textContent;
   const show = (spoken) => {
     const [low, high] = [Math.min(at, from), Math.max(at, from)];
-    bars.forEach((bar, number) => bar.classList.toggle("chosen", number >= low && number <= high));
+    mark.setAttribute("x", String(low * 10));
+    mark.setAttribute("width", String((high - low + 1) * 10));
+    mark.removeAttribute("visibility");
     slider.setAttribute("aria-valuenow", String(at));
-    const one = low === high;
-    slider.setAttribute("aria-valuetext", one ? label(bars[at]) : T.fill("histogramBars", { first: label(bars[low]), last: label(bars[high]) }));
+    const lines = bars.slice(low, high + 1).reduce((sum, bar) => sum + Number(bar.dataset.lines), 0);
+    const [first, last] = [bars[low].dataset.from, bars[high].dataset.to].map((time) => time.replace("T", " ").replace("Z", ""));
+    slider.setAttribute("aria-valuetext", low === high ? label(bars[at]) : T.fill("histogramBars", { first, last, count: T.count(lines) }));
     spoke.hidden = !spoken;
     spoke.textContent = slider.getAttribute("aria-valuetext");
   };
-  const clear = () => { bars.forEach((bar) => bar.classList.remove("chosen")); spoke.hidden = true; from = at; };
+  const clear = () => { mark.setAttribute("visibility", "hidden"); spoke.hidden = true; from = at; };
   const zoom = () => {
     const [low, high] = [Math.min(at, from), Math.max(at, from)];
     const url = new URL(bars[low].getAttribute("href"), location.href);
@@ -25,6 +28,9 @@ T.on("#histogram", (chart) => {
     return Math.min(Math.max(Math.floor((event.clientX - box.left) / box.width * bars.length), 0), bars.length - 1);
   };
 
+  const mark = document.createElementNS("http://www.w3.org/2000/svg", "rect"); // around what is chosen
+  for (const [name, value] of Object.entries({ class: "chosen", y: "0", height: "100" })) mark.setAttribute(name, value);
+  chart.querySelector("svg").append(mark);
   const slider = document.createElement("div"); // over the bars, for keys alone: the pointer reaches the links below it
   const spoke = document.createElement("p"); // what stands under the marker, for the eye; the value says it to others
   spoke.className = "spoke";

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from tailrace.batch import column_field, is_field
+from tailrace.contracts import CONFINED
 from tailrace.errors import QueryError
 from tailrace.query.pattern_mining import HOLE
 from tailrace.query.syntax import LogQuery
@@ -145,16 +146,21 @@ def tabs(view: View) -> list[tuple[str, str, str, int | None]]:
 
 
 def splits(view: View) -> list[str]:
-    """Return what the counts can be split by: the level, labels, and the columns of the table that hold fields."""
-    columns = view.services.table.snapshot().columns
+    """Return what the counts can be split by: level, labels, fields; tenants are not told what fields others have."""
+    columns = () if view.services.engine.name == CONFINED else view.services.table.snapshot().columns
     fields = sorted({column_field(column) for column in columns if is_field(column)} - {LEVEL, *view.names})
     asked = [view.state.by] if view.state.by not in (LEVEL, *view.names, *fields) else []
     return [LEVEL, *view.names, *asked, *fields[:SPLITS_MOST]]
 
 
+def named(name: str) -> str:
+    """Return how what counts are split by is called on the page."""
+    return overview.LEVEL if name == LEVEL else overview.FIELD.format(name=name) if name == overview.LEVEL else name
+
+
 def numbers(view: View) -> list[str]:
     """Return the fields that hold numbers, as far as the table knows."""
-    columns = view.services.table.snapshot().columns
+    columns = {} if view.services.engine.name == CONFINED else view.services.table.snapshot().columns
     return sorted({column_field(name) for name, kind in columns.items() if is_field(name) and kind.is_numeric()})
 
 
@@ -202,6 +208,7 @@ def _share(frame: Frame) -> None:
         overview=overview,
         percent=percent,
         splits_of=splits,
+        split_name=named,
         kind_of=kind,
         numbers_of=numbers,
         chart_steps=chart.STEPS,

@@ -27,7 +27,8 @@ COMPARED: Final = {
 """What the counts can be compared with."""
 
 LEVEL: Final = "level"
-"""How the field that a level has in queries is called here."""
+"""How what queries call `detected_level` is called here; a field of this name gets a word with it."""
+FIELD: Final = "{name} (field)"
 
 WHOLE: Final = "Values of all {lines} lines."
 SAMPLED: Final = "Shares in a sample: {lines} of {total} lines, from all parts of the range."
@@ -79,7 +80,7 @@ NOT_FOUND: Final = "No name or value holds {text!r}."
 
 SCRIPT: Final = {
     "histogramName": "Counts over time: arrows go along, with Shift they select, Enter zooms in, Esc lets go",
-    "histogramBars": "from {first} to {last}",
+    "histogramBars": "{first} to {last}  {count} lines",
     "histogramKey": "the counts over time; arrow keys go along, Enter zooms in",
     "railFound": "{count} labels and fields",
 }
