@@ -4,7 +4,7 @@ T.on("[data-now]", (link) => { // the address may have changed since the page wa
   for (const kind of ["pointerdown", "focus", "click"]) link.addEventListener(kind, now);
 });
 T.on(".saved-menu", (menu) => {
-  const box = menu.querySelector(".menu");
+  const box = menu.querySelector(".saved-box");
   let asked = false;
   menu.addEventListener("toggle", async () => {
     if (menu.open && !asked) { asked = true; asked = await T.load(box, menu.dataset.menu); }
