@@ -67,6 +67,10 @@ def test_by_keyboard_from_nothing_to_a_webhook_that_rings(page: Page, room: Room
     page.keyboard.press("g")
     page.keyboard.press("a")
     expect(page.locator(".alert-firing")).to_contain_text("cart boom")
+    page.keyboard.press("j")
+    expect(page.locator(".alert h3 a")).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.locator("#alerts-q")).to_be_focused()
 
 
 def test_without_script_the_same(plain_page: Page, room: Room, hook: Hook) -> None:

@@ -83,6 +83,8 @@ def test_a_search_becomes_a_draft() -> None:
     assert (lines.write, lines.name, lines.summary) == ("form", "x boom", "{{ $value | humanize }} lines")
     count = read(QueryParams({"q": 'sum by (a) (count_over_time({app="x"}[1h])) > 3'}))
     assert (count.write, count.q, count.over, count.by, count.n) == ("form", '{app="x"}', "1h", "a", "3")
+    bare = read(QueryParams({"expr": 'sum by (a) (rate({app="x"}[1h]))'}))
+    assert (bare.write, bare.measure, bare.by, bare.n) == ("form", "rate", "a", "0")
     other = read(QueryParams({"expr": 'topk(1, rate({app="x"}[1h]))'}))
     assert (other.write, other.expr) == ("expr", 'topk(1, rate({app="x"}[1h]))')
     typed = read(QueryParams({"write": "form", "q": 'rate({app="x"}[1h])'}))

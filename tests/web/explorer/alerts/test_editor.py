@@ -57,6 +57,18 @@ def test_mistakes_stand_in_their_place(room: Room) -> None:
     assert "This expression compares nothing" in free
 
 
+def test_an_expression_that_compares_nothing_is_offered_a_threshold(room: Room) -> None:
+    booms(room, 30)
+    page = room.get(
+        "/alerts/edit", expr='topk(1, sum by (host) (count_over_time({service_name="cart"}[1m])))', name="x"
+    )
+    link = re.search(r'<a href="([^"]+)">Compare it with 10', page)
+    assert link is not None
+    compared = room.get(unescape(link[1]))
+    assert "[1m]))) &gt; 10</textarea>" in compared
+    assert "It would not have fired." in text_of(compared)
+
+
 def test_the_form_and_the_expression_lead_to_each_other(room: Room) -> None:
     page = room.get("/alerts/edit", q=Q, n="5", name="x", severity="page")
     free = unescape(re.search(r'id="alert-free" href="([^"]+)"', page)[1])  # type: ignore[index]

@@ -25,7 +25,10 @@ def test_an_alert_is_silenced_and_speaks_again(room: Room) -> None:
     assert 'badge bad">firing<' in room.get("/alerts", state="silenced")
     end = re.search(r'action="(/alerts/silences/[^"]+/expire)"', page)[1]  # type: ignore[index]
     room.post(end)
-    assert "expired" in room.get("/alerts/silences")
+    ended = room.get("/alerts/silences")
+    assert "expired" in ended
+    again = unescape(re.search(r'href="(/alerts/silences\?[^"#]+)#new">again', ended)[1])  # type: ignore[index]
+    assert "It would silence 1 alert" in text_of(room.get(again))
     assert "silenced<" not in room.get("/alerts").partition('class="alert-list"')[2]
     room.post("/alerts/silences/none/expire", 404)
 

@@ -95,8 +95,11 @@ def read(given: QueryParams) -> Draft:
 
 
 def recognised(draft: Draft) -> Draft:
-    """Return a draft that has its expression in the form, if the form can say it; else as text."""
-    said = sentences.recognised(draft.expr)
+    """Return a draft that has its expression in the form, if the form can say it; else as text.
+
+    One that compares nothing is compared with 0 there: the form asks for a threshold.
+    """
+    said = sentences.recognised(draft.expr) or sentences.recognised(sentences.compared(draft.expr, 0.0))
     if said is None:
         return draft.change(write="expr")
     values = {one.name: getattr(said, one.name) for one in fields(Sentence)}

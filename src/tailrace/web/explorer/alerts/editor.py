@@ -23,7 +23,7 @@ from tailrace.errors import DataError, QueryError, TailraceError
 from tailrace.query.literals import write_number
 from tailrace.query.parser import parse
 from tailrace.web.explorer.alerts import draft as drafts
-from tailrace.web.explorer.alerts import exported, trial
+from tailrace.web.explorer.alerts import exported, sentences, trial
 from tailrace.web.explorer.alerts.desk import NAMESPACE, Desk
 from tailrace.web.explorer.alerts.draft import Draft
 from tailrace.web.explorer.frame import Frame, may
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 PREVIEW_S: Final = 20.0
 BACKTEST_S: Final = 120.0
 _DAY_NS: Final = 86_400 * NS_PER_S
+_STRICT: Final = {"at least": "above", "at most": "below"}
 WEBHOOK: Final = "webhook"
 """Name of the receiver that the editor makes, where there is none yet."""
 
@@ -57,7 +58,7 @@ class Seen:
     failed: str = ""
     notice: Message | None = None
     receivers: list[str] = field(default_factory=list)  # who would be told
-    quiet: tuple[str, str] | None = None  # comparison and threshold with which it would not have fired
+    quiet: Draft | None = None  # the same with a threshold with which it would not have fired
     origin: str = ""  # the file of the rule that is looked at, which is not changed here
 
 
@@ -117,13 +118,15 @@ async def _seen(desk: Desk, request: Request, draft: Draft, span_ns: int, timeou
     return seen
 
 
-def _quiet(draft: Draft, tried: Trial) -> tuple[str, str] | None:
-    """Return the comparison and threshold of the sentence that are just not true of what was measured."""
-    extreme, cmp = tried.drawing.extreme, draft.cmp
-    if draft.write == "expr" or extreme is None or not tried.found.incidents:
+def _quiet(draft: Draft, tried: Trial) -> Draft | None:
+    """Return the draft with a threshold that is just not true of what was measured; None if it never fired anyway."""
+    extreme = tried.drawing.extreme
+    if extreme is None or not tried.found.incidents or (draft.write == "expr" and tried.asked.op):
         return None
+    if draft.write == "expr":
+        return draft.change(expr=sentences.compared(draft.expr, extreme[1]))
     value = round(extreme[1] * 100, 6) if draft.measure == "share" else extreme[1]
-    return {"at least": "above", "at most": "below"}.get(cmp, cmp), write_number(value)
+    return draft.change(cmp=_STRICT.get(draft.cmp, draft.cmp), n=write_number(value))
 
 
 def _tried(desk: Desk, made: tuple[Rule, Group], span_ns: int, unwanted: Callable[[], bool]) -> Trial:
@@ -233,7 +236,7 @@ def _add_changes(router: APIRouter, frame: Frame, desk: Desk) -> None:
             raise Refused(403, texts.NEEDS_ADMIN)
         try:
             name = await run_in_threadpool(_saved, desk, draft)
-        except (QueryError, DataError, TailraceError) as error:
+        except TailraceError as error:
             seen = await _seen(desk, request, draft, trial.LOOK_NS)
             if seen.error is None and not seen.wrong:
                 seen.wrong = [error.one_line() if isinstance(error, QueryError) else str(error)]

@@ -156,6 +156,19 @@ def recognised(text: str) -> Sentence | None:
         return None
 
 
+def compared(text: str, value: float) -> str:
+    """Return an expression that is true above a value.
+
+    >>> compared('rate({a="b"}[5m])', 3.0), compared("a or b", 3.0)
+    ('rate({a="b"}[5m]) > 3', '(a or b) > 3')
+    """
+    try:
+        whole = isinstance(parse(text, names=True), Binary)
+    except QueryError:
+        whole = False
+    return f"({text}) > {write_number(value)}" if whole else f"{text} > {write_number(value)}"
+
+
 def _said(tree: Binary) -> Sentence | None:
     names = {op: name for name, op in COMPARISONS.items()}
     if tree.op not in names or not isinstance(tree.right, Number):

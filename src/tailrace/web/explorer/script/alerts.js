@@ -45,4 +45,13 @@ T.on("#alert-form", (form) => {
     } finally { clearInterval(clock); if (mine === running) running = null; }
   };
 });
+T.on("#main:has(.alert, .rules)", (main) => { // from name to name
+  const step = (by) => {
+    const rows = [...main.querySelectorAll(".alert h3 a, .rules tbody th a")], at = rows.indexOf(document.activeElement);
+    if (rows.length) rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))].focus();
+  };
+  T.key("j", T.texts.alertsNext, () => step(1), { group: T.texts.alertsPage });
+  T.key("k", T.texts.alertsBefore, () => step(-1), { group: T.texts.alertsPage });
+  T.key("/", T.texts.alertsFilter, () => main.querySelector(".filter input:not([type=hidden])").focus(), { group: T.texts.alertsPage });
+});
 T.on("#new-alert", (link) => T.key("n", T.texts.alertsNew, () => link.click(), { group: T.texts.alertsPage }));

@@ -106,5 +106,8 @@ SCRIPT: Final = {
     "alertsDone": "Done after {seconds} s.",
     "alertsStop": "Stop",
     "alertsNew": "new alert",
+    "alertsNext": "next in the list",
+    "alertsBefore": "the one before",
+    "alertsFilter": "filter the list",
     "alertsShown": "The preview is up to date.",
 }
