@@ -39,7 +39,9 @@ class Room:
     address: str
 
     def client(self, who: str = "") -> httpx.Client:
-        return httpx.Client(base_url=self.address, headers={"x-who": who}, timeout=20, trust_env=False, follow_redirects=True)
+        return httpx.Client(
+            base_url=self.address, headers={"x-who": who}, timeout=20, trust_env=False, follow_redirects=True
+        )
 
 
 @pytest.fixture
