@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 ENTRIES_MOST: Final = 50
 FILES_MOST: Final = 25
-POINTS: Final = 9
-SAMPLED_FILES: Final = 50_000
-"""A tree with more files than this is not measured between the days on which sizes are written down."""
+MEASURING_S: Final = 0.2
+"""Time to measure sizes at moments of the span, where too few were written down."""
+
+_BETWEEN: Final = (4, 2, 6, 1, 3, 5, 7)
+"""Eighths of the span at which sizes are measured, those first that say most."""
 
 _WRITERS: Final = 3
 
@@ -111,9 +113,12 @@ def over_time(
     days = usage(twin.usage, first, last + dt.timedelta(days=1), top, hosts=[host]).filter(path=top)
     points = dict(days.select("taken_ns", "bytes_tree").iter_rows())
     points = {at: size for at, size in points.items() if start_ns < at < end_ns}
-    if len(points) < POINTS // 2 and max(before.sums["files"], after.sums["files"]) <= SAMPLED_FILES:
-        step = (end_ns - start_ns) // (POINTS - 1)
-        for at in range(start_ns + step, end_ns - step // 2, step):
+    if len(points) < len(_BETWEEN):
+        began_s = twin.clock.monotonic_s()
+        for part in _BETWEEN:
+            if twin.clock.monotonic_s() - began_s > MEASURING_S:
+                break
+            at = start_ns + (end_ns - start_ns) * part // 8
             points[at] = sizes.du(twin.at(at), top, hosts=[host])["bytes"]
     points |= {start_ns: before.sums["bytes"], end_ns: after.sums["bytes"]}
     return sorted(points.items())

@@ -177,11 +177,13 @@ def shown_rows(rows: pl.DataFrame) -> list[dict[str, object]]:
 def _map(seen: Seen) -> None:
     found = seen.home = seen.folder_of(seen.here)
     by, shade = seen.place.one_of("by", BY), seen.place.one_of("color", COLORS)
-    present = not seen.place.get("as_of")
-    below = (seen.folders.inside if present else inside)(seen.here, seen.host, seen.path)
+    column = tiled.COLUMNS[by]
+    whole = found.rows[column].sum()
+    large = found.rows.filter((pl.col("kind") == "dir") & (pl.col(column) * 100 >= whole * tiled.INNER_AREA))
+    ask = inside if seen.place.get("as_of") else seen.folders.inside
+    below = ask(seen.here, seen.host, seen.path) if large.height else None
     seen.tiles = tiled.tiles(found.rows, below, by, shade, seen.here.as_of_ns)
     seen.more_entries = max(0, found.rows.height - tiled.TILES_MOST)
-    column = tiled.COLUMNS[by]
     ordered = found.rows.sort([column, "name"], descending=[True, False])
     seen.rows = shown_rows(ordered.head(tiled.TILES_MOST))
     shades = [one.shade for tile in seen.tiles for one in (tile, *tile.inner)]

@@ -53,13 +53,13 @@ class Entry:
         return round(100 * _HEAD_PX / (HEIGHT_PX * self.tile.height / 100), 3)
 
 
-def tiles(entries: pl.DataFrame, below: pl.DataFrame, by: str, shade: str, now_ns: int) -> list[Entry]:
+def tiles(entries: pl.DataFrame, below: pl.DataFrame | None, by: str, shade: str, now_ns: int) -> list[Entry]:
     """Return the tiles of a directory; `by` what areas are, `shade` by `age` or by `kind`."""
     outer = _tiles(entries, COLUMNS[by], TILES_MOST, _RATIO, shade, now_ns)
     found = []
     for one in outer:
         large = one.tile.width * one.tile.height / 100 >= INNER_AREA and one.tile.height >= _INNER_HEIGHT
-        if one.kind == "dir" and large:
+        if below is not None and one.kind == "dir" and large:
             rows = below.filter(name=one.name).select(
                 pl.col("inner").alias("name"),
                 pl.lit("").alias("kind"),
