@@ -4,6 +4,7 @@ from html import unescape
 import pytest
 
 from tailrace.errors import QueryTimeoutError
+from tailrace.query.run import Request
 from web.conftest import House, S
 
 HOUR = 3_600 * S
@@ -86,6 +87,27 @@ def test_places_are_counted_as_browsers_count(filled: House) -> None:
     assert 'data-start="16" data-end="19"' in answer
     for at in ("-5", "0", "9999"):
         assert filled.client.get("/explore/complete", params={"q": text, "at": at}).status_code == 200
+
+
+def test_where_a_sample_takes_too_long_a_wider_one_is_taken_and_said(
+    filled: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tailrace.web.explorer.search import complete
+
+    real, asked = complete.run, []
+
+    def slow(request: Request, *parts: object) -> object:
+        asked.append(request.query)
+        if "rare" in request.query:
+            raise QueryTimeoutError("too slow")
+        return real(request, *parts)
+
+    monkeypatch.setattr(complete, "run", slow)
+    for text in ('{host="a"} |= "rare" | st', '{host="a"} |= "rare" | sta'):
+        answer = filled.client.get("/explore/complete", params={"q": text, "at": len(text)}).text
+        assert '<bdi class="what">status</bdi> <span class="kind">number</span> <span class="n">3</span>' in answer
+        assert "Counts are of the newest 4 lines, those too that the query does not find." in answer
+    assert asked == ['{host="a"} |= "rare"', '{host="a"}']  # once
 
 
 def test_fields_are_offered_without_counts_when_a_sample_takes_too_long(

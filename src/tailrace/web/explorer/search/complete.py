@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 MOST: Final = 50
 SAMPLE_LINES: Final = 500
-SAMPLE_S: Final = 0.5
-"""How long the sample may take; without one, fields are offered without counts."""
+SAMPLE_S: Final = 0.06
+WIDEST_S: Final = 0.5
+"""How long a sample may take before a wider one is taken, and how long the widest may."""
 
 _SAMPLES: Final = 64
 _VALUES: Final = 1_000  # distinct values of a label that are counted for the list, most frequent first
@@ -63,18 +64,20 @@ class Offers:
     """The suggestions, those that fit best first.
 
     Counts are of all lines of the range; with `at_most` some of its segments lie in it by a part only, and are counted
-    whole; with `sampled` they are of so many newest lines.
+    whole; with `sampled` they are of so many newest lines, with `wide` of some too that the query does not find.
     """
 
     offers: tuple[Offer, ...] = ()
     more: int = 0
     at_most: bool = False
     sampled: int = 0
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
     lines: int = 0
+    wide: bool = False
     fields: Mapping[str, int] = field(default_factory=dict)
     frame: pl.DataFrame = field(default_factory=pl.DataFrame)
 
@@ -138,7 +141,7 @@ class Completion:
             return Offers(tuple(_value_offers(rows, spot)), at_most=not exact)
         sample = self._sample(asked)
         name = LEVEL if spot.kind == "key-value" and spot.name == LEVEL_KEY else spot.name
-        return Offers(tuple(_value_offers(_sampled_values(sample, name), spot)), sampled=sample.lines)
+        return Offers(tuple(_value_offers(_sampled_values(sample, name), spot)), sampled=sample.lines, wide=sample.wide)
 
     # --- fields -------------------------------------------------------------------------------------
 
@@ -152,7 +155,7 @@ class Completion:
         ]
         offers += _label_offers(streams, after)
         offers += [Offer(name + after, name, kind) for name, kind in known.items() if name not in sample.fields]
-        return Offers(tuple(_once(offers)), sampled=sample.lines)
+        return Offers(tuple(_once(offers)), sampled=sample.lines, wide=sample.wide)
 
     def _stages(self, asked: _Asked) -> Offers:
         if not asked.text[: asked.spot.start].rstrip().endswith("|"):
@@ -163,7 +166,7 @@ class Completion:
             return Offers(tuple(operators))
         stages = (Offer(_stage_text(name), name, said) for name, said in texts.STAGES.items() if name != "unwrap")
         fields = self._fields(asked, after="")
-        return Offers((*stages, *fields.offers), sampled=fields.sampled)
+        return Offers((*stages, *fields.offers), sampled=fields.sampled, wide=fields.wide)
 
     def _words(self, asked: _Asked) -> Offers:
         fields = self._fields(asked, after=":")
@@ -185,18 +188,23 @@ class Completion:
 
     def _sample(self, asked: _Asked) -> _Sample:
         """Return the newest lines that the query to the left finds; if that takes too long, those of its streams."""
-        for query in dict.fromkeys((asked.spot.log, asked.spot.selector, EVERYTHING)):
-            if not query:
-                continue
+        failed: list[tuple[object, ...]] = []
+        found = _Sample()
+        for query in filter(None, dict.fromkeys((asked.spot.log, asked.spot.selector, EVERYTHING))):
             key = (self._services.table.snapshot().version, query, asked.start_ns // 10**10, asked.end_ns // 10**10)
             try:
-                return self._kept(key, partial(self._read, query, asked))
-            except TailraceError:
-                continue  # the query is not finished, or slow: a wider one is known to be quick
-        return _Sample()
+                found = self._kept(key, partial(self._read, query, asked))
+                break
+            except TailraceError:  # the query is not finished, or slow: a wider one is known to be quick
+                failed.append(key)
+        wide = replace(found, wide=bool(failed) or found.wide)
+        for key in failed:  # not tried again with every letter
+            self._keep(key, wide)
+        return wide
 
     def _read(self, query: str, asked: _Asked) -> _Sample:
-        request = Request(query, asked.start_ns, asked.end_ns, None, SAMPLE_LINES, timeout_s=SAMPLE_S)
+        limit_s = WIDEST_S if query == EVERYTHING else SAMPLE_S
+        request = Request(query, asked.start_ns, asked.end_ns, None, SAMPLE_LINES, timeout_s=limit_s)
         answer = run(request, self._services.table, self._services.engine)
         if not isinstance(answer, Lines):
             raise QueryError("a metric query has no fields")
@@ -205,7 +213,9 @@ class Completion:
         )
         columns = [name for name in frame.columns if name.startswith((META, PARSED)) and _bare_name(name) not in ERRORS]
         counts = {_bare_name(name): frame.height - frame[name].null_count() for name in columns}
-        return _Sample(frame.height, {name: count for name, count in counts.items() if count}, frame.select(columns))
+        return _Sample(
+            frame.height, fields={name: count for name, count in counts.items() if count}, frame=frame.select(columns)
+        )
 
     def _kept(self, key: tuple[object, ...], read: Callable[[], _Sample]) -> _Sample:
         with self._lock:
@@ -213,11 +223,14 @@ class Completion:
                 self._samples.move_to_end(key)
                 return self._samples[key]
         found = read()
+        self._keep(key, found)
+        return found
+
+    def _keep(self, key: tuple[object, ...], found: _Sample) -> None:
         with self._lock:
             self._samples[key] = found
             while len(self._samples) > _SAMPLES:
                 self._samples.popitem(last=False)
-        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ ONE_VALUE: Final = "1 value"
 SEARCH_INSTEAD: Final = "Search lines for this text"
 MORE: Final = "{count} more: type to narrow them down"
 SAMPLED: Final = "Counts are of the newest {count} lines that fit."
+SAMPLED_WIDE: Final = "Counts are of the newest {count} lines, those too that the query does not find."
 AT_MOST: Final = "Counts with ≤ are of whole segments, of which the range has a part."
 
 EARLIER: Final = "earlier"
