@@ -18,7 +18,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -311,7 +311,8 @@ def _sunk(tables: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema, about
     def write() -> None:
         try:
             lazy = register_io_source(source, schema=schema)
-            lazy.sink_parquet(pipe, compression="zstd", metadata=about)
+            sink: Any = pipe  # Any: of what a file is it has what is asked of it, writing
+            lazy.sink_parquet(sink, compression="zstd", metadata=about)
         except Exception as error:  # noqa: BLE001  it is raised where the file is read
             failed.append(error)
         finally:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, delete, func, select, update
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, delete, func, or_, select, update
 
 from tailrace.control import METADATA, NUMBER, TEXT, insert
 from tailrace.errors import DataError
@@ -111,10 +111,7 @@ class Saved:
         if text:
             like = f"%{_literal(text.lower())}%"
             texts = (VERSION_TABLE.c.name, VERSION_TABLE.c.about, VERSION_TABLE.c.address, TABLE.c.owner)
-            found = func.lower(texts[0]).like(like, escape="\\")
-            for column in texts[1:]:
-                found = found | func.lower(column).like(like, escape="\\")
-            newest = newest.where(found)
+            newest = newest.where(or_(*(func.lower(column).like(like, escape="\\") for column in texts)))
         with self._control.reading() as connection:
             rows = connection.execute(newest.order_by(func.lower(VERSION_TABLE.c.name), TABLE.c.id))
             return [_search(tuple(row)) for row in rows]

@@ -76,6 +76,10 @@ class Room:
         self.names.note(search)
         return search
 
+    def gone(self, request: Request, error: Refused) -> Response:
+        """Return the page of what is not there."""
+        return self.frame.page(request, "saved/gone.html", view="search", status=error.status, what=str(error))
+
     def one(self, request: Request, number: int, *, status: int = 200, said: str = "", **given: Any) -> Response:
         """Return the page of a search; `given` is what was typed and not taken."""
         search = self.found(number)
@@ -121,8 +125,8 @@ def _add_lists(router: APIRouter, room: Room) -> None:
         """List the searches for the menu of the search page."""
         found = saved.all()
         room.names.note(*found[:_NAMES])
-        part = {"found": found[:_MENU], "more": len(found) - _MENU, "starters": starters()}
-        return frame.fragment(request, "saved/menu.html", **part)
+        more = len(found) - _MENU
+        return frame.fragment(request, "saved/menu.html", found=found[:_MENU], more=more, starters=starters())
 
     @router.get("/saved/new")
     def begin(request: Request) -> Response:
@@ -137,7 +141,10 @@ def _add_lists(router: APIRouter, room: Room) -> None:
     @router.get("/saved/{name}")
     def one(request: Request, name: str) -> Response:
         """Show a search and its versions."""
-        return room.one(request, _number(name))
+        try:
+            return room.one(request, _number(name))
+        except Refused as error:
+            return room.gone(request, error)
 
 
 def _add_changes(router: APIRouter, room: Room) -> None:
@@ -189,14 +196,17 @@ def _add_links(router: APIRouter, room: Room) -> None:
         return RedirectResponse(f"/explore/share?{urlencode({'short': key})}&{address}", _SEE_OTHER)
 
     @router.get("/s/{name}")
-    def go(name: str) -> Response:
+    def go(request: Request, name: str) -> Response:
         """Open a saved search or a short link."""
         if _LINK.fullmatch(name):
             address = saved.linked(name)
             if address is None:
-                raise Refused(404, texts.NO_LINK.format(key=name))
+                return room.gone(request, Refused(404, texts.NO_LINK.format(key=name)))
             return RedirectResponse(f"/?{address}" if address else "/", _SEE_OTHER)
-        search = room.found(_number(name))
+        try:
+            search = room.found(_number(name))
+        except Refused as error:
+            return room.gone(request, error)
         return RedirectResponse(opened_url(search.id, search.content.address), _SEE_OTHER)
 
 
