@@ -115,6 +115,18 @@ def test_gauges_are_asked_at_each_scrape() -> None:
     assert samples(accounts)["tailrace_backlog_bytes", "a"] == 2.0
 
 
+def test_samples_of_a_gauge_and_of_a_counter_are_those_of_now() -> None:
+    accounts, value = Accounts(), [1.0]
+    accounts.gauge("queue", "", lambda: [({"source": "a"}, value[0])])
+    accounts.count("seen_total", "", 2, why="x")
+    accounts.count("seen_total", "", 3, why="x")
+    assert accounts.samples("queue") == [({"source": "a"}, 1.0)]
+    value[0] = 7
+    assert accounts.samples("queue") == [({"source": "a"}, 7.0)]
+    assert accounts.samples("seen_total") == [({"why": "x"}, 5.0)]
+    assert accounts.samples("nothing") == []
+
+
 def test_a_counter_has_one_series_per_label_set() -> None:
     accounts = Accounts()
     accounts.count("tailrace_errors_total", "Errors.", source="a", kind="x")

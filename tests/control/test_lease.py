@@ -10,7 +10,7 @@ import pytest
 from tailrace.control import Control
 from tailrace.control import holder as module
 from tailrace.control.holder import holder, is_gone
-from tailrace.control.lease import LEASE_NS, Lease, LeaseLostError
+from tailrace.control.lease import LEASE_NS, Held, Lease, LeaseLostError, held
 from tailrace.control.postgres import PostgreSQL
 from tailrace.database_url import DatabaseUrl
 
@@ -123,3 +123,12 @@ def test_clocks_of_servers_on_postgresql_may_be_minutes_apart(database, tmp_path
     assert two.take(NOW + apart_ns)
     assert not one.take(NOW)
     control.close()
+
+
+def test_all_leases_are_told_with_those_that_ran_out(control):
+    Lease(control, "one", job="rollups", server="https://one/").take(NOW)
+    Lease(control, "two", job="alerts").take(NOW - LEASE_NS)
+    assert held(control, NOW) == [
+        Held("alerts", "two", NOW, over=True),
+        Held("rollups", "https://one/", NOW + LEASE_NS, over=False),
+    ]

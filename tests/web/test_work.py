@@ -112,6 +112,7 @@ def test_a_full_house_is_429_and_quick_ones_have_a_lane_of_their_own() -> None:
         with pytest.raises(Refused, match="too many queries") as refused:
             await start("one too many")
         assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "1"})
+        assert (rooms.standing, rooms.refused) == ((4, 1), 1)
         go.set()
         assert await asyncio.gather(*long, *others) == ["a", "b", "c", "q", "s"]
         assert await start("there is room again") == "there is room again"
