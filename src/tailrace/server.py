@@ -50,6 +50,7 @@ from tailrace.web.explorer.frame import Frame
 from tailrace.web.explorer.metrics import views as metrics_room
 from tailrace.web.explorer.saved import views as saved_views
 from tailrace.web.explorer.saved.store import Saved
+from tailrace.web.explorer.search import history
 from tailrace.web.guarded import Guarded
 from tailrace.web.services import Services
 from tailrace.web.tenants import TenantApps
@@ -173,6 +174,7 @@ class Server:
         app.include_router(receivers_api.routes(self._alerting.notifier))
         app.include_router(alerts_room.routes(services, frame, self._alerting, self._control, Work()))
         app.include_router(saved_views.routes(frame, Saved(self._control, clock)))
+        app.include_router(history.routes(frame, history.History(self._control, clock)))
         app.include_router(login.routes(guard, tokens))
         app.include_router(audit_api.routes(audit))
         settings = uvicorn.Config(

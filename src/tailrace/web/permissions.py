@@ -79,6 +79,7 @@ TABLE: Final[tuple[Permission, ...]] = (
     Permission(READS, "/theme", None, tenants=True),
     *_query("/", "/explore", "/explore/{rest:path}", "/line/{rest:path}", "/logs/{rest:path}", methods=READS),
     *_query("/explore/export/{job}/cancel", methods=frozenset({"POST"})),
+    *_query("/explore/history", methods=frozenset({"POST"})),
     *_view("/saved", "/saved/{rest:path}", "/s/{rest:path}", "/dashboard", "/dashboard/{rest:path}"),
     *_view("/metrics-from-logs", "/metrics-from-logs/{rest:path}", "/files", "/files/{rest:path}"),
     *_view("/alerts", "/alerts/{rest:path}", "/pipeline", "/pipeline/{rest:path}"),

@@ -2,24 +2,27 @@
 T.on("#q", (box) => {
   const form = box.form, running = $("running"), said = $("query-said");
   const group = T.texts.search, KEPT = 100;
+  const words = $("words"); // the words that the query was read from, to go on with
   const fit = () => { box.rows = Math.min(box.value.split("\n").length, 12); };
   const put = (text) => { box.value = text; fit(); };
 
-  // --- history: what this browser ran, newest first ---------------------------------------------------
-  const past = () => { try { return JSON.parse(T.memory.get("queries")) || []; } catch { return []; } };
-  let at = -1, draft = ""; // at: how far back the box shows; the draft is what was in it before
+  // --- history: the server keeps that of who is signed in, else this browser, newest first -------------
+  const kept = box.dataset.history;
+  const own = () => { try { return JSON.parse(T.memory.get("queries")) || []; } catch { return []; } };
+  let past = null, at = -1, draft = ""; // at: how far back the box shows; the draft is what was in it before
+  const fetched = async () => { try { return kept ? JSON.parse(await T.fetchText(kept)) : own(); } catch { return own(); } };
   const remember = (text) => {
-    if (text.trim()) T.memory.set("queries", JSON.stringify([text, ...past().filter((one) => one !== text)].slice(0, KEPT)));
-    at = -1;
+    if (kept) fetch(kept, { method: "POST", body: new URLSearchParams({ q: text }) }).catch(() => {});
+    else T.memory.set("queries", JSON.stringify([text, ...own().filter((one) => one !== text)].slice(0, KEPT)));
   };
-  const walk = (by) => {
-    const all = past();
+  const walk = async (by) => {
+    past ||= await fetched();
     if (at < 0) draft = box.value;
     let next = at + by;
-    while (by > 0 && next < all.length && all[next] === box.value) next += 1; // the query that is shown is no step back
-    if (next < -1 || next >= all.length) return;
+    while (by > 0 && next < past.length && past[next] === box.value) next += 1; // the query that is shown is no step back
+    if (next < -1 || next >= past.length) return;
     at = next;
-    put(at < 0 ? draft : all[at]);
+    put(at < 0 ? draft : past[at]);
     box.setSelectionRange(box.value.length, box.value.length);
     T.say(box.value, true);
   };
@@ -53,7 +56,6 @@ T.on("#q", (box) => {
     running.hidden = true;
     clearInterval(clock);
     clock = setInterval(() => { running.hidden = performance.now() - began < 300; tick(); }, 100);
-    remember(box.value);
     form.submit();
   };
   const run = async (button) => {
@@ -111,13 +113,12 @@ T.on("#q", (box) => {
     }
   });
   box.addEventListener("input", fit);
-  if (!box.hasAttribute("aria-invalid") && new URLSearchParams(location.search).get("q")) remember(box.value);
+  if (!box.hasAttribute("aria-invalid") && new URLSearchParams(location.search).get("q")) remember(words ? words.dataset.words : box.value);
   T.key("/", T.texts.editQuery, () => { box.focus(); box.select(); }, { group });
   T.key("Ctrl ↑", T.texts.queryBefore, () => { box.focus(); walk(1); }, { group });
   T.key("Ctrl ↓", T.texts.queryAfter, () => { box.focus(); walk(-1); }, { group });
   T.key("", T.texts.queryFormat, () => run(form.querySelector("[name=fmt]")), { group });
 
-  const words = $("words"); // the words that the query was read from, to go on with
   if (words) words.addEventListener("click", (event) => {
     event.preventDefault();
     put(words.dataset.words);

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import polars as pl
 
@@ -41,6 +41,9 @@ SAMPLE_LINES: Final = 500
 SAMPLE_S: Final = 0.06
 WIDEST_S: Final = 0.5
 """How long a sample may take before a wider one is taken, and how long the widest may."""
+
+_Key: TypeAlias = tuple[int, str, int, int]
+"""Of a sample: version of the table, query, range in tens of seconds."""
 
 _SAMPLES: Final = 64
 _VALUES: Final = 1_000  # distinct values of a label that are counted for the list, most frequent first
@@ -87,7 +90,7 @@ class Completion:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._samples: OrderedDict[tuple[object, ...], _Sample] = OrderedDict()
+        self._samples: OrderedDict[_Key, _Sample] = OrderedDict()
         self._lock = Lock()
 
     def offers(self, text: str, spot: Spot, start_ns: int, end_ns: int) -> Offers:
@@ -188,7 +191,7 @@ class Completion:
 
     def _sample(self, asked: _Asked) -> _Sample:
         """Return the newest lines that the query to the left finds; if that takes too long, those of its streams."""
-        failed: list[tuple[object, ...]] = []
+        failed: list[_Key] = []
         found = _Sample()
         for query in filter(None, dict.fromkeys((asked.spot.log, asked.spot.selector, EVERYTHING))):
             key = (self._services.table.snapshot().version, query, asked.start_ns // 10**10, asked.end_ns // 10**10)
@@ -217,7 +220,7 @@ class Completion:
             frame.height, fields={name: count for name, count in counts.items() if count}, frame=frame.select(columns)
         )
 
-    def _kept(self, key: tuple[object, ...], read: Callable[[], _Sample]) -> _Sample:
+    def _kept(self, key: _Key, read: Callable[[], _Sample]) -> _Sample:
         with self._lock:
             if key in self._samples:
                 self._samples.move_to_end(key)
@@ -226,7 +229,7 @@ class Completion:
         self._keep(key, found)
         return found
 
-    def _keep(self, key: tuple[object, ...], found: _Sample) -> None:
+    def _keep(self, key: _Key, found: _Sample) -> None:
         with self._lock:
             self._samples[key] = found
             while len(self._samples) > _SAMPLES:
