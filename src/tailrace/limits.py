@@ -335,6 +335,9 @@ PUSH_DAYS: Final = 1_000
 FORM_BYTES: Final = 1 * MIB
 """Largest body of a query sent as a form."""
 
+BASELINE_BYTES: Final = 128 * MIB
+"""Largest baseline that is sent to the page: one of a million files with hashes has about 80 MiB."""
+
 # --- reduce -----------------------------------------------------------------------------------
 
 RULE_BYTES: Final = 16_384

@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from html import unescape
 from html.parser import HTMLParser
+from typing import Any
 
+import httpx
+import polars as pl
 import pytest
+from fastapi import FastAPI
 
 from tailrace.drift.baseline import About, Baseline, packed
-from tailrace.web.explorer.files import drifted
+from tailrace.web.explorer import frame as frames
+from tailrace.web.explorer.files import drifted, views
 from tailrace.web.explorer.files.look import PARTS
+from tailrace.web.work import Work
 from twin.world import START_NS, World, event, folder, made
+from web.conftest import _served
 from web.explorer.files.conftest import Room
 
 PATHS = ["/files" if tab == "tree" else f"/files/{tab}" for tab in PARTS]
@@ -149,12 +156,8 @@ def test_condensing_leads_back_to_the_health(filled: Room) -> None:
 
 
 def test_a_baseline_that_is_sent(filled: Room) -> None:
-    rows = drifted.files(filled.world.twin.now(), "web-1", ["/d"]).filter(
-        ~drifted.pl.col("file_path").str.ends_with("f")
-    )
-    texts = rows.with_columns(
-        file_mtime=drifted.pl.lit(None, drifted.pl.String), file_ctime=drifted.pl.lit(None, drifted.pl.String)
-    )
+    rows = drifted.files(filled.world.twin.now(), "web-1", ["/d"]).filter(~pl.col("file_path").str.ends_with("f"))
+    texts = rows.with_columns(file_mtime=pl.lit(None, pl.String), file_ctime=pl.lit(None, pl.String))
     key = b"k" * 32
     signed = packed(Baseline(About(START_NS, "web-1", ("/d",)), texts), key)
 
@@ -169,7 +172,30 @@ def test_a_baseline_that_is_sent(filled: Room) -> None:
     assert "the signature does not fit" in sent(signed, "x" * 32)[1]
     assert "is signed" in sent(signed)[1]
     assert "this is no baseline" in sent(b"nonsense")[1]
+    assert "Key (empty for an unsigned one)" in sent(b"nonsense")[1]  # one can try again
     assert "Choose the file of a baseline" in sent(b"")[1]
+    other = packed(Baseline(About(START_NS, "web-1", ("/d",)), pl.DataFrame({"a": [1]})), None)
+    assert "It cannot be compared" in sent(other)[1]
+    foreign = packed(Baseline(About(START_NS, "elsewhere", ("/d",)), texts), None)
+    filled.world.happen(made("created", "/x"), host="db-1")
+    assert "made on 'elsewhere'" in sent(foreign)[1]
+
+
+def test_a_baseline_has_a_bound(filled: Room) -> None:
+    head = {"content-type": "multipart/form-data; boundary=x"}
+    assert filled.client.post("/files/drift", content=iter([b"--x--"]), headers=head).status_code == 413  # of no length
+
+
+def test_what_takes_too_long_says_so(world: World) -> None:
+    class Slow(Work):
+        async def run(self, *_: object, **__: object) -> Any:
+            raise TimeoutError
+
+    app, frame = FastAPI(), frames.Frame("box")
+    app.include_router(frames.routes(frame))
+    app.include_router(views.routes(frame, world.twin, Slow()))
+    with _served(app) as address:
+        assert "It took too long" in text(httpx.get(f"{address}/files/drift").text)
 
 
 class Parsed(HTMLParser):

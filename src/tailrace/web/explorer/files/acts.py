@@ -53,7 +53,7 @@ _CLASSES: Final = {
     "deleted": "c4",
     "moved": "c3",
     "attributes_modified": "c5",
-    "initial_scan": "c6",
+    "initial_scan": "lv-none",
     "gap": "c1",
 }
 """Colours of kinds of events, the same in every drawing."""
@@ -196,7 +196,7 @@ def drawn(rows: pl.DataFrame, when: Grid) -> Stacks:
     answer = Series("matrix", tuple({"action": name} for name in names), frame.sort("series", "_time_ns"), Stats())
     bars = stacks(answer, when.start_ns, when.end_ns, when.step_ns)
     titles = [texts.ACTIONS.get(name, name) for name in bars.names]
-    return replace(bars, names=titles, classes=[_CLASSES.get(name, "c6") for name in bars.names])
+    return replace(bars, names=titles, classes=[_CLASSES.get(name, "lv-none") for name in bars.names])
 
 
 def matching(rows: pl.DataFrame, action: str, who: str) -> pl.DataFrame:

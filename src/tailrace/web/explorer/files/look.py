@@ -75,6 +75,11 @@ class Seen:
         return self.given.now_ns
 
     @property
+    def present(self) -> bool:
+        """Whether the present state is looked at: answers about it are kept, those about others made anew."""
+        return not (self.place.get("as_of") or self.place.get("version"))
+
+    @property
     def here(self) -> View:
         """The state that is looked at, of which is known that it was read."""
         assert self.view is not None, "parts are asked for after the base"
@@ -105,8 +110,8 @@ class Seen:
         return self.here if time_ns >= self.here.as_of_ns else self.twin.at(time_ns)
 
     def folder_of(self, view: View) -> Folder:
-        """Return the directory in a state; only of the present one it is kept, since others are made anew each time."""
-        if view is self.here and not self.place.get("as_of"):
+        """Return the directory in a state."""
+        if view is self.here and self.present:
             return self.folders.of(view, self.host, self.path)
         return folder(view, self.host, self.path)
 
@@ -118,14 +123,24 @@ class Seen:
 
 def look(place: Place, twin: Twin, folders: Folders) -> Seen:
     """Return what a page shows."""
-    given = Given(place.words, (), twin.clock.now_ns())
-    seen = Seen(place, given, twin, folders)
+    seen = base(place, twin, folders)
+    if seen.error:
+        return seen
     try:
-        _base(seen)
         if seen.host or place.tab == "health":
             part(seen, PARTS[place.tab])
         elif len(seen.hosts) > 1:
             seen.sums = _of_hosts(seen)
+    except QueryError as error:
+        seen.error = error
+    return seen
+
+
+def base(place: Place, twin: Twin, folders: Folders) -> Seen:
+    """Return what all pages have: the state that is looked at, its hosts, and which of them is meant."""
+    seen = Seen(place, Given(place.words, (), twin.clock.now_ns()), twin, folders)
+    try:
+        _base(seen)
     except QueryError as error:
         seen.error = error
     return seen
@@ -144,7 +159,7 @@ def part(seen: Seen, fill: Callable[[Seen], None]) -> None:
 def _base(seen: Seen) -> None:
     seen.path = seen.given.path
     seen.view = seen.given.view(seen.twin)
-    seen.hosts = seen.folders.hosts(seen.view)
+    seen.hosts = seen.folders.hosts(seen.view) if seen.present else seen.view.state.hosts()
     asked = seen.place.get("host")
     if asked and asked not in seen.hosts:
         raise QueryError(texts.UNKNOWN_HOST.format(host=asked[:80]))
@@ -178,9 +193,9 @@ def _map(seen: Seen) -> None:
     found = seen.home = seen.folder_of(seen.here)
     by, shade = seen.place.one_of("by", BY), seen.place.one_of("color", COLORS)
     column = tiled.COLUMNS[by]
-    whole = found.rows[column].sum()
+    whole = int(found.rows[column].sum())
     large = found.rows.filter((pl.col("kind") == "dir") & (pl.col(column) * 100 >= whole * tiled.INNER_AREA))
-    ask = inside if seen.place.get("as_of") else seen.folders.inside
+    ask = seen.folders.inside if seen.present else inside
     below = ask(seen.here, seen.host, seen.path) if large.height else None
     seen.tiles = tiled.tiles(found.rows, below, by, shade, seen.here.as_of_ns)
     seen.more_entries = max(0, found.rows.height - tiled.TILES_MOST)

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from markupsafe import Markup
+from polars.exceptions import PolarsError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,14 +23,16 @@ from starlette.responses import RedirectResponse, Response
 from tailrace import limits
 from tailrace.drift.baseline import unpacked
 from tailrace.errors import ConfigError, TailraceError
+from tailrace.twin import tree
 from tailrace.twin.condense import condense
 from tailrace.twin.reading import Twin
 from tailrace.web.explorer.files import acts, amounts, drifted, folder, place
-from tailrace.web.explorer.files.look import PARTS, Seen, look, part
+from tailrace.web.explorer.files.look import PARTS, Seen, base, look, part
 from tailrace.web.explorer.frame import Frame
 from tailrace.web.explorer.marks import line_html
 from tailrace.web.explorer.texts import files as texts
 from tailrace.web.files_questions import Given
+from tailrace.web.refusals import Refused
 from tailrace.web.times import iso
 from tailrace.web.work import Work
 
@@ -98,41 +101,49 @@ def _add_changes(router: APIRouter, frame: Frame, twin: Twin, work: Work, folder
     @router.post("/files/drift")
     async def check(request: Request) -> Response:
         """Compare the present state with a baseline that is sent along; it is not kept."""
-        form = await request.form(max_files=1, max_fields=20, max_part_size=limits.FORM_BYTES)
+        name, data, words, key = await _sent(request)
+
+        def compared() -> Seen:
+            seen = base(place.Place(words, "drift"), twin, folders)
+            seen.baseline = name
+            if not seen.error:
+                part(seen, lambda seen: _checked(seen, data, key))
+            return seen
+
+        return _page(frame, request, await work.run(request, compared))
+
+
+async def _sent(request: Request) -> tuple[str, bytes, dict[str, str], bytes | None]:
+    """Return what a form brings: the name and the content of a baseline, the state of the page, and a key."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > limits.BASELINE_BYTES:
+        raise Refused(413, texts.TOO_LARGE.format(most=limits.BASELINE_BYTES))
+    async with request.form(max_files=1, max_fields=20, max_part_size=limits.FORM_BYTES) as form:
         sent = form.get("baseline")
         words = {name: value for name, value in form.items() if isinstance(value, str) and name in ("host", "path")}
         key = str(form.get("key") or "").strip().encode() or None
-        data = await sent.read() if isinstance(sent, UploadFile) else b""
-        name = (sent.filename if isinstance(sent, UploadFile) else "") or ""
-        await form.close()
-        wanted = place.Place(words, "drift")
-
-        def compared() -> Seen:
-            seen = look(place.Place(words, "drift"), twin, folders)
-            seen.drift, seen.baseline = None, name or "-"
-            if not seen.error:
-                part(seen, lambda seen: _checked(seen, data, key, name))
-            return seen
-
-        seen = await work.run(request, compared)
-        seen.place = wanted
-        return _page(frame, request, seen)
+        if not isinstance(sent, UploadFile):
+            return "", b"", words, key
+        return sent.filename or "", await sent.read(), words, key
 
 
-def _checked(seen: Seen, data: bytes, key: bytes | None, name: str) -> None:
+def _checked(seen: Seen, data: bytes, key: bytes | None) -> None:
     """Fill what differs from a baseline."""
     if not data:
         raise TailraceError(texts.NO_FILE)
     try:
-        baseline = unpacked(data, key, name)
+        baseline = unpacked(data, key, seen.baseline)
     except ConfigError as error:
-        raise TailraceError(error.problems[0].what + ". " + error.problems[0].hint) from None
+        raise TailraceError(f"{error.problems[0].what}: {error.problems[0].hint}") from None
     host = seen.host or baseline.about.host
     if host not in seen.hosts:
         raise TailraceError(texts.NO_BASELINE_HOST.format(host=host))
     seen.host = host
-    now = drifted.files(seen.here, host, baseline.about.roots)
-    seen.drift = drifted.page(drifted.from_baseline(baseline, now), 1)
+    try:
+        now = drifted.files(seen.here, host, [tree.slashed_text(root) for root in baseline.about.roots])
+        seen.drift = drifted.page(drifted.from_baseline(baseline, now), 1)
+    except PolarsError as error:  # columns of another kind, in a file that nobody signed
+        raise TailraceError(texts.NO_BASELINE.format(why=str(error).partition("\n")[0])) from None
 
 
 def _share(frame: Frame) -> None:

@@ -70,6 +70,7 @@ TOO_LONG: Final = "It took too long: choose a shorter span or a folder further d
 TOO_MANY: Final = "More than {most:,} paths would be compared: choose a folder further down."
 NO_FILE: Final = "Choose the file of a baseline."
 NO_BASELINE_HOST: Final = "This baseline was made on {host!r}, of which no file events are stored here."
+NO_BASELINE: Final = "It cannot be compared: {why}"
 TOO_LARGE: Final = "The file is larger than {most:,} bytes."
 
 SCRIPT: Final = {
