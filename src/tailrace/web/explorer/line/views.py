@@ -122,7 +122,7 @@ def _add_line(router: APIRouter, services: Services, frame: Frame, work: Work) -
         parts |= {"context": around, "problem": problem, **wanted}
         if part:
             return frame.fragment(request, "line/around.html", **parts)
-        at = Cursor("before", found.row.time_ns, 0)
+        at = Cursor("before", found.row.time_ns, found.row.skip)
         back = asked.state.change(selected=str(found.address), cursor=at).url() + "#sel"
         return frame.page(request, "line/page.html", view="search", search_url=back, **parts)
 

@@ -3,7 +3,7 @@ T.on("#lines[data-url]", (list) => {
   const MOST = 300, NEAR = 1500, ASK_MS = 5000, SETTLED_MS = 400;
   const { rows, prepare, settle, headOf } = T.rows;
   const more = { older: Boolean(list.dataset.older), newer: Boolean(list.dataset.newer) };
-  const newer = $("newer"), older = $("older"), slider = $("ruler"), bubble = $("ruler-time"), state = $("state");
+  const newer = $("newer"), older = $("older"), slider = $("ruler"), bubble = $("ruler-time");
   let busy = null, place = 0, asked = 0, jumps = 0;
 
   // --- places: a line is known by its time, the lines of that time above it, and its key ----------------------
@@ -71,11 +71,12 @@ T.on("#lines[data-url]", (list) => {
         prepare(got);
         T.mount(got);
         const fresh = [...got.children];
+        more[way] = Boolean(got.dataset[way]) && fresh.length > 0;
         keeping(() => {
           if (way === "older") list.append(...fresh); else list.prepend(...fresh);
           trim(way);
+          tell();
         });
-        more[way] = Boolean(got.dataset[way]) && fresh.length > 0;
         grown(got);
         settle();
         return fresh.length > 0;
@@ -83,7 +84,7 @@ T.on("#lines[data-url]", (list) => {
         more[way] = false;
         failed(box, error, () => { more[way] = true; extend(way); });
         return false;
-      } finally { busy = null; box.removeAttribute("aria-busy"); tell(); }
+      } finally { busy = null; box.removeAttribute("aria-busy"); }
     })();
     return busy;
   };
@@ -108,7 +109,8 @@ T.on("#lines[data-url]", (list) => {
       look();
     } catch (error) { failed(newer, error, () => jump(at, { last, focus })); }
   };
-  const end = (which) => jump(which === "newest" ? "" : `after-${BigInt(list.dataset.start) - 1n}-0`, { last: which === "oldest", focus: true });
+  const oldest = () => `after-${BigInt(list.dataset.start) - 1n}-0`;
+  const end = (which) => jump(which === "newest" ? "" : oldest(), { last: which === "oldest", focus: true });
 
   // --- what came in meanwhile -------------------------------------------------------------------------
   const grown = async (got) => {
@@ -144,19 +146,28 @@ T.on("#lines[data-url]", (list) => {
     slider.value = Math.round(shareAt(time) * Number(slider.max));
     slider.setAttribute("aria-valuetext", spoken(time));
   };
-  let moving = 0;
-  if (slider) slider.addEventListener("input", () => {
+  let moving = 0; // a timer, while the list has not come to where the bar is
+  const steer = () => {
     const share = slider.value / slider.max, time = timeAt(share);
     bubble.textContent = spoken(time);
     bubble.hidden = false;
     slider.setAttribute("aria-valuetext", spoken(time));
     clearTimeout(moving);
-    moving = setTimeout(async () => {
-      await jump(share === 0 ? "" : share === 1 ? `after-${BigInt(list.dataset.start) - 1n}-0` : `before-${time}-0`, { last: share === 1 });
-      moving = 0;
-      bubble.hidden = true;
+    const mine = moving = setTimeout(async () => {
+      await jump(share === 0 ? "" : share === 1 ? oldest() : `before-${time}-0`, { last: share === 1 });
+      if (mine === moving) { moving = 0; bubble.hidden = true; }
     }, 160);
-  });
+  };
+  if (slider) {
+    slider.addEventListener("input", steer);
+    slider.addEventListener("keydown", (event) => { // down is older; browsers do not agree on that
+      const step = { ArrowDown: 10, ArrowUp: -10, PageDown: 100, PageUp: -100 }[event.key];
+      if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      slider.value = Number(slider.value) + step;
+      steer();
+    });
+  }
 
   // --- scrolling --------------------------------------------------------------------------------------
   const remember = () => { // where one is belongs to the address

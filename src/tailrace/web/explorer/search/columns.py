@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 USUAL: Final = ("service_name",)
 """The columns of an address that names none."""
+VALUE_CHARS: Final = 1_000
+"""A longer value is not offered to filter by: no address would hold it."""
 
 
 def shown(state: State | None) -> tuple[str, ...]:
