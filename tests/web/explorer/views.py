@@ -56,7 +56,12 @@ VIEWS: Final = (
     View("search-compared", f"/explore?q={SHOP}&cmp=before"),
     View("search-metric", f"/explore?q={RATE}"),
     View("search-metric-chart", f"/explore?q={RATE}&tab=chart"),
-    # --- dashboards
+    # --- metrics, dashboards
+    View("metrics", "/metrics-from-logs"),
+    View("metric", "/metrics-from-logs/lines_by_level"),
+    View("metric-recorded", "/metrics-from-logs/shop:errors:rate5m"),
+    View("metric-new", f"/metrics-from-logs/new?q={ERRORS}&segment=service"),
+    View("metric-mistake", "/metrics-from-logs/new?expr=sum(", status=400),
     View("dashboard", "/dashboard"),
     View("dashboard-start", "/dashboard/start"),
     View("dashboard-new", "/dashboard/new"),
