@@ -118,6 +118,19 @@ def test_changes_by_what_and_who(filled: Room) -> None:
     assert "q=%7Bsource%3D%22file_events%22%2C+host%3D%22web-1%22%7D+%7C+file_path+%3D+%22%2Fd%2Fe%2Fx%22" in page
 
 
+def test_what_a_form_does_not_ask_for_stays_in_the_address(filled: Room) -> None:
+    kept = r'<input type="hidden" name="(\w+)" value="([^"]+)">'
+    words = {"from": "now-7d", "as_of": "now", "sort": "name"}
+    assert dict(re.findall(kept, filled.page("/files", **words))) == {"from": "now-7d", "sort": "name"}
+    assert dict(re.findall(kept, filled.page("/files/changes", **words))) == {"as_of": "now", "sort": "name"}
+    assert dict(re.findall(kept, filled.page("/files/health", **words))) == words
+
+
+def test_a_page_beyond_the_last_is_the_last(filled: Room) -> None:
+    assert "cp [7] by ann" in text(filled.page("/files/changes", page="99"))
+    assert "/d/f" in text(filled.page("/files/drift", page="99", **{"from": str(START_NS)}))
+
+
 def test_growth_and_drift_begin_when_watching_began(room: Room) -> None:
     room.world.happen(made("initial_scan", "/d/a", 1, size=100))
     room.world.happen(made("updated", "/d/a", 20, size=150))

@@ -148,6 +148,7 @@ def changes(rows: pl.DataFrame, start_ns: int, end_ns: int, page: int = 1) -> Ch
     """Return the acts that events come to."""
     when = grid(start_ns, end_ns)
     acts = folded(rows)
+    page = min(page, -(-acts.height // ACTS_MOST) or 1)
     ordered = acts.sort("end_ns", "act", descending=[True, False])
     shown = ordered.slice((page - 1) * ACTS_MOST, ACTS_MOST)
     processes = (

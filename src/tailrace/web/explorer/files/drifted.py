@@ -100,6 +100,7 @@ def page(drift: Drift, number: int, kind: str = "") -> Drifted:
     """Return a page of what differs, of one kind if that is named."""
     counts = dict(drift.rows["kind"].value_counts().iter_rows())
     rows = drift.rows.filter(kind=kind) if kind else drift.rows
+    number = min(number, -(-rows.height // ROWS_MOST) or 1)
     shown = rows.slice((number - 1) * ROWS_MOST, ROWS_MOST)
     for side in ("old", "new"):
         named = [name for name in ("mtime", "ctime") if shown.schema.get(f"{side}.{name}") == pl.Int64]
