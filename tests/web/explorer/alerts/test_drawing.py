@@ -32,6 +32,13 @@ def test_a_line_its_threshold_and_when_it_fired() -> None:
     assert drawn.rows == [(0, 0.0), (MINUTE, 5.0), (2 * MINUTE, 10.0), (3 * MINUTE, None), (4 * MINUTE, 2.0)]
 
 
+def test_what_fires_at_once_is_one_band() -> None:
+    spans = ((0, 1), (3, 4), (2, 3), (4, None))
+    incidents = [Incident("{}", 0, first * MINUTE, last and last * MINUTE, 1.0) for first, last in spans]
+    drawn = drawing(samples((0, "{}", 1)), range(0, 8 * MINUTE + 1, MINUTE), ">", 5.0, incidents)
+    assert drawn.bands == [(0.0, 125.0), (250.0, 750.0)]
+
+
 def test_a_point_that_crossed_the_threshold_is_never_summed_away() -> None:
     count = 10 * COLUMNS
     values = [0.0] * count

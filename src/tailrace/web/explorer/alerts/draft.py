@@ -16,6 +16,7 @@ from tailrace.errors import DataError
 from tailrace.query.literals import write_duration
 from tailrace.web.explorer.alerts import sentences
 from tailrace.web.explorer.alerts.sentences import Sentence
+from tailrace.web.explorer.texts import alerts as texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -122,7 +123,7 @@ def _measure(draft: Draft) -> str:
 def definition(draft: Draft) -> Json:
     """Return the rule as it is saved; raises `QueryError` and `DataError` for what makes no rule."""
     if not draft.name:
-        raise DataError("the alert needs a name")
+        raise DataError(texts.NO_NAME)
     labels = {**({"severity": draft.severity} if draft.severity else {}), **_texts(draft.labels, "labels")}
     notes = {"summary": draft.summary, "description": draft.description}
     annotations = {**{name: text for name, text in notes.items() if text}, **_texts(draft.notes, "annotations")}
@@ -160,7 +161,7 @@ def _texts(text: str, what: str) -> dict[str, str]:
     for number, line in enumerate(filter(str.strip, text.splitlines()), 1):
         match = _LABEL.fullmatch(line)
         if match is None:
-            raise DataError(f"{what}, line {number}: {line.strip()[:60]!r} is no name=value")
+            raise DataError(texts.NO_PAIR.format(what=what, number=number, line=line.strip()[:60]))
         found[match[1]] = match[2]
     return found
 

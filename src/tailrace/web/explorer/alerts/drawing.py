@@ -106,7 +106,7 @@ def drawing(
         bottom,
         y(threshold) if op and isfinite(threshold) else None,
         threshold,
-        [_band(x(one.from_ns), x(times[-1] if one.to_ns is None else one.to_ns)) for one in incidents],
+        [_band(x(start), x(end)) for start, end in _together(incidents, times[-1])],
         _rows(finite, times, nearest),
         _extreme(finite, op),
     )
@@ -139,6 +139,17 @@ def _path(points: Sequence[tuple[float, float]], step: float) -> str:
         parts.append(f"{'L' if joined else 'M'}{across:.1f},{height:.1f}" + ("" if joined else "h0"))
         before = across
     return "".join(parts)
+
+
+def _together(incidents: Sequence[Incident], end_ns: int) -> list[tuple[int, int]]:
+    """Return the spans in which anything fires, each once however many do."""
+    spans = list[tuple[int, int]]()
+    for start, end in sorted((one.from_ns, end_ns if one.to_ns is None else one.to_ns) for one in incidents):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((start, end))
+    return spans
 
 
 def _band(start: float, end: float) -> tuple[float, float]:

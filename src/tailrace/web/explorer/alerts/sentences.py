@@ -17,6 +17,7 @@ from tailrace.query.literals import number, range_duration, write_duration, writ
 from tailrace.query.parser import parse
 from tailrace.query.stages.line_filter import LineFilter
 from tailrace.query.syntax import Binary, LogQuery, Metric, Number, RangeAggregation, VectorAggregation
+from tailrace.web.explorer.texts import alerts as texts
 
 MEASURES: Final = ("count", "rate", "share", "value")
 HOWS: Final = {
@@ -80,22 +81,22 @@ def written(said: Sentence) -> str:
             return f"{errors} / {outer}count_over_time({query} [{window}])){threshold}"
         case "value":
             return f"{_how(said.how)}{query} | unwrap {_field(said.of)} [{window}]) by ({by}){threshold}"
-    raise QueryError(f"{said.measure[:40]!r} is nothing that can be measured", hint=", ".join(MEASURES))
+    raise QueryError(texts.NO_MEASURE.format(said=said.measure[:40]), hint=", ".join(MEASURES))
 
 
 def _query(text: str) -> str:
     if not text:
-        raise QueryError("a query says which lines count", hint='for all lines of a service: {service_name="web"}')
+        raise _wrong(texts.NO_QUERY)
     tree = parse(text)
     if not isinstance(tree, LogQuery):
-        raise QueryError("this query gives numbers already", hint="write it as an expression, with its threshold")
+        raise _wrong(texts.NUMBERS)
     return str(tree)
 
 
 def _window(text: str) -> str:
     span = range_duration(text)
     if not span:
-        raise QueryError(f"{text[:40]!r} is no length of time", hint="as 30s, 5m or 1h")
+        raise _wrong(texts.NO_WINDOW, text)
     return write_duration(span)
 
 
@@ -103,13 +104,13 @@ def _labels(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if not _LABEL.fullmatch(name):
-            raise QueryError(f"{name[:40]!r} is no name of a label", hint="names with commas between: host, path")
+            raise _wrong(texts.NO_LABEL, name)
     return names
 
 
 def _comparison(text: str) -> str:
     if text not in COMPARISONS:
-        raise QueryError(f"{text[:40]!r} compares nothing", hint=", ".join(COMPARISONS))
+        raise QueryError(texts.NO_COMPARISON.format(said=text[:40]), hint=", ".join(COMPARISONS))
     return COMPARISONS[text]
 
 
@@ -117,22 +118,26 @@ def _threshold(said: Sentence) -> str:
     text = said.n.removesuffix("%").strip()
     value = number(text.removeprefix("-"))
     if value is None:
-        raise QueryError(f"{said.n[:40]!r} is no number", hint="as 10 or 0.5")
+        raise _wrong(texts.NO_NUMBER, said.n)
     value = -value if text.startswith("-") else value
     return write_number(round(value / 100, 12) if said.measure == "share" else value)
 
 
 def _how(text: str) -> str:
     if text not in HOWS:
-        raise QueryError(f"{text[:40]!r} makes no number of values", hint=", ".join(HOWS))
+        raise QueryError(texts.NO_HOW.format(said=text[:40]), hint=", ".join(HOWS))
     return HOWS[text]
 
 
 def _field(text: str) -> str:
     if not _LABEL.fullmatch(text):
-        said = f"{text[:40]!r} is no name of a field" if text else "the field whose value counts is missing"
-        raise QueryError(said, hint="as duration_ms; an opened line in the search shows its fields")
+        raise _wrong(texts.NO_FIELD if text else (texts.FIELD_MISSING, texts.NO_FIELD[1]), text)
     return text
+
+
+def _wrong(said: tuple[str, str], typed: str = "") -> QueryError:
+    what, hint = said
+    return QueryError(what.format(said=typed[:40]), hint=hint)
 
 
 # --- and back -------------------------------------------------------------------------------------

@@ -218,7 +218,7 @@ def _save(desk: Desk, given: Mapping[str, str], old: str) -> None:
     receivers = desk.alerting.notifier.receivers
     name = given.get("name", "").strip()
     if name != old and name in _names(receivers.shown()):
-        raise DataError(f"there is a receiver {name!r} already")
+        raise DataError(texts.RECEIVER_TAKEN.format(name=name))
     receivers.save(ways.definition(given, receivers.definition(old) if old else None))
     if old and name != old:
         receivers.delete(old)
@@ -258,7 +258,7 @@ def add_outbox(router: APIRouter, frame: Frame, desk: Desk) -> None:
     def retry(number: int) -> Response:
         """Send what is parked once more."""
         if not desk.alerting.notifier.deliveries.retry(number):
-            raise Refused(404, f"nothing of the number {number} is parked")
+            raise Refused(404, texts.NOT_PARKED.format(number=number))
         desk.alerting.notifier.poke()
         return RedirectResponse("/alerts/outbox", 303)
 
@@ -266,5 +266,5 @@ def add_outbox(router: APIRouter, frame: Frame, desk: Desk) -> None:
     def drop(number: int) -> Response:
         """Give up what is parked."""
         if not desk.alerting.notifier.deliveries.drop(number):
-            raise Refused(404, f"nothing of the number {number} is parked")
+            raise Refused(404, texts.NOT_PARKED.format(number=number))
         return RedirectResponse("/alerts/outbox?state=parked", 303)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tailrace.alerts.notify.matchers import matchers
 from tailrace.errors import DataError
+from tailrace.web.explorer.texts import alerts as texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,9 +57,9 @@ def definition(given: Mapping[str, str], before: Mapping[str, Any] | None) -> Js
     """
     name, way = given.get("name", "").strip(), given.get("way", "webhook")
     if not name:
-        raise DataError("the receiver needs a name")
+        raise DataError(texts.NO_RECEIVER_NAME)
     if way not in FIELDS:
-        raise DataError(f"{way[:40]!r} is no way to be told: {', '.join(FIELDS)}")
+        raise DataError(texts.NO_WAY.format(said=way[:40], known=", ".join(FIELDS)))
     kept = dict((before or {}).get("receiver", {}))
     said = {field: _listed(field, text) for field in FIELDS[way] if (text := given.get(field, "").strip())}
     saved = _mapping(way, kept.get(way))
@@ -82,7 +83,7 @@ def _route(given: Mapping[str, str], tell: str, before: Mapping[str, Any] | None
     if tell == "some":
         tests = [str(one) for one in matchers(given.get("matchers", ""))]
         if not tests:
-            raise DataError('say which alerts it is told of, as severity="page"; or choose all')
+            raise DataError(texts.NO_TESTS)
         route["matchers"] = tests
     for name in ROUTE:
         if text := given.get(name, "").strip():

@@ -84,7 +84,6 @@ TAKEN: Final = "There is an alert {name!r} already in {namespace}; give this one
 FILED: Final = "This rule comes from {namespace}; change it there. What you save here is a rule of its own."
 NO_THRESHOLD: Final = "This expression compares nothing, so it fires for every series that it gives."
 SAVED_RULE: Final = "Saved. It is evaluated for the first time within {every}."
-SAVED_RECEIVER: Final = "Saved."
 NEEDS_ADMIN: Final = "To change this takes a token with the scope admin."
 TOO_LONG: Final = "it took too long; ask for less time"
 FIELDS: Final = {
@@ -98,6 +97,25 @@ FIELDS: Final = {
     "routing_key": "Integration key, or env:NAME",
     "bearer_token": "Bearer token, or env:NAME",
 }
+
+# --- what is wrong with what was typed; each says what to do --------------------------------------
+NO_NAME: Final = "the alert needs a name"
+NO_PAIR: Final = "{what}, line {number}: {line!r} is no name=value"
+NO_QUERY: Final = ("a query says which lines count", 'for all lines of a service: {service_name="web"}')
+NUMBERS: Final = ("this query gives numbers already", "write it as an expression, with its threshold")
+NO_MEASURE: Final = "{said!r} is nothing that can be measured"
+NO_WINDOW: Final = ("{said!r} is no length of time", "as 30s, 5m or 1h")
+NO_LABEL: Final = ("{said!r} is no name of a label", "names with commas between: host, path")
+NO_COMPARISON: Final = "{said!r} compares nothing"
+NO_NUMBER: Final = ("{said!r} is no number", "as 10 or 0.5")
+NO_HOW: Final = "{said!r} makes no number of values"
+NO_FIELD: Final = ("{said!r} is no name of a field", "as duration_ms; an opened line in the search shows its fields")
+FIELD_MISSING: Final = "the field whose value counts is missing"
+NO_RECEIVER_NAME: Final = "the receiver needs a name"
+NO_WAY: Final = "{said!r} is no way to be told: {known}"
+NO_TESTS: Final = 'say which alerts it is told of, as severity="page"; or choose all'
+RECEIVER_TAKEN: Final = "there is a receiver {name!r} already"
+NOT_PARKED: Final = "nothing of the number {number} is parked"
 
 SCRIPT: Final = {
     "alertsPage": "Alerts",
