@@ -68,7 +68,10 @@ VIEWS: Final = (
     View("dashboard-add", f"/dashboard/add?q={RATE}&title=Rate"),
     # --- files
     View("files", "/files"),
-    *(View(f"files-{tab}", f"/files/{tab}") for tab in ("map", "growth", "changes", "history", "drift", "health")),
+    *(
+        View(f"files-{tab}", f"/files/{tab}")
+        for tab in ("map", "growth", "changes", "history", "drift", "timeline", "health")
+    ),
     # --- pipeline
     View("pipeline", "/pipeline"),
     View("pipeline-files", "/pipeline/files"),
