@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from web.conftest import House, S, wait_until
+from web.conftest import NOW_NS, House, S, wait_until
 from web.explorer.browser import WAIT_MS, needs_chromium, settled
 
 pytestmark = needs_chromium
@@ -60,6 +60,31 @@ def test_lines_come_to_the_top_and_wait_while_one_is_read(page: Page, filled: Ho
     expect(page.locator("#paused")).to_be_hidden()
     assert shown(page)[:3] == ["while reading", "late, too", "<b>fresh</b>"]
     assert page.evaluate("document.querySelectorAll('#lines script, #lines b').length") == 0
+
+
+def test_what_came_between_the_page_and_its_live_lines_is_not_missed(page: Page, filled: House) -> None:
+    visit(page, filled)
+    settled(page)
+    filled.store((0, "between"), host="a")
+    page.keyboard.press("l")
+    expect(page.locator(FIRST).first).to_have_text("between")
+    page.keyboard.press("l")
+    expect(page.locator("#live")).to_have_attribute("aria-pressed", "false")
+    filled.store((1, "while off"), host="a")
+    page.keyboard.press("l")
+    expect(page.locator(FIRST).first).to_have_text("while off")
+    assert shown(page)[:3] == ["while off", "between", "line 1"]
+
+
+@pytest.mark.parametrize("where", ["limit=10&cur=before-{at}-0", "to=2025-12-31T23:59:50Z&from=2025-12-31T23:00:00Z"])
+def test_live_lines_begin_behind_the_newest_ones_wherever_one_is(page: Page, filled: House, where: str) -> None:
+    visit(page, filled, "/?" + where.format(at=NOW_NS - 30 * S))
+    settled(page)
+    page.keyboard.press("l")
+    expect(page.locator("#tail-counts")).to_contain_text("0 lines came")
+    expect(page.locator(FIRST).first).to_have_text("line 1")
+    assert "cur=" not in page.url
+    assert "to=" not in page.url
 
 
 def test_space_and_scrolling_pause_and_stopping_keeps_rows_and_says_of_which_range_they_are(

@@ -52,6 +52,8 @@ T.on("#live", (live) => {
 
   // --- rows: a few each frame, never more than the page keeps --------------------------------------------
   let coming = []; // rows, oldest first
+  const known = new Set(); // lines that the page had when it began to follow: none is shown twice
+  const nameOf = (row) => `${(row.dataset.at || "").replace(/-\d+$/, "")} ${row.dataset.key}`;
   const draw = () => {
     drawing = 0;
     const rows = coming.splice(0, SLICE);
@@ -65,7 +67,7 @@ T.on("#live", (live) => {
     const fresh = T.nodes(html); // rendered and escaped by the server, from the same template as the list
     if (T.rows) T.rows.prepare(fresh);
     T.mount(fresh);
-    coming.push(...[...fresh.children].reverse());
+    coming.push(...[...fresh.children].filter((row) => !known.has(nameOf(row))).reverse());
     if (coming.length > KEPT) coming = coming.slice(-KEPT);
     document.querySelectorAll(".list .empty").forEach((one) => { one.hidden = true; });
     if (!drawing) drawing = requestAnimationFrame(draw);
@@ -145,8 +147,16 @@ T.on("#live", (live) => {
     opened.onerror = () => broken(opened);
   };
   const start = () => {
+    const url = new URL(location), newer = $("newer");
+    if (!live.dataset.place || (newer && !newer.hidden)) { // live lines go on behind the newest ones, not behind these
+      for (const key of ["cur", "sel", "to"]) url.searchParams.delete(key);
+      if (!/^now-/.test(url.searchParams.get("from"))) url.searchParams.delete("from");
+      url.searchParams.set("live", "1");
+      if (url.href !== location.href) { location.assign(url); return; }
+    }
     on = true;
-    place = "";
+    place ||= live.dataset.place;
+    list.querySelectorAll(".row").forEach((row) => known.add(nameOf(row)));
     sum = { arrived: 0, left: 0, late: 0, least: false, since: performance.now() };
     recent = [];
     note.hidden = true;

@@ -20,7 +20,9 @@ from tailrace.query import parser
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.frame import Frame
 from tailrace.web.explorer.search import edit
+from tailrace.web.explorer.search.parts import View
 from tailrace.web.explorer.search.rows import rows_of
+from tailrace.web.explorer.search.spans import DEFAULT_TO
 from tailrace.web.explorer.search.state import State, read_state
 from tailrace.web.explorer.texts import live as texts
 from tailrace.web.explorer.texts.search import EVERYTHING
@@ -37,7 +39,7 @@ REFRESHED_S: Final = (5, 30, 300)
 def routes(frame: Frame, tails: LiveTails) -> APIRouter:
     """Return the stream of new lines."""
     router = APIRouter(include_in_schema=False)
-    frame.share(refresh_of=refresh, refresh_url=refresh_url, tail_says=texts)
+    frame.share(refresh_of=refresh, refresh_url=refresh_url, place_of=place_of, tail_says=texts)
 
     @router.get("/explore/live")
     def live(request: Request) -> Response:
@@ -54,6 +56,16 @@ def routes(frame: Frame, tails: LiveTails) -> APIRouter:
         return tails.open(request, query, show, rate=SHOWN, spread=True)
 
     return router
+
+
+def place_of(view: View) -> str:
+    """Return where live lines go on behind a page, so that none between the two is missed; empty where it ends before.
+
+    The page shows the newest lines of a version of the table.
+    """
+    shown, span = view.lines, view.span
+    at_head = shown is not None and span is not None and shown.newer is None and span.end == DEFAULT_TO
+    return f"{shown.version}-{span.end_ns}" if at_head and shown and span else ""
 
 
 def refresh(state: State) -> int:
