@@ -38,7 +38,7 @@ def option(page: Page, name: str) -> Locator:
     return page.locator("#offers [role=option]", has_text=name)
 
 
-def test_a_query_is_written_with_suggestions_by_keys(page: Page, filled: House, axe: Callable[..., list[str]]) -> None:
+def test_a_query_is_written_with_suggestions_by_keys(filled: House, page: Page, axe: Callable[..., list[str]]) -> None:
     visit(page, filled)
     box = page.locator("#q")
     write(page, "{po")
@@ -64,7 +64,7 @@ def test_a_query_is_written_with_suggestions_by_keys(page: Page, filled: House, 
     expect(page.locator("#lines .row")).to_have_count(8)
 
 
-def test_suggestions_by_mouse_and_away_with_escape(page: Page, filled: House) -> None:
+def test_suggestions_by_mouse_and_away_with_escape(filled: House, page: Page) -> None:
     visit(page, filled)
     write(page, "error sta")
     option(page, "status").click()
@@ -79,7 +79,7 @@ def test_suggestions_by_mouse_and_away_with_escape(page: Page, filled: House) ->
     expect(page.locator("#offers")).to_be_hidden()
 
 
-def test_an_old_answer_never_takes_the_place_of_a_newer_one(page: Page, filled: House) -> None:
+def test_an_old_answer_never_takes_the_place_of_a_newer_one(filled: House, page: Page) -> None:
     visit(page, filled)
     held: list[Route] = []
 
@@ -102,7 +102,7 @@ def test_an_old_answer_never_takes_the_place_of_a_newer_one(page: Page, filled: 
 
 
 def test_a_mistake_stands_under_the_box_and_the_result_stays(
-    page: Page, filled: House, axe: Callable[..., list[str]]
+    filled: House, page: Page, axe: Callable[..., list[str]]
 ) -> None:
     visit(page, filled)
     expect(page.locator("#lines .row")).to_have_count(9)
@@ -119,7 +119,7 @@ def test_a_mistake_stands_under_the_box_and_the_result_stays(
     expect(page.locator("#lines .row")).to_have_count(8)
 
 
-def test_queries_before_come_back_by_keys(page: Page, filled: House) -> None:
+def test_queries_before_come_back_by_keys(filled: House, page: Page) -> None:
     visit(page, filled)
     box = page.locator("#q")
     for query in ('{host="a"}', '{host="b"}'):
@@ -137,7 +137,7 @@ def test_queries_before_come_back_by_keys(page: Page, filled: House) -> None:
     expect(box).to_have_value("draft")
 
 
-def test_words_can_be_gone_on_with(page: Page, filled: House) -> None:
+def test_words_can_be_gone_on_with(filled: House, page: Page) -> None:
     visit(page, filled)
     write(page, "line status:7")
     page.keyboard.press("Escape")
@@ -148,7 +148,7 @@ def test_words_can_be_gone_on_with(page: Page, filled: House) -> None:
     expect(page.locator("#q")).to_be_focused()
 
 
-def test_the_range_is_moved_by_keys(page: Page, filled: House) -> None:
+def test_the_range_is_moved_by_keys(filled: House, page: Page) -> None:
     visit(page, filled, "/?from=2025-12-31T22:00:00Z&to=2025-12-31T23:00:00Z")
     page.keyboard.press("t")
     expect(page.locator("#earlier")).to_be_focused()
@@ -173,7 +173,7 @@ CANCEL_SOON = """() => {
 """Done by the page itself: whoever drives the browser waits, once a page is asked for, until it is there."""
 
 
-def test_cancel_ends_the_query_on_the_server(page: Page, filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancel_ends_the_query_on_the_server(filled: House, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     from tailrace.query.reads import nobody
     from tailrace.web.explorer.search import pages
 
@@ -194,7 +194,7 @@ def test_cancel_ends_the_query_on_the_server(page: Page, filled: House, monkeypa
     expect(page.locator("#lines .row")).to_have_count(9)
 
 
-def test_without_script_the_box_works(plain_page: Page, filled: House) -> None:
+def test_without_script_the_box_works(filled: House, plain_page: Page) -> None:
     page = plain_page
     visit(page, filled)
     page.locator("#q").fill('{host="a"} |= "line" | json | status >= 7 | line_format "{{.status}}"')

@@ -72,6 +72,7 @@ T.on("#q", (box) => {
     if (event.key === " " && event.ctrlKey) { event.preventDefault(); ask(true); return; }
     if (["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) { close(); return; }
     if (event.key === "Enter" && (!open() || at < 0 || !plain)) { close(); return; } // it runs
+    if (step && !plain) close(); // another query is brought back
     if (!open() || !plain) return;
     if (step) {
       event.preventDefault();
