@@ -40,26 +40,27 @@ async def _labels(view: View) -> None:
     view.labels = facets.of_labels(counted, view.find)
 
 
-async def _fields(view: View, *, compared: bool = False) -> None:
+async def _fields(view: View, *, fully: bool = False) -> None:
     if view.bars is None:
         await bars(view)
     assert view.bars is not None, "it was asked for"
     drawing, span = view.bars, view.when
     asked = [sample.parts(drawing, span.start_ns, span.end_ns)]
-    if compared and drawing.before:
+    if fully and drawing.before:
         asked.append(sample.parts_before(drawing, span.start_ns, span.end_ns))
     now, *before = await asyncio.gather(
         *(view.start(lambda parts=parts: sample.sample(view.services, view.query, parts)) for parts in asked)
     )
     view.sampled = now
     view.fields = facets.of_fields(now, before[0] if before else None, view.find)
-    view.odd = facets.unusual(view.fields)
-    view.hidden = facets.hidden(view.log, now)
+    if fully:
+        view.odd = facets.unusual(view.fields)
+        view.hidden = facets.hidden(view.log, now)
 
 
 async def fields(view: View) -> None:
     """Ask for all labels and fields, and what is unusual about them."""
-    await asyncio.gather(_labels(view), _fields(view, compared=True))
+    await asyncio.gather(_labels(view), _fields(view, fully=True))
 
 
 async def kinds(view: View) -> None:

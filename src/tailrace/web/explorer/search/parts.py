@@ -94,10 +94,14 @@ class View:
         return dict(self.state.others).get("find", "").strip()
 
     @property
+    def tabs(self) -> dict[str, Tab]:
+        """The tabs that a query of this kind has."""
+        return TABS if isinstance(self.tree, LogQuery) or self.tree is None else METRIC_TABS
+
+    @property
     def tab(self) -> str:
-        """The tab that is shown: the one that was asked for, if a query of this kind has it."""
-        known = TABS if isinstance(self.tree, LogQuery) or self.tree is None else METRIC_TABS
-        return self.state.tab if self.state.tab in known else next(iter(known))
+        """The tab that is shown: the one that was asked for, if the query has it."""
+        return self.state.tab if self.state.tab in self.tabs else next(iter(self.tabs))
 
 
 Part = Callable[[View], Awaitable[None]]
@@ -205,14 +209,14 @@ PARTS: Final[dict[str, Part]] = {
     "chart": overviews.curves,
     "explain": _explain,
 }
-LEADING: Final = frozenset({"lines", "explain"})
+LEADING: Final = frozenset({"lines", "chart", "explain"})
 """Parts whose mistakes are those of the query."""
 
 TABS: Final[dict[str, Tab]] = {
     "lines": Tab(("lines", "bars"), ("rail",)),
     "patterns": Tab(("bars",), ("patterns",)),
     "fields": Tab(("bars",), ("fields",)),
-    "chart": Tab(("chart",)),
+    "chart": Tab((), ("chart",)),
     "explain": Tab(("explain",)),
 }
 """What tabs of a log query show, in the order of the navigation."""

@@ -22,12 +22,11 @@ from tailrace.batch import column_field, is_field
 from tailrace.contracts import CONFINED
 from tailrace.errors import QueryError
 from tailrace.query.pattern_mining import HOLE
-from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.frame import Frame, may
 from tailrace.web.explorer.marks import line_html
 from tailrace.web.explorer.search import asked, chart, edit, patterns
 from tailrace.web.explorer.search.facets import Facet, percent
-from tailrace.web.explorer.search.parts import METRIC_TABS, TABS, View, begin, fill
+from tailrace.web.explorer.search.parts import View, begin, fill
 from tailrace.web.explorer.search.state import LEVEL, State, read_state
 from tailrace.web.explorer.texts import overview
 from tailrace.web.explorer.texts import search as texts
@@ -89,7 +88,7 @@ async def _page(request: Request, frame: Frame, view: View) -> Response:
     """Return the page of a tab; its slower parts are sent when they are there."""
     later: tuple[str, ...] = ()
     if await begin(view):
-        tab = (TABS | METRIC_TABS)[view.tab]
+        tab = view.tabs[view.tab]
         await fill(view, tab.parts)
         later = () if view.error else tab.later
     marks = {name: f"<!--{secrets.token_hex(16)}-->" for name in later}
@@ -138,10 +137,9 @@ async def _fragment(request: Request, frame: Frame, view: View, name: str) -> Re
 
 def tabs(view: View) -> list[tuple[str, str, str, int | None]]:
     """Return the tabs that the query has: name, title, address, and how many there are of what it shows, if known."""
-    known = TABS if isinstance(view.tree, LogQuery) else METRIC_TABS
     counts = {"lines": view.bars.total if view.bars else None}
     return [
-        (name, texts.TABS[name], view.state.change(tab=name, selected="").url(), counts.get(name)) for name in known
+        (name, texts.TABS[name], view.state.change(tab=name, selected="").url(), counts.get(name)) for name in view.tabs
     ]
 
 
