@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-# ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
+# ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -45,7 +45,7 @@ class _Asked:
     """What a request is about: the state of the search, without what is of this address alone."""
 
     state: State
-    given: Mapping[str, str]
+    given: QueryParams
 
     @property
     def query(self) -> str:
@@ -170,7 +170,7 @@ def _asked(request: Request) -> _Asked:
     return _Asked(replace(state, others=others), request.query_params)
 
 
-def _wanted(given: Mapping[str, str]) -> dict[str, Any]:  # Any: a text and two numbers
+def _wanted(given: QueryParams) -> dict[str, Any]:  # Any: a text and two numbers
     way = given.get("around", "")
 
     def count(name: str) -> int:
