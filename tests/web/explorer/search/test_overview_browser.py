@@ -71,6 +71,14 @@ def test_a_menu_opens_and_closes_by_keys(page: Page, filled: House) -> None:
     expect(page.locator(".legend")).to_contain_text("a 60")
 
 
+def test_tabs_have_numbers(page: Page, filled: House) -> None:
+    visit(page, filled, f"/explore?{RANGE}")
+    for key, name in (("2", "Patterns"), ("3", "Fields"), ("4", "Chart"), ("1", "Lines")):
+        page.keyboard.press(key)
+        expect(page.locator(".tabs [aria-current=page]")).to_contain_text(name)
+        expect(page.locator("html.js")).to_have_count(1)
+
+
 def test_values_are_found_while_typing(page: Page, filled: House) -> None:
     visit(page, filled, f"/explore?{RANGE}")
     rail = page.locator("#rail")

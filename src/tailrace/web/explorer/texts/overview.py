@@ -82,5 +82,6 @@ SCRIPT: Final = {
     "histogramName": "Counts over time: arrows go along, with Shift they select, Enter zooms in, Esc lets go",
     "histogramBars": "{first} to {last}  {count} lines",
     "histogramKey": "the counts over time; arrow keys go along, Enter zooms in",
+    "resultTab": "tab: {name}",
     "railFound": "{count} labels and fields",
 }
