@@ -17,7 +17,6 @@ SCRIPT: Final = {
     "liveSample": "a sample: {left} left out",
     "liveSampleLeast": "a sample: at least {left} left out",
     "liveLate": "{count} late",
-    "liveHidden": "{count} left the page",
     "livePause": "Pause",
     "liveResume": "Resume",
     "livePaused": "Paused, {count} new lines. Resume",
