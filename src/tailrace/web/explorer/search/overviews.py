@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tailrace.query.labels import label_names
@@ -49,7 +50,7 @@ async def _fields(view: View, *, fully: bool = False) -> None:
     if fully and drawing.before:
         asked.append(sample.parts_before(drawing, span.start_ns, span.end_ns))
     now, *before = await asyncio.gather(
-        *(view.start(lambda parts=parts: sample.sample(view.services, view.query, parts)) for parts in asked)
+        *(view.start(partial(sample.sample, view.services, view.query, parts)) for parts in asked)
     )
     view.sampled = now
     view.fields = facets.of_fields(now, before[0] if before else None, view.find)
