@@ -138,7 +138,8 @@ def test_any_text_is_read_as_a_query_that_can_be_run(text: str) -> None:
 
 
 def test_words_of_levels_are_offered_as_tests() -> None:
-    assert by_level('Error -debug "fatal" level:warn errors') == 'level:Error -level:debug "fatal" level:warn errors'
+    assert by_level('Error -debug "fatal" errors') == 'level:Error -level:debug "fatal" errors'
+    assert by_level("error level:warn") == ""
     assert by_level("nothing of it") == ""
 
 

@@ -78,15 +78,17 @@ def logql(text: str, known: Known) -> str:
 
 
 def by_level(text: str) -> str:
-    """Return the words with those that name a level tested as such; empty if there is none.
+    """Return the words with those that name a level tested as such; empty if there is none, or a level is tested.
 
     Of JSON lines the level is a member, and often no part of what is searched as text.
 
-    >>> by_level('error -debug "fatal" level:warn')
-    'level:error -level:debug "fatal" level:warn'
+    >>> by_level('error -debug "fatal" status:500')
+    'level:error -level:debug "fatal" status:500'
     """
     pieces, last = [], 0
     for match in _TERM.finditer(text):
+        if match["key"] == LEVEL_KEY:
+            return ""
         if match["word"] and match["word"].lower() in LEVELS:
             at = match.start("word")
             pieces += [text[last:at], f"{LEVEL_KEY}:"]
