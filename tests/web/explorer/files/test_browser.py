@@ -101,6 +101,18 @@ def test_the_map_leads_into_folders(page: Page, filled: Room) -> None:
     expect(page.locator(".treemap text", has_text="old/")).to_be_visible()
 
 
+def test_a_bar_leads_to_its_span(page: Page, filled: Room) -> None:
+    filled.world.happen(made("updated", "/d/log/a", -1_800, process_name="app"))
+    visit(page, filled, "/files/changes?path=/d&from=now-1h")
+    bars = page.get_by_role("slider", name="Events by kind")
+    bars.focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".readout")).to_contain_text("written 1")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**from=2023-11-14T21%3A43**")
+    expect(page.get_by_role("heading", name="1 event in 1 act")).to_be_visible()
+
+
 def test_everything_works_without_script(plain_page: Page, filled: Room) -> None:
     page = plain_page
     visit(page, filled, "/files")

@@ -21,6 +21,14 @@ T.on(".plot", (plot) => {
   let now = rows.length;
   for (const gone of ["pointerleave", "blur"]) svg.addEventListener(gone, () => { line.textContent = ""; });
   svg.addEventListener("keydown", (event) => { if (event.key === "Escape") line.textContent = ""; });
+  for (const link of svg.querySelectorAll("a")) { // a slider has no links in it: the table has them, and Enter and clicks follow those
+    const group = document.createElementNS(svg.namespaceURI, "g");
+    group.append(...link.childNodes);
+    link.replaceWith(group);
+  }
+  const follow = () => { const link = rows[now]?.querySelector("a"); if (link) link.click(); };
+  svg.addEventListener("click", follow);
+  svg.addEventListener("keydown", (event) => { if (event.key === "Enter") follow(); });
   svg.removeAttribute("aria-hidden");
   for (const [name, value] of [["tabindex", 0], ["focusable", "true"], ["role", "slider"], ["aria-label", T.fill("chartKeys", { name: plot.querySelector("figcaption").textContent })], ["aria-valuemin", 0], ["aria-valuemax", rows.length - 1], ["aria-valuenow", rows.length - 1]]) svg.setAttribute(name, value);
   svg.addEventListener("keydown", (event) => {
