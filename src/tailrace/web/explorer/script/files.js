@@ -39,9 +39,7 @@ T.on("#tree", (table) => {
     if (row.hasAttribute("aria-busy")) return;
     row.setAttribute("aria-busy", "true");
     try {
-      const body = document.createElement("tbody");
-      body.innerHTML = await T.fetchText(row.dataset.unfold); // rows, escaped by the server
-      const fresh = [...body.children];
+      const fresh = [...T.nodes(await T.fetchText(row.dataset.unfold)).children];
       fresh.forEach(ready);
       row.after(...fresh);
       mark(row, true);
