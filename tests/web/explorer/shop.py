@@ -101,7 +101,10 @@ class Shop:
         self.say(*lines, log=name)
 
     def _tree(self, dice: random.Random) -> None:
-        for name in ("images/tea.png", "images/cup.png", "images/old/pot.png", "prices.csv", "index.html"):
+        names = ["images/tea.png", "images/cup.png", "images/old/pot.png", "prices.csv", "index.html"]
+        names += [f"images/items/{number}.png" for number in range(12)]
+        names += [f"reports/2026-{month:02}.pdf" for month in range(1, 11)]
+        for name in names:
             file = self.files / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(bytes(dice.randrange(500, 60_000)))

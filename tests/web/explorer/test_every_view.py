@@ -97,9 +97,11 @@ def test_no_link_leads_nowhere(whole: Whole) -> None:
             continue
         known.add(kind)
         with whole.client.stream("GET", address, headers={"Accept": "text/html"}, follow_redirects=True) as answer:
-            if answer.status_code != 200:
+            html = answer.headers.get("content-type", "").startswith("text/html")
+            text = answer.read().decode() if html else ""
+            explained = answer.status_code == 400 and 'role="alert"' in text  # as for a time before anything was known
+            if answer.status_code != 200 and not explained:
                 wrong.append(f"{address}: {answer.status_code}")
-            if answer.headers.get("content-type", "").startswith("text/html"):
-                waiting += links(answer.read().decode())
+            waiting += links(text)
     assert "\n".join(wrong) == ""
     assert len(known) > len(VIEWS) / 2
