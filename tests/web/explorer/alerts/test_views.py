@@ -111,11 +111,15 @@ def test_one_rule_shows_its_windows_its_notices_and_its_chart(room: Room) -> Non
 
 
 def test_an_evaluation_that_failed_stands_where_the_rule_stands(room: Room) -> None:
-    name = room.save("Sum", expr='sum(sum_over_time({service_name="cart"} | unwrap n [1m])) by (host) > 1')
-    room.store((1, "x"), host="a")
+    name = room.save("Sum", expr='sum(sum_over_time({service_name="cart"} | logfmt | unwrap n [1m])) > 1')
     room.pass_time(0)
+    room.store((1, "n=many"), host="a")
     room.pass_time(60)
-    assert "state" in room.get(f"/alerts/rule/{name}")
+    for path in (f"/alerts/rule/{name}", "/alerts/rules"):
+        page = room.get(path)
+        assert "&#39;n&#39; does not convert" in page, path
+        assert "error" in text_of(page.partition("<main")[2]), path
+    assert "Nothing fires and nothing is pending: 7 rules are looked after." in room.get("/alerts")
 
 
 def test_what_others_sent_here_is_listed_too(room: Room) -> None:

@@ -5,7 +5,9 @@ Made once by the server. Everything that reads the database or the table is call
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select
@@ -29,6 +31,8 @@ NAMESPACE: Final = "explorer"
 """Where rules go that are made on the page."""
 
 _COUNTED_S: Final = 2.0
+_WAIT_S: Final = 0.2
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +67,34 @@ class Desk:
         return self.warnings.of((group,)).get(rule.id, ())
 
 
-@dataclass(slots=True)
 class Firing:
-    """How many alerts fire, for the head of every page: one count in the database, at most every two seconds."""
+    """How many alerts fire, for the head of every page: one count in the database, at most every two seconds.
 
-    control: Control
-    clock: Clock
-    _count: int = 0
-    _counted_s: float = field(default=float("-inf"))
+    Pages are made in the event loop, too, so a database that hangs may hold one up for a moment and no longer: the last
+    known count stands in.
+    """
+
+    def __init__(self, control: Control, clock: Clock) -> None:
+        self._control, self._clock = control, clock
+        self._count, self._counted_s = 0, float("-inf")
+        self._asking = threading.Lock()
 
     def __call__(self) -> int:
-        """Return the count; the last known one while the database is busy."""
-        now_s = self.clock.monotonic_s()
-        if now_s - self._counted_s >= _COUNTED_S:
+        """Return the count."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._counted_s >= _COUNTED_S and self._asking.acquire(blocking=False):
             self._counted_s = now_s
-            try:
-                with self.control.reading() as connection:
-                    firing = select(func.count()).select_from(STATES).where(STATES.c.state == "firing")
-                    self._count = int(connection.execute(firing).scalar_one())
-            except TailraceError:
-                return self._count
+            asking = threading.Thread(target=self._ask, name="firing", daemon=True)
+            asking.start()
+            asking.join(_WAIT_S)
         return self._count
+
+    def _ask(self) -> None:
+        firing = select(func.count()).select_from(STATES).where(STATES.c.state == "firing")
+        try:
+            with self._control.reading() as connection:
+                self._count = int(connection.execute(firing).scalar_one())
+        except TailraceError as error:
+            _LOGGER.warning("alerts: the count of what fires is old: %s", error)
+        finally:
+            self._asking.release()

@@ -7,8 +7,8 @@ saves, `POST /alerts/rule/{id}/delete` deletes.
 
 from __future__ import annotations
 
-# ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
-from dataclasses import dataclass, field
+# ruff: noqa: TC002 -- FastAPI reads the annotations of endpoints at run time
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,10 +73,10 @@ def _add_form(router: APIRouter, frame: Frame, desk: Desk) -> None:
     @router.get("/alerts/edit")
     async def edit(request: Request) -> Response:
         """Show the form, and what the rule in it would have done in the last hours."""
-        seen = await _seen(desk, request, _draft(desk, request), trial.LOOK_NS)
+        seen = await _seen(desk, request, await run_in_threadpool(_draft, desk, request), trial.LOOK_NS)
         tested = "days" in request.query_params
         test = await _seen(desk, request, seen.draft, trial.DAYS * _DAY_NS, BACKTEST_S) if tested else None
-        return _page(frame, desk, request, seen, test=test)
+        return await run_in_threadpool(lambda: _page(frame, desk, request, seen, test=test))
 
     @router.get("/alerts/edit/preview")
     async def preview(request: Request) -> Response:
@@ -182,8 +182,9 @@ def _page(
 
 def _free_url(seen: Seen) -> str:
     """Return the address of the editor with the sentence as an expression."""
-    draft = seen.draft.change(write="expr", expr=seen.expr, q="", measure="count", of="", how="avg", by="", n="0")
-    return draft.url(name=seen.draft.name) if "name" not in dict(draft.pairs()) else draft.url()
+    plain = Draft()
+    unsaid = {one.name: getattr(plain, one.name) for one in fields(sentences.Sentence)}
+    return seen.draft.change(**unsaid, write="expr", expr=seen.expr).url()
 
 
 def _form_url(draft: Draft) -> str:
@@ -240,7 +241,7 @@ def _add_changes(router: APIRouter, frame: Frame, desk: Desk) -> None:
             seen = await _seen(desk, request, draft, trial.LOOK_NS)
             if seen.error is None and not seen.wrong:
                 seen.wrong = [error.one_line() if isinstance(error, QueryError) else str(error)]
-            return _page(frame, desk, request, seen, status=400)
+            return await run_in_threadpool(lambda: _page(frame, desk, request, seen, status=400))
         return RedirectResponse(f"/alerts/rule/{name}?saved=1", 303)
 
     @router.post("/alerts/rule/{name}/delete")

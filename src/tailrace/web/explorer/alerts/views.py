@@ -6,10 +6,12 @@ Everything works without script, and every filter is in the address.
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -33,7 +35,10 @@ from tailrace.web.times import duration_ns
 from tailrace.web.work import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace.alerts.model import Group, Rule
+    from tailrace.web.explorer.alerts.drawing import Drawing
 
 SHOWN: Final = 500
 """Alerts that the first view lists; filters find the others."""
@@ -126,20 +131,24 @@ def _add_rules(router: APIRouter, frame: Frame, desk: Desk) -> None:
     async def rule(request: Request, name: str) -> Response:
         """Show one rule: what it says, how it stands, what it did."""
         given = request.query_params
-        found = desk.rule(name)
+        found = await run_in_threadpool(desk.rule, name)
         if found is None:
             return frame.page(request, "alerts/gone.html", view="alerts", status=404, tab="rules")
         parts = await desk.work.run(request, lambda: _of_rule(desk, *found, given.get("outcome", "")), lane="quick")
         look = given.get("look", "6h")
         try:
             span_ns = min(duration_ns(look, "look"), 30 * 86_400 * 10**9)
-            parts["chart"] = parts["built_in"] or await desk.work.watched(
-                request, lambda unwanted: trial.curve(desk, *found, span_ns, unwanted), _CHART_S
-            )
+            if not parts["built_in"]:
+                ask = partial(_curve, desk, found, span_ns)
+                parts["chart"] = await desk.work.watched(request, ask, _CHART_S)
         except (TailraceError, TimeoutError) as error:
             parts["failed"] = " ".join(str(error).split()) or texts.TOO_LONG
         saved = given.get("saved") == "1"
         return frame.page(request, "alerts/rule.html", view="alerts", tab="rules", look=look, saved=saved, **parts)
+
+
+def _curve(desk: Desk, found: tuple[Rule, Group], span_ns: int, unwanted: Callable[[], bool]) -> Drawing:
+    return trial.curve(desk, *found, span_ns, unwanted)
 
 
 def _of_rule(desk: Desk, rule: Rule, group: Group, outcome: str) -> dict[str, Any]:  # Any: what the template takes
