@@ -73,6 +73,17 @@ def test_the_columns_that_are_shown_in_their_order(many: House) -> None:
     assert (leveled["labels"], leveled["fields"]) == ({"host": "a"}, {"level": "warn"})
 
 
+@pytest.mark.parametrize("columns", ["=cmd()", "a,b c", "a," * 201, "é"])
+def test_columns_are_names_and_not_too_many(many: House, columns: str) -> None:
+    answer = ask(many, "csv", columns=columns)
+    assert (answer.status_code, "columns" in answer.text) == (400, True)
+
+
+def test_names_of_columns_do_not_meet(many: House) -> None:
+    head = ask(many, "csv", columns="time,line,_time_ns,host,host").text.splitlines()[0]
+    assert head == "time,time_extracted,line_extracted,_time_ns_extracted,host,line"
+
+
 def test_json_lines_end_with_a_record_when_asked(many: House) -> None:
     *rows, last = ask(many, "jsonl", record="1", start=str(NOW_NS - 20 * S)).text.splitlines()
     assert len(rows) == 9

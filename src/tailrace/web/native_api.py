@@ -13,6 +13,7 @@ JSON: what, line, column, hint.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import suppress
 
@@ -53,6 +54,7 @@ _KINDS: Final = (*(kind.partition(";")[0] for kind, _ in _OUTPUTS.values()), "ap
 _ASKED: Final = ("query", "start", "end", "since", "limit", "direction", "step")
 _FILE: Final = ("columns", "guard", "record", "comment", "download", "job")
 _COLUMNS_MOST: Final = 200
+_COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 EXPORTS_AT_ONCE: Final = 2
 EXPORTS_WAITING: Final = 16
@@ -129,6 +131,9 @@ def _wanted(given: QueryParams, output: str) -> exports.Wanted:
     named = [name for name in given.get("columns", "").split(",") if name]
     if len(named) > _COLUMNS_MOST:
         raise QueryError(f"columns names more than {_COLUMNS_MOST}", hint="leave columns out: all come then")
+    for name in named:
+        if _COLUMN.fullmatch(name) is None:  # it stands in the head of the file, where no guard is
+            raise QueryError(f"columns: {name[:40]!r} is no name of a label or field")
     columns = tuple(dict.fromkeys(named)) if "columns" in given and named else None
     form = cast("exports.Form", output)  # looked up among them
     record = given.get("record" if form == "jsonl" else "comment") == "1"
