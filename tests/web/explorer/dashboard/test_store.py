@@ -33,10 +33,10 @@ def titles(kept: Dashboards, number: str) -> list[str]:
 
 def test_a_dashboard_is_made_listed_and_deleted(kept: Dashboards) -> None:
     made = kept.create("  my  page ", [ONE])
-    assert kept.list() == [made] == [kept.get(int(made.id))]
+    assert kept.all() == [made] == [kept.get(int(made.id))]
     assert (made.name, made.changed_ns, made.built_in) == ("my page", 1_000, False)
     kept.delete(int(made.id))
-    assert kept.list() == []
+    assert kept.all() == []
     for act in (kept.get, kept.delete):
         with pytest.raises(Refused, match="there is no such dashboard") as refused:
             act(int(made.id))
@@ -55,7 +55,7 @@ def test_a_dashboard_is_renamed_but_not_to_the_name_of_another(kept: Dashboards)
     kept.rename(int(one.id), "uno")
     with pytest.raises(Refused, match="there is a dashboard 'two' already"):
         kept.rename(int(one.id), "two")
-    assert [board.name for board in kept.list()] == ["two", "uno"]
+    assert [board.name for board in kept.all()] == ["two", "uno"]
     assert kept.get(int(two.id)).name == "two"
 
 

@@ -116,7 +116,7 @@ def test_a_search_is_put_on_a_dashboard(site: Site) -> None:
 
 def test_a_search_that_is_wrong_is_not_put_anywhere(site: Site) -> None:
     refused = site.post("/dashboard/add", to_board="", query='{host="a"')
-    assert (refused.status_code, site.dashboards.list()) == (400, [])
+    assert (refused.status_code, site.dashboards.all()) == (400, [])
 
 
 def test_a_dashboard_goes_out_and_comes_in(site: Site) -> None:
@@ -134,7 +134,7 @@ def test_a_file_that_is_none_is_said_and_kept_in_the_form(site: Site) -> None:
     assert refused.status_code == 400
     assert "&lt;no json&gt;</textarea>" in refused.text
     assert site.post("/dashboard/new", text=" ").status_code == 400
-    assert site.dashboards.list() == []
+    assert site.dashboards.all() == []
 
 
 def test_names_and_titles_are_text_and_nothing_else(site: Site) -> None:

@@ -21,6 +21,8 @@ from tailrace.web.refusals import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    Change = Callable[[list[Panel]], list[Panel]]
+
     from sqlalchemy import Connection, Row
 
     from tailrace.clock import Clock
@@ -35,7 +37,7 @@ class Dashboards:
     def __init__(self, control: Control, clock: Clock) -> None:
         self._control, self._clock = control, clock
 
-    def list(self) -> list[Dashboard]:
+    def all(self) -> list[Dashboard]:
         """Return all of them by name."""
         with self._control.reading() as connection:
             rows = connection.execute(select(DASHBOARDS).order_by(DASHBOARDS.c.name)).all()
@@ -55,9 +57,10 @@ class Dashboards:
             if len(taken) >= limits.DASHBOARDS:
                 raise QueryError(f"there are {limits.DASHBOARDS} dashboards already", hint="delete some")
             name = next(free for free in _names(name) if free not in taken)
-            values = {"name": name, "panels": _written(kept), "changed_ns": self._clock.now_ns()}
-            number = connection.execute(insert(DASHBOARDS).values(**values).returning(DASHBOARDS.c.id)).scalar_one()
-        return Dashboard(str(number), name, kept, values["changed_ns"])
+            now_ns = self._clock.now_ns()
+            made = insert(DASHBOARDS).values(name=name, panels=_written(kept), changed_ns=now_ns)
+            number = connection.execute(made.returning(DASHBOARDS.c.id)).scalar_one()
+        return Dashboard(str(number), name, kept, now_ns)
 
     def rename(self, number: int, name: str) -> None:
         """Give one another name; `Refused` if that is taken."""
@@ -107,7 +110,7 @@ class Dashboards:
         """Take a panel away."""
         self._change(number, lambda panels: [one for one in panels if one.id != panel], panel)
 
-    def _change(self, number: int, change: Callable[[list[Panel]], list[Panel]], panel: str | None = None) -> None:
+    def _change(self, number: int, change: Change, panel: str | None = None) -> None:
         with self._control.transaction() as connection:
             found = _found(connection, number)
             if panel is not None and found.panel(panel) is None:

@@ -97,7 +97,7 @@ def _add_pages(router: APIRouter, frame: Frame, boards: Boards) -> None:
     @router.get("")
     async def home(request: Request) -> Response:
         """Show the first dashboard that was saved, or the one that everybody has."""
-        saved = await run_in_threadpool(boards.kept.list)
+        saved = await run_in_threadpool(boards.kept.all)
         return await _page(request, frame, boards, saved[0] if saved else START)
 
     @router.get("/{name}")
@@ -224,7 +224,7 @@ async def _page(
         view="dashboard",
         status=200 if failed is None else 400,
         board=board,
-        boards=[*await run_in_threadpool(boards.kept.list), START],
+        boards=[*await run_in_threadpool(boards.kept.all), START],
         panels=panels,
         span=span,
         error=failed,
@@ -254,7 +254,7 @@ async def _offer(
         panel=panel,
         preview=preview,
         error=error,
-        boards=await run_in_threadpool(boards.kept.list),
+        boards=await run_in_threadpool(boards.kept.all),
         given=given,
     )
 

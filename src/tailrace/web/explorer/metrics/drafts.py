@@ -158,8 +158,8 @@ def _sets(view: View, end_ns: int, services: Services, unwanted: Callable[[], bo
         services.engine,
         services.kept,
     )
-    values = answer.frame["value"] if isinstance(answer, Series) else []
-    return int(values[0]) if len(values) else 0
+    assert isinstance(answer, Series), "a count is a metric query"
+    return int(answer.frame["value"].sum())
 
 
 def _lines(services: Services, start_ns: int, end_ns: int) -> int:

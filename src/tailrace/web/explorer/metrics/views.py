@@ -70,7 +70,7 @@ class Room:
         rules = [rule for group in self.services.rules.groups() for rule in group["rules"]]
         panels = [
             (f"{board.name}: {panel.title}", f"/dashboard/{board.id}#panel-{panel.id}", panel.query)
-            for board in (*self.dashboards.list(), START)
+            for board in (*self.dashboards.all(), START)
             for panel in board.panels
         ]
         return queries_of(rules, panels, RULES_LOOKED_AT)

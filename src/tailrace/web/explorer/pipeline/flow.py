@@ -10,8 +10,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tailrace.telemetry import OUTCOMES
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -153,7 +151,7 @@ def _urgency(one: Followed) -> tuple[bool, int, str]:
 
 def _units(account: Account) -> tuple[Unit, Unit]:
     lines, size = (
-        Unit(unit["read"], *(unit[name] for name in OUTCOMES), unit["pending"])
+        Unit(unit["read"], unit["stored"], unit["reduced"], unit["rejected"], unit["pending"])
         for unit in (account.lines, account.bytes)
     )
     return lines, size

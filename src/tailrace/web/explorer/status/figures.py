@@ -107,7 +107,7 @@ class Figures:
         days = (self.store.get("retention") or {}).get("days")
         if days is None or self.table is None or self.table.first_ns is None:
             return None
-        return self.table.first_ns + round(days * _DAY_NS)
+        return self.table.first_ns + round(float(days) * _DAY_NS)
 
 
 def figures(services: Services) -> Figures:
