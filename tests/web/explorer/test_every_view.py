@@ -28,7 +28,7 @@ SEEN = """() => {
   };
 }"""
 OF_PROGRAMS = ("/api/", "/loki/", "/prometheus/", "/elasticsearch", "/ship/")  # second names of what the schema tells
-FOLLOWED = 400  # pages that the test of links looks at, at most
+FOLLOWED = 200  # pages that the test of links looks at, at most
 
 
 def go(page: Page, whole: Whole, view: View, *, script: bool = True) -> None:
