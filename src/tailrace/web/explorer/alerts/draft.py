@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]  # a group of rules: nested, of several kinds
 
-SEVERITIES: Final = ("", "page", "critical", "warning", "info")
-NO_DATA: Final = ("", "zero", "ok", "keep", "alert")
 _CHARS: Final = 4_000  # of a field: an address has its limits
 _LABEL: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _NAMED: Final = {"for_": "for"}  # as it is called in an address

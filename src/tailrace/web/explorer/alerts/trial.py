@@ -36,8 +36,6 @@ LOOK_NS: Final = 6 * 3_600 * NS_PER_S
 """How far back a preview looks."""
 DAYS: Final = 30
 """How far back a back-test looks."""
-SHOWN: Final = 50
-"""Incidents that are listed."""
 _POINTS: Final = 500  # of a chart that shows how a rule was, not when it would have fired
 
 

@@ -25,7 +25,7 @@ from tailrace.control import Control
 from tailrace.errors import TailraceError
 from tailrace.query.literals import write_duration
 from tailrace.web.explorer.alerts import editor, exported, past, rulelist, standing, telling, trial
-from tailrace.web.explorer.alerts.desk import NAMESPACE, Desk, Firing
+from tailrace.web.explorer.alerts.desk import Desk, Firing
 from tailrace.web.explorer.alerts.links import rows_url, silence_url
 from tailrace.web.explorer.frame import Frame
 from tailrace.web.explorer.texts import alerts as texts
@@ -166,7 +166,6 @@ def _of_rule(desk: Desk, rule: Rule, group: Group, outcome: str) -> dict[str, An
         "receivers": sorted({route.receiver for route in routes if route.receiver}),
         "editable": group.editable and bool(rule.alert),
         "built_in": group.namespace == health.GROUP.namespace,
-        "own": group.namespace == NAMESPACE,
         "now_ns": desk.now_ns(),
         "chart": None,
         "failed": "",

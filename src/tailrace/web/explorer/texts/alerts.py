@@ -12,14 +12,6 @@ TABS: Final = (
     ("receivers", "Receivers", "/alerts/receivers"),
     ("outbox", "Outbox", "/alerts/outbox"),
 )
-STATES: Final = {
-    "firing": "firing",
-    "pending": "pending",
-    "recovered": "recovered",
-    "silenced": "silenced",
-    "inactive": "inactive",
-    "recording": "recording",
-}
 KINDS: Final = {
     "firing": "bad", "pending": "warn", "recovered": "good", "error": "bad", "late": "warn", "skipped": "warn",
     "parked": "bad", "waiting": "warn", "sent": "good", "value": "bad", "correction": "warn", "active": "warn",
