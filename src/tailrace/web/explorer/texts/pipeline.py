@@ -42,5 +42,3 @@ STATES: Final = {
     "unreadable": "not read",
 }
 """What a followed file does."""
-
-SCRIPT: Final = {"pipeline": "Pipeline", "findFile": "search the files"}
