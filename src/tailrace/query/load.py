@@ -98,7 +98,8 @@ class Loader:
             names.append("_stream")
         names.extend(column for name, column in VIRTUAL.items() if name in self.needs.names)
         for name in self._names:
-            names.extend(self.fields.columns.get(name, ()))
+            if not self._always_stream(name, clash=False):  # else its values are the stream's, and none is read
+                names.extend(self.fields.columns.get(name, ()))
             if self.fields.maybe_more(name) and not self._always_stream(name):
                 names.append("_more")
             if self._reads_line(name):
