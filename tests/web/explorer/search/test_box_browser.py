@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from web.conftest import House, S, wait_until
-from web.explorer.browser import needs_chromium
+from web.explorer.browser import WAIT_MS, Complaints, needs_chromium
 
 pytestmark = needs_chromium
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture
@@ -122,11 +123,10 @@ def test_a_mistake_stands_under_the_box_and_the_result_stays(
 def test_queries_before_come_back_by_keys(filled: House, page: Page) -> None:
     visit(page, filled)
     box = page.locator("#q")
-    for query in ('{host="a"}', '{host="b"}'):
-        box.fill(query)
+    for host in "ab":
+        box.fill(f'{{host="{host}"}}')
         box.press("Shift+Enter")
-        page.wait_for_url("**q=**")
-        expect(box).to_have_value(query)
+        page.wait_for_url(f"**q=%7Bhost%3D%22{host}%22%7D*")
     box.fill("draft")
     box.press("Control+ArrowUp")
     expect(box).to_have_value('{host="b"}')
@@ -163,32 +163,33 @@ def test_the_range_is_moved_by_keys(filled: House, page: Page) -> None:
     page.wait_for_url("**from=2025-12-31T22*to=2026-01-01T00*")
 
 
-CANCEL_SOON = """() => {
-  const timer = setInterval(() => {
-    if (document.querySelector("#running").hidden) return;
-    clearInterval(timer);
-    document.querySelector("#cancel").click();
-  }, 50);
+CANCEL_WHEN_BEGUN = """async () => {
+  while ((await fetch("/ready")).ok) await new Promise((done) => setTimeout(done, 50));
+  document.querySelector("#cancel").click();
 }"""
 """Done by the page itself: whoever drives the browser waits, once a page is asked for, until it is there."""
 
 
-def test_cancel_ends_the_query_on_the_server(filled: House, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancel_ends_the_query_on_the_server(
+    filled: House, page: Page, complaints: Complaints, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tailrace.query.reads import nobody
     from tailrace.web.explorer.search import pages
 
     ended = threading.Event()
 
     def slow(*_: object, **__: object) -> None:
-        wait_until(nobody, 20)
+        filled.is_ready[0] = False  # what the page sees of it
+        wait_until(nobody, 60)
         ended.set()
 
     visit(page, filled)
     monkeypatch.setattr(pages, "page", slow)
-    page.evaluate(CANCEL_SOON)
+    complaints.permit("/ready")
+    page.evaluate(f"() => {{ ({CANCEL_WHEN_BEGUN})(); }}")
     page.locator("#q").fill('{host="a"}')
     page.locator("#q").press("Enter", no_wait_after=True)
-    assert ended.wait(20)
+    assert ended.wait(60)
     expect(page.locator("#query-said")).to_contain_text("Cancelled after")
     expect(page.locator("#running")).to_be_hidden()
     expect(page.locator("#lines .row")).to_have_count(9)

@@ -52,14 +52,14 @@ T.on("#q", (box) => {
   const leave = (extra) => {
     if (extra) form.append(extra);
     for (const field of form.querySelectorAll("input")) if (!field.value) field.disabled = true; // defaults stay out of the address
-    began = performance.now();
-    running.hidden = true;
-    clearInterval(clock);
-    clock = setInterval(() => { running.hidden = performance.now() - began < 300; tick(); }, 100);
+    wrong(false);
     form.submit();
   };
   const run = async (button) => {
     if (asked) asked.abort();
+    began = performance.now();
+    clearInterval(clock);
+    clock = setInterval(() => { running.hidden = performance.now() - began < 300; tick(); }, 100);
     asked = new AbortController();
     const mine = asked;
     let extra = null;
@@ -73,16 +73,19 @@ T.on("#q", (box) => {
     try {
       mistake = await T.fetchText(`/explore/check?${values()}`, { signal: mine.signal });
     } catch (error) { if (error.name === "AbortError") return; } // whatever else goes wrong is said by the page itself
+    if (mine !== asked) return;
     if (mistake) {
+      rest();
       wrong(true);
       show(T.nodes(mistake), T.texts.queryOld);
       old(true);
       return;
     }
-    if (mine === asked) leave(extra);
+    leave(extra);
   };
   form.addEventListener("submit", (event) => { event.preventDefault(); run(event.submitter); });
   $("cancel").addEventListener("click", () => {
+    if (asked) asked.abort();
     window.stop(); // the server sees the connection go, and ends the query
     rest();
     unlock();
@@ -90,7 +93,10 @@ T.on("#q", (box) => {
     old(true);
     box.focus();
   });
-  const unlock = () => form.querySelectorAll("input").forEach((field) => { field.disabled = false; });
+  const unlock = () => form.querySelectorAll("input").forEach((field) => { // what leaving did to the form is undone
+    if (field.name === "fmt") field.remove();
+    field.disabled = false;
+  });
   addEventListener("pageshow", () => { unlock(); rest(); });
 
   // --- keys in the box -------------------------------------------------------------------------------
