@@ -128,3 +128,19 @@ def test_a_range_that_was_counted_is_not_read_again(large: LogTable, monkeypatch
     assert rows_of(counted(asked, large, PolarsEngine())) == first
     wider = Counting(log(), ("detected_level",), T - 5 * S, T + 200 * S, 10 * S)
     assert sum(row[-1] for row in rows_of(counted(wider, large, PolarsEngine()))) == 900  # type: ignore[misc]
+
+
+def test_a_label_that_every_stream_has_is_counted_without_reading_a_field_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = LogTable.open(tmp_path, create=True)
+    frame = pl.DataFrame({"_time_ns": [T, T + 1], "_line": ["x", "y"], "a": ["field", None]})
+    stored = frame.with_columns(_observed_ns=pl.lit(T), _stream=pl.lit(stream_text({"a": "label"})))
+    table.commit([Batch(stored, "test", 2, 1)])
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("rows were read")
+
+    monkeypatch.setattr(leaf, "_counted", never)
+    monkeypatch.setattr(leaf, "_by_rows", never)
+    assert rows_of(counted(Counting(log(), ("a",), T, T + S), table, PolarsEngine())) == [("label", 0, 2)]
