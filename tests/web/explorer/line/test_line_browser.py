@@ -35,8 +35,11 @@ WALK = """async ([by, last]) => {
     look();
     if (before && before.isConnected && Math.abs(before.getBoundingClientRect().top - was) > 1) jumps++;
     if ([...seen.values()].includes(last) && list.querySelector(".row" + (by > 0 ? ":last-child" : "")).querySelector(".line").textContent === last) break;
-    scrollBy(0, by);
-    idle = scrollY === y ? idle + 1 : 0;
+    const busy = document.querySelector("#newer[aria-busy], #older[aria-busy]");
+    if (!busy) scrollBy(0, by);
+    idle = scrollY === y && !busy ? idle + 1 : 0;
+    const link = document.querySelector("#newer:not([hidden]) a");
+    if (by < 0 && idle === 20 && link) link.click(); // who flies past the first line finds this
   }
   return { seen: [...seen.values()], most, jumps };
 }"""

@@ -123,11 +123,7 @@ T.on("#lines", (list) => {
       if (close(row)) { event.preventDefault(); focus(row); }
     }
     if (!event.target.matches(".head")) return;
-    const act = {
-      ArrowDown: () => move(1), ArrowUp: () => move(-1), PageDown: () => move(screenful()), PageUp: () => move(-screenful()),
-      Home: () => T.list && T.list.end("newest"), End: () => T.list && T.list.end("oldest"),
-    }[event.key];
-    if (act) { event.preventDefault(); act(); }
+    if (step) { event.preventDefault(); move(step); }
   });
   const inside = () => Boolean(here());
   const filter = async (index) => { // + or − of the field in focus; of a line, its fields are opened first
@@ -140,6 +136,11 @@ T.on("#lines", (list) => {
   const press = async (selector) => { const one = (await open(here())).querySelector(selector); if (one) one.click(); };
   T.key("j", T.texts.nextLine, () => move(1), { group });
   T.key("k", T.texts.previousLine, () => move(-1), { group });
+  const onHead = () => document.activeElement.matches("#lines .head");
+  T.key("PageDown", T.texts.pageDown, () => move(screenful()), { group, when: onHead });
+  T.key("PageUp", T.texts.pageUp, () => move(-screenful()), { group, when: onHead });
+  T.key("Home", T.texts.firstLine, () => T.list && T.list.end("newest"), { group, when: onHead });
+  T.key("End", T.texts.lastLine, () => T.list && T.list.end("oldest"), { group, when: onHead });
   T.key("x", T.texts.keepValue, () => filter(0), { group, when: inside });
   T.key("-", T.texts.dropValue, () => filter(1), { group, when: inside });
   T.key("c", T.texts.showContext, () => press("a[data-around]"), { group, when: inside });
