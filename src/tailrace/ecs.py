@@ -34,6 +34,9 @@ Provider = Literal["fanotify", "inotify", "poll", "ebpf", "scan", "import"]
 Confidence = Literal["exact", "merged", "synthetic", "inferred"]
 """Column `event_confidence`: as the kernel said it, of several merged by it, found by a scan, or concluded."""
 
+MOMENT: Final = "%Y-%m-%dT%H:%M:%S%.9fZ"
+"""How times of a file are written, for `Expr.dt.strftime`: always nine digits, since a rescan compares the texts."""
+
 COLUMNS: Final[Mapping[str, pl.DataType]] = {
     "event_action": pl.String(),  # one action, or several joined by a comma in their order: `deleted,created`
     "event_kind": pl.String(),  # `event`; `state` for a gap

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.clock import NS_PER_S
+from tailrace.ecs import MOMENT
 from tailrace.errors import QueryError
 from tailrace.twin import events, table, tree
 from tailrace.twin.gaps import open_gaps
-from tailrace.twin.listing import rfc3339
 from tailrace.twin.records import EVENT, FILE, of_events
 from tailrace.twin.state import build, extend
 from tailrace.twin.table import FilesTable
@@ -122,7 +122,8 @@ class Twin:
         parts = [view.rows([host], tree.slashed_text(root)).collect(engine="streaming") for root in roots]
         rows = pl.concat(parts) if parts else pl.DataFrame(schema={"path": pl.String(), **FILE})
         rows = rows.unique("path")
-        rows = rows.with_columns(rfc3339(pl.col(f"{name}_ns")).alias(name) for name in ("mtime", "ctime"))
+        moments = {name: pl.from_epoch(f"{name}_ns", "ns").dt.strftime(MOMENT) for name in ("mtime", "ctime")}
+        rows = rows.with_columns(**moments)
         names = {"path": "file_path", **{name.removesuffix("_ns"): f"file_{name.removesuffix('_ns')}" for name in FILE}}
         return rows.with_columns(tree.native(pl.col("path"))).select(
             pl.col(name).alias(column) for name, column in names.items()

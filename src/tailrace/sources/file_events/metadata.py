@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAMES: Final = 65_536
-RFC3339: Final = "%Y-%m-%dT%H:%M:%S%.9fZ"
-"""How times are written, for `Expr.dt.strftime`."""
 
 
 def text(path: bytes) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tailrace.ecs import COLUMNS
-from tailrace.sources.file_events.metadata import RFC3339, group, owner, text
+from tailrace.ecs import COLUMNS, MOMENT
+from tailrace.sources.file_events.metadata import group, owner, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,8 +91,8 @@ def rows(
         file_gid=pl.col("gid").cast(pl.String),
         file_owner=_by_few(numbers["uid"], lambda uid, _: owner(uid)),
         file_group=_by_few(numbers["gid"], lambda gid, _: group(gid)),
-        file_mtime=pl.from_epoch("mtime", "ns").dt.strftime(RFC3339),
-        file_ctime=pl.from_epoch("ctime", "ns").dt.strftime(RFC3339),
+        file_mtime=pl.from_epoch("mtime", "ns").dt.strftime(MOMENT),
+        file_ctime=pl.from_epoch("ctime", "ns").dt.strftime(MOMENT),
     ).select(STATE)
 
 
