@@ -104,7 +104,7 @@ def test_a_template_trusts_no_text_and_has_nothing_inline(name: str) -> None:
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_a_view_has_nothing_inline_and_no_name_twice(view: View, whole: Whole) -> None:
-    answer = whole.client.get(filled(view, whole), headers={"Accept": "text/html"})
+    answer = whole.client.get(filled(view, whole), headers={"Accept": "text/html"}, follow_redirects=True)
     assert answer.status_code == view.status
     assert "script-src 'self'; style-src 'self'" in answer.headers["content-security-policy"]
     assert "unsafe" not in answer.headers["content-security-policy"]
