@@ -73,10 +73,11 @@ def test_what_the_script_says_is_there_and_nothing_is_there_that_it_does_not_say
     said |= set(re.findall(r"""\bfill\(["'](\w+)["']""", joined))
     texts = set(script_texts())
     assert said - texts == set()
-    # a name may be chosen from some, then it stands in quotes, or be put together with an end, as `${name}Link`
-    ends = tuple(re.findall(r"(?:\btexts|\bTEXTS)\[`\$\{\w+\}(\w+)`\]", joined))
+    # a name may be chosen from some, then it stands in quotes, or be put together, as `${name}Link` and `export${kind}`
+    made = re.findall(r"(?:\btexts\[|\bTEXTS\[|\bfill\()`(\w*)\$\{\w+\}(\w*)`", joined)
     unsaid = {name for name in texts - said if not re.search(rf"""["'`]{name}["'`]""", joined)}
-    assert sorted(name for name in unsaid if not ends or not name.endswith(ends)) == []
+    put_together = {name for name in unsaid for start, end in made if name.startswith(start) and name.endswith(end)}
+    assert sorted(unsaid - put_together) == []
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

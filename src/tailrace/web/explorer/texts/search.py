@@ -48,6 +48,4 @@ SCRIPT: Final = {
     "editQuery": "edit the query; Enter runs it, Alt+Enter breaks its line",
     "nextLine": "next line (or ↓ in the list); Enter opens it, Esc closes it",
     "previousLine": "line before (or ↑ in the list)",
-    "olderPage": "older page",
-    "newerPage": "newer page",
 }
