@@ -155,6 +155,7 @@ def _of_rule(desk: Desk, rule: Rule, group: Group, outcome: str) -> dict[str, An
     stands = rulelist.row(rule, group, desk.alerting.store.standings())
     routes = desk.alerting.notifier.policy().taking({"alertname": rule.name, **rule.labels})
     outcome = outcome if outcome in texts.OUTCOMES else ""
+    built_in = group.namespace == health.GROUP.namespace  # what these ask is no LogQL
     return {
         "rule": rule,
         "group": group,
@@ -162,10 +163,10 @@ def _of_rule(desk: Desk, rule: Rule, group: Group, outcome: str) -> dict[str, An
         "past": past.past(desk, rule.id, outcome),
         "news": news(desk.control, rule=rule.id, limit=20),
         "outcome": outcome,
-        "doubts": desk.doubts(rule, group),
+        "doubts": () if built_in else desk.doubts(rule, group),
         "receivers": sorted({route.receiver for route in routes if route.receiver}),
         "editable": group.editable and bool(rule.alert),
-        "built_in": group.namespace == health.GROUP.namespace,
+        "built_in": built_in,
         "now_ns": desk.now_ns(),
         "chart": None,
         "failed": "",
