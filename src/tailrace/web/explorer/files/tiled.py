@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.twin import tree
-from tailrace.web.explorer.files.amounts import age_class
+from tailrace.web.explorer.amounts import age_class
 from tailrace.web.explorer.shapes.treemap import Tile, treemap
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from tailrace.errors import ConfigError, TailraceError
 from tailrace.twin import tree
 from tailrace.twin.condense import condense
 from tailrace.twin.reading import Twin
-from tailrace.web.explorer.files import acts, amounts, drifted, folder, place
+from tailrace.web.explorer import amounts
+from tailrace.web.explorer.files import acts, drifted, folder, place
 from tailrace.web.explorer.files.look import PARTS, Seen, base, look, part
 from tailrace.web.explorer.frame import Frame
 from tailrace.web.explorer.marks import line_html

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tailrace.web.explorer.frame import Frame
-from tailrace.web.explorer.saved.address import frozen
+from tailrace.web.explorer.search.lasting import frozen
 from tailrace.web.explorer.search.spans import choose
 from tailrace.web.explorer.search.state import read_state
 from tailrace.web.services import Services

@@ -20,8 +20,8 @@ from starlette.responses import RedirectResponse, Response
 
 from tailrace.errors import DataError, QueryError
 from tailrace.web.explorer.frame import Frame, may, principal
-from tailrace.web.explorer.saved.address import Opened, opened, opened_url, saved_address, state_of
 from tailrace.web.explorer.saved.store import ABOUT_CHARS, NAME_CHARS, ChangedMeanwhileError, Content, Saved, Search
+from tailrace.web.explorer.search.lasting import Opened, opened, opened_url, saved_address, state_of
 from tailrace.web.explorer.search.state import State, read_state
 from tailrace.web.explorer.texts import saved as texts
 from tailrace.web.parameters import parameters

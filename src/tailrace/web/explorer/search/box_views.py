@@ -15,7 +15,7 @@ from starlette.responses import Response
 from tailrace.errors import QueryError
 from tailrace.limits import QUERY_BYTES
 from tailrace.query import parser
-from tailrace.web.explorer.files.amounts import size_text
+from tailrace.web.explorer.amounts import size_text
 from tailrace.web.explorer.frame import Frame
 from tailrace.web.explorer.search import repair, sugar
 from tailrace.web.explorer.search.complete import Completion, Offers

@@ -17,8 +17,8 @@ from tailrace.errors import QueryError
 from tailrace.query import parser
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.frame import Frame
-from tailrace.web.explorer.saved.address import saved_address
 from tailrace.web.explorer.search import histogram
+from tailrace.web.explorer.search.lasting import saved_address
 from tailrace.web.explorer.search.spans import Span, choose
 from tailrace.web.explorer.search.state import State, read_state
 from tailrace.web.explorer.texts import export as texts

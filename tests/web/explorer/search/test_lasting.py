@@ -2,7 +2,7 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from tailrace.errors import QueryError
-from tailrace.web.explorer.saved.address import frozen, opened, opened_url, saved_address, state_of
+from tailrace.web.explorer.search.lasting import frozen, opened, opened_url, saved_address, state_of
 from tailrace.web.explorer.search.spans import Span
 from tailrace.web.explorer.search.state import read_state
 
