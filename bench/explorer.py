@@ -44,7 +44,7 @@ LONG_TASK_MS: Final = 200
 """The longest that live lines may keep the page from answering: a pause that one begins to notice."""
 LAST_S: Final = 15.0
 ALL: Final = '{filename=~".+"}'
-LINES_END: Final = b'<p class="end"'
+LINES_END: Final = b'id="older"'
 WARM: Final = 40
 """Pages of a scroll before nodes and memory are measured for the first time."""
 
