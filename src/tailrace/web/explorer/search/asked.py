@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tailrace.contracts import CONFINED
 from tailrace.query import labels
 from tailrace.query.load import Fields
-from tailrace.web.explorer.search import sugar
+from tailrace.web.explorer.search import refined, sugar
 from tailrace.web.explorer.search.pretty import pretty
 from tailrace.web.explorer.search.spans import choose
 from tailrace.web.explorer.search.sugar_terms import Known
@@ -29,15 +29,21 @@ AS_TYPED: Final = "words"
 
 def is_due(state: State) -> bool:
     """Tell whether a state is asked for otherwise than it says; cheap."""
-    return sugar.is_plain(state.q) or (state.fmt == LAID_OUT and bool(state.q))
+    return has_words(state.q) or (state.fmt == LAID_OUT and bool(state.q))
+
+
+def has_words(text: str) -> bool:
+    """Tell whether a text is plain words, or a query with plain words behind it."""
+    return sugar.is_plain(text) or refined.divided(text) is not None
 
 
 def instead(services: Services, state: State) -> State:
     """Return the state to go to; `QueryError` if its query or its range cannot be read. Runs in a thread."""
-    if not sugar.is_plain(state.q):
+    if not has_words(state.q):
         return state.change(q=pretty(state.q), cursor=state.cursor)
     span = choose(services, state, services.clock.now_ns())
-    query = sugar.logql(state.q, known(services, span.start_ns, span.end_ns))
+    names = known(services, span.start_ns, span.end_ns)
+    query = refined.query(state.q, names) or sugar.logql(state.q, names)
     laid_out = pretty(query) if state.fmt == LAID_OUT else query
     return state.change(q=laid_out, typed=state.q)
 

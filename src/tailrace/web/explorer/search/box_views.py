@@ -17,7 +17,7 @@ from tailrace.limits import QUERY_BYTES
 from tailrace.query import parser
 from tailrace.web.explorer.amounts import size_text
 from tailrace.web.explorer.frame import Frame
-from tailrace.web.explorer.search import repair, sugar
+from tailrace.web.explorer.search import asked, repair, sugar
 from tailrace.web.explorer.search.complete import Completion, Offers
 from tailrace.web.explorer.search.ranges import Moves, moves
 from tailrace.web.explorer.search.spans import Span, choose
@@ -63,7 +63,7 @@ def routes(services: Services, frame: Frame, work: Work) -> APIRouter:
         """Tell whether a query can be read: nothing, or the mistake as the page shows it."""
         state = read_state(request.query_params)
         try:
-            if state.q and not sugar.is_plain(state.q):
+            if state.q and not asked.has_words(state.q):
                 parser.parse(state.q)
             choose(services, state, services.clock.now_ns())
         except QueryError as error:
