@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tailrace.twin.reading import Twin, View
     from tailrace.web.explorer.files.folder import Folder
 
-ENTRIES_MOST: Final = 50
 FILES_MOST: Final = 25
 MEASURING_S: Final = 0.2
 """Time to measure sizes at moments of the span, where too few were written down."""

@@ -25,6 +25,12 @@ addEventListener("keydown", (event) => {
   if (action) { event.preventDefault(); first = ""; action.act(event); }
 });
 
+const cap = (key) => {
+  const made = document.createElement("kbd");
+  made.textContent = key === " " ? "Space" : key;
+  return made;
+};
+
 // --- the list of keys ------------------------------------------------------------------------------
 const showHelp = () => {
   const groups = new Map();
@@ -34,12 +40,7 @@ const showHelp = () => {
     title.textContent = name;
     for (const one of list) {
       const key = document.createElement("dt"), text = document.createElement("dd");
-      for (const part of one.key.split(" ").filter(Boolean)) {
-        const cap = document.createElement("kbd");
-        cap.textContent = part === "" ? "Space" : part;
-        key.append(cap, " ");
-      }
-      if (one.key === " ") { const cap = document.createElement("kbd"); cap.textContent = "Space"; key.append(cap); }
+      for (const part of one.key.split(/(?<=.) /)) key.append(cap(part), " "); // "g x" is two keys, " " is one
       text.textContent = one.text;
       keys.append(key, text);
     }
@@ -68,11 +69,11 @@ const refresh = () => {
   shown = T.actions.filter((one) => one.when() && words.every((word) => one.text.toLowerCase().includes(word)));
   at = 0;
   list.replaceChildren(...(shown.length ? shown : [{ text: T.texts.noAction, key: "" }]).map((one, number) => {
-    const item = document.createElement("li"), cap = document.createElement("kbd");
+    const item = document.createElement("li");
     item.id = `action-${number}`;
     item.setAttribute("role", "option");
     item.append(one.text);
-    if (one.key) { cap.textContent = one.key === " " ? "Space" : one.key; item.append(cap); }
+    if (one.key) item.append(cap(one.key));
     item.addEventListener("click", () => run(number));
     return item;
   }));
