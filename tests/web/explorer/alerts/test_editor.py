@@ -85,7 +85,11 @@ def test_saved_edited_and_deleted(room: Room) -> None:
     answer = room.post("/alerts/edit", q=Q, n="5", over="1m", name="Booms", severity="page", every="1m")
     location = answer.headers["location"]
     assert location.endswith("?saved=1")
-    assert "Saved. It is evaluated for the first time within 1m." in text_of(room.get(location))
+    page = room.get(location)
+    assert "Saved. It is evaluated for the first time within 1m." in text_of(page)
+    assert "/test" not in page
+    room.post("/alerts/receivers", name="ops", way="webhook", url="http://127.0.0.1:1/x", tell="all")
+    assert 'action="/alerts/receivers/ops/test"' in room.get(location)
     name = location.split("/")[-1].partition("?")[0]
     assert room.alerting.namespaces()["explorer"]["Booms"]["rules"] == [
         {
