@@ -122,7 +122,7 @@ class Evaluator:
         planned = [plan for task in waiting if (plan := self._due(task, work, completes, most)) is not None]
         done = 0
         for level in levels(planned, lambda plan: plan.task):
-            self._prepare(level)
+            self._prepare(level, work)
             again = self._sure_again(level, work)
             if again:  # which would prepare anew: what is prepared is kept in `work` then
                 done += self._again([(plan.task, plan.standing.progress.unsure_ns) for plan in again], now_ns)
@@ -171,9 +171,9 @@ class Evaluator:
         )
         return replace(plan, standing=replace(standing, progress=progress))
 
-    def _prepare(self, planned: Sequence[Planned]) -> None:
+    def _prepare(self, planned: Sequence[Planned], work: Work) -> None:
         if isinstance(self._ask, Prepares):
-            self._ask.prepare([wanted(plan.task, plan.times) for plan in planned])
+            work.prepare(self._ask, [wanted(plan.task, plan.times) for plan in planned])
 
     def _due(
         self, task: Task, work: Work, completes: dict[tuple[Selector, ...], Complete], most: int
@@ -334,7 +334,7 @@ class Evaluator:
         while left:
             portion = left.pop(0)
             work = Work(now_ns, Round(looked=None if left else looked))
-            self._prepare([again.plan for again in portion])
+            self._prepare([again.plan for again in portion], work)
             for again in portion:
                 self._correct(again, work)
             done += self._write(work)
