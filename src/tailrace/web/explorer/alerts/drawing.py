@@ -8,7 +8,7 @@ crossed the threshold is lost. All series are summed up in columns, none is walk
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -128,7 +128,19 @@ def _edges(per_series: pl.DataFrame, threshold: float | None) -> tuple[float, fl
     held += [threshold] if threshold is not None and isfinite(threshold) else []
     top, bottom = max(held), min(held)
     air = (top - bottom or 1.0) * 0.08
-    return top + air, bottom - air if bottom < 0 else bottom
+    return _rounded_up(top + air), bottom - air if bottom < 0 else bottom
+
+
+def _rounded_up(value: float) -> float:
+    """Return the next number of two digits: it stands at the edge, and is read.
+
+    >>> _rounded_up(10.8), _rounded_up(195.5), _rounded_up(0.0181), _rounded_up(0.0)
+    (11.0, 200.0, 0.019, 0.0)
+    """
+    if value <= 0:
+        return value
+    digits = 1 - floor(log10(value))
+    return ceil(round(value * 10.0**digits, 9)) / 10.0**digits
 
 
 def _path(points: Sequence[tuple[float, float]], step: float) -> str:

@@ -44,6 +44,8 @@ SHOWN: Final = 500
 """Alerts that the first view lists; filters find the others."""
 NEWS: Final = 100
 _CHART_S: Final = 20.0
+_LINES_NS: Final = 3_600 * 10**9
+"""How far back the lines that a rule reads are shown."""
 
 
 def routes(services: Services, frame: Frame, alerting: Alerting, control: Control, work: Work) -> APIRouter:
@@ -163,6 +165,8 @@ def _of_rule(desk: Desk, rule: Rule, group: Group, outcome: str) -> dict[str, An
         "past": past.past(desk, rule.id, outcome),
         "news": news(desk.control, rule=rule.id, limit=20),
         "outcome": outcome,
+        "outcomes": texts.OUTCOMES if rule.alert else texts.RECORDED,
+        "lines_url": "" if built_in else rows_url(rule.expr, {}, desk.now_ns() - _LINES_NS),
         "doubts": () if built_in else desk.doubts(rule, group),
         "receivers": sorted({route.receiver for route in routes if route.receiver}),
         "editable": group.editable and bool(rule.alert),

@@ -27,6 +27,8 @@ OUTCOMES: Final = {
     "error": "failed",
     "skipped": "skipped: too old",
 }
+RECORDED: Final = {**OUTCOMES, "value": "recorded", "zero": "nothing to record"}
+"""Outcomes of rules that tell of nothing, but record."""
 MEASURES: Final = (
     ("count", "the count of lines"),
     ("rate", "the rate of lines a second"),
