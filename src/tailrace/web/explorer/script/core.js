@@ -69,8 +69,15 @@ const T = (() => {
     }
   };
 
+  const reach = (element) => { // focus what may be folded away
+    const fold = element.closest(".fold");
+    if (fold) fold.open = true;
+    element.focus();
+  };
+
   return {
     texts: TEXTS,
+    reach,
     fill,
     memory,
     mount,

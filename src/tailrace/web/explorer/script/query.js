@@ -135,7 +135,7 @@ T.on("#q", (box) => {
   // --- the range -------------------------------------------------------------------------------------
   const follow = (id) => { const link = $(id); if (link) link.click(); };
   const is = (id) => () => Boolean($(id));
-  T.key("t", T.texts.queryTime, () => ($("earlier") || $("from")).focus(), { group });
+  T.key("t", T.texts.queryTime, () => T.reach($("earlier") || $("from")), { group });
   T.key("[", T.texts.queryEarlier, () => follow("earlier"), { group, when: is("earlier") });
   T.key("]", T.texts.queryLater, () => follow("later"), { group, when: is("later") });
   T.key("z", T.texts.queryOut, () => follow("out"), { group, when: is("out") });

@@ -16,7 +16,7 @@ T.on(".saved-menu", (menu) => {
     menu.querySelector("summary").focus();
   });
   addEventListener("click", (event) => { if (menu.open && !menu.contains(event.target)) menu.open = false; });
-  T.key("", T.texts.savedSearches, () => { menu.open = true; menu.querySelector("summary").focus(); }, { group: T.texts.search });
+  T.key("", T.texts.savedSearches, () => { menu.open = true; T.reach(menu.querySelector("summary")); }, { group: T.texts.search });
 });
 T.on("[data-copy]", (button) => button.addEventListener("click", () => T.copy($(button.dataset.copy).value)));
 for (const [id, name] of [["act-save", "saveSearch"], ["act-share", "shareSearch"], ["act-export", "exportSearch"]]) {
