@@ -490,6 +490,9 @@ class Engine(Protocol):
         """Run the expressions and return the result."""
         ...
 
-    def batches(self, frame: Frame) -> Iterator[pl.DataFrame]:
-        """Run the expressions and return the result in pieces of bounded size, in any order, none of them empty."""
+    def batches(self, frame: Frame, *, ordered: bool = False) -> Iterator[pl.DataFrame]:
+        """Run the expressions and return the result in pieces of bounded size, none of them empty.
+
+        They come in any order, or `ordered` as the rows are stored, where the engine knows an order.
+        """
         ...

@@ -38,3 +38,16 @@ def test_first_and_last_of_one_time_are_as_they_were_pushed(table, function, val
     query = f'{function}_over_time({{app="a"}} | logfmt | unwrap v [1m]) by (app)'
     found = run(Request(query, 0, 60 * S), table, PolarsEngine())
     assert found.frame["value"].to_list() == [value]
+
+
+def test_lines_of_one_time_keep_their_order_over_the_pieces_in_which_they_are_read(tmp_path):
+    """Segments of many lines are read in pieces, which begin elsewhere for each question, and come as they are ready."""
+    made = ReferenceTable(tmp_path, splits=1, seed=0)
+    times = pl.Series([13 * S] * 120_000 + [12 * S] * 120_000 + [11 * S] * 30_000)
+    frame = pl.DataFrame({"_time_ns": times}).with_row_index("_line").cast({"_line": pl.String})
+    made.add(frame.with_columns(_observed_ns=pl.lit(20 * S), _stream=pl.lit('{app="a"}')))
+    for before_s, newest in [(14, 119_999), (13, 239_999), (12, 269_999)]:
+        for limit in (500, 10_000, 20_000, 30_000):
+            request = Request('{app="a"}', 0, before_s * S, limit=limit)
+            found = run(request, made, PolarsEngine()).frame["_line"].to_list()
+            assert found == [str(number) for number in range(newest, newest - limit, -1)], (before_s, limit)

@@ -228,9 +228,9 @@ class ConfinedEngine:
         """Run the expressions and return the result."""
         return self.engine.collect(frame)
 
-    def batches(self, frame: Frame) -> Iterator[pl.DataFrame]:
+    def batches(self, frame: Frame, *, ordered: bool = False) -> Iterator[pl.DataFrame]:
         """Run the expressions and return the result in pieces."""
-        return self.engine.batches(frame)
+        return self.engine.batches(frame, ordered=ordered)
 
 
 def of_tenant(tenant: str) -> pl.Expr:

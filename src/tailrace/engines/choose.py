@@ -105,9 +105,9 @@ class ChoosingEngine:
         """Run the expressions where the frame is."""
         return self._cluster.collect(frame)
 
-    def batches(self, frame: Frame) -> Iterator[pl.DataFrame]:
+    def batches(self, frame: Frame, *, ordered: bool = False) -> Iterator[pl.DataFrame]:
         """Run the expressions where the frame is, piece by piece."""
-        return self._cluster.batches(frame)
+        return self._cluster.batches(frame, ordered=ordered)
 
     def _at_home(self, why: str) -> Choice:
         return Choice(self._here, f"polars, in this process: {why}")

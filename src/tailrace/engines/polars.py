@@ -61,10 +61,10 @@ class PolarsEngine:
         """Run the expressions and return the result."""
         return _lazy(frame).collect(engine="streaming")
 
-    def batches(self, frame: Frame) -> Iterator[pl.DataFrame]:
+    def batches(self, frame: Frame, *, ordered: bool = False) -> Iterator[pl.DataFrame]:
         """Run the expressions and return the result piece by piece, in bounded memory."""
         for batch in _lazy(frame).collect_batches(
-            chunk_size=BATCH_ROWS, maintain_order=False, lazy=True, engine="streaming"
+            chunk_size=BATCH_ROWS, maintain_order=ordered, lazy=True, engine="streaming"
         ):
             if batch.height:
                 yield batch

@@ -100,10 +100,10 @@ class SparkEngine:
         self._complete(native)
         return _frame(tables or [self._connection.empty(native)])
 
-    def batches(self, frame: Frame) -> Iterator[pl.DataFrame]:
+    def batches(self, frame: Frame, *, ordered: bool = False) -> Iterator[pl.DataFrame]:
         """Run the expressions and return the result piece by piece, in bounded memory."""
         if frame.implementation.is_polars():
-            yield from self._here.batches(frame)
+            yield from self._here.batches(frame, ordered=ordered)
             return
         native = _native(frame)
         held: list[pa.Table] = []

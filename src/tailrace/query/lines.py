@@ -156,10 +156,12 @@ def _all(found: Plan, span: Span, reading: Reading) -> Iterator[pl.DataFrame]:
 def read(branch: Branch, segments: Segments, span: Span, reading: Reading) -> Iterator[pl.DataFrame]:
     """Read and run the lines of a range of time, piece by piece."""
     loader = branch.loader(KEPT)
+    place = 0  # runs on over the pieces: lines of one push that share a time may lie in two of them
     for scan in reading.scans(branch, segments, span, loader.columns()):
-        for batch in reading.engine.batches(scan):
+        for batch in reading.engine.batches(scan, ordered=True):
             reading.check()
-            rows = branch.run(Rows(_known_again(loader.rows(batch)).frame.with_row_index(_ROW)))
+            rows = branch.run(Rows(_known_again(loader.rows(batch)).frame.with_row_index(_ROW, place)))
+            place += batch.height
             if rows.frame.height:
                 yield rows.frame
 

@@ -225,7 +225,7 @@ class CopiesEngine:
         """Run the expressions; the streaming engine would take longer to begin than these few rows take."""
         return cast("pl.LazyFrame", frame.to_native()).collect(engine="in-memory")  # only frames of `scan` get here
 
-    def batches(self, frame: Frame) -> Iterator[pl.DataFrame]:
+    def batches(self, frame: Frame, *, ordered: bool = False) -> Iterator[pl.DataFrame]:  # noqa: ARG002  it is one
         """Run the expressions; the rows are few enough to be one piece."""
         whole = self.collect(frame)
         if whole.height:

@@ -83,7 +83,7 @@ def test_late_lines_of_the_same_time_shift_nothing(filled: House) -> None:
 def test_merging_segments_shifts_nothing(filled: House) -> None:
     whole = everything(filled)
     page = listed(listing(filled), None)
-    assert compact(filled.table, everything=True).merges == 1
+    assert compact(filled.table, everything=True).merges == 2  # one for each day
     rows = down(filled, listed(listing(filled), below(page.rows[-1], page.version), exact=True))
     assert [row.line for row in [*page.rows, *rows]] == whole
 
