@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.errors import ConfigError, Problem, QueryError, TailraceError, did_you_mean
+from tailrace.errors import ConfigError, Problem, QueryError, TailraceError, did_you_mean, one_line
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,21 @@ def test_a_query_error_shows_its_line_with_a_caret() -> None:
 def test_a_query_error_without_a_place_is_one_line() -> None:
     assert str(QueryError("the range is empty", hint="widen it")) == "the range is empty (widen it)"
     assert QueryError("x", query="abc").line_column is None
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            QueryError("expected a number", query='{a="b"} | x > ', position=14),
+            "parse error at line 1, col 15: expected a number",
+        ),
+        (TailraceError("the disk\n is  full"), "the disk is full"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_a_failure_is_said_on_one_line(error: Exception, said: str) -> None:
+    assert one_line(error) == said
 
 
 def test_every_family_is_caught_as_one() -> None:

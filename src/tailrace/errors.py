@@ -130,6 +130,12 @@ class OutOfTurnError(TailraceError):
         super().__init__(f"batch {number} of agent {agent} is to follow number {after}, and the table holds {held}")
 
 
+def one_line(error: BaseException) -> str:
+    """Return what a failure says on one line, for places that have no more room; its kind where it says nothing."""
+    said = error.one_line() if isinstance(error, QueryError) else " ".join(str(error).split())
+    return said or type(error).__name__
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the closest known word, else an empty text."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -24,6 +24,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from tailrace.clock import NS_PER_S
+from tailrace.errors import one_line
 from tailrace.query import render
 from tailrace.query.render import sheets
 from tailrace.query.run import Request, pages
@@ -129,7 +130,7 @@ def file(asked: Request, wanted: Wanted, services: Services, progress: Progress)
         raise
     except Exception as error:
         progress.state = "cancelled" if progress.cancelled() else "failed"
-        progress.why = " ".join(str(error).split())
+        progress.why = one_line(error)
         raise
     finally:
         progress.cancel()  # whatever still reads for it ends

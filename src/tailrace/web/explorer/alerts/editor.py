@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from tailrace.clock import NS_PER_S
-from tailrace.errors import DataError, QueryError, TailraceError
+from tailrace.errors import DataError, QueryError, TailraceError, one_line
 from tailrace.query.literals import write_number
 from tailrace.query.parser import parse
 from tailrace.web.explorer.alerts import draft as drafts
@@ -111,10 +111,8 @@ async def _seen(desk: Desk, request: Request, draft: Draft, span_ns: int, timeou
         seen.tried = await desk.work.watched(request, partial(_tried, desk, made, span_ns), timeout_s)
         seen.quiet = _quiet(draft, seen.tried)
         seen.notice = await run_in_threadpool(trial.notice, desk, seen.tried)
-    except QueryError as error:
-        seen.failed = error.one_line()
     except (TailraceError, TimeoutError) as error:
-        seen.failed = " ".join(str(error).split()) or texts.TOO_LONG
+        seen.failed = one_line(error)
     return seen
 
 
@@ -240,7 +238,7 @@ def _add_changes(router: APIRouter, frame: Frame, desk: Desk) -> None:
         except TailraceError as error:
             seen = await _seen(desk, request, draft, trial.LOOK_NS)
             if seen.error is None and not seen.wrong:
-                seen.wrong = [error.one_line() if isinstance(error, QueryError) else str(error)]
+                seen.wrong = [one_line(error)]
             return await run_in_threadpool(lambda: _page(frame, desk, request, seen, status=400))
         return RedirectResponse(f"/alerts/rule/{name}?saved=1", 303)
 

@@ -19,12 +19,14 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tailrace.errors import DataError, QueryError, TailraceError
-from tailrace.web.explorer.dashboard.model import LEVEL, Dashboard, Panel, checked, from_json, to_json
+from tailrace.errors import DataError, QueryError, TailraceError, one_line
+from tailrace.query.syntax import Matcher, Selector
+from tailrace.web.explorer.dashboard.model import LEVEL, Dashboard, Panel, checked, from_json, parsed, to_json
 from tailrace.web.explorer.dashboard.panels import TIMEOUT_S, Drawn, drawn
 from tailrace.web.explorer.dashboard.start import START
 from tailrace.web.explorer.dashboard.store import Dashboards
 from tailrace.web.explorer.frame import Frame, may
+from tailrace.web.explorer.search import asked
 from tailrace.web.explorer.search.spans import Span, choose
 from tailrace.web.explorer.search.state import State
 from tailrace.web.explorer.texts import dashboard as texts
@@ -35,6 +37,9 @@ from tailrace.web.work import Work
 
 AT_ONCE: Final = 4
 """Panels of one page that are asked at the same time: the others' pages want to be answered too."""
+
+_LOOK_NS: Final = 24 * 3_600 * NS_PER_S
+"""How far back a word is looked for among the names of recorded series."""
 
 _HOME: Final = "/dashboard"
 _MOVES: Final = {"up": -1, "down": 1}
@@ -59,17 +64,34 @@ class Boards:
         services = self.services
         return await self.work.run(request, lambda: choose(services, state, services.clock.now_ns()), lane="quick")
 
+    def in_logql(self, panel: Panel) -> Panel:
+        """Return a panel with plain words read as the query that they stand for; the name of a series is none."""
+        query, services = panel.query, self.services
+        if not asked.has_words(query) or self._is_recorded(query):
+            return panel
+        span = choose(services, State(), services.clock.now_ns())
+        return replace(panel, query=asked.logql(query, asked.known(services, span.start_ns, span.end_ns)))
+
+    def _is_recorded(self, query: str) -> bool:
+        """Tell whether a query is of recorded series; a single word of letters is if there is such a series."""
+        if query.isalnum():
+            name, now_ns = Matcher("__name__", "=", query), self.services.clock.now_ns()
+            return bool(self.services.recordings.series(now_ns - _LOOK_NS, now_ns, [Selector((name,))]))
+        try:
+            parsed(query)
+        except QueryError:
+            return False
+        return True
+
     async def draw(self, request: Request, panel: Panel, span: Span) -> Drawn:
         """Return a panel with its answer, or with what went wrong."""
         services = self.services
         try:
             return await self.work.watched(request, lambda gone: drawn(panel, services, span, gone), TIMEOUT_S)
-        except QueryError as error:
-            return Drawn(panel, error=error.one_line())
         except TimeoutError:
             return Drawn(panel, error=texts.TOO_LONG)
         except TailraceError as error:
-            return Drawn(panel, error=" ".join(str(error).split()))
+            return Drawn(panel, error=one_line(error))
 
     async def draw_all(self, request: Request, panels: tuple[Panel, ...], span: Span) -> list[Drawn]:
         """Return all panels, asked a few at a time."""
@@ -154,7 +176,7 @@ def _add_new(router: APIRouter, frame: Frame, boards: Boards) -> None:
         given = await parameters(request)
         panel = _panel(given)
         try:
-            checked(panel)
+            panel = checked(await run_in_threadpool(boards.in_logql, panel))
             target = given.get("to_board", "")
             if not target:
                 target = (await run_in_threadpool(boards.kept.create, given.get("name") or texts.UNTITLED)).id
@@ -180,7 +202,7 @@ def _add_changes(router: APIRouter, frame: Frame, boards: Boards) -> None:
     @router.post("/{name}/add")
     async def add(request: Request, name: str) -> Response:
         panel = _panel(await parameters(request))
-        return await _change(request, frame, boards, name, lambda: kept.add(number(name), panel))
+        return await _change(request, frame, boards, name, lambda: kept.add(number(name), boards.in_logql(panel)))
 
     @router.post("/{name}/panels/{panel}")
     async def change(request: Request, name: str, panel: str) -> Response:
@@ -193,7 +215,7 @@ def _add_changes(router: APIRouter, frame: Frame, boards: Boards) -> None:
             elif what == "remove":
                 kept.remove(number(name), panel)
             else:
-                kept.replace(number(name), replace(_panel(given), id=panel))
+                kept.replace(number(name), replace(boards.in_logql(_panel(given)), id=panel))
 
         return await _change(request, frame, boards, name, do, f"#panel-{panel}")
 
@@ -242,7 +264,7 @@ async def _offer(
     panel, preview = _panel(given), None
     if panel.query and error is None:
         try:
-            panel = checked(panel)
+            panel = checked(await run_in_threadpool(boards.in_logql, panel))
             preview = await boards.draw(request, panel, await boards.span(request))
         except QueryError as problem:
             error = problem

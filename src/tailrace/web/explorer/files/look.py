@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tailrace.clock import NS_PER_S
-from tailrace.errors import QueryError, TailraceError
+from tailrace.errors import QueryError, TailraceError, one_line
 from tailrace.twin import changes as twin_changes
 from tailrace.twin import sizes, tree
 from tailrace.web.explorer.files import acts, drifted, growth, healthy, tiled
@@ -153,7 +153,7 @@ def part(seen: Seen, fill: Callable[[Seen], None]) -> None:
     except QueryError:
         raise
     except TailraceError as error:
-        seen.failed[seen.place.tab] = " ".join(str(error).split())
+        seen.failed[seen.place.tab] = one_line(error)
 
 
 def _base(seen: Seen) -> None:
@@ -161,6 +161,8 @@ def _base(seen: Seen) -> None:
     seen.view = seen.given.view(seen.twin)
     seen.hosts = seen.folders.hosts(seen.view) if seen.present else seen.view.state.hosts()
     asked = seen.place.get("host")
+    if asked and asked not in seen.hosts and not seen.present:  # a host may have none of its files at that moment
+        seen.hosts = [*seen.hosts, asked]
     if asked and asked not in seen.hosts:
         raise QueryError(texts.UNKNOWN_HOST.format(host=asked[:80]))
     seen.host = asked or (seen.hosts[0] if len(seen.hosts) == 1 else "")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import polars as pl
 
 from tailrace.clock import NS_PER_S
-from tailrace.errors import TailraceError
+from tailrace.errors import TailraceError, one_line
 from tailrace.query.result import Series
 from tailrace.query.run import Request, run
 from tailrace.web.explorer.metrics.readers import readers_of, readers_of_series
@@ -70,7 +70,7 @@ def listed(metrics: Metrics, metric: Metric, queries: Sequence[Query]) -> Listed
         found.spark = spark(points, start_ns, end_ns, metric.period_ns)
         found.series, found.newest = len(answer.labels), points[-1][1] if points else None
     except TailraceError as error:
-        found.error = " ".join(str(error).split())
+        found.error = one_line(error)
     return found
 
 
@@ -93,7 +93,7 @@ def with_values(recorded: Recorded, services: Services, queries: Sequence[Query]
     try:
         rows = services.recordings.samples(recorded.name, start_ns, end_ns).filter(~pl.col("stale"))
     except TailraceError as error:
-        recorded.error = " ".join(str(error).split())
+        recorded.error = one_line(error)
         return recorded
     sums = rows.group_by("_time_ns").agg(pl.col("value").sum()).sort("_time_ns")
     points = list(sums.iter_rows())

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from tailrace.clock import NS_PER_S
-from tailrace.errors import QueryError, TailraceError
+from tailrace.errors import QueryError, TailraceError, one_line
 from tailrace.query.literals import write_duration
 from tailrace.rollups.forms import STATISTICS
 from tailrace.rollups.metrics import Metrics
@@ -164,7 +164,7 @@ async def _tried(request: Request, room: Room, draft: Draft) -> tuple[Tried | No
     except QueryError as error:
         return None, error
     except (TailraceError, TimeoutError) as error:
-        return None, QueryError(" ".join(str(error).split()))
+        return None, QueryError(one_line(error))
 
 
 def _form(request: Request, frame: Frame, draft: Draft, found: Tried | None, error: QueryError | None) -> Response:
@@ -210,7 +210,7 @@ def _add_one(router: APIRouter, frame: Frame, room: Room) -> None:
         except QueryError as problem:
             error = problem
         except (TailraceError, TimeoutError) as problem:
-            error = QueryError(" ".join(str(problem).split()))
+            error = QueryError(one_line(problem))
         parts: dict[str, Any] = {"shown": shown, "answer": answer, "chart": chart, "span": span, "error": error}
         parts |= {"made": request.query_params.get("made") == "1", "may_delete": may(request, "admin")}
         return frame.page(request, "metrics/metric.html", view="metrics", given=request.query_params, **parts)

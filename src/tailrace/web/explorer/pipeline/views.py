@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tailrace.clock import NS_PER_S
-from tailrace.errors import TailraceError
+from tailrace.errors import TailraceError, one_line
 from tailrace.query.result import Lines
 from tailrace.query.run import Request as Asked
 from tailrace.query.run import run
@@ -59,7 +59,7 @@ def routes(services: Services, frame: Frame, work: Work, agents: Agents) -> APIR
         try:
             parts["found"] = await work.run(request, lambda: _rejects(services), _TIMEOUT_S)
         except (TailraceError, TimeoutError) as error:
-            parts["error"] = " ".join(str(error).split())
+            parts["error"] = one_line(error)
         if request.query_params.get("part"):
             return frame.fragment(request, "pipeline/rejects.html", **parts)
         return frame.page(request, "pipeline/rejects_page.html", view="pipeline", **parts)

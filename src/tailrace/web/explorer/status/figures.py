@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final  # Any: the configuration is JSON
 
 from tailrace.clock import NS_PER_S
-from tailrace.errors import TailraceError
+from tailrace.errors import TailraceError, one_line
 from tailrace.web.explorer.pipeline.flow import flows
 from tailrace.web.explorer.search.found import FIRST_NS, LAST_NS
 
@@ -117,7 +117,7 @@ def figures(services: Services) -> Figures:
     try:
         table = _table(services)
     except TailraceError as error:
-        table_error = " ".join(str(error).split())
+        table_error = one_line(error)
     counts = {name: accounts.total(f"tailrace_{name}") for name in _GAUGES}
     counts |= {name: _sum(services, f"{name}_total") for name in _COUNTED}
     found = Figures(
@@ -133,7 +133,7 @@ def figures(services: Services) -> Figures:
     try:
         found.leases = services.leases()
     except TailraceError as error:
-        found.leases_error = " ".join(str(error).split())
+        found.leases_error = one_line(error)
     found.warnings = _warnings(services, found)
     return found
 
