@@ -43,7 +43,7 @@ def test_every_answer_forbids_what_a_line_could_smuggle_in(house: House) -> None
     for path in ("/", "/ready", "/nothing", "/loki/api/v1/query", "/api/v1/logs/query", "/static/explorer.js"):
         headers = house.client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
 
 
 def test_nothing_is_loaded_from_elsewhere(house: House) -> None:
