@@ -147,3 +147,19 @@ def test_names_and_titles_are_text_and_nothing_else(site: Site) -> None:
 def test_addresses_that_are_none_are_not_found(site: Site) -> None:
     for name in ("0", "99999999999999999999", "x", "١"):
         assert site.get(f"/dashboard/{name}").status_code == 404
+
+
+def test_plain_words_of_a_panel_are_read_as_in_the_search_and_names_of_series_are_not(site: Site) -> None:
+    site.world.lines((-60, "card declined", None), (-30, "b", None))
+    number = site.post("/dashboard/new", name="mine").headers["location"].split("/")[2].partition("?")[0]
+    typed = ["declined", "card -b", f"{LINES} declined", "shop_orders", "sum(shop_orders)", f"rate({LINES}[5m])"]
+    for query in typed:
+        assert site.post(f"/dashboard/{number}/add", query=query, kind="curves", by="").status_code == 303
+    every = '{service_name=~".+"}'
+    assert [panel.query for panel in site.dashboards.get(int(number)).panels] == [
+        f'{every} |~ "(?i)declined"',
+        f'{every} |~ "(?i)card" !~ "(?i)b"',
+        f'{LINES} |~ "(?i)declined"',
+        *typed[3:],
+    ]
+    assert "(?i)declined" in site.get("/dashboard/add", q="declined").text

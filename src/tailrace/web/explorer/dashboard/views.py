@@ -9,6 +9,7 @@ from __future__ import annotations
 # ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
 import asyncio
 import json
+import re
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from tailrace.clock import NS_PER_S
 from tailrace.errors import DataError, QueryError, TailraceError, one_line
 from tailrace.query.syntax import Matcher, Selector
 from tailrace.web.explorer.dashboard.model import LEVEL, Dashboard, Panel, checked, from_json, parsed, to_json
@@ -40,6 +42,10 @@ AT_ONCE: Final = 4
 
 _LOOK_NS: Final = 24 * 3_600 * NS_PER_S
 """How far back a word is looked for among the names of recorded series."""
+
+_WORD: Final = re.compile(r"[A-Za-z0-9]+")
+_MAYBE_WORDS: Final = re.compile(r"[A-Za-z0-9\s*.-]+")
+"""What can be read as words as well as as names of series, which have other signs in them mostly: `card -debug`."""
 
 _HOME: Final = "/dashboard"
 _MOVES: Final = {"up": -1, "down": 1}
@@ -73,15 +79,15 @@ class Boards:
         return replace(panel, query=asked.logql(query, asked.known(services, span.start_ns, span.end_ns)))
 
     def _is_recorded(self, query: str) -> bool:
-        """Tell whether a query is of recorded series; a single word of letters is if there is such a series."""
-        if query.isalnum():
-            name, now_ns = Matcher("__name__", "=", query), self.services.clock.now_ns()
-            return bool(self.services.recordings.series(now_ns - _LOOK_NS, now_ns, [Selector((name,))]))
+        """Tell whether a query is of recorded series; of what could be plain words, one must be such a name."""
         try:
             parsed(query)
         except QueryError:
             return False
-        return True
+        if not _MAYBE_WORDS.fullmatch(query):
+            return True
+        name, now_ns = Matcher("__name__", "=~", "|".join(_WORD.findall(query))), self.services.clock.now_ns()
+        return bool(self.services.recordings.series(now_ns - _LOOK_NS, now_ns, [Selector((name,))]))
 
     async def draw(self, request: Request, panel: Panel, span: Span) -> Drawn:
         """Return a panel with its answer, or with what went wrong."""

@@ -43,9 +43,14 @@ def instead(services: Services, state: State) -> State:
         return state.change(q=pretty(state.q), cursor=state.cursor)
     span = choose(services, state, services.clock.now_ns())
     names = known(services, span.start_ns, span.end_ns)
-    query = refined.query(state.q, names) or sugar.logql(state.q, names)
+    query = logql(state.q, names)
     laid_out = pretty(query) if state.fmt == LAID_OUT else query
     return state.change(q=laid_out, typed=state.q)
+
+
+def logql(text: str, names: Known) -> str:
+    """Return the query that plain words stand for, alone or behind one."""
+    return refined.query(text, names) or sugar.logql(text, names)
 
 
 def known(services: Services, start_ns: int, end_ns: int) -> Known:
