@@ -41,6 +41,15 @@ def change_text(size: int) -> str:
     return f"{'+' if size > 0 else '±' if size == 0 else ''}{size_text(size)}"
 
 
+def change_count(number: int) -> str:
+    """Return by how many something changed.
+
+    >>> change_count(1200), change_count(-1), change_count(0)
+    ('+1,200', '\N{MINUS SIGN}1', '±0')
+    """
+    return f"{'+' if number > 0 else MINUS if number else '±'}{abs(number):,}"
+
+
 def age_text(at_ns: int, now_ns: int) -> str:
     """Return how long ago something was, in its largest unit; `now` below a second, and `later` for the future.
 

@@ -94,6 +94,25 @@ def test_the_past(filled: Room) -> None:
     assert "as_of=" in page
 
 
+def test_before_watching_began_a_page_says_so_and_leads_back(filled: Room) -> None:
+    for host in ("", "box"):
+        for path in PATHS:
+            page = filled.page(path, as_of="now-1000d", **({"host": host} if host else {}))
+            assert "No file system is watched yet" not in page, path
+            assert "Back to now" in page
+    assert "No file was known at this moment" in filled.page("/files", as_of="now-1000d")
+    there = text(filled.page("/files", as_of="now-1000d", host="box"))
+    assert "Nothing is known at / on box." in there
+
+
+def test_a_mistake_can_be_mended_where_it_was_made(filled: Room) -> None:
+    page = filled.page("/files", 400, path="d/e", host="box")
+    assert "is not absolute" in page
+    assert 'name="path" value="d/e"' in page
+    page = filled.page("/files/growth", 400, **{"from": "yesterdayish"})
+    assert 'name="from" value="yesterdayish"' in page
+
+
 def test_one_of_several_hosts_is_to_be_chosen(filled: Room) -> None:
     filled.world.happen(made("created", "/big", size=99_999), host="db-1")
     said = text(filled.page())

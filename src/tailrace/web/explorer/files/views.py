@@ -153,6 +153,7 @@ def _share(frame: Frame) -> None:
         files_says=texts,
         size_text=amounts.size_text,
         change_text=amounts.change_text,
+        change_count=amounts.change_count,
         age_text=amounts.age_text,
         age_class=amounts.age_class,
         searched=searched,

@@ -60,6 +60,9 @@ NOBODY: Final = "unknown"
 
 UNKNOWN_HOST: Final = "There is no host {host!r} with files here."
 NO_PATH: Final = "Nothing is known at {path} on {host}."
+NONE_THEN: Final = "No file was known at this moment: what events tell begins later."
+THERE_ONCE: Final = "It was there once."
+THERE_ELSE: Final = "Events tell of it at other times."
 NOT_COMPLETE: Final = (
     "No state from before this moment was kept, so this shows only what the events since the first one tell."
 )
