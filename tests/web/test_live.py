@@ -59,7 +59,8 @@ def test_new_lines_come_as_rows_of_the_page_newest_first(house: House) -> None:
         assert (head, html) == ({"at": "2026-01-01T00:00:00Z", "arrived": 0, "shown": 0, "left": 0, "late": 0}, "")
         house.store((-12 * S, "<b>one"), (-1 * S, "two"), level="warn")
         head, html = next(found)
-        assert head == {"at": "2026-01-01T00:00:00Z", "arrived": 2, "shown": 2, "left": 0, "late": 1}
+        times = ["2025-12-31T23:59:48Z", "2025-12-31T23:59:59.000000001Z"]
+        assert head == {"at": "2026-01-01T00:00:00Z", "arrived": 2, "shown": 2, "left": 0, "late": 1, "times": times}
         assert html.count('<li class="row lv-warn') == 2
         assert "&lt;b&gt;one" in html
         assert html.index(">two<") < html.index("&lt;b&gt;one")
@@ -76,6 +77,7 @@ def test_of_too_many_lines_the_page_shows_some_that_lie_evenly_and_counts_all(
         house.store(*[(number, f"line {number:02}") for number in range(32)], host="a")
         head, html = next(found)
         assert (head["arrived"], head["shown"], head["left"]) == (32, 4, 28)
+        assert head["times"] == ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000000032Z"]  # of all of them
         shown = [int(number) for number in re.findall("line ([0-9]+)", html)]
         # of the newest 20, which are 12 to 31: one of each part of five
         assert [(number - 12) // 5 for number in shown] == [3, 2, 1, 0]

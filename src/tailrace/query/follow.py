@@ -45,14 +45,27 @@ class Arrived:
     late: int  # of them, those with a time before the one that was asked for
     exact: bool = True  # false: there were more than `total`, or some are gone already
     version: int = 0  # where the next look begins
+    times: tuple[int, int] | None = None  # of the first and the last of them, as far as they were looked at
 
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """Lines of some segments; those with a time before a given one."""
+    """Lines of some segments; those with a time before a given one; the times of the first and the last."""
 
     total: int
     late: int
+    times: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, times: pl.Series, late_before_ns: int | None) -> _Count:
+        """Count lines by their times."""
+        late = 0 if late_before_ns is None else int((times < late_before_ns).sum())
+        return cls(len(times), late, (int(times.min()), int(times.max())) if len(times) else None)  # type: ignore[arg-type]  # Int64: not null here
+
+    def __add__(self, other: _Count) -> _Count:
+        both = [times for times in (self.times, other.times) if times]
+        times = (min(first for first, _ in both), max(last for _, last in both)) if both else None
+        return _Count(self.total + other.total, self.late + other.late, times)
 
 
 class Follower:
@@ -122,15 +135,14 @@ class Follower:
             shown = Lines(shown.frame, lines.stats, complete=False, warnings=(warning,))
             counted = None if late_before_ns is None else self._counted(fresh, snapshot, late_before_ns)
         if counted is None:
-            times = lines.frame["_time_ns"]
-            counted = _Count(len(times), 0 if late_before_ns is None else int((times < late_before_ns).sum()))
-            return Arrived(shown, counted.total, counted.late, exact=not over, version=self._version)
-        return Arrived(shown, counted.total, counted.late, version=self._version)
+            some = _Count.of(lines.frame["_time_ns"], late_before_ns)
+            return Arrived(shown, some.total, some.late, exact=not over, version=self._version, times=some.times)
+        return Arrived(shown, counted.total, counted.late, version=self._version, times=counted.times)
 
     def _counted(self, fresh: Segments, snapshot: Snapshot, late_before_ns: int) -> _Count | None:
         """Return how many lines of new segments pass; None where they are too many to look at, or vanished."""
         reading = Reading(self._engine, Stats(), QUERY_TIMEOUT_S)
-        total = late = 0
+        counted = _Count(0, 0, None)
         pushed: list[pl.DataFrame] = []  # lines that a sender may have pushed twice, see `distinct`
         try:
             found = plan_segments(self._query, EVERYTHING, (-EVER, EVER), snapshot, reading.engine, fresh)
@@ -142,11 +154,11 @@ class Follower:
                     kept = frame.select("_time_ns", *again)
                     whole = kept.filter(pl.col(SAME).is_null()) if again else kept
                     pushed += [kept.filter(pl.col(SAME).is_not_null())] if again else []
-                    total, late = total + whole.height, late + int((whole["_time_ns"] < late_before_ns).sum())
+                    counted += _Count.of(whole["_time_ns"], late_before_ns)
         except FileNotFoundError:
             return None
         once = distinct(pl.concat(pushed)) if pushed else pl.DataFrame({"_time_ns": []}, schema={"_time_ns": pl.Int64})
-        return _Count(total + once.height, late + int((once["_time_ns"] < late_before_ns).sum()))
+        return counted + _Count.of(once["_time_ns"], late_before_ns)
 
     def _arrived(self, fresh: Segments, window: Window, snapshot: Snapshot) -> Lines | None:
         """Return the lines of new segments; None if these vanished, which no later snapshot brings back."""

@@ -53,6 +53,7 @@ RETRY_MS: Final = 1_000
 _GOLDEN: Final = 0.618033988749895
 """Its multiples, without their whole part, fill the numbers below 1 evenly."""
 
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _PLACE: Final = re.compile(r"(\d{1,18})-(\d{1,19})", re.ASCII)
 
 
@@ -66,6 +67,7 @@ class Turn:
     exact: bool  # whether no more than `arrived` came
     at_ns: int  # when it was looked
     gap: tuple[int, int] | None = None  # times between which nothing was followed; in the first turn of a reader
+    times: tuple[int, int] | None = None  # of the first and the last of all that arrived
 
     @property
     def left_out(self) -> int:
@@ -151,7 +153,7 @@ class _Tail:
             return ""
         kept = _some(arrived.lines, int(self._room), spread=self._spread)
         self._room -= kept.frame.height
-        return self._said(Turn(kept, arrived.total, arrived.late, arrived.exact, self._at_ns))
+        return self._said(Turn(kept, arrived.total, arrived.late, arrived.exact, self._at_ns, times=arrived.times))
 
     def _said(self, turn: Turn) -> str:
         events = self._show(turn)
@@ -194,6 +196,9 @@ def _places(height: int, room: int) -> pl.Series:
 
 
 def event(name: str, data: str) -> str:
-    """Return one server-sent event; data of several lines are sent as such."""
-    body = "".join(f"data: {line}\n" for line in data.split("\n"))
+    """Return one server-sent event; data of several lines are sent as such.
+
+    Readers of a stream take a carriage return for the end of a line, too: what follows it would be a field of its own.
+    """
+    body = "".join(f"data: {line}\n" for line in _LINE_END.split(data))
     return f"event: {name}\n{body}\n"

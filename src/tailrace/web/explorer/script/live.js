@@ -68,7 +68,7 @@ T.on("#live", (live) => {
     if (T.rows) T.rows.prepare(fresh);
     T.mount(fresh);
     coming.push(...[...fresh.children].filter((row) => !known.has(nameOf(row))).reverse());
-    if (coming.length > KEPT) coming = coming.slice(-KEPT);
+    if (coming.length > KEPT) sum.left += coming.splice(0, coming.length - KEPT).length;
     document.querySelectorAll(".list .empty").forEach((one) => { one.hidden = true; });
     if (!drawing) drawing = requestAnimationFrame(draw);
   };
@@ -76,7 +76,7 @@ T.on("#live", (live) => {
     waiting.push([html, shown]);
     heldBack += arrived;
     let rows = waiting.reduce((all, [, count]) => all + count, 0);
-    while (waiting.length > 1 && rows - waiting[0][1] >= KEPT) rows -= waiting.shift()[1];
+    while (waiting.length > 1 && rows - waiting[0][1] >= KEPT) { const count = waiting.shift()[1]; rows -= count; sum.left += count; }
   };
 
   // --- pause -----------------------------------------------------------------------------------------
@@ -101,12 +101,14 @@ T.on("#live", (live) => {
   };
 
   // --- the stream ------------------------------------------------------------------------------------
+  const inOrder = (time) => (time.includes(".") ? time.slice(0, -1) : `${time.slice(0, -1)}.`).padEnd(30, "0");
   const url = () => live.dataset.url + (place ? `${live.dataset.url.includes("?") ? "&" : "?"}after=${place}` : "");
   const take = (event) => {
     const cut = event.data.indexOf("\n"), head = JSON.parse(event.data.slice(0, cut)), html = event.data.slice(cut + 1);
     if (event.lastEventId) place = event.lastEventId;
-    sum.from ??= head.at;
-    sum.at = head.at;
+    const [from, to] = head.times || [head.at, head.at];
+    for (const at of [from, head.at]) if (!sum.from || inOrder(at) < inOrder(sum.from)) sum.from = at;
+    for (const at of [to, head.at]) if (!sum.to || inOrder(at) > inOrder(sum.to)) sum.to = at;
     sum.arrived += head.arrived;
     sum.left += head.left;
     sum.late += head.late;
@@ -182,7 +184,7 @@ T.on("#live", (live) => {
     document.body.classList.remove("following");
     if (T.rows) T.rows.live = false;
     inAddress((given) => given.delete("live"));
-    if (sum.from && sum.from !== sum.at) history.replaceState(history.state, "", tellRange("liveStopped", sum.from, sum.at, sum.arrived));
+    if (sum.from && sum.from !== sum.to) history.replaceState(history.state, "", tellRange("liveStopped", sum.from, sum.to, sum.arrived));
   };
 
   live.addEventListener("click", () => (on ? stop() : start()));

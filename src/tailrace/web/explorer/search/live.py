@@ -87,6 +87,8 @@ def _head(turn: Turn) -> str:
         said["least"] = True
     if turn.gap:
         said["gap"] = [iso(at_ns) for at_ns in turn.gap]
+    if turn.times:
+        said["times"] = [iso(turn.times[0]), iso(turn.times[1] + 1)]  # the end of a range is not in it
     return json.dumps(said)
 
 
