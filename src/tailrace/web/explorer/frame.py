@@ -64,11 +64,15 @@ NAV: Final = (
 
 
 class Frame:
-    """Renders pages; one for each application. `firing`, set by who knows, tells how many alerts fire."""
+    """Renders pages; one for each application.
+
+    `firing` tells how many alerts fire, `kept` names and addresses of some saved searches; who knows sets them.
+    """
 
     def __init__(self, host: str) -> None:
         self.assets = assets()
         self.firing: Callable[[], int] = lambda: 0
+        self.kept: Callable[[], list[tuple[str, str]]] = list
         self._host = host
         self._pages = Environment(
             loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True

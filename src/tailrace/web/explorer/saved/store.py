@@ -116,6 +116,12 @@ class Saved:
             rows = connection.execute(newest.order_by(func.lower(VERSION_TABLE.c.name), TABLE.c.id))
             return [_search(tuple(row)) for row in rows]
 
+    def newest(self, most: int) -> list[Search]:
+        """Return the searches that were saved or changed last, the newest first."""
+        latest = _newest().order_by(VERSION_TABLE.c.at_ns.desc(), TABLE.c.id.desc()).limit(most)
+        with self._control.reading() as connection:
+            return [_search(tuple(row)) for row in connection.execute(latest)]
+
     def get(self, number: int, version: int | None = None) -> Search | None:
         """Return a search as it is, or as it was; None if there is none."""
         wanted = _newest() if version is None else _every().where(VERSION_TABLE.c.version == version)

@@ -30,6 +30,7 @@ from tailrace.web.refusals import Refused
 _LINK: Final = re.compile(r"[0-9a-f]{16}")
 _NAMES: Final = 1_000
 _MENU: Final = 30  # searches that the menu of the search page lists
+_OFFERED: Final = 3  # searches that the page offers before anything is asked
 _SEE_OTHER: Final = 303
 
 
@@ -100,6 +101,7 @@ def routes(frame: Frame, saved: Saved) -> APIRouter:
     """Return the pages; the search page offers to save from now on."""
     router = APIRouter(include_in_schema=False)
     room = Room(frame, saved, Names())
+    frame.kept = lambda: [(one.content.name, f"/s/{one.id}") for one in saved.newest(_OFFERED)]
     frame.share(saving=room.names, saved_says=texts, shown_state=shown_state, opened_url=opened_url)
     _add_links(router, room)
     _add_lists(router, room)

@@ -63,6 +63,7 @@ class View:
     nearest: tuple[str, int] | None = None
     panel: panels.Panel | None = None
     fresh: Fresh | None = None
+    kept: list[tuple[str, str]] = field(default_factory=list)  # names and addresses of saved searches to begin with
     finds: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -92,6 +93,11 @@ class View:
     def find(self) -> str:
         """What is looked for among the names and values of labels and fields."""
         return dict(self.state.others).get("find", "").strip()
+
+    @property
+    def begins(self) -> bool:
+        """Tell whether nothing was asked yet, so that the page says what may be worth a look."""
+        return not self.state.q and self.state.cursor is None and self.tab == "lines"
 
     @property
     def tabs(self) -> dict[str, Tab]:

@@ -8,6 +8,7 @@ same address gives one part of the page alone.
 from __future__ import annotations
 
 # ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from functools import partial
@@ -20,7 +21,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from tailrace.batch import column_field, is_field
 from tailrace.contracts import CONFINED
-from tailrace.errors import QueryError
+from tailrace.errors import QueryError, TailraceError
 from tailrace.query.pattern_mining import HOLE
 from tailrace.web.explorer.frame import Frame, may
 from tailrace.web.explorer.marks import line_html
@@ -37,6 +38,8 @@ from tailrace.web.work import Work
 PATH_CHARS: Final = 22
 SPLITS_MOST: Final = 100
 """Fields that are offered to split the counts by; others can be typed in the address."""
+OFFER_S: Final = 0.2
+"""How long the page waits for names of saved searches."""
 _HOLE: Final = Markup('<i class="hole">…</i>')
 
 FRAGMENTS: Final = {
@@ -47,6 +50,9 @@ FRAGMENTS: Final = {
     "chart": (("chart",), "search/chart.html"),
 }
 """Parts of the page that can be had alone: what is asked for, and the template that the page has for them too."""
+
+OF_LINES: Final = frozenset({"bars", "rail", "patterns", "fields"})
+"""Parts that a metric query has not."""
 
 
 def routes(services: Services, frame: Frame, work: Work) -> APIRouter:
@@ -89,7 +95,7 @@ async def _page(request: Request, frame: Frame, view: View) -> Response:
     later: tuple[str, ...] = ()
     if await begin(view):
         tab = view.tabs[view.tab]
-        await fill(view, tab.parts)
+        await asyncio.gather(fill(view, tab.parts), _offer(frame, view))
         later = () if view.error else tab.later
     marks = {name: f"<!--{secrets.token_hex(16)}-->" for name in later}
     whole = frame.page(
@@ -116,6 +122,17 @@ async def _page(request: Request, frame: Frame, view: View) -> Response:
     return StreamingResponse(pieces(), whole.status_code, media_type="text/html", headers={"Cache-Control": "no-store"})
 
 
+async def _offer(frame: Frame, view: View) -> None:
+    """Ask for some saved searches where the page begins; the lines do not wait for a slow database of them."""
+    if not view.begins:
+        return
+    try:
+        async with asyncio.timeout(OFFER_S):
+            view.kept = await view.start(frame.kept)
+    except (TailraceError, TimeoutError):
+        view.failed["kept"] = texts.NOT_OFFERED
+
+
 async def _rendered(request: Request, frame: Frame, view: View, name: str) -> str:
     parts, template = FRAGMENTS[name]
     await fill(view, parts)
@@ -128,6 +145,8 @@ async def _fragment(request: Request, frame: Frame, view: View, name: str) -> Re
         raise Refused(404, f"part={name[:40]!r} is no part of this page; there are {', '.join(FRAGMENTS)}")
     parts, template = FRAGMENTS[name]
     if await begin(view):
+        if set(parts) <= OF_LINES and not view.lines_wanted:
+            raise Refused(400, texts.NO_LINES)
         await fill(view, parts)
     if view.error:
         template = "search/problem.html"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tailrace.web.explorer.texts.search import EVERYTHING
+from tailrace.web.explorer.texts.search import ERRORS, EVERYTHING
 
 TITLE: Final = "Saved searches"
 NOT_FOUND: Final = "There is no saved search {number}. Somebody may have deleted it."
@@ -19,7 +19,7 @@ STARTERS: Final = (
     (
         "Errors of the last hour",
         "Every line of level error or worse, newest first.",
-        {"q": EVERYTHING + ' | detected_level=~"error|critical|fatal"', "from": "now-1h"},
+        {"q": ERRORS, "from": "now-1h"},
     ),
     (
         "Who logs most",

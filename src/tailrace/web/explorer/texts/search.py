@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+NO_LINES: Final = "a metric query gives numbers and no lines, so there is nothing of lines to show"
 EVERYTHING: Final = '{service_name=~".+"}'
 """The query of someone who has typed none yet: every stream has a service."""
+
+ERRORS: Final = EVERYTHING + ' | detected_level=~"error|critical|fatal"'
+"""The query for what went wrong, whoever logged it."""
 
 RANGES: Final = (
     ("now-5m", "5 min"),
@@ -40,6 +44,7 @@ TABS: Final = {
 }
 """What of a result can be looked at."""
 
+NOT_OFFERED: Final = "the database of saved searches did not answer"
 COUNT_FAILED: Final = "The counts are missing: {why}"
 
 SCRIPT: Final = {
