@@ -189,3 +189,12 @@ def test_the_files_pass_the_test_command(room: Room, tmp_path: Path) -> None:
     assert [result.failures for result in results] == [[]]
     (folder / "cart-booms.rules.yaml").write_text(rules.text.replace("> 5", "> 500"))
     assert next(iter(run(load(folder / "cart-booms.test.yaml")))).failures  # it can fail
+
+
+def test_plain_words_are_read_as_in_the_search(room: Room) -> None:
+    assert "(?i)boom" in room.get("/alerts/edit/preview", write="form", q="boom")
+    page = room.get("/alerts/edit", write="form", q="boom -bang")
+    assert "(?i)boom&#34; !~ &#34;(?i)bang&#34;</textarea>" in page
+    room.post("/alerts/edit", write="form", q="boom", n="5", over="1m", name="Words", every="1m")
+    rule = room.alerting.namespaces()["explorer"]["Words"]["rules"][0]
+    assert rule["expr"] == 'sum(count_over_time({service_name=~".+"} |~ "(?i)boom" [1m])) > 5'

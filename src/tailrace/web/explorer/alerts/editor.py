@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -27,6 +28,7 @@ from tailrace.web.explorer.alerts import exported, sentences, trial
 from tailrace.web.explorer.alerts.desk import NAMESPACE, Desk
 from tailrace.web.explorer.alerts.draft import Draft
 from tailrace.web.explorer.frame import Frame, may
+from tailrace.web.explorer.search import asked
 from tailrace.web.explorer.texts import alerts as texts
 from tailrace.web.parameters import parameters
 from tailrace.web.refusals import Refused
@@ -81,19 +83,27 @@ def _add_form(router: APIRouter, frame: Frame, desk: Desk) -> None:
     @router.get("/alerts/edit/preview")
     async def preview(request: Request) -> Response:
         """Return the preview alone."""
-        seen = await _seen(desk, request, drafts.read(request.query_params), trial.LOOK_NS)
+        seen = await _seen(desk, request, await run_in_threadpool(_read, desk, request.query_params), trial.LOOK_NS)
         return frame.fragment(request, "alerts/preview.html", seen=seen)
 
     @router.get("/alerts/edit/backtest")
     async def backtest(request: Request) -> Response:
         """Return what the rule would have done in 30 days; who leaves ends it."""
-        seen = await _seen(desk, request, drafts.read(request.query_params), trial.DAYS * _DAY_NS, BACKTEST_S)
+        seen = await _seen(
+            desk, request, await run_in_threadpool(_read, desk, request.query_params), trial.DAYS * _DAY_NS, BACKTEST_S
+        )
         return frame.fragment(request, "alerts/backtest.html", test=seen)
+
+
+def _read(desk: Desk, given: QueryParams) -> Draft:
+    """Return the draft of an address or a form, with plain words for lines read as the query that they stand for."""
+    draft = drafts.read(given)
+    return draft.change(q=asked.in_logql(desk.services, draft.q))
 
 
 def _draft(desk: Desk, request: Request) -> Draft:
     """Return the draft of the address; one that names a rule alone is filled from it."""
-    given = drafts.read(request.query_params)
+    given = _read(desk, request.query_params)
     found = desk.rule(given.rule) if given.rule else None
     if found is not None and found[0].alert and "name" not in request.query_params:
         made = drafts.of_rule(*found)
@@ -198,13 +208,13 @@ def _add_files(router: APIRouter, desk: Desk) -> None:
     @router.get("/alerts/edit/rules.yaml")
     def rules(request: Request) -> Response:
         """Return the rule as a file that `alerts.rule_files` may name."""
-        draft = drafts.read(request.query_params)
+        draft = _read(desk, request.query_params)
         return _yaml(exported.rules(_checked(draft)), exported.file_name(draft.name, "rules"))
 
     @router.get("/alerts/edit/test.yaml")
     async def test(request: Request) -> Response:
         """Return a test of the rule, made from lines that are stored."""
-        draft = drafts.read(request.query_params)
+        draft = await run_in_threadpool(_read, desk, request.query_params)
         group = await run_in_threadpool(_checked, draft)
         made = await desk.work.watched(request, lambda unwanted: exported.test(desk, group, unwanted), BACKTEST_S)
         return _yaml(made, exported.file_name(draft.name, "test"))
@@ -230,7 +240,7 @@ def _add_changes(router: APIRouter, frame: Frame, desk: Desk) -> None:
     @router.post("/alerts/edit")
     async def save(request: Request) -> Response:
         """Save the rule, and a receiver with it if one is asked for; what is wrong is shown in the form."""
-        draft = drafts.read(await parameters(request))
+        draft = await run_in_threadpool(_read, desk, await parameters(request))
         if not may(request, "admin"):
             raise Refused(403, texts.NEEDS_ADMIN)
         try:

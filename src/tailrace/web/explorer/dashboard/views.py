@@ -72,11 +72,9 @@ class Boards:
 
     def in_logql(self, panel: Panel) -> Panel:
         """Return a panel with plain words read as the query that they stand for; the name of a series is none."""
-        query, services = panel.query, self.services
-        if not asked.has_words(query) or self._is_recorded(query):
+        if self._is_recorded(panel.query):
             return panel
-        span = choose(services, State(), services.clock.now_ns())
-        return replace(panel, query=asked.logql(query, asked.known(services, span.start_ns, span.end_ns)))
+        return replace(panel, query=asked.in_logql(self.services, panel.query))
 
     def _is_recorded(self, query: str) -> bool:
         """Tell whether a query is of recorded series; of what could be plain words, one must be such a name."""

@@ -14,10 +14,10 @@ from tailrace.query.load import Fields
 from tailrace.web.explorer.search import refined, sugar
 from tailrace.web.explorer.search.pretty import pretty
 from tailrace.web.explorer.search.spans import choose
+from tailrace.web.explorer.search.state import State
 from tailrace.web.explorer.search.sugar_terms import Known
 
 if TYPE_CHECKING:
-    from tailrace.web.explorer.search.state import State
     from tailrace.web.services import Services
 
 LAID_OUT: Final = "1"
@@ -51,6 +51,14 @@ def instead(services: Services, state: State) -> State:
 def logql(text: str, names: Known) -> str:
     """Return the query that plain words stand for, alone or behind one."""
     return refined.query(text, names) or sugar.logql(text, names)
+
+
+def in_logql(services: Services, text: str) -> str:
+    """Return what a form was given as a query: plain words as the query that they stand for, all else as it is."""
+    if not has_words(text):
+        return text
+    span = choose(services, State(), services.clock.now_ns())
+    return logql(text, known(services, span.start_ns, span.end_ns))
 
 
 def known(services: Services, start_ns: int, end_ns: int) -> Known:
