@@ -50,7 +50,7 @@ from tailrace.web.explorer.frame import Frame
 from tailrace.web.explorer.metrics import views as metrics_room
 from tailrace.web.explorer.saved import views as saved_views
 from tailrace.web.explorer.saved.store import Saved
-from tailrace.web.explorer.search import history
+from tailrace.web.explorer.search.box import history
 from tailrace.web.guarded import Guarded
 from tailrace.web.services import Services
 from tailrace.web.tenants import TenantApps

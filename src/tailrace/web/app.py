@@ -34,10 +34,10 @@ from tailrace.web.explorer import frame as frames
 from tailrace.web.explorer.line import views as line
 from tailrace.web.explorer.pipeline import views as pipeline
 from tailrace.web.explorer.saved import sharing
-from tailrace.web.explorer.search import box_views
 from tailrace.web.explorer.search import exporting
 from tailrace.web.explorer.search import live as search_live
 from tailrace.web.explorer.search import views as search
+from tailrace.web.explorer.search.box import views as box
 from tailrace.web.explorer.status import page as status_page
 from tailrace.web.exports import Exports
 from tailrace.web.headers import SafeHeaders
@@ -95,7 +95,7 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
         exporting.routes(services, frame, work, known),
         search.routes(services, frame, work),
         line.routes(services, frame, work),
-        box_views.routes(services, frame, work),
+        box.routes(services, frame, work),
     ):
         app.include_router(router)
     return app

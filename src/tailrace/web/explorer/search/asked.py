@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 from tailrace.contracts import CONFINED
 from tailrace.query import labels
 from tailrace.query.load import Fields
-from tailrace.web.explorer.search import refined, sugar
-from tailrace.web.explorer.search.pretty import pretty
+from tailrace.web.explorer.search.box import refined, sugar
+from tailrace.web.explorer.search.box.pretty import pretty
+from tailrace.web.explorer.search.box.sugar_terms import Known
 from tailrace.web.explorer.search.spans import choose
 from tailrace.web.explorer.search.state import State
-from tailrace.web.explorer.search.sugar_terms import Known
 
 if TYPE_CHECKING:
     from tailrace.web.services import Services

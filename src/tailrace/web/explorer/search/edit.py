@@ -15,7 +15,7 @@ from tailrace.query import parser
 from tailrace.query.lexer import quote
 from tailrace.query.stages.line_filter import LineFilter
 from tailrace.query.syntax import LogQuery, Matcher, Selector
-from tailrace.web.explorer.search.sugar_terms import literal as escaped
+from tailrace.web.explorer.search.box.sugar_terms import literal as escaped
 
 _ANYTHING: Final = (".+", ".*")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

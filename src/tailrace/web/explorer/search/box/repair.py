@@ -13,7 +13,7 @@ from tailrace.errors import QueryError
 from tailrace.query import parser
 from tailrace.query.lexer import quote
 from tailrace.query.syntax import LogQuery, Number
-from tailrace.web.explorer.search.sugar_logql import as_text
+from tailrace.web.explorer.search.box.sugar_logql import as_text
 from tailrace.web.explorer.texts.search import EVERYTHING
 
 if TYPE_CHECKING:

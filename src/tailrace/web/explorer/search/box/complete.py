@@ -26,14 +26,14 @@ from tailrace.query.result import META, PARSED, STREAM, Lines
 from tailrace.query.rows import ERRORS
 from tailrace.query.run import Request, run
 from tailrace.query.streams import select
-from tailrace.web.explorer.search.sugar_terms import LEVEL, LEVEL_KEY, literal
+from tailrace.web.explorer.search.box.sugar_terms import LEVEL, LEVEL_KEY, literal
 from tailrace.web.explorer.texts import query as texts
 from tailrace.web.explorer.texts.search import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tailrace.web.explorer.search.spot import Spot
+    from tailrace.web.explorer.search.box.spot import Spot
     from tailrace.web.services import Services
 
 MOST: Final = 50

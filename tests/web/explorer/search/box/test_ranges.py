@@ -1,4 +1,4 @@
-from tailrace.web.explorer.search.ranges import moves
+from tailrace.web.explorer.search.box.ranges import moves
 from tailrace.web.explorer.search.spans import Span
 from tailrace.web.explorer.search.state import State
 from tailrace.web.times import iso

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tailrace.errors import QueryError
 from tailrace.query import parser
-from tailrace.web.explorer.search.repair import MOST, as_words, repairs
+from tailrace.web.explorer.search.box.repair import MOST, as_words, repairs
 
 ALL = '{service_name=~".+"}'
 

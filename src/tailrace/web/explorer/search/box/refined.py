@@ -14,11 +14,11 @@ from tailrace.errors import QueryError
 from tailrace.query import parser
 from tailrace.query.cursor import RESERVED
 from tailrace.query.syntax import LogQuery, Selector
-from tailrace.web.explorer.search import sugar
+from tailrace.web.explorer.search.box import sugar
 from tailrace.web.explorer.texts.search import EVERYTHING
 
 if TYPE_CHECKING:
-    from tailrace.web.explorer.search.sugar_terms import Known
+    from tailrace.web.explorer.search.box.sugar_terms import Known
 
 _MOST_SPLITS: Final = 24
 """More words than that behind a query are none that anybody types; each is tried while the page waits."""

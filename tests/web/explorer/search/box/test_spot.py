@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.web.explorer.search.spot import spot
+from tailrace.web.explorer.search.box.spot import spot
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tailrace.query.stages.label_filter import LabelFilter
 from tailrace.query.stages.label_format import LabelFormat, Setting
 from tailrace.query.stages.line_filter import LineFilter, Needle
 from tailrace.query.syntax import LogQuery, Matcher, Selector
-from tailrace.web.explorer.search.sugar_terms import LabelTest, Term, Text, any_of, globbed, literal
+from tailrace.web.explorer.search.box.sugar_terms import LabelTest, Term, Text, any_of, globbed, literal
 from tailrace.web.explorer.texts.search import EVERYTHING
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from tailrace.query import parser
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.search.asked import instead, is_due
+from tailrace.web.explorer.search.box.sugar import by_level, is_plain, logql
+from tailrace.web.explorer.search.box.sugar_terms import Known
 from tailrace.web.explorer.search.state import State
-from tailrace.web.explorer.search.sugar import by_level, is_plain, logql
-from tailrace.web.explorer.search.sugar_terms import Known
 from web.conftest import House, S
 
 ALL = '{service_name=~".+"}'

@@ -5,7 +5,7 @@ import pytest
 
 from tailrace.errors import QueryError
 from tailrace.query import parser
-from tailrace.web.explorer.search.pretty import pretty
+from tailrace.web.explorer.search.box.pretty import pretty
 
 
 @pytest.mark.parametrize(

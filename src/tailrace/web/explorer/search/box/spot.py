@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from tailrace.query.stages import STAGES
-from tailrace.web.explorer.search.sugar import means_logql
-from tailrace.web.explorer.search.sugar_terms import unquoted
+from tailrace.web.explorer.search.box.sugar import means_logql
+from tailrace.web.explorer.search.box.sugar_terms import unquoted
 
 Kind: TypeAlias = Literal["start", "label", "value", "stage", "field", "duration", "word", "key-value", ""]
 """The beginning of a query, a label of a selector or its value, a stage, a label of lines, a range, plain words."""

@@ -17,11 +17,12 @@ from tailrace.limits import QUERY_BYTES
 from tailrace.query import parser
 from tailrace.web.explorer.amounts import size_text
 from tailrace.web.explorer.frame import Frame
-from tailrace.web.explorer.search import asked, repair, sugar
-from tailrace.web.explorer.search.complete import Completion, Offers
-from tailrace.web.explorer.search.ranges import Moves, moves
+from tailrace.web.explorer.search import asked
+from tailrace.web.explorer.search.box import repair, sugar
+from tailrace.web.explorer.search.box.complete import Completion, Offers
+from tailrace.web.explorer.search.box.ranges import Moves, moves
+from tailrace.web.explorer.search.box.spot import spot
 from tailrace.web.explorer.search.spans import Span, choose
-from tailrace.web.explorer.search.spot import spot
 from tailrace.web.explorer.search.state import State, read_state
 from tailrace.web.explorer.texts import query as texts
 from tailrace.web.parameters import integer

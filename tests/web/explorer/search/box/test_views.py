@@ -92,7 +92,7 @@ def test_places_are_counted_as_browsers_count(filled: House) -> None:
 def test_where_a_sample_takes_too_long_a_wider_one_is_taken_and_said(
     filled: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tailrace.web.explorer.search import complete
+    from tailrace.web.explorer.search.box import complete
 
     real, asked = complete.run, []
 
@@ -113,7 +113,7 @@ def test_where_a_sample_takes_too_long_a_wider_one_is_taken_and_said(
 def test_fields_are_offered_without_counts_when_a_sample_takes_too_long(
     filled: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tailrace.web.explorer.search import complete
+    from tailrace.web.explorer.search.box import complete
 
     def slow(*_: object) -> None:
         raise QueryTimeoutError("too slow")

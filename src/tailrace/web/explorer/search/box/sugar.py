@@ -18,8 +18,8 @@ from tailrace.batch import LEVELS
 from tailrace.errors import QueryError
 from tailrace.query import functions, parser
 from tailrace.query.syntax import Number
-from tailrace.web.explorer.search.sugar_logql import written
-from tailrace.web.explorer.search.sugar_terms import LEVEL_KEY, QUOTED, Known, Term, Text, read_test, unquoted
+from tailrace.web.explorer.search.box.sugar_logql import written
+from tailrace.web.explorer.search.box.sugar_terms import LEVEL_KEY, QUOTED, Known, Term, Text, read_test, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

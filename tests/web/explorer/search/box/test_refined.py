@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from tailrace.query import parser
 from tailrace.query.syntax import LogQuery
-from tailrace.web.explorer.search.refined import query
-from tailrace.web.explorer.search.sugar_terms import Known
+from tailrace.web.explorer.search.box.refined import query
+from tailrace.web.explorer.search.box.sugar_terms import Known
 from web.conftest import House, S
 
 ALL = '{service_name=~".+"}'

@@ -8,7 +8,7 @@ from tailrace.clock import ManualClock
 from tailrace.control import Control
 from tailrace.database_url import DatabaseUrl
 from tailrace.web.explorer.frame import Frame
-from tailrace.web.explorer.search.history import KEPT, PATH, History, routes
+from tailrace.web.explorer.search.box.history import KEPT, PATH, History, routes
 from web.conftest import _served
 from web.explorer.saved.conftest import _Door
 

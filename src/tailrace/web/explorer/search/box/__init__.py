@@ -1,0 +1,1 @@
+"""The query box: plain words, suggestions, repairs of mistakes, layout, the range, and what people asked before."""
