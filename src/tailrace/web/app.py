@@ -31,6 +31,7 @@ from tailrace.web import (
     status,
 )
 from tailrace.web.explorer import frame as frames
+from tailrace.web.explorer import refused
 from tailrace.web.explorer.line import views as line
 from tailrace.web.explorer.pipeline import views as pipeline
 from tailrace.web.explorer.saved import sharing
@@ -67,10 +68,12 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
         work.close()
 
     app = FastAPI(title="Tailrace", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    for family in (TailraceError, TimeoutError, Exception):
-        app.add_exception_handler(family, _failed)
-    app.add_exception_handler(HTTPException, _turned_down)
-    app.add_exception_handler(RequestValidationError, _turned_down)
+
+    async def failed(request: Request, error: Exception) -> Response:
+        return refused.shown(frame, request, _refusal(request, error))
+
+    for family in (TailraceError, TimeoutError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(family, failed)
     app.add_middleware(SafeHeaders)
     app.add_middleware(OwnPagesOnly, host=services.host)
     for router in (
@@ -101,11 +104,7 @@ def create_app(services: Services, frame: frames.Frame | None = None) -> FastAPI
     return app
 
 
-async def _failed(request: Request, error: Exception) -> Response:
-    return refuse(request, error)
-
-
-async def _turned_down(request: Request, error: Exception) -> Response:
+def _refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return refuse(request, Refused(error.status_code, str(error.detail), error.headers))
-    return refuse(request, Refused(400, str(error)))
+    return refuse(request, Refused(400, str(error)) if isinstance(error, RequestValidationError) else error)

@@ -97,6 +97,7 @@ VIEWS: Final = (
     View("export", f"/explore/export?q={ERRORS}"),
     View("export-metric", f"/explore/export?q={RATE}"),
     View("status", "/status"),
+    View("nowhere", "/nothing/of/this", status=404),
     # ---
     View("login", "/login", script=False),
 )

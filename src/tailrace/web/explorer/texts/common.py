@@ -19,6 +19,18 @@ NAV: Final = {
 
 THEMES: Final = (("", "Auto"), ("light", "Light"), ("dark", "Dark"))
 
+REFUSED: Final = {
+    0: "This could not be done",
+    400: "This was not understood",
+    403: "This is not allowed",
+    404: "There is nothing here",
+    405: "This cannot be done here",
+    409: "This is taken already",
+    503: "Not at the moment",
+    504: "It took too long",
+}
+"""Headings of what was refused, by status; what is wrong stands below."""
+
 SCRIPT: Final = {
     "failed": "This could not be loaded: {why}",
     "offline": "The server did not answer.",
