@@ -19,6 +19,8 @@ from tailrace.alerts.evaluate.states import KEPT_NS
 from tailrace.alerts.evaluate.verdict import Answer, judge, policy
 from tailrace.alerts.model import Seen
 from tailrace.alerts.rules.expressions import expression
+from tailrace.errors import QueryTimeoutError
+from tailrace.query.reads import nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,10 +81,13 @@ class Replay:
         return sum(one.lasted_ns(self.times[-1]) for one in self.incidents)
 
 
-def replay(rule: Rule, group: Group, history: History, fill: Fill) -> Replay:
-    """Return what a rule would have done, given what its expression was at each window."""
+def replay(rule: Rule, group: Group, history: History, fill: Fill, cancelled: Callable[[], bool] = nobody) -> Replay:
+    """Return what a rule would have done, given what its expression was at each window.
+
+    A million windows take minutes: `cancelled` is asked before each, and true ends it.
+    """
     rule = replace(rule, annotations={})  # nobody reads them, and filling them in is most of the work
-    play = _Play(rule, group, history, fill, Replay(rule, history.times))
+    play = _Play(rule, group, history, fill, Replay(rule, history.times), cancelled)
     play.all()
     return play.done()
 
@@ -96,6 +101,7 @@ class _Play:
     history: History
     fill: Fill
     found: Replay
+    cancelled: Callable[[], bool]
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     known: dict[str, Seen] = field(default_factory=dict)
     fired: dict[str, Incident] = field(default_factory=dict)
@@ -152,6 +158,8 @@ class _Play:
         )
 
     def _window(self, at_ns: int) -> None:
+        if self.cancelled():
+            raise QueryTimeoutError("the back-test was cancelled")
         values = self.history.at(at_ns)
 
         def labelled(labels: Mapping[str, str], value: float) -> Mapping[str, str]:

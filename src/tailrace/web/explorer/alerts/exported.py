@@ -17,6 +17,7 @@ from tailrace.alerts.unit_tests.settings import RuleTest
 from tailrace.alerts.unit_tests.world import World
 from tailrace.batch import stream_text
 from tailrace.clock import NS_PER_S
+from tailrace.errors import QueryError, QueryTimeoutError
 from tailrace.query.literals import write_duration
 from tailrace.query.parser import parse
 from tailrace.query.result import META, STREAM, Lines
@@ -24,6 +25,7 @@ from tailrace.query.run import Request, run
 from tailrace.query.syntax import LogQuery, RangeAggregation
 from tailrace.web.explorer.alerts import sentences, trial
 from tailrace.web.explorer.alerts.links import walk
+from tailrace.web.explorer.texts import alerts as texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 _LOOK_NS: Final = 30 * 86_400 * NS_PER_S
 _LINES_MOST: Final = 100_000
+WINDOWS: Final = 10_000
+"""Evaluations of a test, about a week of minutes. Each costs about a millisecond, here and whenever the test is run."""
 _WORDS: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -62,7 +66,10 @@ def test(desk: Desk, definition: Mapping[str, Any], cancelled: Callable[[], bool
     at_ns = active_ns // group.interval_ns * group.interval_ns
     over_ns = active_ns + window_ns + rule.keep_firing_for_ns
     after_ns = (over_ns // group.interval_ns + 2) * group.interval_ns
-    played = _played(rule, group, logs, (at_ns, after_ns))
+    if after_ns // group.interval_ns > WINDOWS:
+        many = after_ns // group.interval_ns
+        raise QueryError(texts.LONG_TEST.format(many=many, most=WINDOWS), hint=texts.LONG_TEST_HINT)
+    played = _played(rule, group, logs, (at_ns, after_ns), cancelled)
     checks = [
         {"eval_time": write_duration(at), "alertname": rule.alert, "exp_alerts": [_expected(one) for one in alerts]}
         for at, alerts in played
@@ -117,7 +124,9 @@ def _enough(said: sentences.Sentence | None, far_ns: int) -> tuple[int, Json]:
     return min(max(1, math.floor(per_window) + 2), 10_000), {}
 
 
-def _played(rule: Rule, group: Group, logs: list[Json], times: tuple[int, ...]) -> list[tuple[int, list[Alert]]]:
+def _played(
+    rule: Rule, group: Group, logs: list[Json], times: tuple[int, ...], cancelled: Callable[[], bool]
+) -> list[tuple[int, list[Alert]]]:
     """Return the alerts that fire at times, when the lines come in."""
     played = RuleTest.model_validate({"input_logs": logs})
     found = list[tuple[int, "list[Alert]"]]()
@@ -125,6 +134,8 @@ def _played(rule: Rule, group: Group, logs: list[Json], times: tuple[int, ...]) 
         world = World(Path(folder), (group,), played, group.interval_ns)
         try:
             for at_ns in range(0, max(times) + 1, group.interval_ns):
+                if cancelled():
+                    raise QueryTimeoutError(texts.NOBODY_WAITS)
                 world.go_to(at_ns)
                 if at_ns in times:
                     found.append((at_ns, [one for one in world.alerts(rule).values() if one.state == "firing"]))

@@ -110,6 +110,9 @@ NO_WAY: Final = "{said!r} is no way to be told: {known}"
 NO_TESTS: Final = 'say which alerts it is told of, as severity="page"; or choose all'
 RECEIVER_TAKEN: Final = "there is a receiver {name!r} already"
 NOT_PARKED: Final = "nothing of the number {number} is parked"
+LONG_TEST: Final = "the test would evaluate the rule {many:,} times, {most:,} are allowed"
+LONG_TEST_HINT: Final = "let it wait for less time, or evaluate it less often"
+NOBODY_WAITS: Final = "the test was given up"
 
 SCRIPT: Final = {
     "alertsPage": "Alerts",
