@@ -37,6 +37,11 @@ def test_finds_are_marked_and_escaped() -> None:
     assert line_html("a <b> A", [re.escape("<b>"), "(?i:a)"]) == "<mark>a</mark> <mark>&lt;b&gt;</mark> <mark>A</mark>"
 
 
+def test_hidden_characters_that_are_searched_for_are_shown_too() -> None:
+    html = line_html("a\u202eb\rc", [re.escape("a\u202eb\rc")])
+    assert html == '<mark>a<span class="ctl">U+202E</span>b<span class="ctl">^M</span>c</mark>'
+
+
 def test_a_find_keeps_the_colour_around_it() -> None:
     assert (
         line_html("\x1b[32mok now", ["now"])

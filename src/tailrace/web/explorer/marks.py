@@ -43,7 +43,8 @@ def line_html(line: str, finds: Sequence[str] = (), most: int = SHOWN_CHARS) -> 
         parts.append(_colored(escape(line[at : match.start()]), classes))
         at = match.end()
         if match["hit"] is not None:
-            parts.append(_colored(Markup("<mark>{}</mark>").format(match["hit"]), classes))
+            hit = line_html(match["hit"], (), most)  # who searches for hidden characters is shown them too
+            parts.append(_colored(Markup("<mark>{}</mark>").format(hit), classes))
         elif match["hidden"] is not None:
             parts.append(Markup('<span class="ctl">{}</span>').format(_symbol(match["hidden"])))
         elif match["color"] is not None:
