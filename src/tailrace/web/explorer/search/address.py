@@ -21,6 +21,7 @@ KEY: Final = r"[0-9a-f]{12}-(?:-?\d{1,19}|x[0-9a-f]{12})"
 
 _ADDRESS: Final = re.compile(rf"(-?\d{{1,19}})-({KEY})", re.ASCII)
 _DIGEST_BYTES: Final = 6
+_BEYOND: Final = 1 << 63  # of 64 bits, as times are held
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Address:
 def read_address(text: str) -> Address:
     """Return the address that a text spells."""
     match = _ADDRESS.fullmatch(text)
-    if match is None:
+    if match is None or abs(int(match[1])) >= _BEYOND:
         raise QueryError(f"{text[:60]!r} is not the address of a line", hint="take the link from the line's panel")
     return Address(int(match[1]), match[2])
 
@@ -54,6 +55,8 @@ def place_of(frame: pl.DataFrame, key: str, near: int = 0, *, rewritten: bool = 
     Where a query may have `rewritten` the text that the key was made of, the only pushed line of the stream will do.
     """
     stream, _, place = key.partition("-")
+    if not place.startswith("x") and abs(int(place)) >= _BEYOND:
+        return None
     texts = [text for text in frame["_stream"].unique() if text is not None and _stream_hash(text) == stream]
     wanted = frame.with_row_index("row").filter(frame["_stream"].is_in(texts))
     if place.startswith("x"):
