@@ -76,6 +76,7 @@ STATS: Final = {
 NO_FIELD: Final = "the {stat} of which field?"
 NO_FIELD_HINT: Final = "fill in the field, as in duration_ms; duration(took) and bytes(size) read units"
 
+NO_VALUES: Final = "No line fits, so there are no values."
 NOT_FOUND: Final = "No name or value holds {text!r}."
 
 SCRIPT: Final = {
