@@ -43,9 +43,9 @@ AT_ONCE: Final = 4
 _LOOK_NS: Final = 24 * 3_600 * NS_PER_S
 """How far back a word is looked for among the names of recorded series."""
 
-_WORD: Final = re.compile(r"[A-Za-z0-9]+")
-_MAYBE_WORDS: Final = re.compile(r"[A-Za-z0-9\s*.-]+")
-"""What can be read as words as well as as names of series, which have other signs in them mostly: `card -debug`."""
+_NAME: Final = re.compile(r"[A-Za-z_][\w:]*")
+_MAYBE_WORDS: Final = re.compile(r"[\w\s:*.-]+")
+"""What can be read as words as well as as names of series: `card -debug`, `level:warn`."""
 
 _HOME: Final = "/dashboard"
 _MOVES: Final = {"up": -1, "down": 1}
@@ -77,15 +77,18 @@ class Boards:
         return replace(panel, query=asked.in_logql(self.services, panel.query))
 
     def _is_recorded(self, query: str) -> bool:
-        """Tell whether a query is of recorded series; of what could be plain words, one must be such a name."""
+        """Tell whether a query is of recorded series; of what could be plain words, one must be the name of such."""
         try:
             parsed(query)
         except QueryError:
             return False
         if not _MAYBE_WORDS.fullmatch(query):
             return True
-        name, now_ns = Matcher("__name__", "=~", "|".join(_WORD.findall(query))), self.services.clock.now_ns()
-        return bool(self.services.recordings.series(now_ns - _LOOK_NS, now_ns, [Selector((name,))]))
+        names, services = set(_NAME.findall(query)), self.services
+        rules = [rule for group in services.rules.groups() for rule in group["rules"]]
+        recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
+        now_ns, named = services.clock.now_ns(), Matcher("__name__", "=~", "|".join(names))
+        return bool(names & recorded or services.recordings.series(now_ns - _LOOK_NS, now_ns, [Selector((named,))]))
 
     async def draw(self, request: Request, panel: Panel, span: Span) -> Drawn:
         """Return a panel with its answer, or with what went wrong."""
