@@ -35,7 +35,7 @@ def test_a_query_is_laid_out_over_lines(query: str, laid_out: str) -> None:
 
 def test_a_laid_out_query_says_the_same_and_stays_as_it_is() -> None:
     """Over all queries of the language's own cases."""
-    cases = Path(__file__).parents[3] / "cases/query"
+    cases = Path(__file__).parents[4] / "cases/query"
     texts = [path.read_text() for path in cases.rglob("*.toml")]
     queries = {match[1] for text in texts for match in re.finditer(r"^query = '([^'\n]+)'$", text, re.MULTILINE)}
     tried = 0
