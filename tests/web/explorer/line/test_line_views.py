@@ -1,8 +1,10 @@
 import re
 from html import unescape
 
+import polars as pl
 import pytest
 
+from tailrace.batch import Batch, stream_text
 from web.conftest import NOW_NS, House, S
 
 HTML = {"accept": "text/html"}
@@ -118,6 +120,21 @@ def test_a_line_that_the_query_leaves_out_or_does_not_show_is_shown_all_the_same
         answer = filled.client.get(address, params={"q": query})
         assert answer.status_code == 200
         assert "line 7" in answer.text
+
+
+def test_pushed_lines_of_one_time_are_found_by_the_text_that_a_query_gave_them(house: House) -> None:
+    stream = stream_text({"service_name": "app", "host": "a"})
+    frame = pl.DataFrame({"_time_ns": [NOW_NS - S] * 3, "_line": [f"pushed {number}" for number in range(3)]})
+    frame = frame.with_columns(_observed_ns=pl.lit(NOW_NS), _stream=pl.lit(stream), _offset=pl.lit(None, pl.Int64))
+    house.table.commit([Batch(frame, "test", 3, 1)])
+    query = '{host="a"} | line_format "<{{__line__}}>"'
+    link = way(house, "<pushed 1>", q=query)
+    page = house.client.get(link)
+    assert page.status_code == 200
+    here = re.search(r'<li class="[^"]*\bhere\b.*?</li>', page.text, re.DOTALL)
+    assert here is not None
+    assert "pushed 1" in here[0]
+    assert house.client.get(f"{path(link)}/raw", params={"q": query}).text == "pushed 1"
 
 
 def test_repeated_lines_are_folded_on_request(house: House) -> None:

@@ -19,7 +19,7 @@ def look(house: House, line: str, way: str = "file", before: int = 2, after: int
     address = address_of(house, line)
     held = stored(house.services, address)
     assert held is not None
-    return around(house.services, held, address, way, before, after)
+    return around(house.services, held, way, before, after)
 
 
 def said(context: Context) -> list[str]:

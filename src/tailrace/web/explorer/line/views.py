@@ -113,7 +113,7 @@ def _add_line(router: APIRouter, services: Services, frame: Frame, work: Work) -
         wanted = _wanted(asked.given)
         around, problem = None, ""
         try:
-            ask = partial(context.around, services, found.line, found.address, **wanted)
+            ask = partial(context.around, services, found.line, **wanted)
             around = await work.run(request, ask, lane="search")
         except (TailraceError, TimeoutError) as error:
             if part:

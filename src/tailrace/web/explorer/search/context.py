@@ -20,7 +20,6 @@ from tailrace.web.explorer.search.rows import Row, rows_of
 from tailrace.web.explorer.texts.search import EVERYTHING
 
 if TYPE_CHECKING:
-    from tailrace.web.explorer.search.address import Address
     from tailrace.web.explorer.search.stored import Stored
     from tailrace.web.services import Services
 
@@ -42,7 +41,7 @@ class Context:
     where: str  # the query that finds them
 
 
-def around(services: Services, line: Stored, address: Address, way: str, before: int, after: int) -> Context:
+def around(services: Services, line: Stored, way: str, before: int, after: int) -> Context:
     """Return so many lines before and after a line."""
     query = line.selector(services) if way == "file" else _host_query(line)
     time_ns = line.time_ns
@@ -55,7 +54,7 @@ def around(services: Services, line: Stored, address: Address, way: str, before:
     frame = pl.concat(frames, how="diagonal")
     if way == "file":
         frame = _of_file(frame)
-    at = place_of(frame, address.key)
+    at = place_of(frame, line.key)
     if at is None:  # among more lines of one time than are looked at
         at = int((frame["_time_ns"] < time_ns).sum())
     first, end = max(0, at - before), min(frame.height, at + after + 1)

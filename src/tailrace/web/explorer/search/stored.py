@@ -12,7 +12,7 @@ from tailrace.query.afresh import afresh
 from tailrace.query.detected import TYPES
 from tailrace.query.labels import label_names
 from tailrace.query.syntax import LogQuery, Matcher, Selector
-from tailrace.web.explorer.search.address import place_of
+from tailrace.web.explorer.search.address import key_of, place_of
 from tailrace.web.explorer.search.found import FIRST_NS, LAST_NS
 from tailrace.web.explorer.search.pages import ask
 from tailrace.web.explorer.search.rows import Row, rows_of
@@ -44,6 +44,11 @@ class Stored:
     raw: bytes | None  # the exact bytes, only where they are no UTF-8
     part: int | None
     part_last: bool | None
+
+    @property
+    def key(self) -> str:
+        """What tells it from other lines of its time."""
+        return key_of(self.stream, self.offset, self.line)
 
     @property
     def content(self) -> bytes:
