@@ -82,3 +82,13 @@ def test_who_may_not_change_is_not_offered_to() -> None:
 def test_browsers_get_pages_and_programs_data() -> None:
     assert wants_page(asked(accept="text/html,application/xhtml+xml"))
     assert not wants_page(asked(accept="*/*"))
+
+
+def test_rooms_do_not_share_two_things_under_one_name() -> None:
+    frame = Frame("box")
+    frame.share(mine=len)
+    frame.share(mine=len)
+    with pytest.raises(ValueError, match="another 'mine'"):
+        frame.share(mine=max)
+    with pytest.raises(ValueError, match="another 'line_html'"):
+        frame.share(line_html=str)

@@ -94,8 +94,13 @@ class Frame:
         )
 
     def share(self, **names: object) -> None:
-        """Make functions and values known to all templates; rooms do it once, for their own."""
-        self._pages.globals.update(names)
+        """Make functions and values known to all templates; rooms do it once, for their own.
+
+        A name that says something else already is a mistake: the templates of the other room would change.
+        """
+        for name, value in names.items():
+            if self._pages.globals.setdefault(name, value) is not value:
+                raise ValueError(f"templates know another {name!r}")
 
     def page(
         self,
