@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from tailrace.contracts import Followed
 from tailrace.web.app import create_app
+from tailrace.web.explorer.pipeline.views import source_url
 from web.conftest import NOW_NS, House, S, _served
 
 HTML = {"Accept": "text/html"}
@@ -39,6 +42,20 @@ def test_rules_and_notes_of_a_source_are_told(house: House) -> None:
     assert "&lt;drop&gt;" in page
     assert "40.0 %" in page
     assert "<b>3</b> truncations" in page
+
+
+def test_a_source_and_what_did_not_fit_lead_to_their_lines(house: House) -> None:
+    house.accounts.read("pushed", 1, 9)
+    house.accounts.gauge("tailrace_lag_bytes", "", lambda: [({"source": "my app"}, 0)])
+    house.accounts.count("tailrace_parse_errors_total", "", 2, source="my app", error="JSONParserErr")
+    page = house.client.get("/pipeline").text
+    lines = source_url("my app")
+    assert parse_qs(urlsplit(lines).query) == {"q": ['{source="my app"}'], "from": ["now-24h"]}
+    assert f'<a href="{escape(lines)}"><bdi>my app</bdi></a>' in page
+    wrong = source_url("my app", "JSONParserErr")
+    assert parse_qs(urlsplit(wrong).query)["q"] == ['{source="my app"} | detected_error="JSONParserErr"']
+    assert f'<a href="{escape(wrong)}"><bdi>JSONParserErr</bdi></a>' in page
+    assert '<th scope="row" class="mono"><bdi>pushed</bdi></th>' in page  # which is no label of its lines
 
 
 def test_files_are_searched_and_paged(house: House) -> None:

@@ -65,7 +65,10 @@ def test_what_somebody_should_look_at_stands_on_top(house: House) -> None:
     house.accounts.gauge("tailrace_possibly_lost_bytes", "", lambda: [({"source": "files"}, 7)])
     house.accounts.gauge("tailrace_store_torn_commits", "", lambda: [({}, 1)])
     house.accounts.count("tailrace_store_failures_total", "", 2, part="compact")
+    house.accounts.count("tailrace_rule_failures_total", "", 3)
     shown = page(house)
+    assert 'files is 61 s behind.</bdi> <a href="/pipeline">' in shown
+    assert 'says why.</bdi> <a href="/alerts/rules?health=error">' in shown
     for text in (
         "requests are not welcome yet",
         "The account of files does not add up: 2 lines have no outcome.",

@@ -18,6 +18,7 @@ from tailrace.errors import TailraceError, one_line
 from tailrace.query.result import Lines
 from tailrace.query.run import Request as Asked
 from tailrace.query.run import run
+from tailrace.query.syntax import Matcher
 from tailrace.web.explorer.frame import Frame
 from tailrace.web.explorer.pipeline.flow import Line, files, flows, lines_of, total
 from tailrace.web.explorer.search.state import State
@@ -39,7 +40,7 @@ _TIMEOUT_S: Final = 10.0
 def routes(services: Services, frame: Frame, work: Work, agents: Agents) -> APIRouter:
     """Return the views."""
     router = APIRouter(include_in_schema=False, prefix="/pipeline")
-    frame.share(pipe=texts)
+    frame.share(pipe=texts, source_url=source_url)
 
     @router.get("")
     async def pipeline(request: Request) -> Response:
@@ -65,6 +66,12 @@ def routes(services: Services, frame: Frame, work: Work, agents: Agents) -> APIR
         return frame.page(request, "pipeline/rejects_page.html", view="pipeline", **parts)
 
     return router
+
+
+def source_url(source: str, error: str = "") -> str:
+    """Return the address of the newest lines of a source, or of those that did not fit their format, by why."""
+    wrong = f" | {Matcher('detected_error', '=', error)}" if error else ""
+    return State(q=f"{{{Matcher('source', '=', source)}}}{wrong}", start=REJECTS_FROM).url()
 
 
 def _known(services: Services, request: Request) -> dict[str, Any]:  # Any: parts of the page

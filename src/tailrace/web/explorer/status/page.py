@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tailrace.clock import NS_PER_S
 from tailrace.web.explorer.status.figures import figures
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from tailrace.web.ship_api import Agents
     from tailrace.web.work import Work
 
+_ROOMS: Final = {
+    "OPEN": "/pipeline",
+    "LATE": "/pipeline",
+    "NOTED": "/pipeline",
+    "RULES": "/alerts/rules",
+    "rule_failures_total": "/alerts/rules?health=error",
+    "notify_failures_total": "/alerts/outbox",
+    "rollups_failures_total": "/metrics-from-logs",
+    "twin_failures_total": "/files/health",
+    "parser_failures_total": "/pipeline",
+}
+"""Where more is said: of a warning by its name, of failures by their counter."""
+
 
 def page(services: Services, frame: Frame, work: Work, agents: Agents) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers a browser; `work` is where queries run, whose standing is shown."""
@@ -33,7 +46,7 @@ def page(services: Services, frame: Frame, work: Work, agents: Agents) -> Callab
             "status/status.html",
             view="status",
             found=found,
-            warnings=[_said(name, words) for name, words in found.warnings],
+            warnings=[(_said(name, words), _where(name, words)) for name, words in found.warnings],
             ready=services.ready(),
             started_ns=services.started_ns,
             uptime_s=(services.clock.now_ns() - services.started_ns) / NS_PER_S,
@@ -49,3 +62,10 @@ def page(services: Services, frame: Frame, work: Work, agents: Agents) -> Callab
 def _said(name: str, words: Mapping[str, object]) -> str:
     what = str(words.get("what", ""))
     return texts.WARNINGS[name].format(**{**words, "what": pipeline.NOTED.get(what, what)})
+
+
+def _where(name: str, words: Mapping[str, object]) -> str:
+    """Return the address of the room that tells more of a warning, if one does."""
+    if name == "FAILED":
+        return _ROOMS.get(str(words.get("what", "")), "")
+    return _ROOMS.get(name, "")
