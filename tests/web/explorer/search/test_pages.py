@@ -108,6 +108,18 @@ def test_newer_lines_are_not_late(house: House) -> None:
     assert (found.lines, found.late) == (2, 1)
 
 
+def test_what_is_late_is_judged_by_the_lines_of_the_query_whatever_was_joined_meanwhile(house: House) -> None:
+    house.store((-60 * S, "first"), host="a")
+    house.store((-S, "newer, but of no matter here"), host="b")
+    version = house.table.snapshot().version
+    house.store((-60 * S, "of the same time, which is under it"), (-30 * S, "newer"), (-70 * S, "late"), host="a")
+    for _ in range(2):
+        found = arrived(house.services, '{host="a"}', START_NS, END_NS, version)
+        assert found is not None
+        assert (found.lines, found.late, found.exact) == (3, 2, True)
+        compact(house.table, everything=True)
+
+
 def test_more_than_can_be_counted_is_said_to_be_more(house: House) -> None:
     house.store((-10 * S, "first"))
     version = house.table.snapshot().version

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import polars as pl
+
 from tailrace.query.follow import Follower
 from tailrace.web.explorer.search.found import FIRST_NS
+from tailrace.web.explorer.search.pages import ask
 
 if TYPE_CHECKING:
     from tailrace.web.services import Services
@@ -32,13 +35,22 @@ def arrived(services: Services, query: str, start_ns: int, end_ns: int, version:
         return None
     if snapshot.version - version > VERSIONS:
         return Fresh(0, 0, exact=False)
-    fresh = set(snapshot.added_since(version).frame["path"])
-    before = snapshot.segments(start_ns, end_ns).frame
-    newest = max((at for path, at in before.select("path", "max_time_ns").iter_rows() if path not in fresh), default=0)
+    if snapshot.added_since(version).frame.is_empty():
+        return None
+    there = ask(services, query, start_ns, end_ns, COUNTED + 1).frame["_time_ns"]  # first: no later line is among them
     follower = Follower(query, services.table, services.engine, limit=COUNTED, after=version)
     found = follower.arrived(FIRST_NS)
     times = found.lines.frame["_time_ns"]
     times = times.filter(times.is_between(start_ns, end_ns, closed="left"))
     if not len(times) and found.exact:
         return None
-    return Fresh(len(times), int((times <= newest).sum()), found.exact and found.lines.complete)
+    newest = _newest_before(there, times)
+    late = 0 if newest is None else int((times <= newest).sum())
+    return Fresh(len(times), late, found.exact and found.lines.complete)
+
+
+def _newest_before(there: pl.Series, fresh: pl.Series) -> int | None:
+    """Return the time of the newest of the lines that are there which is not among the fresh ones."""
+    counts = there.value_counts(name="there").join(fresh.value_counts(name="fresh"), on="_time_ns", how="left")
+    old = counts.filter(pl.col("there") > pl.col("fresh").fill_null(0))["_time_ns"]
+    return int(old.max()) if len(old) else None  # type: ignore[arg-type]  # Int64: not null here
