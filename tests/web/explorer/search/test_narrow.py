@@ -36,6 +36,16 @@ def test_the_first_screen_of_a_phone_has_lines_and_how_to_change_the_range(plain
     expect(plain_page).to_have_url(re.compile("/explore/share"))
 
 
+def test_the_list_of_keys_begins_at_its_head_and_ends_at_its_switch(page: Page, house: House) -> None:
+    visit(page, house)
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys", exact=True)).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Single keys do what this list says")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).not_to_be_visible()
+
+
 def test_what_is_folded_on_a_phone_is_open_where_there_is_room(page: Page, house: House) -> None:
     visit(page, house)
     page.keyboard.press("t")
