@@ -94,3 +94,12 @@ def test_a_range_that_is_none_is_said(site: Site) -> None:
     page = site.get("/metrics-from-logs/hits", **{"from": "whenever"})
     assert "is no time" in page.text
     assert site.get("/metrics-from-logs", page="x").status_code == 400
+
+
+def test_plain_words_are_read_as_in_the_search(site: Site) -> None:
+    page = site.get("/metrics-from-logs/new", way="form", statistic="count", filter="declined -debug")
+    assert "(?i)declined&#34; !~ &#34;(?i)debug&#34;</textarea>" in page.text
+    site.post("/metrics-from-logs/new", name="declined", way="form", statistic="count", filter="declined")
+    assert "(?i)declined" in site.get("/metrics-from-logs/declined").text
+    stages = site.get("/metrics-from-logs/new", way="form", statistic="count", filter="| status >= 500")
+    assert "| status &gt;= 500</textarea>" in stages.text

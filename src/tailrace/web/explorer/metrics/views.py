@@ -8,12 +8,13 @@ from __future__ import annotations
 
 # ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -39,6 +40,7 @@ from tailrace.web.explorer.metrics.listed import (
     recording_rules,
     with_values,
 )
+from tailrace.web.explorer.search import asked
 from tailrace.web.explorer.texts import metrics as texts
 from tailrace.web.parameters import integer, parameters
 from tailrace.web.refusals import Refused
@@ -139,7 +141,7 @@ def _add_new(router: APIRouter, frame: Frame, room: Room) -> None:
     async def new(request: Request) -> Response:
         """Show the form, and what it would give."""
         given = request.query_params
-        draft, found, error = read_draft(given), None, None
+        draft, found, error = await run_in_threadpool(_read, room, given), None, None
         if {"q", "expr", "statistic", "filter"} & {name for name, value in given.items() if value}:
             found, error = await _tried(request, room, draft)
         if given.get("part"):
@@ -149,12 +151,18 @@ def _add_new(router: APIRouter, frame: Frame, room: Room) -> None:
     @router.post("/new")
     async def create(request: Request) -> Response:
         """Make a metric."""
-        draft = read_draft(await parameters(request))
+        draft = await run_in_threadpool(_read, room, await parameters(request))
         try:
             made = await run_in_threadpool(_create, room, draft)
         except QueryError as error:
             return _form(request, frame, draft, None, error)
         return RedirectResponse(f"{_HOME}/{quote(made.name)}?made=1", 303)
+
+
+def _read(room: Room, given: QueryParams) -> Draft:
+    """Return the draft of an address or a form, with plain words for lines read as the query that they stand for."""
+    draft = read_draft(given)
+    return replace(draft, filter=asked.in_logql(room.services, draft.filter))
 
 
 async def _tried(request: Request, room: Room, draft: Draft) -> tuple[Tried | None, QueryError | None]:
@@ -211,7 +219,8 @@ def _add_one(router: APIRouter, frame: Frame, room: Room) -> None:
             error = problem
         except (TailraceError, TimeoutError) as problem:
             error = QueryError(one_line(problem))
-        parts: dict[str, Any] = {"shown": shown, "answer": answer, "chart": chart, "span": span, "error": error}
+        parts: dict[str, Any] = {"shown": shown, "answer": answer, "chart": chart}  # Any: what the template takes
+        parts |= {"span": span, "error": error}
         parts |= {"made": request.query_params.get("made") == "1", "may_delete": may(request, "admin")}
         return frame.page(request, "metrics/metric.html", view="metrics", given=request.query_params, **parts)
 
@@ -236,13 +245,15 @@ async def _recorded(request: Request, frame: Frame, room: Room, name: str) -> Re
     end_ns = (services.clock.now_ns() if end is None else end) // _STEP_NS * _STEP_NS
     start_ns = end_ns - (CHART_PERIODS - 1) * _STEP_NS if start is None else start // _STEP_NS * _STEP_NS
     step_ns = max(_STEP_NS, (end_ns - start_ns) // 500 // _STEP_NS * _STEP_NS)
-    parts: dict[str, Any] = {"answer": None, "chart": None, "error": None}
+    parts: dict[str, Any] = {"answer": None, "chart": None, "error": None}  # Any: as above
     try:
         parts["answer"], parts["chart"] = await work.watched(
             request, lambda gone: drawn_series(services, name, start_ns, end_ns, step_ns, gone)
         )
     except QueryError as problem:
         parts["error"] = problem
+    except (TailraceError, TimeoutError) as problem:
+        parts["error"] = QueryError(one_line(problem))
     return frame.page(
         request,
         "metrics/recorded.html",
