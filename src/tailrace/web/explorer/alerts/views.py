@@ -22,7 +22,7 @@ from tailrace.alerts.notify.message import duration
 from tailrace.alerts.rules.warnings import Warnings
 from tailrace.batch import stream_labels
 from tailrace.control import Control
-from tailrace.errors import TailraceError
+from tailrace.errors import TailraceError, one_line
 from tailrace.query.literals import write_duration
 from tailrace.web.explorer.alerts import editor, exported, past, rulelist, standing, telling, trial
 from tailrace.web.explorer.alerts.desk import Desk, Firing
@@ -144,7 +144,7 @@ def _add_rules(router: APIRouter, frame: Frame, desk: Desk) -> None:
                 ask = partial(_curve, desk, found, span_ns)
                 parts["chart"] = await desk.work.watched(request, ask, _CHART_S)
         except (TailraceError, TimeoutError) as error:
-            parts["failed"] = " ".join(str(error).split()) or texts.TOO_LONG
+            parts["failed"] = one_line(error)
         saved = given.get("saved") == "1"
         return frame.page(request, "alerts/rule.html", view="alerts", tab="rules", look=look, saved=saved, **parts)
 

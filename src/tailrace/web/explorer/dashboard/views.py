@@ -6,10 +6,11 @@ change is a form that is sent and answered with the page again. Panels are asked
 
 from __future__ import annotations
 
-# ruff: noqa: TC001, TC002 -- FastAPI reads the annotations of endpoints at run time
+# ruff: noqa: TC001, TC002, TC003 -- FastAPI reads the annotations of endpoints at run time
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -168,8 +169,7 @@ def _add_new(router: APIRouter, frame: Frame, boards: Boards) -> None:
             name, panels = await run_in_threadpool(_new, boards, given)
             made = await run_in_threadpool(boards.kept.create, name, panels)
         except (QueryError, DataError) as error:
-            parts: dict[str, Any] = {"error": error, "given": given}
-            return frame.page(request, "dashboard/new.html", view="dashboard", status=400, **parts)
+            return frame.page(request, "dashboard/new.html", view="dashboard", status=400, error=error, given=given)
         return _to(made.id, edit="" if given.get("text") else "1")
 
     @router.get("/add")
@@ -227,7 +227,9 @@ def _add_changes(router: APIRouter, frame: Frame, boards: Boards) -> None:
         return await _change(request, frame, boards, name, do, f"#panel-{panel}")
 
 
-async def _change(request: Request, frame: Frame, boards: Boards, name: str, do: Any, place: str = "") -> Response:
+async def _change(
+    request: Request, frame: Frame, boards: Boards, name: str, do: Callable[[], object], place: str = ""
+) -> Response:
     try:
         await run_in_threadpool(do)
     except QueryError as error:

@@ -12,14 +12,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from tailrace.errors import QueryError, TailraceError
+from tailrace.errors import QueryError, TailraceError, one_line
 from tailrace.query import parser
 from tailrace.query.syntax import LogQuery
 from tailrace.web.explorer.search import edit, explained, found, overviews, pages, panels
 from tailrace.web.explorer.search.arrived import Fresh, arrived
 from tailrace.web.explorer.search.rows import folded
 from tailrace.web.explorer.search.spans import Span, choose
-from tailrace.web.explorer.texts import search as texts
 
 if TYPE_CHECKING:
     from tailrace.query.syntax import Query
@@ -144,9 +143,9 @@ async def _filled(view: View, name: str) -> None:
     except QueryError as error:
         if name in LEADING:
             view.error = view.error or error
-        view.failed[name] = _why(error)
+        view.failed[name] = one_line(error)
     except (TailraceError, TimeoutError) as error:
-        view.failed[name] = _why(error)
+        view.failed[name] = one_line(error)
 
 
 async def _guarded(view: View, part: Part) -> bool:
@@ -156,13 +155,9 @@ async def _guarded(view: View, part: Part) -> bool:
         view.error = error
         return False
     except (TailraceError, TimeoutError) as error:
-        view.failed["lines"] = _why(error)
+        view.failed["lines"] = one_line(error)
         return False
     return True
-
-
-def _why(error: BaseException) -> str:
-    return " ".join(str(error).split()) or texts.TOO_LONG
 
 
 async def _lines(view: View) -> None:

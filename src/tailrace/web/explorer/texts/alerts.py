@@ -79,7 +79,6 @@ FILED: Final = "This rule comes from {namespace}; change it there. What you save
 NO_THRESHOLD: Final = "This expression compares nothing, so it fires for every series that it gives."
 SAVED_RULE: Final = "Saved. It is evaluated for the first time within {every}."
 NEEDS_ADMIN: Final = "To change this takes a token with the scope admin."
-TOO_LONG: Final = "it took too long; ask for less time"
 FIELDS: Final = {
     "url": "Address (URL)",
     "smarthost": "Mail server, host:port",

@@ -32,9 +32,7 @@ NEAREST: Final = "The nearest line that fits is {where}, at {time}."
 NOWHERE: Final = "No line at any other time fits either."
 EARLIER: Final = "earlier"
 LATER: Final = "later"
-NO_MORE_NEWER: Final = "newest line of the range"
 NO_MORE_OLDER: Final = "oldest line of the range"
-TOO_LONG: Final = "it took too long"
 TABS: Final = {
     "lines": "Lines",
     "patterns": "Patterns",
