@@ -180,6 +180,23 @@ def test_a_browser_logs_in_where_there_is_no_tls(tmp_path: Path) -> None:
         expect(page).to_have_url(f"http://logs.test:{house.port}/login", timeout=WAIT_MS)
 
 
+def test_the_address_of_a_webhook_stands_in_no_address(plain: House) -> None:
+    """It is a secret, and histories and logs keep addresses; and who made a link must not be told of alerts by it."""
+    secret = "https://93.184.216.34/its-secret-part"
+    asked = {"write": "expr", "expr": "1 > 0", "every": "1h", "name": "x", "webhook": secret}
+    with plain.client(Accept="text/html") as client:
+        linked = client.get("/alerts/edit", params=asked).text.partition("<main")[2]
+        tried = client.post("/alerts/edit", data={**asked, "preview": "1"})
+        rules = client.get("/alerts/rules").text
+    assert 'name="webhook"' in linked
+    assert "its-secret-part" not in linked
+    assert tried.status_code == 200
+    assert tried.text.count("its-secret-part") == 1, "in its field, and in no link"
+    assert ">x</a>" not in rules
+    for button in ('name="preview" value="1"', 'name="days" value="30"'):
+        assert 'formmethod="post"' in linked.partition(button)[2].partition(">")[0]
+
+
 # --- texts ----------------------------------------------------------------------------------------------
 
 EVIL = "\"'><img src=x onerror=alert(1)><script>alert(1)</script>\r\nSet-Cookie: evil=1"

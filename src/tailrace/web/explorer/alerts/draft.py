@@ -73,8 +73,8 @@ class Draft:
         return replace(self, **values)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return the parameters that differ from their defaults."""
-        held = ((one.name, getattr(self, one.name), one.default) for one in fields(self))
+        """Return the parameters that differ from their defaults, without the webhook: its address is a secret."""
+        held = ((one.name, getattr(self, one.name), one.default) for one in fields(self) if one.name != "webhook")
         return [(_NAMED.get(name, name), value) for name, value, default in held if value != default]
 
     def url(self, path: str = "/alerts/edit", **more: str) -> str:

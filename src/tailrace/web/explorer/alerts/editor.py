@@ -75,10 +75,8 @@ def _add_form(router: APIRouter, frame: Frame, desk: Desk) -> None:
     @router.get("/alerts/edit")
     async def edit(request: Request) -> Response:
         """Show the form, and what the rule in it would have done in the last hours."""
-        seen = await _seen(desk, request, await run_in_threadpool(_draft, desk, request), trial.LOOK_NS)
-        tested = "days" in request.query_params
-        test = await _seen(desk, request, seen.draft, trial.DAYS * _DAY_NS, BACKTEST_S) if tested else None
-        return await run_in_threadpool(lambda: _page(frame, desk, request, seen, test=test))
+        draft = await run_in_threadpool(_draft, desk, request)
+        return await _shown(frame, desk, request, draft, tested="days" in request.query_params)
 
     @router.get("/alerts/edit/preview")
     async def preview(request: Request) -> Response:
@@ -101,9 +99,19 @@ def _read(desk: Desk, given: QueryParams) -> Draft:
     return draft.change(q=asked.in_logql(desk.services, draft.q))
 
 
+async def _shown(frame: Frame, desk: Desk, request: Request, draft: Draft, *, tested: bool) -> Response:
+    """Return the form of a draft with its preview, and with a back-test."""
+    seen = await _seen(desk, request, draft, trial.LOOK_NS)
+    test = await _seen(desk, request, draft, trial.DAYS * _DAY_NS, BACKTEST_S) if tested else None
+    return await run_in_threadpool(lambda: _page(frame, desk, request, seen, test=test))
+
+
 def _draft(desk: Desk, request: Request) -> Draft:
-    """Return the draft of the address; one that names a rule alone is filled from it."""
-    given = _read(desk, request.query_params)
+    """Return the draft of the address; one that names a rule alone is filled from it.
+
+    A webhook is never taken from there: who made a link would be told.
+    """
+    given = _read(desk, request.query_params).change(webhook="")
     found = desk.rule(given.rule) if given.rule else None
     if found is not None and found[0].alert and "name" not in request.query_params:
         made = drafts.of_rule(*found)
@@ -239,10 +247,16 @@ def _yaml(data: object, name: str) -> Response:
 def _add_changes(router: APIRouter, frame: Frame, desk: Desk) -> None:
     @router.post("/alerts/edit")
     async def save(request: Request) -> Response:
-        """Save the rule, and a receiver with it if one is asked for; what is wrong is shown in the form."""
-        draft = await run_in_threadpool(_read, desk, await parameters(request))
+        """Save the rule, and a receiver with it if one is asked for; what is wrong is shown in the form.
+
+        Previews come this way too, while the form has a field for a webhook, which no address may hold.
+        """
+        given = await parameters(request)
+        draft = await run_in_threadpool(_read, desk, given)
         if not may(request, "admin"):
             raise Refused(403, texts.NEEDS_ADMIN)
+        if {"preview", "days"} & given.keys():
+            return await _shown(frame, desk, request, draft, tested="days" in given)
         try:
             name = await run_in_threadpool(_saved, desk, draft)
         except TailraceError as error:

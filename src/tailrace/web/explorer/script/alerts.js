@@ -14,7 +14,7 @@ T.on("#alert-form", (form) => {
   let running = null;
   const stop = () => { if (running) running.abort(); };
   form.addEventListener("submit", (event) => {
-    if (event.submitter && event.submitter.formMethod === "post") return;
+    if (event.submitter && event.submitter.id === "alert-save") return;
     event.preventDefault();
     if (event.submitter && event.submitter.id === "alert-backtest") run(); else renew();
   });
