@@ -338,6 +338,9 @@ FORM_BYTES: Final = 1 * MIB
 BASELINE_BYTES: Final = 128 * MIB
 """Largest baseline that is sent to the page: one of a million files with hashes has about 80 MiB."""
 
+BASELINE_VALUES: Final = 100_000_000
+"""Rows times columns of a baseline that is sent to the page: five million files, more than its bytes hold."""
+
 # --- reduce -----------------------------------------------------------------------------------
 
 RULE_BYTES: Final = 16_384

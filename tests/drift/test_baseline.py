@@ -38,6 +38,21 @@ def test_any_cut_is_refused(size):
         unpacked(SIGNED[:size], KEY, "b")
 
 
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        (pl.select(file_path=pl.repeat("/a", 1_000_001)), "more than 1,000,000 values"),
+        (pl.select(file_path=pl.repeat("/a", 500_001), file_size=pl.repeat(1, 500_001)), "more than 1,000,000 values"),
+        (pl.DataFrame({"file_path": [["/a"] * 1_000]}), "lists are no attributes"),
+    ],
+)
+def test_a_baseline_that_grows_is_refused_before_it_does(files, why):
+    bomb = packed(Baseline(FOUND.about, files), None)
+    assert len(bomb) < 100_000
+    with pytest.raises(DataError, match=why):
+        unpacked(bomb, None, "b", 1_000_000)
+
+
 def test_another_key_and_no_key():
     with pytest.raises(TamperedError, match="signed by another key"):
         unpacked(SIGNED, OTHER, "b")

@@ -84,10 +84,11 @@ def packed(baseline: Baseline, key: bytes | None) -> bytes:
     return MAGIC + b"\n" + sign + b"\n" + body
 
 
-def unpacked(data: bytes, key: bytes | None, name: str) -> Baseline:
+def unpacked(data: bytes, key: bytes | None, name: str, most: int | None = None) -> Baseline:
     """Return the baseline in bytes; one that is not signed by the key is refused.
 
-    Without a key only an unsigned one is taken: a signature that nobody looks at would only look like one.
+    Without a key only an unsigned one is taken: a signature that nobody looks at would only look like one. One with
+    more than `most` values, rows times columns, is refused before they are read.
     """
     magic, _, rest = data.partition(b"\n")
     if magic != MAGIC:
@@ -100,19 +101,31 @@ def unpacked(data: bytes, key: bytes | None, name: str) -> Baseline:
         raise TamperedError(f"{name}: it is not signed, though a key is given (somebody may have replaced it)")
     if key is not None and not hmac.compare_digest(sign, _signature(body, key)):
         raise TamperedError(f"{name}: the signature does not fit: it was changed, or signed by another key")
-    return _read(body, name)
+    return _read(body, name, most)
 
 
-def _read(body: bytes, name: str) -> Baseline:
+def _read(body: bytes, name: str, most: int | None) -> Baseline:
     head, _, rows = body.partition(b"\n")
     try:
         told = json.loads(head)
         rules = tuple(Rule(**rule) for rule in told.pop("rules"))
         roots, refused = tuple(told.pop("roots")), tuple((path, why) for path, why in told.pop("refused"))
         about = About(**told, roots=roots, rules=rules, refused=refused)
-        return Baseline(about, pl.read_parquet(io.BytesIO(rows)))
+        return Baseline(about, _files(rows, most))
     except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{name}: it cannot be read: {error}") from None
+
+
+def _files(rows: bytes, most: int | None) -> pl.DataFrame:
+    """Return the rows, counted before they are read: some kilobytes hold billions of them if they are alike."""
+    if most is not None:
+        lazy = pl.scan_parquet(io.BytesIO(rows))
+        columns = lazy.collect_schema()
+        if any(kind.is_nested() for kind in columns.dtypes()):
+            raise ValueError("lists are no attributes of files")
+        if lazy.select(pl.len()).collect().item() * len(columns) > most:
+            raise ValueError(f"more than {most:,} values are in it")
+    return pl.read_parquet(io.BytesIO(rows))
 
 
 def _signature(body: bytes, key: bytes) -> bytes:

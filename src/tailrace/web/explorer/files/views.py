@@ -133,7 +133,7 @@ def _checked(seen: Seen, data: bytes, key: bytes | None) -> None:
     if not data:
         raise TailraceError(texts.NO_FILE)
     try:
-        baseline = unpacked(data, key, seen.baseline)
+        baseline = unpacked(data, key, seen.baseline, limits.BASELINE_VALUES)
     except ConfigError as error:
         raise TailraceError(f"{error.problems[0].what}: {error.problems[0].hint}") from None
     host = seen.host or baseline.about.host
