@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rollups.world import NS
 from tailrace.web.explorer.dashboard.model import Panel
 from web.explorer.site import Site
@@ -103,3 +105,15 @@ def test_plain_words_are_read_as_in_the_search(site: Site) -> None:
     assert "(?i)declined" in site.get("/metrics-from-logs/declined").text
     stages = site.get("/metrics-from-logs/new", way="form", statistic="count", filter="| status >= 500")
     assert "| status &gt;= 500</textarea>" in stages.text
+
+
+def test_a_recorded_series_that_takes_too_long_keeps_its_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.rules.rules = [{**RULE, "id": "r3", "name": "job:hits", "query": EXPR, "type": "recording"}]
+
+    def late(*_: object) -> None:
+        raise TimeoutError("the query was given up after 60 s")
+
+    monkeypatch.setattr("tailrace.web.explorer.metrics.views.drawn_series", late)
+    page = site.get("/metrics-from-logs/job:hits")
+    assert page.status_code == 200
+    assert "the query was given up after 60 s" in page.text
