@@ -255,7 +255,7 @@ def test_hostile_names_are_shown_and_do_nothing(room: Room, path: str) -> None:
     room.world.happen(*names, host="<x-trap> x-trap=1")
     room.world.clock.advance(60)
     for name in ("/d", *(f"/d/{name}" for name in HOSTILE[:5])):
-        parsed = Parsed(room.page(path, path=name))
+        parsed = Parsed(room.page(path, path=name).replace(" autofocus>Keys", ">Keys"))  # of the list of keys
         assert not parsed.names & {"x-trap", "autofocus", "onerror", "onclick"}
         assert "1337" not in parsed.said
         assert "\u202e" not in parsed.said
