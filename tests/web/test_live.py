@@ -91,6 +91,14 @@ def test_a_sample_meets_no_rhythm_of_the_lines() -> None:
     assert 8 <= sum(place % 10 == 0 for place in places) <= 12
 
 
+@pytest.mark.parametrize(("height", "room"), [(512, 500), (501, 500), (999, 500), (1_000, 500), (1_001, 500), (700, 1)])
+def test_a_sample_has_no_line_twice(height: int, room: int) -> None:
+    places = live._places(height, room)
+    assert places.is_sorted()
+    assert places.n_unique() == room == len(places)
+    assert places.is_between(0, height, closed="left").all()
+
+
 def test_lines_beyond_the_limit_are_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LIVE_ROWS", 10)
     with house.client.stream("GET", "/api/v1/logs/tail", params={"query": '{host="a"}'}) as answer:
