@@ -148,6 +148,18 @@ def test_no_form_of_another_site_is_taken(plain: House, headers: dict[str, str])
     assert taken == []
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize(
+    ("mode", "dest", "status"),
+    [("navigate", "document", 200), ("navigate", "iframe", 403), ("no-cors", "image", 403), ("cors", "empty", 403)],
+)
+def test_a_foreign_page_may_link_and_nothing_else(plain: House, site: str, mode: str, dest: str, status: int) -> None:
+    """It could not read what it is sent; but questions that cost much would be asked in its name."""
+    with plain.client(**{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}) as client:
+        for path in ("/saved", "/alerts/edit/backtest", "/loki/api/v1/labels"):
+            assert client.get(path).status_code == status, path
+
+
 def test_what_is_only_looked_at_stays_as_it_is(plain: House) -> None:
     """Links, images and searching machines ask with GET: nothing may come of it."""
     tables = [METADATA.tables[name] for name in KEPT]

@@ -4,7 +4,9 @@ A browser carries any page's requests to `127.0.0.1`. Two tricks are refused: a 
 here (DNS rebinding: the connection is to loopback, but `Host` is a foreign name), and a request that changes something
 and comes from a page of another origin (`Sec-Fetch-Site` or, from older browsers, `Origin`, which pages cannot forge).
 Another port of the same machine is another origin. Programs send neither. A websocket, to which
-browsers apply no rule of their own, is refused to a page of another origin altogether.
+browsers apply no rule of their own, is refused to a page of another origin altogether. Nor may another page have what
+we answer as a part of itself: it could not read it, but a picture whose address is a back-test costs what one costs.
+Links to us work from everywhere.
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ class OwnPagesOnly:
         headers = Headers(scope=scope)
         if scope.get("method") not in {None, "GET", "HEAD"} and not own_page(scope):
             return "a page of another site may not send this"
+        if scope["type"] == "http" and _embedded(headers):
+            return "a page of another site may link to this, and not have it as a part of itself"
         origin = headers.get("origin", "")
         if scope["type"] == "websocket" and origin and origin.partition("://")[2] != headers.get("host"):
             return "a page of another site may not follow this"
@@ -73,6 +77,12 @@ def own_page(scope: Scope) -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     return not origin or origin.partition("://")[2] == headers.get("host")
+
+
+def _embedded(headers: Headers) -> bool:
+    """Tell whether another page asks for something itself, and nobody follows a link."""
+    mode, kind = headers.get("sec-fetch-mode", "navigate"), headers.get("sec-fetch-dest", "document")
+    return headers.get("sec-fetch-site") in {"cross-site", "same-site"} and (mode, kind) != ("navigate", "document")
 
 
 def _name(host: str) -> str:
