@@ -24,12 +24,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: Browser, house: House) -> Iterator[Page]:  # closed before the house is
     yield from _page(browser)
 
 
 @pytest.fixture
-def plain_page(browser: Browser) -> Iterator[Page]:
+def plain_page(browser: Browser, house: House) -> Iterator[Page]:  # closed before the house is
     """A browser without script."""
     yield from _page(browser, java_script_enabled=False)
 

@@ -20,7 +20,7 @@ def visit(page: Page, house: House) -> None:
     page.goto(f"{str(house.client.base_url).rstrip('/')}/explore?from=now-1h")
 
 
-def test_the_first_screen_of_a_phone_has_lines_and_how_to_change_the_range(plain_page: Page, house: House) -> None:
+def test_the_first_screen_of_a_phone_has_lines_and_how_to_change_the_range(house: House, plain_page: Page) -> None:
     visit(plain_page, house)
     expect(plain_page.locator("#lines .row").nth(2)).to_be_in_viewport(ratio=1)
     start, share = plain_page.locator("#from"), plain_page.get_by_role("link", name="Share")
@@ -36,7 +36,7 @@ def test_the_first_screen_of_a_phone_has_lines_and_how_to_change_the_range(plain
     expect(plain_page).to_have_url(re.compile("/explore/share"))
 
 
-def test_the_list_of_keys_begins_at_its_head_and_ends_at_its_switch(page: Page, house: House) -> None:
+def test_the_list_of_keys_begins_at_its_head_and_ends_at_its_switch(house: House, page: Page) -> None:
     visit(page, house)
     page.keyboard.press("?")
     expect(page.get_by_role("heading", name="Keys", exact=True)).to_be_in_viewport(ratio=1)
@@ -46,7 +46,7 @@ def test_the_list_of_keys_begins_at_its_head_and_ends_at_its_switch(page: Page, 
     expect(page.locator("#help")).not_to_be_visible()
 
 
-def test_what_is_folded_on_a_phone_is_open_where_there_is_room(page: Page, house: House) -> None:
+def test_what_is_folded_on_a_phone_is_open_where_there_is_room(house: House, page: Page) -> None:
     visit(page, house)
     page.keyboard.press("t")
     expect(page.locator("#earlier")).to_be_focused()
