@@ -182,5 +182,5 @@ def _wanted(given: QueryParams) -> dict[str, Any]:  # Any: a text and two number
 def lateness(late_ns: int) -> str:
     """Return how long after its time a line was read, in words."""
     seconds = late_ns / 1_000_000_000
-    text = f"{abs(seconds):,.3f} s {'after' if late_ns >= 0 else 'before'} its time"
+    text = (texts.READ_AFTER if late_ns >= 0 else texts.READ_BEFORE).format(seconds=f"{abs(seconds):,.3f}")
     return f"{text}: {texts.LATE}" if late_ns >= LATENESS_NS else text

@@ -68,7 +68,7 @@ def _around(newest_ns: int, now_ns: int) -> Span:
     for text, name in texts.RANGES:
         start_ns = moment_ns(text, now_ns, "from")
         if now_ns - start_ns > _HOUR_NS and start_ns <= newest_ns < now_ns:
-            return Span(start_ns, now_ns, text, DEFAULT_TO, texts.WIDENED.format(range=f"the last {name}"))
+            return Span(start_ns, now_ns, text, DEFAULT_TO, texts.WIDENED.format(range=texts.LAST.format(name=name)))
     end_ns = (newest_ns // _MARGIN_NS + 1) * _MARGIN_NS
     start_ns = end_ns - _HOUR_NS
-    return Span(start_ns, end_ns, iso(start_ns), iso(end_ns), texts.WIDENED.format(range="an hour of another time"))
+    return Span(start_ns, end_ns, iso(start_ns), iso(end_ns), texts.WIDENED.format(range=texts.ANOTHER_HOUR))

@@ -33,6 +33,8 @@ KINDS: Final = (
 """Groups of a line's labels: attribute of the row, title, and what a click makes of one."""
 
 WAYS: Final = {"file": "In the same file", "stream": "In the same stream", "host": "On the whole host, by time"}
+READ_AFTER: Final = "{seconds} s after its time"
+READ_BEFORE: Final = "{seconds} s before its time"
 LATE: Final = "late"
 ARRIVED: Final = "{count} more came in since, {late} of them late:"
 ARRIVED_NONE_LATE: Final = "{count} more came in since:"

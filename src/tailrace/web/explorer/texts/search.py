@@ -26,6 +26,8 @@ NO_LEVEL: Final = "none"
 """How a line without a level is called."""
 
 WIDENED: Final = "Nothing was logged in the last hour, so this shows {range}: the newest lines are there."
+LAST: Final = "the last {name}"
+ANOTHER_HOUR: Final = "an hour of another time"
 EMPTY_TABLE: Final = "No lines are stored yet. They appear here within two seconds of being written."
 NOTHING: Final = "No line fits between {start} and {end}. {rows} rows were searched."
 NEAREST: Final = "The nearest line that fits is {where}, at {time}."
