@@ -7,6 +7,7 @@ import pytest
 
 from query.reference_table import ReferenceTable
 from tailrace.engines.polars import PolarsEngine
+from tailrace.query.plan import SIFTED_ROWS
 from tailrace.query.run import Request, run
 
 S = 1_000_000_000
@@ -51,3 +52,13 @@ def test_lines_of_one_time_keep_their_order_over_the_pieces_in_which_they_are_re
             request = Request('{app="a"}', 0, before_s * S, limit=limit)
             found = run(request, made, PolarsEngine()).frame["_line"].to_list()
             assert found == [str(number) for number in range(newest, newest - limit, -1)], (before_s, limit)
+
+
+def test_lines_that_a_label_filter_sifts_keep_their_order_too(tmp_path):
+    made = ReferenceTable(tmp_path, splits=1, seed=0)
+    lines = [f'{{"even": "{number % 2}", "number": "{number}"}}' for number in range(2 * SIFTED_ROWS)]
+    frame = pl.DataFrame({"_line": lines}).with_columns(_time_ns=pl.lit(10 * S), _observed_ns=pl.lit(20 * S))
+    made.add(frame.with_columns(_stream=pl.lit('{app="a"}')))
+    request = Request('{app="a"} | json | even="0"', 0, 20 * S, limit=5, direction="forward")
+    found = run(request, made, PolarsEngine()).frame
+    assert found["parsed.number"].to_list() == ["0", "2", "4", "6", "8"]

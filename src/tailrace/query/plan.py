@@ -78,10 +78,10 @@ class Branch:
         if not any(isinstance(other, LabelFilter) for other in filters):
             return rows
         afters = _afters([stage, *filters], Needs(owners=True))
-        sifted = Rows(rows.frame.with_row_index("_row"))
+        sifted = Rows(rows.frame.with_row_index("_place"))
         for one, narrow in zip([stage, *filters], afters, strict=True):
             sifted = one.apply(sifted, narrow)
-        return Rows(rows.frame[sifted.frame["_row"]])
+        return Rows(rows.frame[sifted.frame["_place"]])
 
 
 @dataclass(frozen=True, slots=True)
