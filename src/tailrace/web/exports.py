@@ -24,7 +24,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from tailrace.clock import NS_PER_S
-from tailrace.errors import one_line
+from tailrace.errors import QueryTimeoutError, one_line
 from tailrace.query import render
 from tailrace.query.render import sheets
 from tailrace.query.run import Request, pages
@@ -180,6 +180,8 @@ class _Source:
             self.progress.rows += page.frame.height
             self._moved(page, *((0.5, 0.5) if second else (0.0, 1.0)))
             yield page
+        if self.progress.cancelled():  # also when nothing was left to read: who cancelled is never told of a whole file
+            raise QueryTimeoutError("the export was cancelled")
 
     def record(self) -> dict[str, object]:
         """Return what the file holds, once everything was yielded."""
