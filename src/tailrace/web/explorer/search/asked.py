@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 LAID_OUT: Final = "1"
 """The value of `fmt` that asks for the query laid out over lines."""
 
-AS_TYPED: Final = "words"
-"""The value of `fmt` that shows the words again, to go on with them."""
-
 
 def is_due(state: State) -> bool:
     """Tell whether a state is asked for otherwise than it says; cheap."""
