@@ -71,7 +71,7 @@ def test_from_a_folder_of_logs_to_a_webhook_that_is_called(
     page.wait_for_url("**/alerts/edit**")
     page.get_by_label("Name", exact=True).fill("Declined")
     page.get_by_label("Post notices to this address").fill(f"{web.url}/hook")
-    expect(page.get_by_role("region", name="Preview")).to_contain_text("would have fired", timeout=WAIT_MS)
+    expect(page.get_by_role("region", name="Preview", exact=True)).to_contain_text("would have fired", timeout=WAIT_MS)
     page.get_by_role("button", name="Save alert").click()
     page.wait_for_url(lambda url: "/alerts/edit" not in url)
     expect(page.locator("main")).to_contain_text("Declined")

@@ -18,14 +18,15 @@ def test_every_part_is_a_tenant_s_own_or_known_to_be_shared(house: House) -> Non
     """A part that is added to `Services` has to be thought of here: does it know rows of others?"""
     own = confined(house.services, "shop")
     same = {one.name for one in fields(Services) if getattr(own, one.name) is getattr(house.services, one.name)}
-    made = {"rules", "deletions", "recordings", "kept", "config", "followed", "table", "engine", "sink", "accounts"}
+    told = {"rules", "deletions", "recordings", "kept", "config", "followed", "leases"}
+    made = {*told, "table", "engine", "sink", "accounts"}
     assert {one.name for one in fields(Services)} == SHARED | made, "a new part: is it confined?"
     assert same <= SHARED | {"kept"}
     assert (type(own.table), type(own.engine), type(own.sink)) == (ConfinedTable, ConfinedEngine, Stamped)
     assert (type(own.rules), type(own.deletions), type(own.recordings)) == (NoRules, NoDeletions, NoRecordings)
     assert own.kept is None
     assert own.config() == {}
-    assert own.followed() == ()
+    assert (own.followed(), own.leases()) == ((), ())
 
 
 def test_a_tenant_s_lines_count_for_the_server_and_its_gauges_do_not_stand_in_for_others(house: House) -> None:

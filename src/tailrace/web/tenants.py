@@ -64,6 +64,7 @@ def confined(services: Services, tenant: str) -> Services:
         deletions=NoDeletions(),
         kept=None,
         recordings=NoRecordings(),
+        leases=_nobody,
     )
 
 
@@ -89,3 +90,7 @@ class _Counting(Accounts):
 
 def _nothing() -> Mapping[str, object]:
     return {}
+
+
+def _nobody() -> tuple[()]:
+    return ()
