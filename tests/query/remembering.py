@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tailrace.query import formats, newest, remembered
+from tailrace.query import formats, newest, remembered, ticks
 
 
 def forget() -> None:
-    for known in (remembered._known, formats._known, newest._known):
+    for totals in (remembered._totals, ticks._totals):
+        totals.clear()
+    for known in (formats._known, newest._known):
         known.clear()
-    remembered._held = 0

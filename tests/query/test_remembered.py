@@ -9,6 +9,7 @@ from query.test_cases import frame
 from tailrace.engines.polars import PolarsEngine
 from tailrace.query import remembered, run
 from tailrace.query.run import Request
+from tailrace.query.totals import Totals
 
 S = 10**9
 ALL = '{app="a"}'
@@ -84,8 +85,8 @@ def test_many_groups_are_counted_and_not_kept(table, monkeypatch):
 
 
 def test_memory_is_bounded(table, monkeypatch):
-    monkeypatch.setattr(remembered, "TOTALS_HELD", 7)
+    totals = Totals(7)
+    monkeypatch.setattr(remembered, "_totals", totals)
     for end in (60, 119):
         _ask(table, BY, end)
-    sizes = [remembered._size(kept) for kept in remembered._known.values()]
-    assert remembered._held == sum(sizes) == 6  # two segments, each of two groups
+    assert totals.rows == 6  # two segments, each of two groups

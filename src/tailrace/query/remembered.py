@@ -7,13 +7,12 @@ window's edges cut are read anew. Small ones only: a large one is cut by most wi
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from tailrace.limits import TOTALS_HELD, TOTALS_ROWS
+from tailrace.query.totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -29,9 +28,7 @@ ALONE: Final = 8
 GROUPS: Final = 1_000
 """Most groups of a segment whose totals are kept: beyond, reading it again is about as cheap."""
 
-_known: OrderedDict[tuple[str, Hashable], pl.DataFrame | None] = OrderedDict()  # None: more than GROUPS
-_held = 0
-_lock = threading.Lock()
+_totals: Totals[tuple[str, Hashable]] = Totals(TOTALS_HELD)
 
 
 def remembered(
@@ -49,15 +46,13 @@ def remembered(
     besides the segment.
     """
     whole = _whole(branch, segments, span, cells)
-    with _lock:
-        kept = {path: _known[path, question] for path in whole["path"] if (path, question) in _known}
-        for path in kept:
-            _known.move_to_end((path, question))
+    held = _totals.known((path, question) for path in whole["path"])
+    kept = {path: totals for (path, _), totals in held.items()}
     many = any(totals is None for totals in kept.values())
     for path in [path for path in whole["path"] if path not in kept and not many][:ALONE]:
         totals = read(segments.only([path]))
         kept[path] = totals if totals.height <= GROUPS else None
-        _keep((path, question), kept[path])
+        _totals.keep((path, question), kept[path])
         if kept[path] is None:
             break  # the others will have as many
     found = {path: totals for path, totals in kept.items() if totals is not None}
@@ -85,23 +80,3 @@ def _whole(branch: Branch, segments: Segments, span: Span, cells: Cells) -> pl.D
     mixed = branch.foreign["path"].unique().to_list()
     found = segments.frame.filter(inside, ~pl.col("path").is_in(mixed)).sort(last, descending=True)
     return found.select("path", *cells.keys(first))
-
-
-def _keep(key: tuple[str, Hashable], totals: pl.DataFrame | None) -> None:
-    global _held  # noqa: PLW0603  the size of `_known`, which is one for the process
-    with _lock:
-        _forget(key)
-        _known[key] = totals
-        _held += _size(totals)
-        while _held > TOTALS_HELD and len(_known) > 1:
-            _forget(next(iter(_known)))
-
-
-def _forget(key: tuple[str, Hashable]) -> None:
-    global _held  # noqa: PLW0603  as above
-    if key in _known:
-        _held -= _size(_known.pop(key))
-
-
-def _size(totals: pl.DataFrame | None) -> int:
-    return 1 + (0 if totals is None else totals.height)

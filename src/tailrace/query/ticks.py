@@ -8,14 +8,13 @@ scans are what a first view would wait for. Segments that the edges of the range
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from tailrace.clock import NS_PER_S
 from tailrace.limits import TICKS_HELD
+from tailrace.query.totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -42,9 +41,7 @@ TICKS_MOST: Final = 1_800
 
 TICK: Final = "_tick"
 
-_known: OrderedDict[Key, pl.DataFrame | None] = OrderedDict()  # None: more than GROUPS
-_held = 0
-_lock = threading.Lock()
+_totals: Totals[Key] = Totals(TICKS_HELD)
 
 
 def ticked(
@@ -71,17 +68,14 @@ def ticked(
             continue
         origin = 0 if cells.whole else (cells.grid.first_ns - cells.offset_ns + 1) % tick
         key = (path, question, tick, origin)
-        with _lock:
-            fresh = key not in _known
-            totals = _known.get(key)
-            if not fresh:
-                _known.move_to_end(key)
-        if fresh and room:
+        held = _totals.known([key])
+        totals = held.get(key)
+        if key not in held and room:
             room -= 1
             reading.check()
             totals = read(segments.only([path]), tick, origin)
             totals = totals if totals.height <= GROUPS else None
-            _keep(key, totals)
+            _totals.keep(key, totals)
         if totals is not None:
             counted.append(path)
             found.append(_in_cells(totals, tick, origin, cells))
@@ -110,23 +104,3 @@ def _in_cells(totals: pl.DataFrame, tick: int, origin: int, cells: Cells) -> pl.
     keyed = totals.select(*names, *keys, "lines", "bytes")
     groups = [name for name in keyed.columns if name not in ("lines", "bytes")]
     return keyed.group_by(groups).agg(sums) if groups else keyed.select(sums)
-
-
-def _keep(key: Key, totals: pl.DataFrame | None) -> None:
-    global _held  # noqa: PLW0603  the size of `_known`, which is one for the process
-    with _lock:
-        _forget(key)
-        _known[key] = totals
-        _held += _size(totals)
-        while _held > TICKS_HELD and len(_known) > 1:
-            _forget(next(iter(_known)))
-
-
-def _forget(key: Key) -> None:
-    global _held  # noqa: PLW0603  as above
-    if key in _known:
-        _held -= _size(_known.pop(key))
-
-
-def _size(totals: pl.DataFrame | None) -> int:
-    return 1 + (0 if totals is None else totals.height)
