@@ -26,7 +26,7 @@ def test_a_line_its_threshold_and_when_it_fired() -> None:
     # from 0 to 10 with 8 % of air is 10.8, the next number of two digits 11, so 5 lies at 200 - 5 * 200 / 11 = 109.1
     assert drawn.top == pytest.approx(11)
     assert drawn.threshold_y == pytest.approx(109.1, abs=0.05)
-    assert drawn.curves[0].path == "M0.0,200.0h0L250.0,109.1L500.0,18.2M1000.0,163.6h0"  # broken where nothing was
+    assert drawn.curves[0].path == "M0,200h0L250,109.1L500,18.18M1000,163.6h0"  # broken where nothing was
     assert drawn.bands == [(500.0, 250.0)]
     assert drawn.extreme == (2 * MINUTE, 10.0)
     assert drawn.rows == [(0, 0.0), (MINUTE, 5.0), (2 * MINUTE, 10.0), (3 * MINUTE, None), (4 * MINUTE, 2.0)]

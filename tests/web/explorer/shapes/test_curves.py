@@ -12,14 +12,14 @@ def series(*points: tuple[int, int, float], labels: tuple[dict[str, str], ...]) 
 def test_a_curve_breaks_where_nothing_was_measured() -> None:
     answer = series((0, 0, 1.0), (0, 10, 2.0), (0, 40, 4.0), labels=({"a": "b", "c": "d"},))
     [curve] = chart(answer, 0, 100, 10).curves
-    assert curve.path == "M0.0,150.0h0L100.0,100.0M400.0,0.0h0"
+    assert curve.path == "M0,150h0L100,100M400,0h0"
     assert (curve.name, curve.last, curve.least, curve.most) == ("a=b, c=d", 4.0, 1.0, 4.0)
 
 
 def test_negative_values_and_infinities_have_their_place() -> None:
     answer = series((0, 0, -5.0), (0, 10, 5.0), (0, 20, float("inf")), labels=({},))
     found = chart(answer, 0, 100, 10)
-    assert found.curves[0].path == "M0.0,200.0h0L100.0,0.0"
+    assert found.curves[0].path == "M0,200h0L100,0"
     assert (found.most, found.curves[0].name) == (5.0, "{}")
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tailrace.web.explorer.shapes.lines import broken
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -95,7 +97,7 @@ def drawing(
     )  # fmt: skip
     by_key = {str(key[0]): part for key, part in columns.partition_by("key", as_dict=True).items()}
     curves = [
-        Curve(key, _path([(x(at), y(value)) for at, value in by_key[key].select("at", "value").iter_rows()],
+        Curve(key, broken([(x(at), y(value)) for at, value in by_key[key].select("at", "value").iter_rows()],
                          step * WIDTH / span), last, least, most)
         for key, _, least, most, last in shown.iter_rows()
     ]  # fmt: skip
@@ -141,16 +143,6 @@ def _rounded_up(value: float) -> float:
         return value
     digits = 1 - floor(log10(value))
     return ceil(round(value * 10.0**digits, 9)) / 10.0**digits
-
-
-def _path(points: Sequence[tuple[float, float]], step: float) -> str:
-    """Return a line through points, broken where a column has none: nothing is drawn that was not measured."""
-    parts, before = list[str](), None
-    for across, height in points:
-        joined = before is not None and across - before <= step * 1.5
-        parts.append(f"{'L' if joined else 'M'}{across:.1f},{height:.1f}" + ("" if joined else "h0"))
-        before = across
-    return "".join(parts)
 
 
 def _together(incidents: Sequence[Incident], end_ns: int) -> list[tuple[int, int]]:

@@ -11,9 +11,10 @@ T.on("#q", (box) => {
   const own = () => { try { return JSON.parse(T.memory.get("queries")) || []; } catch { return []; } };
   let past = null, at = -1, draft = ""; // at: how far back the box shows; the draft is what was in it before
   const fetched = async () => { try { return kept ? JSON.parse(await T.fetchText(kept)) : own(); } catch { return own(); } };
-  const remember = (text) => {
-    if (kept) fetch(kept, { method: "POST", body: new URLSearchParams({ q: text }) }).catch(() => {});
-    else T.memory.set("queries", JSON.stringify([text, ...own().filter((one) => one !== text)].slice(0, KEPT)));
+  const keep = (text) => T.memory.set("queries", JSON.stringify([text, ...own().filter((one) => one !== text)].slice(0, KEPT)));
+  const remember = (text) => { // what the server cannot take stays here, where it is looked for then
+    if (kept) fetch(kept, { method: "POST", body: new URLSearchParams({ q: text }) }).catch(() => keep(text));
+    else keep(text);
   };
   const walk = async (by) => {
     past ||= await fetched();

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
+from tailrace.web.explorer.shapes.lines import broken
 from tailrace.web.explorer.shapes.stacks import class_of
 
 if TYPE_CHECKING:
@@ -67,13 +68,12 @@ def chart(answer: Series, start_ns: int, end_ns: int, step_ns: int, threshold: f
         points = finite.filter(finite["series"] == number)
         held = points["value"].to_list()
         times = points["_time_ns"].to_list()
-        pieces = []
-        for at, before, value in zip(times, [None, *times], held, strict=False):
-            joined = before is not None and at - before <= step_ns
-            place = f"{(at - start_ns) * WIDTH / span:.1f},{HEIGHT - (value - least) * HEIGHT / height:.1f}"
-            pieces.append(f"L{place}" if joined else f"M{place}h0")  # `h0` is a dot, should nothing follow
+        places = [
+            ((at - start_ns) * WIDTH / span, HEIGHT - (value - least) * HEIGHT / height)
+            for at, value in zip(times, held, strict=True)
+        ]
         name = ", ".join(f"{key}={value}" for key, value in labels.items()) or "{}"
-        path = "".join(pieces) if number < SERIES_MOST else ""
+        path = broken(places, step_ns * WIDTH / span) if number < SERIES_MOST else ""
         last, low, high = held[-1] if held else float("nan"), min(held, default=0), max(held, default=0)
         points_of = dict(zip(times, held, strict=True)) if path else {}
         curves.append(Curve(name, path, last, low, high, points_of, class_of(labels, number)))

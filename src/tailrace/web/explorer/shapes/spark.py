@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
+from tailrace.web.explorer.shapes.lines import broken
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -40,10 +42,6 @@ def spark(points: Iterable[tuple[int, float]], start_ns: int, end_ns: int, step_
     values = [value for _, value in held]
     least, most = min(0.0, *values), max(0.0, *values)
     span, height = max(end_ns - start_ns, 1), (most - least) or 1.0
-    pieces, before = [], None
-    for at, value in held:
-        joined = before is not None and (step_ns is None or at - before <= step_ns)
-        place = f"{(at - start_ns) * WIDTH / span:.4g},{HEIGHT - (value - least) * HEIGHT / height:.4g}"
-        pieces.append(f"L{place}" if joined else f"M{place}h0")  # `h0` is a dot, should nothing follow
-        before = at
-    return Spark("".join(pieces), values[-1], min(values), max(values))
+    places = [((at - start_ns) * WIDTH / span, HEIGHT - (value - least) * HEIGHT / height) for at, value in held]
+    path = broken(places, None if step_ns is None else step_ns * WIDTH / span)
+    return Spark(path, values[-1], min(values), max(values))
